@@ -1,0 +1,26 @@
+from typing import Any
+
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.request import Request
+
+from conversations import errors, keys
+from conversations.models import APIKey
+
+
+class APIKeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer sk-conv-…`: the request is its user's, and `request.auth` is the `APIKey`."""
+
+    def authenticate(self, request: Request) -> tuple[Any, APIKey] | None:
+        scheme, _, secret = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")
+        if scheme.lower() != "bearer" or not secret.strip():
+            return None
+        key = APIKey.authenticate(secret.strip())
+        if key is None:
+            error = errors.incorrect_api_key(keys.masked(secret.strip()))
+            raise AuthenticationFailed(error.message, code=error.code)
+        key.record_use()
+        return key.user, key
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="OpenAI API"'

@@ -1,0 +1,86 @@
+import secrets
+import time
+from collections.abc import Callable
+from typing import Any
+
+from django.http import HttpRequest
+from django.utils.module_loading import import_string
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.request import Request
+from rest_framework.response import Response
+from rest_framework.views import APIView
+from rest_framework.viewsets import GenericViewSet
+
+from conversations import errors, ids
+from conversations.api.chunked import read_chunked_body
+from conversations.api.exceptions import exception_handler
+from conversations.api.negotiation import JSONNegotiation
+from conversations.api.parsers import JSONParser
+from conversations.api.renderers import JSONRenderer
+from conversations.conf import app_settings
+from conversations.models import Conversation, ConversationQuerySet
+
+
+class OpenAIView(APIView):
+    """What holds for every URL of the API, whatever the host's `REST_FRAMEWORK` says."""
+
+    content_negotiation_class = JSONNegotiation
+    metadata_class = None
+    parser_classes = [JSONParser]
+    permission_classes = [IsAuthenticated]
+    renderer_classes = [JSONRenderer]
+    throttle_classes = []
+    versioning_class = None
+
+    request_id: str
+    started_at: float
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return [import_string(path)() for path in app_settings.authentication_classes]
+
+    def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response]:
+        return exception_handler
+
+    def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
+        self.started_at = time.perf_counter()
+        self.request_id = f"req_{secrets.token_hex(16)}"
+        return super().initialize_request(request, *args, **kwargs)
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        read_chunked_body(request._request)
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        response["openai-version"] = "2020-10-01"
+        response["openai-processing-ms"] = str(round((time.perf_counter() - self.started_at) * 1000))
+        response["x-request-id"] = self.request_id
+        return response
+
+
+class OpenAIViewSet(OpenAIView, GenericViewSet):
+    filter_backends = []
+    pagination_class = None
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if "conversation_id" in kwargs:
+            ids.check_id(kwargs["conversation_id"], prefix=ids.CONVERSATION_PREFIX, path="conversation_id")
+
+    def get_queryset(self) -> ConversationQuerySet:
+        return Conversation.objects.visible_to(self.request.user)
+
+    def get_object(self) -> Conversation:
+        return self.get_queryset().found(self.kwargs["conversation_id"])
+
+
+class InvalidURLView(OpenAIView):
+    authentication_classes = []
+    permission_classes = []
+
+    def get_authenticators(self) -> list[BaseAuthentication]:
+        return []
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise errors.invalid_url(request.method, request.path)

@@ -1,0 +1,60 @@
+"""Every exception of a view -> OpenAI's error envelope."""
+
+import logging
+from typing import Any
+
+from django.http import Http404, UnreadablePostError
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from conversations import errors
+from conversations.errors import APIError
+
+logger = logging.getLogger("conversations.api")
+
+
+def exception_handler(exception: Exception, context: dict[str, Any]) -> Response:
+    set_rollback()
+    error = _as_api_error(exception, context)
+    headers = {}
+    if auth_header := getattr(exception, "auth_header", None):
+        headers["WWW-Authenticate"] = auth_header
+    if wait := getattr(exception, "wait", None):
+        headers["Retry-After"] = str(max(1, round(wait)))
+    return Response(error.envelope(), status=error.status, headers=headers)
+
+
+def _as_api_error(exception: Exception, context: dict[str, Any]) -> APIError:
+    request = context["request"]
+    match exception:
+        case APIError():
+            return exception
+        case exceptions.NotAuthenticated():
+            return APIError("Missing bearer or basic authentication in header", status=exception.status_code)
+        case exceptions.AuthenticationFailed():
+            return APIError(str(exception.detail), status=exception.status_code, code=_code(exception))
+        case exceptions.MethodNotAllowed():
+            return errors.method_not_allowed(request.method, request.path)
+        case exceptions.UnsupportedMediaType():
+            return errors.unsupported_content_type(request.content_type)
+        case exceptions.Throttled():
+            return errors.rate_limited()
+        case exceptions.APIException():
+            return APIError(_first_detail(exception.detail), status=exception.status_code)
+        case Http404():
+            return errors.invalid_url(request.method, request.path)
+        case UnreadablePostError():
+            return errors.invalid_json()
+    logger.error("%s %s failed (%s)", request.method, request.path, context["view"].request_id, exc_info=exception)
+    return errors.server_error(context["view"].request_id)
+
+
+def _code(exception: exceptions.APIException) -> str | None:
+    return getattr(exception.detail, "code", None)
+
+
+def _first_detail(detail: Any) -> str:
+    while isinstance(detail, dict | list):
+        detail = next(iter(detail.values() if isinstance(detail, dict) else detail), "")
+    return str(detail)

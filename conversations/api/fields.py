@@ -1,0 +1,41 @@
+"""Serializer fields whose rules are the schema's, and whose errors are OpenAI's."""
+
+from typing import Any
+
+from rest_framework import serializers
+
+from conversations import errors
+from conversations.conf import app_settings
+from conversations.schema.items import validate_items
+from conversations.schema.metadata import validate_metadata
+
+
+class SchemaField(serializers.Field):
+    def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
+        if data is None and not self.allow_null:
+            return False, data  # the schema says what null is not
+        return super().validate_empty_values(data)
+
+    def to_representation(self, value: Any) -> Any:
+        return value
+
+
+class MetadataField(SchemaField):
+    def to_internal_value(self, data: Any) -> dict[str, str]:
+        return validate_metadata(data)
+
+
+class ItemsField(SchemaField):
+    def __init__(self, *, allow_empty: bool = True, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.allow_empty = allow_empty
+
+    def to_internal_value(self, data: Any) -> list[dict[str, Any]]:
+        items = validate_items(
+            data,
+            unknown_fields=app_settings.unknown_item_fields,
+            extra_types=app_settings.extra_item_types,
+        )
+        if not items and not self.allow_empty:
+            raise errors.empty_array("items")
+        return items

@@ -1,0 +1,63 @@
+"""Query parameters of the item endpoints. Unknown ones are ignored, as at OpenAI."""
+
+import re
+from dataclasses import dataclass
+from typing import Literal
+
+from django.http import QueryDict
+
+from conversations import errors
+from conversations.conf import app_settings
+from conversations.schema.include import validate_include
+
+DEFAULT_LIMIT, MAX_LIMIT = 20, 100
+
+
+@dataclass(frozen=True)
+class PageParameters:
+    limit: int
+    order: Literal["asc", "desc"]
+    after: str | None
+
+
+def page_parameters(query: QueryDict) -> PageParameters:
+    return PageParameters(limit=_limit(query), order=_order(query), after=_scalar(query, "after"))
+
+
+def include_parameter(query: QueryDict) -> frozenset[str]:
+    """`include[]=a&include[]=b` or `include=a&include=b`, and what the settings always include."""
+    bare = query.getlist("include")
+    if len(bare) == 1:
+        validate_include(bare[0])
+    return validate_include([*query.getlist("include[]"), *bare]).union(app_settings.default_include)
+
+
+def _limit(query: QueryDict) -> int:
+    text = _scalar(query, "limit")
+    if text is None:
+        return DEFAULT_LIMIT
+    if not re.fullmatch(r"[+-]?[0-9]+", text):
+        raise errors.invalid_type("limit", expected="an integer", got=text)
+    digits = text.lstrip("+-").lstrip("0")
+    if text.startswith("-") or not digits:
+        raise errors.integer_below_minimum("limit", text, minimum=1)
+    if len(digits) > len(str(MAX_LIMIT)) or int(digits) > MAX_LIMIT:
+        raise errors.integer_above_maximum("limit", text, maximum=MAX_LIMIT)
+    return int(digits)
+
+
+def _order(query: QueryDict) -> Literal["asc", "desc"]:
+    match _scalar(query, "order"):
+        case None | "desc":
+            return "desc"
+        case "asc":
+            return "asc"
+        case other:
+            raise errors.invalid_value("order", other, supported=["asc", "desc"])
+
+
+def _scalar(query: QueryDict, name: str) -> str | None:
+    values = query.getlist(name)
+    if len(values) > 1:
+        raise errors.duplicate_parameter(name)
+    return values[0] if values else None

@@ -1,0 +1,33 @@
+import json
+from collections.abc import Mapping
+from typing import IO, Any
+
+from rest_framework.parsers import BaseParser
+
+from conversations import errors
+from conversations.conf import app_settings
+from conversations.schema.storable import MAX_INTEGER, check_storable
+
+
+class JSONParser(BaseParser):
+    """A body of at most `CONVERSATIONS_MAX_BODY_BYTES` that holds nothing a database could not keep."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        length = int((parser_context or {})["request"].META["CONTENT_LENGTH"])
+        if length > app_settings.max_body_bytes:
+            raise errors.body_too_large(maximum=app_settings.max_body_bytes)
+        try:
+            body = json.loads(stream.read().decode(), parse_int=_bounded_int)
+        except (RecursionError, ValueError):
+            raise errors.invalid_json() from None
+        check_storable(body)
+        return body
+
+
+def _bounded_int(digits: str) -> int:
+    """Python refuses to convert thousands of digits; any number out of range is refused later, with its path."""
+    return int(digits) if len(digits) <= 20 else MAX_INTEGER + 1

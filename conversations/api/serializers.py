@@ -1,0 +1,57 @@
+from typing import Any
+
+from rest_framework import serializers
+
+from conversations import errors
+from conversations.api.fields import ItemsField, MetadataField
+from conversations.models import Conversation, Item
+from conversations.schema.suggestions import suggestions
+
+
+class StrictSerializer(serializers.Serializer):
+    """Refuses what it does not know, in OpenAI's order: what is missing, what is unknown, then each value."""
+
+    def run_validation(self, data: Any = serializers.empty) -> Any:
+        if not isinstance(data, dict):
+            raise errors.body_not_an_object(data)
+        for name, field in self.fields.items():
+            if field.required and name not in data:
+                raise errors.missing_parameter(name)
+        for name in data:
+            if name not in self.fields:
+                raise errors.unknown_parameter(name, suggestions=suggestions(name, self.fields.keys() - data.keys()))
+        return super().run_validation(data)
+
+
+class ConversationSerializer(StrictSerializer):
+    """The body that creates a conversation, and the conversation object that answers it."""
+
+    metadata = MetadataField(required=False, allow_null=True)
+    items = ItemsField(required=False, allow_null=True)
+
+    def create(self, validated_data: dict[str, Any]) -> Conversation:
+        return Conversation.create_with_items(
+            owner=validated_data["owner"],
+            metadata=validated_data.get("metadata") or {},
+            items=validated_data.get("items") or [],
+        )
+
+    def to_representation(self, instance: Conversation) -> dict[str, Any]:
+        return {
+            "id": instance.pk,
+            "object": "conversation",
+            "created_at": int(instance.created_at.timestamp()),
+            "metadata": instance.metadata,
+        }
+
+
+class ConversationUpdateSerializer(StrictSerializer):
+    metadata = MetadataField()
+
+    def update(self, instance: Conversation, validated_data: dict[str, Any]) -> Conversation:
+        instance.replace_metadata(metadata=validated_data["metadata"])
+        return instance
+
+
+class AddItemsSerializer(StrictSerializer):
+    items = ItemsField(allow_empty=False)

@@ -1,0 +1,63 @@
+from dataclasses import asdict
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from conversations.api.base import OpenAIViewSet
+from conversations.api.pagination import item_list
+from conversations.api.parameters import include_parameter, page_parameters
+from conversations.api.serializers import AddItemsSerializer, ConversationSerializer, ConversationUpdateSerializer
+from conversations.schema.include import revealed
+
+
+class ConversationViewSet(OpenAIViewSet):
+    """https://platform.openai.com/docs/api-reference/conversations"""
+
+    serializer_class = ConversationSerializer
+
+    def create(self, request: Request) -> Response:
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        serializer.save(owner=request.user)
+        return Response(serializer.data)
+
+    def retrieve(self, request: Request, conversation_id: str) -> Response:
+        return Response(self.get_serializer(self.get_object()).data)
+
+    def update(self, request: Request, conversation_id: str) -> Response:
+        serializer = ConversationUpdateSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        serializer.instance = self.get_object()
+        return Response(self.get_serializer(serializer.save()).data)
+
+    def destroy(self, request: Request, conversation_id: str) -> Response:
+        self.get_object().delete_with_items()
+        return Response({"id": conversation_id, "object": "conversation.deleted", "deleted": True})
+
+
+class ItemViewSet(OpenAIViewSet):
+    """The items of one conversation, which is the object that each of these looks up."""
+
+    serializer_class = AddItemsSerializer
+
+    def create(self, request: Request, conversation_id: str) -> Response:
+        include = include_parameter(request.query_params)
+        serializer = self.get_serializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        items = self.get_object().add_items(**serializer.validated_data)
+        return Response(item_list(items, include=include))
+
+    def list(self, request: Request, conversation_id: str) -> Response:
+        include = include_parameter(request.query_params)
+        parameters = page_parameters(request.query_params)
+        page = self.get_object().items.page(**asdict(parameters))
+        return Response(item_list(page.items, include=include, has_more=page.has_more))
+
+    def retrieve(self, request: Request, conversation_id: str, item_id: str) -> Response:
+        include = include_parameter(request.query_params)
+        return Response(revealed(self.get_object().items.found(item_id).data, include))
+
+    def destroy(self, request: Request, conversation_id: str, item_id: str) -> Response:
+        conversation = self.get_object()
+        conversation.delete_item(item_id=item_id)
+        return Response(ConversationSerializer(conversation).data)

@@ -1,0 +1,37 @@
+"""The app's settings, each `CONVERSATIONS_<NAME>` in the host's settings, read when used."""
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+from django.conf import settings as django_settings
+
+
+class AppSettings:
+    @property
+    def authentication_classes(self) -> Sequence[str]:
+        """Dotted paths of DRF authentication classes."""
+        return self._get("AUTHENTICATION_CLASSES", ["conversations.api.authentication.APIKeyAuthentication"])
+
+    @property
+    def default_include(self) -> Sequence[str]:
+        """`include` values that are revealed without being asked for."""
+        return self._get("DEFAULT_INCLUDE", [])
+
+    @property
+    def extra_item_types(self) -> Sequence[str]:
+        """Item types that are stored as they are, though this version does not know them."""
+        return self._get("EXTRA_ITEM_TYPES", [])
+
+    @property
+    def max_body_bytes(self) -> int:
+        return self._get("MAX_BODY_BYTES", 32 * 1024 * 1024)
+
+    @property
+    def unknown_item_fields(self) -> Literal["keep", "reject"]:
+        return self._get("UNKNOWN_ITEM_FIELDS", "keep")
+
+    def _get(self, name: str, default: Any) -> Any:
+        return getattr(django_settings, f"CONVERSATIONS_{name}", default)
+
+
+app_settings = AppSettings()

@@ -1,0 +1,276 @@
+"""Refusals in OpenAI's words: https://platform.openai.com/docs/guides/error-codes
+
+Every function returns the error to raise. Paths are written as OpenAI writes them: `items[0].content[1].text`.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+
+class APIError(Exception):
+    """A request that can't be carried out; the API shows it as `{"error": {message, type, param, code}}`."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status: int = 400,
+        type: str = "invalid_request_error",
+        param: str | None = None,
+        code: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status = status
+        self.type = type
+        self.param = param
+        self.code = code
+
+    def envelope(self) -> dict[str, dict[str, str | None]]:
+        return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
+
+
+def missing_parameter(path: str) -> APIError:
+    return APIError(f"Missing required parameter: '{path}'.", param=path, code="missing_required_parameter")
+
+
+def unknown_parameter(path: str, *, suggestions: Sequence[str] = ()) -> APIError:
+    hint = f" Did you mean {listed(suggestions, 'or')}?" if suggestions else ""
+    return APIError(f"Unknown parameter: '{path}'.{hint}", param=path, code="unknown_parameter")
+
+
+def duplicate_parameter(name: str) -> APIError:
+    return APIError(
+        f"Duplicate parameter: '{name}'. You provided multiple values for this parameter, whereas only one is allowed. "
+        f"If you are trying to provide a list of values, use the array syntax instead e.g. '{name}[]=<value>'.",
+        param=name,
+        code="duplicate_parameter",
+    )
+
+
+def invalid_type(path: str, *, expected: str, got: Any) -> APIError:
+    return APIError(
+        f"Invalid type for '{path}': expected {expected}, but got {kind(got)} instead.", param=path, code="invalid_type"
+    )
+
+
+def invalid_value(path: str, value: object, *, supported: Sequence[str]) -> APIError:
+    return APIError(
+        f"Invalid value: '{value}'. Supported values are: {listed(supported, 'and')}.",
+        param=path,
+        code="invalid_value",
+    )
+
+
+def unstorable_value(path: str, problem: str) -> APIError:
+    """For values that JSON can write and a database can't keep."""
+    return APIError(f"Invalid '{path}': {problem}.", param=path or None, code="invalid_value")
+
+
+def integer_below_minimum(path: str, value: object, *, minimum: int) -> APIError:
+    return APIError(
+        f"Invalid '{path}': integer below minimum value. Expected a value >= {minimum}, but got {value} instead.",
+        param=path,
+        code="integer_below_min_value",
+    )
+
+
+def integer_above_maximum(path: str, value: object, *, maximum: int) -> APIError:
+    return APIError(
+        f"Invalid '{path}': integer above maximum value. Expected a value <= {maximum}, but got {value} instead.",
+        param=path,
+        code="integer_above_max_value",
+    )
+
+
+def string_too_long(path: str, value: str, *, maximum: int) -> APIError:
+    return APIError(
+        f"Invalid '{path}': string too long. Expected a string with maximum length {maximum}, "
+        f"but got a string with length {len(value)} instead.",
+        param=path,
+        code="string_above_max_length",
+    )
+
+
+def empty_string(path: str) -> APIError:
+    return APIError(
+        f"Invalid '{path}': empty string. Expected a string with minimum length 1, but got an empty string instead.",
+        param=path,
+        code="empty_string",
+    )
+
+
+def pattern_mismatch(path: str, *, pattern: str) -> APIError:
+    return APIError(
+        f"Invalid '{path}': string does not match pattern. Expected a string that matches the pattern '{pattern}'.",
+        param=path,
+        code="invalid_value",
+    )
+
+
+def array_too_long(path: str, value: Sequence[object], *, maximum: int) -> APIError:
+    return APIError(
+        f"Invalid '{path}': array too long. Expected an array with maximum length {maximum}, "
+        f"but got an array with length {len(value)} instead.",
+        param=path,
+        code="array_above_max_length",
+    )
+
+
+def empty_array(path: str) -> APIError:
+    return APIError(
+        f"Invalid '{path}': empty array. Expected an array with minimum length 1, but got an empty array instead.",
+        param=path,
+        code="empty_array",
+    )
+
+
+def too_many_properties(path: str, count: int, *, maximum: int) -> APIError:
+    return APIError(
+        f"Invalid '{path}': too many properties. Expected an object with at most {maximum} properties, "
+        f"but got an object with {count} properties instead.",
+        param=path,
+        code="object_above_max_properties",
+    )
+
+
+def property_name_too_long(path: str, name: str, *, maximum: int) -> APIError:
+    return APIError(
+        f"Invalid property name in '{path}': '{elided(name)}' is too long. "
+        f"Expected a string with maximum length {maximum}, but got a string with length {len(name)} instead.",
+        param=f"{path}.{name}",
+        code="property_name_above_max_length",
+    )
+
+
+def wrong_id_prefix(path: str, value: str, *, prefix: str) -> APIError:
+    return APIError(
+        f"Invalid '{path}': '{value}'. Expected an ID that begins with '{prefix.removesuffix('_')}'.",
+        param=path,
+        code="invalid_value",
+    )
+
+
+def wrong_id_characters(path: str, value: str) -> APIError:
+    return APIError(
+        f"Invalid '{path}': '{value}'. Expected an ID that contains letters, numbers, underscores, or dashes, "
+        "but this value contained additional characters.",
+        param=path,
+        code="invalid_value",
+    )
+
+
+def conversation_not_found(conversation_id: str) -> APIError:
+    return APIError(f"Conversation with id '{conversation_id}' not found.", status=404)
+
+
+def item_not_found(item_id: str) -> APIError:
+    return APIError(f"Item with id '{item_id}' not found in conversation.", status=404)
+
+
+def referenced_item_not_found(item_id: str) -> APIError:
+    return APIError(f"Item with id '{item_id}' not found.", status=404, param="items")
+
+
+def after_not_found(item_id: str) -> APIError:
+    return APIError(f"No item found with id '{item_id}'", status=404, param="after")
+
+
+def item_already_in_conversation() -> APIError:
+    return APIError("Item already in conversation", param="items", code="item_already_in_conversation")
+
+
+def invalid_json() -> APIError:
+    return APIError(
+        "Invalid body: failed to parse JSON value. Please check the value to ensure it is valid JSON. "
+        "(Common errors include trailing commas, missing closing brackets, missing quotation marks, etc.)",
+        code="invalid_json",
+    )
+
+
+def body_not_an_object(body: object) -> APIError:
+    return APIError(f"Invalid body: expected an object, but got {kind(body)} instead.", code="invalid_type")
+
+
+def body_too_large(*, maximum: int) -> APIError:
+    return APIError(
+        f"Request body too large. Expected at most {maximum} bytes.",
+        status=413,
+        code="request_too_large",
+    )
+
+
+def body_length_missing() -> APIError:
+    return APIError("Missing 'Content-Length' header. Send the body with its length.", status=411)
+
+
+def unsupported_content_type(content_type: str) -> APIError:
+    return APIError(
+        f"Unsupported content type: '{content_type}'. This API method only accepts 'application/json' requests, but "
+        f"you specified the header 'Content-Type: {content_type}'. "
+        "Please try again with a supported content type.",
+        status=415,
+        code="unsupported_content_type",
+    )
+
+
+def incorrect_api_key(masked_key: str) -> APIError:
+    return APIError(
+        f"Incorrect API key provided: {masked_key}. "
+        "You can find your API key at https://platform.openai.com/account/api-keys.",
+        status=401,
+        code="invalid_api_key",
+    )
+
+
+def invalid_url(method: str | None, path: str) -> APIError:
+    return APIError(f"Invalid URL ({method} {path})", status=404)
+
+
+def method_not_allowed(method: str | None, path: str) -> APIError:
+    return APIError(
+        f"Not allowed to {method} on {path}. (HINT: Perhaps you meant to use a different HTTP method?)", status=405
+    )
+
+
+def rate_limited() -> APIError:
+    return APIError("Rate limit reached. Please try again later.", status=429, type="requests", code="rate_limit_exceeded")
+
+
+def server_error(request_id: str) -> APIError:
+    return APIError(
+        "The server had an error processing your request. Sorry about that! You can retry your request. "
+        f"(Please include the request ID {request_id} when you report this.)",
+        status=500,
+        type="server_error",
+    )
+
+
+def kind(value: object) -> str:
+    """OpenAI's name for a JSON value's type; null is reported as an object."""
+    match value:
+        case bool():
+            return "a boolean"
+        case int():
+            return "an integer"
+        case float():
+            return "a decimal number"
+        case str():
+            return "a string"
+        case list():
+            return "an array"
+        case _:
+            return "an object"
+
+
+def elided(name: str) -> str:
+    """Long names are shown by both ends: `previous_response_id` becomes `pre..._id`."""
+    return name if len(name) <= 12 else f"{name[:3]}...{name[-3:]}"
+
+
+def listed(values: Iterable[str], conjunction: str) -> str:
+    """`'a', 'b', or 'c'`."""
+    quoted = [f"'{value}'" for value in values]
+    if len(quoted) <= 2:
+        return f" {conjunction} ".join(quoted)
+    return f"{', '.join(quoted[:-1])}, {conjunction} {quoted[-1]}"

@@ -1,0 +1,92 @@
+"""Ids as OpenAI writes them: a prefix and 48 lower-case hex digits, of which the first 8 are the Unix second.
+
+Here 8 more digits hold the nanoseconds and the last 32 are random, so text order is creation order, and ids
+brought from elsewhere sort among ours by their second.
+"""
+
+import re
+import secrets
+import threading
+import time
+from datetime import UTC, datetime
+
+from conversations import errors
+
+CONVERSATION_PREFIX = "conv_"
+MAX_LENGTH = 64
+
+# The prefix of each item type. Where OpenAI's was never seen in the wild, one was chosen: the README says which.
+ITEM_PREFIXES = {
+    "additional_tools": "at_",
+    "apply_patch_call": "apc_",
+    "apply_patch_call_output": "apco_",
+    "code_interpreter_call": "ci_",
+    "compaction": "cmp_",
+    "computer_call": "cu_",
+    "computer_call_output": "cuo_",
+    "configuration_update": "cfg_",
+    "custom_tool_call": "ctc_",
+    "custom_tool_call_output": "ctco_",
+    "file_search_call": "fs_",
+    "function_call": "fc_",
+    "function_call_output": "fc_",
+    "image_generation_call": "ig_",
+    "local_shell_call": "lsh_",
+    "local_shell_call_output": "lsho_",
+    "mcp_approval_request": "mcpr_",
+    "mcp_approval_response": "mcpa_",
+    "mcp_call": "mcp_",
+    "mcp_list_tools": "mcpl_",
+    "message": "msg_",
+    "program": "prog_",
+    "program_output": "progo_",
+    "reasoning": "rs_",
+    "shell_call": "sh_",
+    "shell_call_output": "sho_",
+    "tool_search_call": "tsc_",
+    "tool_search_output": "tso_",
+    "web_search_call": "ws_",
+}
+EXTRA_ITEM_PREFIX = "item_"  # of types that only CONVERSATIONS_EXTRA_ITEM_TYPES knows
+
+_WELL_FORMED = re.compile(r"[A-Za-z0-9_-]+\Z", re.ASCII)
+_clock_lock = threading.Lock()
+_last_ns = 0
+
+
+def new_id(prefix: str) -> str:
+    nanoseconds = _tick()
+    second, fraction = divmod(nanoseconds, 1_000_000_000)
+    return f"{prefix}{second:08x}{fraction:08x}{secrets.token_hex(16)}"
+
+
+def created_at(new_id: str) -> datetime:
+    """When `new_id()` made this id, to the microsecond."""
+    digits = new_id.rpartition("_")[2]
+    return datetime.fromtimestamp(int(digits[:8], 16), tz=UTC).replace(microsecond=int(digits[8:16], 16) // 1000)
+
+
+def is_well_formed(value: str) -> bool:
+    return len(value) <= MAX_LENGTH and _WELL_FORMED.match(value) is not None
+
+
+def check_id(value: str, *, prefix: str = "", path: str) -> None:
+    """Raise an error that names `path` unless `value` is at most 64 letters, digits, `_` and `-` after `prefix`."""
+    if len(value) > MAX_LENGTH:
+        raise errors.string_too_long(path, value, maximum=MAX_LENGTH)
+    if not value.startswith(prefix):
+        raise errors.wrong_id_prefix(path, value, prefix=prefix)
+    if not _WELL_FORMED.match(value):
+        raise errors.wrong_id_characters(path, value)
+
+
+def item_prefix(item_type: str) -> str:
+    return ITEM_PREFIXES.get(item_type, EXTRA_ITEM_PREFIX)
+
+
+def _tick() -> int:
+    """The clock in nanoseconds, never the same twice in a process and never backwards."""
+    global _last_ns
+    with _clock_lock:
+        _last_ns = max(time.time_ns(), _last_ns + 1)
+        return _last_ns

@@ -1,0 +1,28 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError
+
+from conversations.models import APIKey
+
+
+class Command(BaseCommand):
+    help = "Creates an API key for a user and prints its secret, once, alone on the last line."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("username")
+        parser.add_argument("--name", default="", help="what the key is for, as the admin shows it")
+        parser.add_argument("--create-user", action="store_true", help="create the user if there is none")
+
+    def handle(self, *, username: str, name: str, create_user: bool, **options: Any) -> None:
+        User = get_user_model()
+        user = User._default_manager.filter(**{User.USERNAME_FIELD: username}).first()
+        if user is None:
+            if not create_user:
+                raise CommandError(f"There is no user {username!r}. Name another, or add --create-user.")
+            user = User._default_manager.create_user(username)
+        if len(name) > (limit := APIKey._meta.get_field("name").max_length or 0):
+            raise CommandError(f"The name is longer than {limit} characters.")
+        _, secret = APIKey.create(user=user, name=name)
+        self.stdout.write(secret)

@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from conversations import keys
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser
+
+USE_RECORDED_EVERY = timedelta(minutes=1)
+
+
+class APIKey(models.Model):
+    """A secret that speaks for a user. Only its hash is kept, so it can be shown once."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="conversations_api_keys", verbose_name=_("user")
+    )
+    name = models.CharField(_("name"), max_length=100, blank=True)
+    prefix = models.CharField(_("prefix"), max_length=32, editable=False)
+    hash = models.CharField(max_length=64, unique=True, editable=False)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+    last_used_at = models.DateTimeField(_("last used at"), null=True, editable=False)
+    expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
+    revoked_at = models.DateTimeField(_("revoked at"), null=True, editable=False)
+
+    class Meta:
+        verbose_name = _("API key")
+        verbose_name_plural = _("API keys")
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.prefix}…)" if self.name else f"{self.prefix}…"
+
+    @classmethod
+    def create(
+        cls, *, user: AbstractBaseUser, name: str = "", expires_at: datetime | None = None
+    ) -> tuple[APIKey, str]:
+        """The key and its secret, which nothing can tell again."""
+        secret = keys.new_secret()
+        key = cls.objects.create(
+            user=user,
+            name=name,
+            expires_at=expires_at,
+            prefix=keys.visible_prefix(secret),
+            hash=keys.hashed(secret),
+        )
+        return key, secret
+
+    @classmethod
+    def authenticate(cls, secret: str) -> APIKey | None:
+        """The key of this secret, unless it is revoked or expired or its user may not log in."""
+        key = cls.objects.select_related("user").filter(hash=keys.hashed(secret)).first()
+        return key if key and key.is_active else None
+
+    @property
+    def is_active(self) -> bool:
+        expired = self.expires_at is not None and self.expires_at <= timezone.now()
+        return self.revoked_at is None and not expired and self.user.is_active
+
+    def record_use(self) -> None:
+        """Written at most once a minute, however many requests the key makes."""
+        now = timezone.now()
+        if self.last_used_at and self.last_used_at > now - USE_RECORDED_EVERY:
+            return
+        stale = Q(last_used_at=None) | Q(last_used_at__lte=now - USE_RECORDED_EVERY)
+        APIKey.objects.filter(stale, pk=self.pk).update(last_used_at=now)
+
+    def revoke(self) -> None:
+        """Idempotent: the first time counts."""
+        APIKey.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=timezone.now())
+        self.refresh_from_db(fields=["revoked_at"])

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import models, transaction
+from django.db.models import Exists, F, OuterRef
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from conversations import errors, ids
+from conversations.models.fields import BytewiseCharField, VerbatimJSONField
+from conversations.models.item import Item
+from conversations.models.metadata import MetadataPair
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+
+def new_conversation_id() -> str:
+    return ids.new_id(ids.CONVERSATION_PREFIX)
+
+
+class ConversationQuerySet(models.QuerySet["Conversation"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> ConversationQuerySet:
+        return self.filter(owner=user.pk)
+
+    def matching(self, *, metadata: Mapping[str, str]) -> ConversationQuerySet:
+        """Conversations that have each of these pairs, compared byte for byte."""
+        conversations = self
+        for key, value in metadata.items():
+            pair = MetadataPair.objects.filter(conversation=OuterRef("pk"), key=key, value=value)
+            conversations = conversations.filter(Exists(pair))
+        return conversations
+
+    def found(self, conversation_id: str) -> Conversation:
+        """The conversation with this id, or the error that says there is none."""
+        conversation = self.filter(pk=conversation_id).first()
+        if conversation is None:
+            raise errors.conversation_not_found(conversation_id)
+        return conversation
+
+
+class Conversation(models.Model):
+    """A list of items that belongs to a user. Write through the methods: they keep counters and index in step."""
+
+    id = BytewiseCharField(primary_key=True, max_length=ids.MAX_LENGTH, default=new_conversation_id, editable=False)
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        related_name="conversations",
+        verbose_name=_("owner"),
+        db_index=False,
+    )
+    created_at = models.DateTimeField(_("created at"), editable=False)
+    metadata = VerbatimJSONField(_("metadata"), default=dict, blank=True)
+    item_count = models.PositiveIntegerField(_("items"), default=0, editable=False)
+    last_position = models.PositiveIntegerField(default=0, editable=False)
+    last_item_at = models.DateTimeField(_("last item at"), null=True, editable=False)
+
+    objects = ConversationQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("conversation")
+        verbose_name_plural = _("conversations")
+        indexes = [models.Index(fields=["owner", "id"], name="conversations_owner_id")]
+
+    def __str__(self) -> str:
+        return self.id
+
+    @classmethod
+    def create_with_items(
+        cls,
+        *,
+        owner: AbstractBaseUser,
+        metadata: Mapping[str, str] | None = None,
+        items: Sequence[Mapping[str, Any]] = (),
+    ) -> Conversation:
+        """Store the conversation with all of its items, or nothing. Metadata and items are taken as validated."""
+        conversation_id = new_conversation_id()
+        conversation = cls(
+            id=conversation_id,
+            owner=owner,
+            created_at=ids.created_at(conversation_id),
+            metadata=dict(metadata or {}),
+        )
+        with transaction.atomic():
+            rows = conversation._rows(items, first_position=1, now=conversation.created_at)
+            if rows:
+                conversation.item_count = conversation.last_position = len(rows)
+                conversation.last_item_at = conversation.created_at
+            conversation.save(force_insert=True)
+            MetadataPair.objects.add(conversation, conversation.metadata)
+            Item.objects.bulk_create(rows)
+        return conversation
+
+    def add_items(self, *, items: Sequence[Mapping[str, Any]]) -> list[Item]:
+        """Append validated items, all or none, and return them in their order.
+
+        Raising the counter takes the row's lock, so parallel appends wait for each other here: positions are
+        dense, never used twice, and reach other readers in their order.
+        """
+        now = timezone.now()
+        with transaction.atomic():
+            count = sum(item["type"] != "compaction_trigger" for item in items)
+            self._update_counters(
+                item_count=F("item_count") + count,
+                last_position=F("last_position") + count,
+                **({"last_item_at": now} if count else {}),
+            )
+            rows = self._rows(items, first_position=self.last_position - count + 1, now=now)
+            return Item.objects.bulk_create(rows)
+
+    def delete_item(self, *, item_id: str) -> None:
+        with transaction.atomic():
+            self._update_counters(item_count=F("item_count") - 1)
+            self.items.found(item_id).delete()
+
+    def replace_metadata(self, *, metadata: Mapping[str, str]) -> None:
+        self.metadata = dict(metadata)
+        with transaction.atomic():
+            self._update(metadata=self.metadata)
+            MetadataPair.objects.replace(self, self.metadata)
+
+    def delete_with_items(self) -> None:
+        with transaction.atomic():
+            self._update(last_position=F("last_position"))  # the row's lock: no append may come in between
+            self.delete()
+
+    def _update_counters(self, **values: Any) -> None:
+        self._update(**values)
+        self.refresh_from_db(fields=list(values))
+
+    def _update(self, **values: Any) -> None:
+        if not Conversation.objects.filter(pk=self.pk).update(**values):
+            raise errors.conversation_not_found(self.pk)
+
+    def _rows(self, items: Sequence[Mapping[str, Any]], *, first_position: int, now: datetime) -> list[Item]:
+        """Unsaved items at consecutive positions; an id that the owner has elsewhere brings its content along."""
+        stored = [item for item in items if item["type"] != "compaction_trigger"]
+        sent_ids = [item["id"] for item in stored if item.get("id")]
+        originals = Item.objects.originals(owner_id=self.owner_id, item_ids=sent_ids)
+        for item in stored:
+            if item["type"] == "item_reference" and item["id"] not in originals:
+                raise errors.referenced_item_not_found(item["id"])
+        if len(set(sent_ids)) < len(sent_ids) or self.items.has_any(sent_ids):
+            raise errors.item_already_in_conversation()
+        return [
+            Item(
+                conversation=self,
+                position=position,
+                item_id=data["id"],
+                type=data["type"],
+                data=data,
+                created_at=now,
+            )
+            for position, data in enumerate((_data(item, originals) for item in stored), start=first_position)
+        ]
+
+
+def _data(item: Mapping[str, Any], originals: Mapping[str, Item]) -> dict[str, Any]:
+    item_id = item.get("id") or ids.new_id(ids.item_prefix(item["type"]))
+    if item_id in originals:
+        data: dict[str, Any] = originals[item_id].data
+        return data
+    return {"id": item_id, **{name: value for name, value in item.items() if name != "id"}}

@@ -1,0 +1,54 @@
+"""Columns that behave alike on every database, where Django's own would not."""
+
+from typing import Any
+
+import orjson
+from django.db import models
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+class BytewiseCharField(models.CharField):
+    """Text that compares and sorts by its bytes: exact, case-sensitive, the same order on every database."""
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
+        if connection.vendor == "postgresql":
+            # Django adds a second index for LIKE to each unique `varchar`; under collation C the first one serves.
+            return f"character varying({self.max_length})"
+        return super().db_type(connection)
+
+    def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
+        return {**super().db_parameters(connection), "collation": _bytewise_collation(connection)}
+
+
+def _bytewise_collation(connection: BaseDatabaseWrapper) -> str | None:
+    if connection.vendor == "postgresql":
+        return "C"
+    if connection.vendor == "mysql":
+        # Without padding, so that "a" and "a " differ.
+        return "utf8mb4_nopad_bin" if connection.mysql_is_mariadb else "utf8mb4_0900_bin"  # type: ignore[attr-defined]
+    return None
+
+
+class VerbatimJSONField(models.JSONField):
+    """JSON that comes back as it was written: members in their order, up to 128 levels deep.
+
+    PostgreSQL's `jsonb` and MySQL's `json` sort members, and MariaDB's check takes no more than 32 levels.
+    """
+
+    def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
+        return {"postgresql": "json", "mysql": "longtext"}.get(connection.vendor, super().db_type(connection))
+
+    def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
+        collation = "utf8mb4_bin" if connection.vendor == "mysql" else None  # for its character set
+        return {**super().db_parameters(connection), "collation": collation}
+
+    def db_check(self, connection: BaseDatabaseWrapper) -> str | None:
+        return None
+
+    def get_db_prep_value(self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False) -> Any:
+        if hasattr(value, "as_sql") or value is None:
+            return value
+        return orjson.dumps(value).decode()
+
+    def from_db_value(self, value: Any, expression: Any, connection: BaseDatabaseWrapper) -> Any:
+        return orjson.loads(value) if isinstance(value, str) else value

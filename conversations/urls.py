@@ -1,0 +1,26 @@
+from django.urls import path, re_path
+
+from conversations.api.base import InvalidURLView
+from conversations.api.views import ConversationViewSet, ItemViewSet
+
+app_name = "conversations"
+
+urlpatterns = [
+    path("conversations", ConversationViewSet.as_view({"post": "create"}), name="conversation-list"),
+    path(
+        "conversations/<str:conversation_id>",
+        ConversationViewSet.as_view({"get": "retrieve", "post": "update", "delete": "destroy"}),
+        name="conversation-detail",
+    ),
+    path(
+        "conversations/<str:conversation_id>/items",
+        ItemViewSet.as_view({"get": "list", "post": "create"}),
+        name="item-list",
+    ),
+    path(
+        "conversations/<str:conversation_id>/items/<str:item_id>",
+        ItemViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
+        name="item-detail",
+    ),
+    re_path("", InvalidURLView.as_view()),
+]

@@ -1,0 +1,123 @@
+"""The service's settings: the only file that reads the environment."""
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from environs import Env, EnvError
+
+from project.secret_key import kept_secret_key
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+
+env = Env()
+try:
+    DEBUG = env.bool("DEBUG", False)
+    ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+    LOG_LEVEL = logging.getLevelName(env.log_level("LOG_LEVEL", logging.INFO))
+    SECRET_KEY = env.str("SECRET_KEY", "")
+    DATABASE: Any = env.dj_db_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'conversations.sqlite3'}")
+    IS_DATABASE_CHOSEN = bool(env.str("DATABASE_URL", ""))
+
+    CONVERSATIONS_DEFAULT_INCLUDE = env.list("CONVERSATIONS_DEFAULT_INCLUDE", [])
+    CONVERSATIONS_EXTRA_ITEM_TYPES = env.list("CONVERSATIONS_EXTRA_ITEM_TYPES", [])
+    CONVERSATIONS_MAX_BODY_BYTES = env.int("CONVERSATIONS_MAX_BODY_BYTES", 32 * 1024 * 1024)
+    CONVERSATIONS_UNKNOWN_ITEM_FIELDS = env.str("CONVERSATIONS_UNKNOWN_ITEM_FIELDS", "keep")
+except EnvError as error:
+    raise ImproperlyConfigured(str(error)) from error
+
+if not SECRET_KEY:
+    if IS_DATABASE_CHOSEN:
+        raise ImproperlyConfigured('Environment variable "SECRET_KEY" is required when "DATABASE_URL" is set.')
+    SECRET_KEY = kept_secret_key(BASE_DIR / "secret_key")
+
+DATABASE_OPTIONS: dict[str, dict[str, Any]] = {
+    "django.db.backends.sqlite3": {
+        # A transaction takes the write lock at its start, waits for it, and is on disk when it is acknowledged.
+        "transaction_mode": "IMMEDIATE",
+        "timeout": 30,
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
+    },
+    "django.db.backends.postgresql": {},
+    "django.db.backends.mysql": {
+        "charset": "utf8mb4",
+        "sql_mode": "STRICT_TRANS_TABLES",
+        "isolation_level": "read committed",
+    },
+}
+if DATABASE["ENGINE"] not in DATABASE_OPTIONS:
+    raise ImproperlyConfigured('Environment variable "DATABASE_URL" invalid: use sqlite, postgresql or mysql.')
+DATABASES = {
+    "default": {
+        **DATABASE,
+        "CONN_MAX_AGE": 600,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {**DATABASE_OPTIONS[DATABASE["ENGINE"]], **DATABASE.get("OPTIONS", {})},
+    }
+}
+
+INSTALLED_APPS = [
+    "project",
+    "conversations",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+
+ROOT_URLCONF = "project.urls"
+WSGI_APPLICATION = "project.wsgi.application"
+
+# A proxy in front that ends TLS leaves the admin's forms with an https origin.
+CSRF_TRUSTED_ORIGINS = [f"https://{'*' if host.startswith('.') else ''}{host}" for host in ALLOWED_HOSTS if host != "*"]
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+    {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
+]
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+STATIC_URL = "static/"
+WHITENOISE_USE_FINDERS = True
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"line": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": LOG_LEVEL},
+    "loggers": {"django": {"handlers": [], "level": LOG_LEVEL, "propagate": True}},
+}
