@@ -7,3 +7,6 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("v1/", include("conversations.urls")),
 ]
+
+handler400 = "project.errors.bad_request"
+handler500 = "project.errors.server_error"

@@ -1,0 +1,26 @@
+"""What the API answers where no view of its own is reached; the rest of the site has Django's pages."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.views import defaults
+
+from conversations.errors import APIError
+
+
+def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
+    if not _is_for_api(request):
+        return defaults.bad_request(request, exception)
+    return _envelope(APIError("Bad request."))
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    if not _is_for_api(request):
+        return defaults.server_error(request)
+    return _envelope(APIError("The server had an error processing your request.", status=500, type="server_error"))
+
+
+def _is_for_api(request: HttpRequest) -> bool:
+    return request.path_info.startswith("/v1/")
+
+
+def _envelope(error: APIError) -> HttpResponse:
+    return JsonResponse(error.envelope(), status=error.status, json_dumps_params={"indent": 2})
