@@ -1,0 +1,89 @@
+"""System checks: a wrong setting is reported at start, not by the first request that meets it."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.db import connections
+from django.utils.module_loading import import_string
+
+from conversations.conf import app_settings
+from conversations.models import Item
+from conversations.schema.include import INCLUDABLE
+from conversations.schema.items import ITEM_TYPES
+
+
+@register()
+def check_settings(**kwargs: Any) -> list[CheckMessage]:
+    return [*_authentication(), *_include(), *_item_types(), *_body_limit(), *_unknown_fields()]
+
+
+def _authentication() -> Iterator[CheckMessage]:
+    for path in app_settings.authentication_classes:
+        try:
+            import_string(path)
+        except ImportError as error:
+            yield Error(f"CONVERSATIONS_AUTHENTICATION_CLASSES: {error}", id="conversations.E001")
+
+
+def _include() -> Iterator[CheckMessage]:
+    for value in app_settings.default_include:
+        if value not in INCLUDABLE:
+            yield Error(
+                f"CONVERSATIONS_DEFAULT_INCLUDE has the unknown value {value!r}.",
+                hint=f"Use any of {', '.join(INCLUDABLE)}.",
+                id="conversations.E002",
+            )
+
+
+def _item_types() -> Iterator[CheckMessage]:
+    longest = Item._meta.get_field("type").max_length or 0
+    for item_type in app_settings.extra_item_types:
+        if not isinstance(item_type, str) or not 0 < len(item_type) <= longest:
+            yield Error(
+                f"CONVERSATIONS_EXTRA_ITEM_TYPES: {item_type!r} is not a name of 1 to {longest} characters.",
+                id="conversations.E003",
+            )
+        elif item_type in ITEM_TYPES:
+            yield Warning(
+                f"CONVERSATIONS_EXTRA_ITEM_TYPES: {item_type!r} is a known type, which would no longer be validated.",
+                id="conversations.W003",
+            )
+
+
+def _body_limit() -> Iterator[CheckMessage]:
+    limit = app_settings.max_body_bytes
+    if not isinstance(limit, int) or limit < 1:
+        yield Error(f"CONVERSATIONS_MAX_BODY_BYTES is {limit!r}, not a number of bytes.", id="conversations.E004")
+
+
+def _unknown_fields() -> Iterator[CheckMessage]:
+    if app_settings.unknown_item_fields not in ("keep", "reject"):
+        yield Error(
+            f"CONVERSATIONS_UNKNOWN_ITEM_FIELDS is {app_settings.unknown_item_fields!r}, "
+            "neither 'keep' nor 'reject'.",
+            id="conversations.E005",
+        )
+
+
+@register(Tags.database)
+def check_packet_size(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """MySQL and MariaDB refuse a statement over `max_allowed_packet`, 16 MiB unless configured."""
+    messages: list[CheckMessage] = []
+    for alias in databases or ():
+        connection = connections[alias]
+        if connection.vendor != "mysql":
+            continue
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT @@max_allowed_packet")
+            (packet,) = cursor.fetchone()
+        if packet < app_settings.max_body_bytes:
+            messages.append(
+                Warning(
+                    f"max_allowed_packet of the database {alias!r} is {packet} bytes, "
+                    f"CONVERSATIONS_MAX_BODY_BYTES is {app_settings.max_body_bytes}: larger requests fail.",
+                    hint="Raise the one or lower the other.",
+                    id="conversations.W006",
+                )
+            )
+    return messages

@@ -115,8 +115,9 @@ class Conversation(models.Model):
 
     def delete_item(self, *, item_id: str) -> None:
         with transaction.atomic():
-            self._update_counters(item_count=F("item_count") - 1)
+            self._lock()
             self.items.found(item_id).delete()
+            self._update_counters(item_count=F("item_count") - 1)
 
     def replace_metadata(self, *, metadata: Mapping[str, str]) -> None:
         self.metadata = dict(metadata)
@@ -126,8 +127,12 @@ class Conversation(models.Model):
 
     def delete_with_items(self) -> None:
         with transaction.atomic():
-            self._update(last_position=F("last_position"))  # the row's lock: no append may come in between
+            self._lock()  # so that no append comes in between
             self.delete()
+
+    def _lock(self) -> None:
+        """Take the row's lock by a write, which even SQLite's deferred transactions wait for."""
+        self._update(last_position=F("last_position"))
 
     def _update_counters(self, **values: Any) -> None:
         self._update(**values)

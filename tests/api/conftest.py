@@ -1,0 +1,66 @@
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+
+
+class Caller:
+    """One who calls the API with a key, and JSON both ways."""
+
+    def __init__(self, secret: str) -> None:
+        self.client = Client(headers={"authorization": f"Bearer {secret}"})
+
+    def get(self, path: str, **query: Any) -> HttpResponse:
+        return self.client.get(f"/v1{path}", query)
+
+    def post(self, path: str, body: Any = None) -> HttpResponse:
+        data = b"" if body is None else orjson.dumps(body)
+        return self.client.post(f"/v1{path}", data, content_type="application/json")
+
+    def send(self, path: str, data: bytes, **kwargs: Any) -> HttpResponse:
+        return self.client.generic("POST", f"/v1{path}", data, **{"content_type": "application/json", **kwargs})
+
+    def delete(self, path: str) -> HttpResponse:
+        return self.client.delete(f"/v1{path}")
+
+    def new_conversation(self, *items: dict[str, Any], **metadata: str) -> str:
+        answer = self.post("/conversations", {"metadata": metadata, "items": list(items)})
+        assert answer.status_code == 200, answer.content
+        return str(answer.json()["id"])
+
+    def items(self, conversation_id: str, **query: Any) -> list[dict[str, Any]]:
+        answer = self.get(f"/conversations/{conversation_id}/items", order="asc", limit=100, **query)
+        assert answer.status_code == 200, answer.content
+        return list(answer.json()["data"])
+
+
+@pytest.fixture
+def as_alice(alice_secret) -> Caller:
+    return Caller(alice_secret)
+
+
+@pytest.fixture
+def as_bob(bob_secret) -> Caller:
+    return Caller(bob_secret)
+
+
+@pytest.fixture
+def assert_error() -> Callable[..., None]:
+    def assert_error(
+        answer: HttpResponse,
+        status: int,
+        message: str,
+        *,
+        param: str | None = None,
+        code: str | None = None,
+        type: str = "invalid_request_error",
+    ) -> None:
+        expected = {"error": {"message": message, "type": type, "param": param, "code": code}}
+        assert (answer.status_code, answer.json()) == (status, expected)
+        assert list(answer.json()["error"]) == ["message", "type", "param", "code"]
+        assert answer["content-type"] == "application/json"
+
+    return assert_error

@@ -1,0 +1,87 @@
+from conversations.models import Conversation
+
+HELLO = {"role": "user", "content": "Hello!"}
+
+
+def texts(items):
+    return [item["content"][0]["text"] for item in items]
+
+
+def test_the_answer_holds_the_new_items_in_the_order_of_the_request(as_alice):
+    conversation_id = as_alice.new_conversation(HELLO)
+    answer = as_alice.post(
+        f"/conversations/{conversation_id}/items",
+        {"items": [{**HELLO, "content": "one"}, {"role": "assistant", "content": "two"}]},
+    ).json()
+    assert list(answer) == ["object", "data", "first_id", "has_more", "last_id"]
+    assert (answer["object"], answer["has_more"], texts(answer["data"])) == ("list", False, ["one", "two"])
+    assert [answer["first_id"], answer["last_id"]] == [item["id"] for item in answer["data"]]
+    assert texts(as_alice.items(conversation_id)) == ["Hello!", "one", "two"]
+
+
+def test_include_reveals_in_the_answer(as_alice):
+    image = {"role": "user", "content": [{"type": "input_image", "image_url": "https://example.com/a.png"}]}
+    path = f"/conversations/{as_alice.new_conversation()}/items"
+    hidden = as_alice.post(path, {"items": [image]}).json()["data"][0]
+    shown = as_alice.post(f"{path}?include[]=message.input_image.image_url", {"items": [image]}).json()["data"][0]
+    assert hidden["content"] == [{"type": "input_image", "detail": "auto", "file_id": None, "image_url": None}]
+    assert shown["content"][0]["image_url"] == "https://example.com/a.png"
+
+
+def test_all_or_nothing(as_alice):
+    conversation_id = as_alice.new_conversation(HELLO)
+    answer = as_alice.post(f"/conversations/{conversation_id}/items", {"items": [HELLO, {"role": "nobody"}]})
+    assert answer.status_code == 400
+    conversation = Conversation.objects.get()
+    assert (conversation.items.count(), conversation.item_count, conversation.last_position) == (1, 1, 1)
+
+
+def test_a_compaction_trigger_is_accepted_and_not_stored(as_alice):
+    conversation_id = as_alice.new_conversation(HELLO, {"type": "compaction_trigger"})
+    path = f"/conversations/{conversation_id}/items"
+    answer = as_alice.post(path, {"items": [{"type": "compaction_trigger"}, {**HELLO, "content": "two"}]})
+    assert texts(answer.json()["data"]) == ["two"]
+    alone = as_alice.post(path, {"items": [{"type": "compaction_trigger"}]})
+    assert alone.json() == {"object": "list", "data": [], "first_id": None, "has_more": False, "last_id": None}
+    assert texts(as_alice.items(conversation_id)) == ["Hello!", "two"]
+    assert list(Conversation.objects.get().items.values_list("position", flat=True)) == [1, 2]
+
+
+def test_items_are_required_and_not_empty(as_alice, assert_error):
+    path = f"/conversations/{as_alice.new_conversation()}/items"
+    for body in (None, {}):
+        assert_error(
+            as_alice.post(path, body),
+            400,
+            "Missing required parameter: 'items'.",
+            param="items",
+            code="missing_required_parameter",
+        )
+    assert_error(
+        as_alice.post(path, {"items": []}),
+        400,
+        "Invalid 'items': empty array. Expected an array with minimum length 1, but got an empty array instead.",
+        param="items",
+        code="empty_array",
+    )
+
+
+def test_a_bad_body_is_reported_before_an_unknown_conversation(as_alice):
+    assert as_alice.post("/conversations/conv_none/items", {"items": []}).status_code == 400
+    assert as_alice.post("/conversations/conv_none/items?include[]=x", {"items": [HELLO]}).status_code == 400
+    assert as_alice.post("/conversations/conv_none/items", {"items": [HELLO]}).status_code == 404
+
+
+def test_bob_gets_the_404_of_a_thing_that_does_not_exist(as_alice, as_bob, assert_error):
+    conversation_id = as_alice.new_conversation()
+    answer = as_bob.post(f"/conversations/{conversation_id}/items", {"items": [HELLO]})
+    assert_error(answer, 404, f"Conversation with id '{conversation_id}' not found.")
+    assert as_alice.items(conversation_id) == []
+
+
+def test_the_number_of_queries_does_not_grow(as_alice, django_assert_num_queries):
+    conversation_id = as_alice.new_conversation()
+    # the key, the conversation, BEGIN, the counter, its new value, the items, COMMIT
+    for count in (1, 20):
+        with django_assert_num_queries(7):
+            as_alice.post(f"/conversations/{conversation_id}/items", {"items": [HELLO] * count})

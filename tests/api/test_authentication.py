@@ -1,0 +1,107 @@
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from conversations.models import APIKey, Conversation
+from tests.api.conftest import Caller
+
+URL = "/v1/conversations"
+MISSING = "Missing bearer or basic authentication in header"
+
+
+@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "sk-conv-x", "Basic YTpi"])
+def test_no_key(db, assert_error, header):
+    headers = {} if header is None else {"authorization": header}
+    answer = Client(headers=headers).generic("POST", URL)
+    assert_error(answer, 401, MISSING)
+    assert answer["WWW-Authenticate"] == 'Bearer realm="OpenAI API"'
+    assert not Conversation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("secret", "shown"),
+    [
+        ("x", "x"),
+        ("wrong", "wr***"),
+        ("sk-conv-abcdefghijklmnopqrstuvwxyz", "sk-conv-**********************wxyz"),
+        ("s" * 10_000, "ssssssss" + "*" * 40 + "ssss"),
+    ],
+)
+def test_a_wrong_key_is_shown_masked(db, assert_error, secret, shown):
+    answer = Client(headers={"authorization": f"Bearer {secret}"}).generic("POST", URL)
+    assert_error(
+        answer,
+        401,
+        f"Incorrect API key provided: {shown}. "
+        "You can find your API key at https://platform.openai.com/account/api-keys.",
+        code="invalid_api_key",
+    )
+    assert answer["WWW-Authenticate"] == 'Bearer realm="OpenAI API"'
+
+
+def test_the_scheme_is_read_as_http_says(alice_secret):
+    assert Client(headers={"authorization": f"bearer  {alice_secret}"}).generic("POST", URL).status_code == 200
+
+
+def test_a_key_speaks_for_its_user(alice, as_alice):
+    as_alice.new_conversation()
+    assert Conversation.objects.get().owner == alice
+
+
+def test_two_keys_of_a_user_see_the_same(alice, as_alice):
+    conversation_id = as_alice.new_conversation()
+    other = Caller(APIKey.create(user=alice)[1])
+    assert other.get(f"/conversations/{conversation_id}").status_code == 200
+
+
+def test_a_revoked_an_expired_and_an_inactive_key_are_wrong(alice, alice_secret):
+    def status() -> int:
+        return Client(headers={"authorization": f"Bearer {alice_secret}"}).generic("POST", URL).status_code
+
+    key = APIKey.objects.get()
+    assert status() == 200
+    APIKey.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
+    assert status() == 401
+    APIKey.objects.update(expires_at=timezone.now() + timedelta(hours=1))
+    assert status() == 200
+    User.objects.update(is_active=False)
+    assert status() == 401
+    User.objects.update(is_active=True)
+    key.revoke()
+    assert status() == 401
+
+
+def test_a_keys_use_is_recorded_once_a_minute(as_alice, django_assert_num_queries):
+    before = timezone.now()
+    as_alice.get("/conversations/conv_none")
+    used_at = APIKey.objects.get().last_used_at
+    assert before <= used_at <= timezone.now()
+    with django_assert_num_queries(2):
+        as_alice.get("/conversations/conv_none")
+    assert APIKey.objects.get().last_used_at == used_at
+    APIKey.objects.update(last_used_at=used_at - timedelta(minutes=2))
+    as_alice.get("/conversations/conv_none")
+    assert APIKey.objects.get().last_used_at >= used_at
+
+
+def test_a_host_may_authenticate_in_its_own_way(alice, settings, assert_error):
+    settings.CONVERSATIONS_AUTHENTICATION_CLASSES = [
+        "conversations.api.authentication.APIKeyAuthentication",
+        "rest_framework.authentication.SessionAuthentication",
+    ]
+    client = Client()
+    client.force_login(alice)
+    assert client.generic("POST", URL).status_code == 200
+    assert Client(enforce_csrf_checks=True).generic("POST", URL).status_code == 401
+    settings.CONVERSATIONS_AUTHENTICATION_CLASSES = ["rest_framework.authentication.SessionAuthentication"]
+    assert client.generic("POST", URL).status_code == 200
+    assert_error(Client().generic("POST", URL), 403, MISSING)
+
+
+def test_a_session_alone_opens_nothing(alice):
+    client = Client()
+    client.force_login(alice)
+    assert client.generic("POST", URL).status_code == 401

@@ -1,0 +1,79 @@
+import re
+import time
+
+import pytest
+
+from conversations.models import Conversation, Item, MetadataPair
+
+HELLO = {"type": "message", "role": "user", "content": "Hello!"}
+
+
+def test_the_example_of_openais_reference(as_alice):
+    answer = as_alice.post("/conversations", {"metadata": {"topic": "demo"}, "items": [HELLO]})
+    conversation = answer.json()
+    assert answer.status_code == 200
+    assert list(conversation) == ["id", "object", "created_at", "metadata"]
+    assert re.fullmatch(r"conv_[0-9a-f]{48}", conversation["id"])
+    assert conversation["object"] == "conversation"
+    assert abs(conversation["created_at"] - time.time()) < 60
+    assert int(conversation["id"][5:13], 16) == conversation["created_at"]
+    assert conversation["metadata"] == {"topic": "demo"}
+    [item] = as_alice.items(conversation["id"])
+    assert list(item) == ["id", "type", "status", "content", "role"]
+    assert re.fullmatch(r"msg_[0-9a-f]{48}", item["id"])
+    assert item["content"] == [{"type": "input_text", "text": "Hello!"}]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [None, {}, {"metadata": None}, {"items": None}, {"metadata": None, "items": None}, {"items": []}, {"metadata": {}}],
+)
+def test_nothing_given_is_an_empty_conversation(as_alice, body):
+    answer = as_alice.post("/conversations", body)
+    assert answer.status_code == 200
+    assert answer.json()["metadata"] == {}
+    assert as_alice.items(answer.json()["id"]) == []
+
+
+def test_a_body_may_come_without_a_content_type_when_it_is_empty(as_alice):
+    assert as_alice.client.generic("POST", "/v1/conversations").status_code == 200
+
+
+def test_twenty_items_are_stored_in_their_order(as_alice):
+    conversation_id = as_alice.new_conversation(*({**HELLO, "content": f"{n}"} for n in range(20)))
+    items = as_alice.items(conversation_id)
+    assert [item["content"][0]["text"] for item in items] == [str(n) for n in range(20)]
+    assert [item["id"] for item in items] == sorted(item["id"] for item in items)
+
+
+def test_metadata_keeps_the_order_of_its_keys(as_alice):
+    metadata = {"zebra": "1", "a": "2", "Ünïcode 🦓": "3", "": "4"}
+    conversation_id = as_alice.new_conversation(**metadata)
+    stored = as_alice.get(f"/conversations/{conversation_id}").json()["metadata"]
+    assert list(stored.items()) == list(metadata.items())
+
+
+def test_metadata_is_indexed_pair_by_pair(as_alice):
+    conversation_id = as_alice.new_conversation(topic="demo", tenant="acme ")
+    pairs = MetadataPair.objects.filter(conversation=conversation_id).values_list("key", "value")
+    assert set(pairs) == {("topic", "demo"), ("tenant", "acme ")}
+
+
+def test_a_refused_item_stores_nothing_at_all(as_alice):
+    answer = as_alice.post("/conversations", {"metadata": {"a": "b"}, "items": [HELLO, {"type": "nonsense"}]})
+    assert answer.status_code == 400
+    assert (Conversation.objects.count(), Item.objects.count(), MetadataPair.objects.count()) == (0, 0, 0)
+
+
+def test_an_unknown_reference_stores_nothing_at_all(as_alice):
+    answer = as_alice.post("/conversations", {"items": [HELLO, {"type": "item_reference", "id": "msg_none"}]})
+    assert answer.status_code == 404
+    assert (Conversation.objects.count(), Item.objects.count()) == (0, 0)
+
+
+def test_the_number_of_queries_does_not_grow_with_the_items(as_alice, django_assert_num_queries):
+    as_alice.new_conversation()  # records the key's use
+    # the key, BEGIN, the conversation, its metadata, its items, COMMIT
+    for count in (1, 20):
+        with django_assert_num_queries(6):
+            as_alice.new_conversation(*[HELLO] * count, topic="demo")

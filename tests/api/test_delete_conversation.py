@@ -1,0 +1,50 @@
+from conversations.models import Conversation, Item, MetadataPair
+
+HELLO = {"role": "user", "content": "Hello!"}
+
+
+def test_it_is_gone_with_all_that_is_under_it(as_alice, assert_error):
+    kept = as_alice.new_conversation(HELLO, topic="kept")
+    conversation_id = as_alice.new_conversation(HELLO, topic="demo")
+    item_id = as_alice.items(conversation_id)[0]["id"]
+    answer = as_alice.delete(f"/conversations/{conversation_id}")
+    assert answer.status_code == 200
+    assert list(answer.json().items()) == [
+        ("id", conversation_id),
+        ("object", "conversation.deleted"),
+        ("deleted", True),
+    ]
+    path = f"/conversations/{conversation_id}"
+    for gone in (
+        as_alice.get(path),
+        as_alice.post(path, {"metadata": {}}),
+        as_alice.delete(path),
+        as_alice.get(f"{path}/items"),
+        as_alice.post(f"{path}/items", {"items": [HELLO]}),
+        as_alice.get(f"{path}/items/{item_id}"),
+        as_alice.delete(f"{path}/items/{item_id}"),
+    ):
+        assert_error(gone, 404, f"Conversation with id '{conversation_id}' not found.")
+    assert Conversation.objects.get().pk == kept
+    assert (Item.objects.count(), MetadataPair.objects.count()) == (1, 1)
+
+
+def test_a_body_is_ignored_like_the_content_type_that_the_python_client_sends(as_alice):
+    conversation_id = as_alice.new_conversation()
+    answer = as_alice.client.delete(f"/v1/conversations/{conversation_id}", b"", content_type="application/json")
+    assert answer.status_code == 200
+
+
+def test_bob_gets_the_404_of_a_thing_that_does_not_exist(as_alice, as_bob, assert_error):
+    conversation_id = as_alice.new_conversation()
+    answer = as_bob.delete(f"/conversations/{conversation_id}")
+    assert_error(answer, 404, f"Conversation with id '{conversation_id}' not found.")
+    assert Conversation.objects.exists()
+
+
+def test_the_number_of_queries_does_not_grow_with_the_items(as_alice, django_assert_num_queries):
+    # the key, the conversation, BEGIN, its lock, its metadata, its items, the conversation, COMMIT
+    for count in (1, 20):
+        conversation_id = as_alice.new_conversation(*[HELLO] * count)
+        with django_assert_num_queries(8):
+            as_alice.delete(f"/conversations/{conversation_id}")

@@ -1,0 +1,38 @@
+import pytest
+
+IMAGE = {"role": "user", "content": [{"type": "input_image", "image_url": "data:image/png;base64,AA=="}]}
+REASONING = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "secret"}
+BOTH = ["message.input_image.image_url", "reasoning.encrypted_content"]
+
+
+@pytest.fixture
+def path(as_alice):
+    return f"/conversations/{as_alice.new_conversation(IMAGE, REASONING)}/items?order=asc"
+
+
+def revealed(answer):
+    image, reasoning = answer.json()["data"]
+    return [
+        *(["image"] if image["content"][0]["image_url"] else []),
+        *(["reasoning"] if "encrypted_content" in reasoning else []),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("query", "shown"),
+    [
+        ("", []),
+        ("&include[]=reasoning.encrypted_content", ["reasoning"]),
+        (f"&include[]={BOTH[0]}&include[]={BOTH[1]}", ["image", "reasoning"]),
+        (f"&include%5B%5D={BOTH[0]}&include%5B%5D={BOTH[1]}", ["image", "reasoning"]),
+        (f"&include={BOTH[0]}&include={BOTH[1]}", ["image", "reasoning"]),
+    ],
+)
+def test_include_by_each_way_of_writing_it(as_alice, path, query, shown):
+    assert revealed(as_alice.get(path + query)) == shown
+
+
+def test_an_operator_may_include_without_being_asked(as_alice, path, settings):
+    settings.CONVERSATIONS_DEFAULT_INCLUDE = ["message.input_image.image_url"]
+    assert revealed(as_alice.get(path)) == ["image"]
+    assert revealed(as_alice.get(f"{path}&include[]=reasoning.encrypted_content")) == ["image", "reasoning"]

@@ -1,0 +1,60 @@
+import pytest
+
+from conversations.models import Conversation
+
+
+def nested(depth: int) -> bytes:
+    """An item whose innermost value is at this depth of the body: body, items, item and the rest are lists."""
+    return b'{"items":[{"role":"user","content":"x","deep":' + b"[" * (depth - 3) + b"]" * (depth - 3) + b"}]}"
+
+
+REFUSED = {
+    "a NUL character": (rb'{"metadata":{"a":"x\u0000"}}', "metadata.a", "NUL character in a string"),
+    "a NUL in a key": (rb'{"metadata":{"\u0000":"x"}}', "metadata", "NUL character in a string"),
+    "a NUL deep inside": (
+        rb'{"items":[{"role":"user","content":[{"type":"input_text","text":"\u0000"}]}]}',
+        "items[0].content[0].text",
+        "NUL character in a string",
+    ),
+    "a lone surrogate": (rb'{"metadata":{"a":"\ud83d"}}', "metadata.a", "lone surrogate in a string"),
+    "a reversed pair": (rb'{"metadata":{"a":"\ude00\ud83d"}}', "metadata.a", "lone surrogate in a string"),
+    "an integer beyond 64 bits": (b'{"items":[{"x":9223372036854775808}]}', "items[0].x", "integer out of range"),
+    "a negative one": (b'{"items":[{"x":-9223372036854775809}]}', "items[0].x", "integer out of range"),
+    "one of 5,000 digits": (b'{"items":[{"x":' + b"1" * 5000 + b"}]}", "items[0].x", "integer out of range"),
+    "NaN": (b'{"items":[{"x":[1,NaN]}]}', "items[0].x[1]", "not a finite number"),
+    "Infinity": (b'{"items":[{"x":Infinity}]}', "items[0].x", "not a finite number"),
+    "an exponent beyond a double": (b'{"items":[{"x":1e999}]}', "items[0].x", "not a finite number"),
+    "129 levels": (nested(129), "items[0].deep" + "[0]" * 125, "nested too deeply"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_what_a_database_could_not_keep_is_refused_with_its_path(as_alice, case):
+    body, param, start = REFUSED[case]
+    answer = as_alice.send("/conversations", body)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"], error["code"]) == (400, param, "invalid_value")
+    assert error["message"].startswith(f"Invalid '{param}': {start}")
+    assert not Conversation.objects.exists()
+
+
+def test_what_comes_close_is_kept(as_alice):
+    kept = {
+        "integers": [9223372036854775807, -9223372036854775808, 0, -1],
+        "numbers": [1.0, -0.5, 1e22, 1.7976931348623157e308, 5e-324, 0.1],
+        "strings": ["😀", "\u0001", "\\u0000", "\u2028", "ﷺ", "a\tb\n", "\x7f", ""],
+        "": {"nothing": None, "true": True},
+    }
+    [item] = as_alice.items(as_alice.new_conversation({"role": "user", "content": "x", "kept": kept}))
+    assert item["kept"] == kept
+    assert [str(number) for number in item["kept"]["numbers"]] == [str(number) for number in kept["numbers"]]
+
+
+def test_128_levels_are_kept(as_alice):
+    answer = as_alice.send("/conversations", nested(128))
+    assert answer.status_code == 200
+    [item] = as_alice.items(answer.json()["id"])
+    depth, value = 3, item["deep"]
+    while isinstance(value, list):
+        depth, value = depth + 1, value[0] if value else None
+    assert depth == 128

@@ -1,0 +1,153 @@
+import logging
+import re
+
+import pytest
+from django.test import Client
+
+from conversations.models import Conversation
+
+INVALID_JSON = (
+    "Invalid body: failed to parse JSON value. Please check the value to ensure it is valid JSON. "
+    "(Common errors include trailing commas, missing closing brackets, missing quotation marks, etc.)"
+)
+
+
+def test_every_answer_carries_openais_headers(as_alice):
+    answers = [
+        as_alice.post("/conversations"),
+        as_alice.get("/conversations/conv_none"),
+        as_alice.get("/nowhere"),
+        as_alice.send("/conversations", b"{"),
+        Client().get("/v1/conversations/conv_none"),
+        Client().put("/v1/conversations"),
+    ]
+    for answer in answers:
+        assert re.fullmatch(r"req_[0-9a-f]{32}", answer["x-request-id"])
+        assert re.fullmatch(r"\d+", answer["openai-processing-ms"])
+        assert answer["openai-version"] == "2020-10-01"
+        assert answer["content-type"] == "application/json"
+    assert len({answer["x-request-id"] for answer in answers}) == len(answers)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"{",
+        b"{'a': 1}",
+        b'{"metadata": {},}',
+        b"\xff",
+        b'{"metadata": {"a": "\xff"}}',
+        "{}".encode("utf-16"),
+        b"{} {}",
+        b"[" * 100_000,
+    ],
+)
+def test_a_broken_body(as_alice, assert_error, body):
+    assert_error(as_alice.send("/conversations", body), 400, INVALID_JSON, code="invalid_json")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [(b"[]", "an array"), (b'"x"', "a string"), (b"1", "an integer"), (b"null", "an object"), (b"true", "a boolean")],
+)
+def test_a_body_that_is_no_object(as_alice, assert_error, body, kind):
+    message = f"Invalid body: expected an object, but got {kind} instead."
+    assert_error(as_alice.send("/conversations", body), 400, message, code="invalid_type")
+
+
+@pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
+def test_another_content_type(as_alice, assert_error, content_type):
+    answer = as_alice.send("/conversations", b'{"metadata": {}}', content_type=content_type)
+    assert_error(
+        answer,
+        415,
+        f"Unsupported content type: '{content_type}'. This API method only accepts 'application/json' requests, but "
+        f"you specified the header 'Content-Type: {content_type}'. Please try again with a supported content type.",
+        code="unsupported_content_type",
+    )
+
+
+@pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON", ""])
+def test_json_by_its_other_names(as_alice, content_type):
+    answer = as_alice.send("/conversations", b'{"metadata": {"a": "b"}}', content_type=content_type)
+    assert answer.json()["metadata"] == {"a": "b"}
+
+
+def test_what_a_client_accepts_does_not_matter(as_alice):
+    answer = as_alice.client.generic("POST", "/v1/conversations?format=html", headers={"accept": "text/html"})
+    assert (answer.status_code, answer["content-type"]) == (200, "application/json")
+
+
+def test_a_body_over_the_limit(as_alice, assert_error, settings):
+    settings.CONVERSATIONS_MAX_BODY_BYTES = 30
+    assert as_alice.send("/conversations", b'{"metadata":{"a":"123456789"}}').status_code == 200
+    assert_error(
+        as_alice.send("/conversations", b'{"metadata":{"a":"1234567890"}}'),
+        413,
+        "Request body too large. Expected at most 30 bytes.",
+        code="request_too_large",
+    )
+    assert Conversation.objects.count() == 1
+
+
+def test_djangos_own_limit_does_not_apply(as_alice, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
+    assert as_alice.post("/conversations", {"metadata": {"topic": "demo"}}).status_code == 200
+
+
+@pytest.mark.parametrize("path", ["", "nowhere", "conversations/", "conversations/conv_1/", "conversations/a/b/c/d"])
+def test_an_unknown_url(db, assert_error, path):
+    assert_error(Client().get(f"/v1/{path}"), 404, f"Invalid URL (GET /v1/{path})")
+    assert_error(Client().post(f"/v1/{path}"), 404, f"Invalid URL (POST /v1/{path})")
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [
+        ("GET", "/conversations"),
+        ("PUT", "/conversations/conv_1"),
+        ("PATCH", "/conversations/conv_1"),
+        ("OPTIONS", "/conversations"),
+        ("DELETE", "/conversations/conv_1/items"),
+        ("POST", "/conversations/conv_1/items/msg_1"),
+    ],
+)
+def test_a_wrong_method(as_alice, assert_error, method, path):
+    answer = as_alice.client.generic(method, f"/v1{path}")
+    message = f"Not allowed to {method} on /v1{path}. (HINT: Perhaps you meant to use a different HTTP method?)"
+    assert_error(answer, 405, message)
+    assert method not in answer["allow"].replace("OPTIONS", "")
+
+
+def test_an_unexpected_exception_is_logged_and_leaks_nothing(as_alice, monkeypatch, caplog, assert_error):
+    def fail(**kwargs):
+        raise RuntimeError("the database's password is hunter2")
+
+    monkeypatch.setattr(Conversation, "create_with_items", fail)
+    with caplog.at_level(logging.ERROR, "conversations.api"):
+        answer = as_alice.post("/conversations")
+    request_id = answer["x-request-id"]
+    assert_error(
+        answer,
+        500,
+        "The server had an error processing your request. Sorry about that! You can retry your request. "
+        f"(Please include the request ID {request_id} when you report this.)",
+        type="server_error",
+    )
+    [record] = [record for record in caplog.records if record.name == "conversations.api"]
+    assert request_id in record.getMessage()
+    assert "hunter2" in caplog.text
+
+
+def test_the_api_needs_nothing_of_a_hosts_rest_framework(as_alice, settings):
+    settings.REST_FRAMEWORK = {
+        "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.BasicAuthentication"],
+        "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.FormParser"],
+        "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.StaticHTMLRenderer"],
+        "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAdminUser"],
+        "DEFAULT_THROTTLE_CLASSES": ["rest_framework.throttling.AnonRateThrottle"],
+        "DEFAULT_VERSIONING_CLASS": "rest_framework.versioning.AcceptHeaderVersioning",
+        "EXCEPTION_HANDLER": "rest_framework.views.exception_handler",
+    }
+    assert as_alice.post("/conversations", {"metadata": {"a": "b"}}).json()["metadata"] == {"a": "b"}
+    assert as_alice.get("/conversations/conv_none").json()["error"]["type"] == "invalid_request_error"

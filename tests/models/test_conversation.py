@@ -1,0 +1,99 @@
+import pytest
+from django.db import IntegrityError
+from django.db.models import ProtectedError
+
+from conversations.errors import APIError
+from conversations.models import Conversation, Item, MetadataPair
+from conversations.schema.items import validate_items
+
+
+def messages(*texts: str) -> list[dict]:
+    return validate_items([{"role": "user", "content": text} for text in texts])
+
+
+def pairs(conversation):
+    return dict(MetadataPair.objects.filter(conversation=conversation).values_list("key", "value"))
+
+
+def test_creation_sets_counters_and_times(alice):
+    conversation = Conversation.create_with_items(owner=alice, metadata={"a": "b"}, items=messages("1", "2"))
+    stored = Conversation.objects.get()
+    assert (stored.item_count, stored.last_position) == (2, 2)
+    assert stored.created_at == stored.last_item_at == conversation.created_at
+    assert [item.created_at for item in stored.items.all()] == [stored.created_at] * 2
+
+
+def test_an_empty_conversation_has_no_last_item(alice):
+    conversation = Conversation.create_with_items(owner=alice)
+    assert (conversation.item_count, conversation.last_item_at, conversation.metadata) == (0, None, {})
+
+
+def test_positions_are_dense_and_never_used_again(alice):
+    conversation = Conversation.create_with_items(owner=alice, items=messages("1", "2"))
+    conversation.delete_item(item_id=conversation.items.get(position=2).item_id)
+    assert [item.position for item in conversation.add_items(items=messages("3", "4"))] == [3, 4]
+    conversation.refresh_from_db()
+    assert (conversation.item_count, conversation.last_position) == (3, 4)
+    assert conversation.last_item_at > conversation.created_at
+
+
+def test_items_hold_all_of_their_json(alice):
+    [item] = Conversation.create_with_items(owner=alice, items=messages("hi")).items.all()
+    assert (item.item_id, item.type) == (item.data["id"], "message")
+    assert list(item.data) == ["id", "type", "status", "content", "role"]
+
+
+def test_an_append_that_fails_half_way_leaves_nothing(alice):
+    conversation = Conversation.create_with_items(owner=alice, items=messages("1"))
+    in_the_way = conversation.items.get()
+    in_the_way.pk, in_the_way.position, in_the_way.item_id = None, 3, "msg_in_the_way"
+    in_the_way.save()
+    with pytest.raises(IntegrityError):
+        conversation.add_items(items=messages("2", "3", "4"))
+    conversation.refresh_from_db()
+    assert (conversation.item_count, conversation.last_position) == (1, 1)
+    assert list(conversation.items.values_list("position", flat=True).order_by("position")) == [1, 3]
+
+
+def test_a_create_that_fails_half_way_leaves_nothing(alice):
+    items = [*messages("1"), {"id": "msg_1", "type": None}]
+    with pytest.raises(IntegrityError):
+        Conversation.create_with_items(owner=alice, metadata={"a": "b"}, items=items)
+    assert (Conversation.objects.count(), MetadataPair.objects.count(), Item.objects.count()) == (0, 0, 0)
+
+
+def test_metadata_and_its_index_change_together(alice):
+    conversation = Conversation.create_with_items(owner=alice, metadata={"a": "1", "b": "2"})
+    assert pairs(conversation) == conversation.metadata == {"a": "1", "b": "2"}
+    conversation.replace_metadata(metadata={"b": "3", "c": "4"})
+    assert pairs(conversation) == Conversation.objects.get().metadata == {"b": "3", "c": "4"}
+
+
+@pytest.mark.parametrize(
+    "verb",
+    [
+        lambda gone: gone.add_items(items=messages("1")),
+        lambda gone: gone.delete_item(item_id="msg_1"),
+        lambda gone: gone.replace_metadata(metadata={"a": "b"}),
+        lambda gone: gone.delete_with_items(),
+    ],
+)
+def test_a_conversation_deleted_meanwhile_is_not_found(alice, verb):
+    conversation = Conversation.create_with_items(owner=alice)
+    conversation_id = conversation.pk
+    Conversation.objects.get().delete_with_items()
+    with pytest.raises(APIError, match=f"Conversation with id '{conversation_id}' not found."):
+        verb(conversation)
+    assert (MetadataPair.objects.count(), Item.objects.count()) == (0, 0)
+
+
+def test_visible_to_its_owner_alone(alice, bob):
+    conversation = Conversation.create_with_items(owner=alice)
+    assert Conversation.objects.visible_to(alice).get() == conversation
+    assert not Conversation.objects.visible_to(bob).exists()
+
+
+def test_an_owner_of_conversations_can_not_be_deleted(alice):
+    Conversation.create_with_items(owner=alice)
+    with pytest.raises(ProtectedError):
+        alice.delete()

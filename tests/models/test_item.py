@@ -1,0 +1,68 @@
+import re
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from conversations.models import Conversation, Item
+from conversations.schema.items import validate_items
+
+HELLO = validate_items([{"role": "user", "content": "Hello!"}])
+
+
+@pytest.fixture
+def short_and_long(transactional_db, alice):  # ANALYZE ends a transaction on MySQL
+    short = Conversation.create_with_items(owner=alice, items=HELLO * 20)
+    long = Conversation.create_with_items(owner=alice)
+    for _ in range(20):
+        long.add_items(items=HELLO * 1000)
+    with connection.cursor() as cursor:
+        table = Item._meta.db_table
+        cursor.execute(f"ANALYZE TABLE {table}" if connection.vendor == "mysql" else f"ANALYZE {table}")
+    return short, long
+
+
+def selects_of_a_page(conversation, **page):
+    with CaptureQueriesContext(connection) as queries:
+        conversation.items.page(limit=20, **page)
+    return [query["sql"] for query in queries]
+
+
+def plan(sql):
+    with connection.cursor() as cursor:
+        cursor.execute(f"{connection.ops.explain_query_prefix()} {sql.replace('%', '%%')}")
+        return " ".join(str(value) for row in cursor.fetchall() for value in row)
+
+
+def test_a_page_costs_the_same_in_a_conversation_of_20_and_of_20_000_items(short_and_long):
+    by_position = {
+        "postgresql": r"Index Scan( Backward)? using conversations_item_unique_position",
+        "mysql": r"conversations_item_unique_position",
+        "sqlite": r"SEARCH conversations_item USING INDEX \w+ \(conversation_id=\?( AND position[<>]\?)?\)",
+    }[connection.vendor]
+    for order in ("asc", "desc"):
+        for middle in (False, True):
+            pages = [
+                selects_of_a_page(
+                    conversation,
+                    order=order,
+                    after=conversation.items.get(position=conversation.last_position // 2).item_id if middle else None,
+                )
+                for conversation in short_and_long
+            ]
+            assert len(pages[0]) == len(pages[1]) == (2 if middle else 1)
+            of_long = plan(pages[1][-1])
+            assert re.search(by_position, of_long), of_long
+            assert not re.search(r"Sort|filesort|TEMP B-TREE|Seq Scan", of_long), of_long
+
+
+def test_the_place_of_after_is_looked_up_by_an_index(short_and_long):
+    _, long = short_and_long
+    middle = long.items.get(position=10_000).item_id
+    looked_up = plan(selects_of_a_page(long, order="asc", after=middle)[0])
+    by_item_id = {
+        "postgresql": r"Index (Only )?Scan using conversations_item_unique_item_id",
+        "mysql": r"conversations_item_unique_item_id|const",
+        "sqlite": r"USING (COVERING )?INDEX \w+ \(item_id=\? AND conversation_id=\?\)",
+    }[connection.vendor]
+    assert re.search(by_item_id, looked_up), looked_up
