@@ -3,7 +3,8 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.checks import CheckMessage, Error, Tags, register
+from django.core.checks import Warning as CheckWarning
 from django.db import connections
 from django.utils.module_loading import import_string
 
@@ -45,7 +46,7 @@ def _item_types() -> Iterator[CheckMessage]:
                 id="conversations.E003",
             )
         elif item_type in ITEM_TYPES:
-            yield Warning(
+            yield CheckWarning(
                 f"CONVERSATIONS_EXTRA_ITEM_TYPES: {item_type!r} is a known type, which would no longer be validated.",
                 id="conversations.W003",
             )
@@ -60,8 +61,7 @@ def _body_limit() -> Iterator[CheckMessage]:
 def _unknown_fields() -> Iterator[CheckMessage]:
     if app_settings.unknown_item_fields not in ("keep", "reject"):
         yield Error(
-            f"CONVERSATIONS_UNKNOWN_ITEM_FIELDS is {app_settings.unknown_item_fields!r}, "
-            "neither 'keep' nor 'reject'.",
+            f"CONVERSATIONS_UNKNOWN_ITEM_FIELDS is {app_settings.unknown_item_fields!r}, neither 'keep' nor 'reject'.",
             id="conversations.E005",
         )
 
@@ -79,7 +79,7 @@ def check_packet_size(databases: Sequence[str] | None = None, **kwargs: Any) -> 
             (packet,) = cursor.fetchone()
         if packet < app_settings.max_body_bytes:
             messages.append(
-                Warning(
+                CheckWarning(
                     f"max_allowed_packet of the database {alias!r} is {packet} bytes, "
                     f"CONVERSATIONS_MAX_BODY_BYTES is {app_settings.max_body_bytes}: larger requests fail.",
                     hint="Raise the one or lower the other.",

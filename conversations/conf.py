@@ -1,9 +1,11 @@
 """The app's settings, each `CONVERSATIONS_<NAME>` in the host's settings, read when used."""
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal, TypeVar
 
 from django.conf import settings as django_settings
+
+T = TypeVar("T")
 
 
 class AppSettings:
@@ -30,8 +32,9 @@ class AppSettings:
     def unknown_item_fields(self) -> Literal["keep", "reject"]:
         return self._get("UNKNOWN_ITEM_FIELDS", "keep")
 
-    def _get(self, name: str, default: Any) -> Any:
-        return getattr(django_settings, f"CONVERSATIONS_{name}", default)
+    def _get(self, name: str, default: T) -> T:
+        value: T = getattr(django_settings, f"CONVERSATIONS_{name}", default)
+        return value
 
 
 app_settings = AppSettings()

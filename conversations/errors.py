@@ -234,7 +234,9 @@ def method_not_allowed(method: str | None, path: str) -> APIError:
 
 
 def rate_limited() -> APIError:
-    return APIError("Rate limit reached. Please try again later.", status=429, type="requests", code="rate_limit_exceeded")
+    return APIError(
+        "Rate limit reached. Please try again later.", status=429, type="requests", code="rate_limit_exceeded"
+    )
 
 
 def server_error(request_id: str) -> APIError:

@@ -59,7 +59,7 @@ class OpenAIView(APIView):
         return response
 
 
-class OpenAIViewSet(OpenAIView, GenericViewSet):
+class OpenAIViewSet(OpenAIView, GenericViewSet):  # type: ignore[type-arg]
     filter_backends = []
     pagination_class = None
 

@@ -22,4 +22,4 @@ def read_chunked_body(request: HttpRequest) -> None:
         raise errors.body_length_missing()
     body = stream.read(app_settings.max_body_bytes + 1)
     request.META["CONTENT_LENGTH"] = str(len(body))
-    request._stream = BytesIO(body)  # type: ignore[attr-defined]
+    request._stream = BytesIO(body)

@@ -10,7 +10,7 @@ from conversations.schema.items import validate_items
 from conversations.schema.metadata import validate_metadata
 
 
-class SchemaField(serializers.Field):
+class SchemaField(serializers.Field):  # type: ignore[type-arg]
     def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
         if data is None and not self.allow_null:
             return False, data  # the schema says what null is not

@@ -4,11 +4,11 @@ from rest_framework import serializers
 
 from conversations import errors
 from conversations.api.fields import ItemsField, MetadataField
-from conversations.models import Conversation, Item
+from conversations.models import Conversation
 from conversations.schema.suggestions import suggestions
 
 
-class StrictSerializer(serializers.Serializer):
+class StrictSerializer(serializers.Serializer):  # type: ignore[type-arg]
     """Refuses what it does not know, in OpenAI's order: what is missing, what is unknown, then each value."""
 
     def run_validation(self, data: Any = serializers.empty) -> Any:

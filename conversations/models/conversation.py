@@ -68,7 +68,7 @@ class Conversation(models.Model):
         indexes = [models.Index(fields=["owner", "id"], name="conversations_owner_id")]
 
     def __str__(self) -> str:
-        return self.id
+        return str(self.id)
 
     @classmethod
     def create_with_items(
@@ -82,7 +82,7 @@ class Conversation(models.Model):
         conversation_id = new_conversation_id()
         conversation = cls(
             id=conversation_id,
-            owner=owner,
+            owner_id=owner.pk,
             created_at=ids.created_at(conversation_id),
             metadata=dict(metadata or {}),
         )

@@ -7,7 +7,7 @@ from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 
-class BytewiseCharField(models.CharField):
+class BytewiseCharField(models.CharField):  # type: ignore[type-arg]
     """Text that compares and sorts by its bytes: exact, case-sensitive, the same order on every database."""
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str | None:

@@ -83,4 +83,4 @@ class Item(models.Model):
         ]
 
     def __str__(self) -> str:
-        return self.item_id
+        return str(self.item_id)

@@ -2,7 +2,22 @@ import pytest
 
 from conversations.models import Conversation
 
-KEYS = ["topic", "1", "__gt", "a__b", "'; DROP TABLE x; --", '"quoted"', "a[b]", "$.a", "%s", "ключ", "🦓", "", " ", "a\\"]
+KEYS = [
+    "topic",
+    "1",
+    "__gt",
+    "a__b",
+    "'; DROP TABLE x; --",
+    '"quoted"',
+    "a[b]",
+    "$.a",
+    "%s",
+    "ключ",
+    "🦓",
+    "",
+    " ",
+    "a\\",
+]
 
 
 @pytest.mark.parametrize("key", KEYS)

@@ -21,7 +21,7 @@ class Command(BaseCommand):
         if user is None:
             if not create_user:
                 raise CommandError(f"There is no user {username!r}. Name another, or add --create-user.")
-            user = User._default_manager.create_user(username)
+            user = User._default_manager.create_user(**{User.USERNAME_FIELD: username})
         if len(name) > (limit := APIKey._meta.get_field("name").max_length or 0):
             raise CommandError(f"The name is longer than {limit} characters.")
         _, secret = APIKey.create(user=user, name=name)

@@ -11,6 +11,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import OperationalError, connections
 from django.http.request import validate_host
 from granian.constants import Interfaces
+from granian.log import LogLevels
 from granian.server import Server
 
 from conversations.models import APIKey
@@ -35,7 +36,8 @@ class Command(BaseCommand):
         url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
         self._create_first_secrets(url)
         if not validate_host(host, settings.ALLOWED_HOSTS):
-            self.stderr.write(f"ALLOWED_HOSTS is {','.join(settings.ALLOWED_HOSTS)}: requests for other names are refused.")
+            allowed = ", ".join(settings.ALLOWED_HOSTS)
+            self.stderr.write(f"Requests for names other than {allowed} are refused: set ALLOWED_HOSTS.")
         self.stdout.write(f"Serving the API at {url}/v1 and the admin at {url}/admin/. Stop with Ctrl-C.")
         self.stdout.flush()
         connections.close_all()
@@ -47,7 +49,7 @@ class Command(BaseCommand):
             workers=workers,
             blocking_threads=THREADS_PER_WORKER,
             respawn_failed_workers=True,
-            log_level="warning",
+            log_level=LogLevels.warning,
         ).serve()
 
     def _check_address(self, host: str, port: int) -> None:

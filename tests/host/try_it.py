@@ -1,0 +1,44 @@
+"""Run by a test in a process of its own, with the host's settings."""
+
+from io import StringIO
+
+import django
+
+django.setup()
+
+from django.core.management import call_command  # noqa: E402
+from django.test import Client  # noqa: E402
+
+from conversations.models import Conversation, Item  # noqa: E402
+from tests.host.people.models import Person  # noqa: E402
+
+call_command("makemigrations", "people", dry_run=True, verbosity=0)
+call_command("migrate", run_syncdb=True, verbosity=0)
+call_command("check", fail_level="WARNING")
+call_command("makemigrations", "conversations", check=True, dry_run=True)
+
+person = Person(email="ann@example.com", is_staff=True, is_superuser=True)
+person.save()
+out = StringIO()
+call_command("create_api_key", "ann@example.com", stdout=out)
+api = Client(headers={"authorization": f"Bearer {out.getvalue().strip()}"})
+
+body = {"metadata": {"topic": "demo"}, "items": [{"role": "user", "content": "Hello!"}]}
+created = api.post("/ai/openai/v1/conversations", body, content_type="application/json")
+assert created.status_code == 200, created.content
+conversation_id = created.json()["id"]
+assert Conversation.objects.get().owner == person
+
+reference = {"items": [{"role": "user", "content": "1"}, {"type": "item_reference", "id": "msg_none"}]}
+refused = api.post(f"/ai/openai/v1/conversations/{conversation_id}/items", reference, content_type="application/json")
+assert refused.status_code == 404, refused.content
+assert Item.objects.count() == 1
+assert api.get("/ai/openai/v1/nowhere").json()["error"]["message"] == "Invalid URL (GET /ai/openai/v1/nowhere)"
+assert Client().post("/ai/openai/v1/conversations").status_code == 401
+
+staff = Client()
+staff.force_login(person)
+for path in ("conversation/", f"conversation/{conversation_id}/change/", "apikey/", "apikey/add/"):
+    page = staff.get(f"/staff/conversations/{path}")
+    assert page.status_code == 200, (path, page.status_code)
+assert "Hello!" in staff.get(f"/staff/conversations/conversation/{conversation_id}/change/").content.decode()

@@ -1,0 +1,27 @@
+import pytest
+
+from conversations.checks import check_settings
+
+
+def test_the_defaults_are_fine():
+    assert check_settings() == []
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "found"),
+    [
+        ("AUTHENTICATION_CLASSES", ["nowhere.Auth"], "conversations.E001"),
+        ("DEFAULT_INCLUDE", ["reasoning"], "conversations.E002"),
+        ("EXTRA_ITEM_TYPES", ["x" * 65], "conversations.E003"),
+        ("EXTRA_ITEM_TYPES", [7], "conversations.E003"),
+        ("EXTRA_ITEM_TYPES", ["message"], "conversations.W003"),
+        ("MAX_BODY_BYTES", 0, "conversations.E004"),
+        ("MAX_BODY_BYTES", "1MB", "conversations.E004"),
+        ("UNKNOWN_ITEM_FIELDS", "drop", "conversations.E005"),
+    ],
+)
+def test_a_wrong_setting_is_found(settings, setting, value, found):
+    setattr(settings, f"CONVERSATIONS_{setting}", value)
+    [message] = check_settings()
+    assert message.id == found
+    assert setting in message.msg
