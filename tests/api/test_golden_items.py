@@ -1,0 +1,39 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from conversations.models import Item
+from conversations.schema.include import INCLUDABLE
+from conversations.schema.items import ITEM_TYPES
+
+FILES = {path.stem: json.loads(path.read_text("utf-8")) for path in Path(__file__).parents[1].glob("golden/items/*.json")}
+STORED_TYPES = sorted(FILES.keys() - {"compaction_trigger", "item_reference"})
+
+
+def test_every_type_has_its_file():
+    assert FILES.keys() == ITEM_TYPES
+
+
+@pytest.mark.parametrize("item_type", STORED_TYPES)
+def test_accepted_items_come_back_as_they_should(as_alice, item_type):
+    query = "&".join(f"include[]={value}" for value in INCLUDABLE)
+    for case in FILES[item_type]["accepted"]:
+        conversation_id = as_alice.new_conversation()
+        answer = as_alice.post(f"/conversations/{conversation_id}/items?{query}", {"items": [case["sent"]]})
+        [returned] = answer.json()["data"]
+        expected = case["returned"]
+        if expected["id"] == "<minted>":
+            expected = {**expected, "id": returned["id"]}
+        assert json.dumps(returned) == json.dumps(expected)
+        assert as_alice.items(conversation_id, **{"include[]": INCLUDABLE}) == [returned]
+        assert as_alice.get(f"/conversations/{conversation_id}/items/{returned['id']}?{query}").json() == returned
+
+
+@pytest.mark.parametrize("item_type", sorted(FILES))
+def test_refused_items_are_refused_in_openais_words(as_alice, assert_error, item_type):
+    assert FILES[item_type]["refused"]
+    for case in FILES[item_type]["refused"]:
+        answer = as_alice.post("/conversations", {"items": [case["sent"]]})
+        assert_error(answer, 400, case["message"], param=case["param"], code=case["code"])
+    assert not Item.objects.exists()
