@@ -47,7 +47,7 @@ def _item_types() -> Iterator[CheckMessage]:
             )
         elif item_type in ITEM_TYPES:
             yield CheckWarning(
-                f"CONVERSATIONS_EXTRA_ITEM_TYPES: {item_type!r} is a known type, which would no longer be validated.",
+                f"CONVERSATIONS_EXTRA_ITEM_TYPES: {item_type!r} is a known type, and is validated as one.",
                 id="conversations.W003",
             )
 

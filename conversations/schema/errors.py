@@ -19,7 +19,6 @@ _LAST_RANK = 2
 _EXPECTED = {
     "string_type": "a string",
     "int_type": "an integer",
-    "float_type": "a decimal",
     "bool_type": "a boolean",
     "dict_type": "an object",
     "union_tag_not_found": "an object",

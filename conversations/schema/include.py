@@ -31,7 +31,7 @@ def validate_include(include: Any) -> frozenset[str]:
 
 
 def revealed(item: dict[str, Any], include: Collection[str]) -> dict[str, Any]:
-    """The item as shown to one who asked for `include`: what is hidden is null, empty or left out, as OpenAI does it."""
+    """The item as shown to one who asked for `include`: what is hidden is null, empty or left out, as with OpenAI."""
     match item["type"]:
         case "message":
             return item | {"content": [_revealed_part(part, include) for part in item["content"]]}

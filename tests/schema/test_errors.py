@@ -1,0 +1,290 @@
+import pytest
+
+from conversations.errors import APIError
+from conversations.schema.items import validate_items
+
+
+def refusal(items, **options):
+    with pytest.raises(APIError) as raised:
+        validate_items(items, **options)
+    error = raised.value
+    assert (error.status, error.type) == (400, "invalid_request_error")
+    return error.message, error.param, error.code
+
+
+def user(*parts, **members):
+    return {"role": "user", "content": list(parts) or "hi", **members}
+
+
+def call(**members):
+    return {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}", **members}
+
+
+def output(**members):
+    return {"type": "function_call_output", "output": "", **members}
+
+
+def tool(kind, **members):
+    return {"type": "additional_tools", "role": "developer", "tools": [{"type": kind, **members}]}
+
+
+WRONG_TYPES = [
+    ({}, "items", "an array of objects", "an object"),
+    (None, "items", "an array of objects", "an object"),
+    ("hi", "items", "an array of objects", "a string"),
+    ([["hi"]], "items[0]", "an object", "an array"),
+    ([user(), None], "items[1]", "an object", "an object"),
+    ([{"type": 5}], "items[0].type", "a string", "an integer"),
+    ([{"type": ["message"]}], "items[0].type", "a string", "an array"),
+    ([user(id=7)], "items[0].id", "a string", "an integer"),
+    ([user(status=False)], "items[0].status", "one of 'in_progress', 'completed', or 'incomplete'", "a boolean"),
+    ([tool("mcp", server_label="m", defer_loading=0)], "items[0].tools[0].defer_loading", "a boolean", "an integer"),
+    (
+        [tool("file_search", vector_store_ids=["a"], max_num_results=2.5)],
+        "items[0].tools[0].max_num_results",
+        "an integer",
+        "a decimal number",
+    ),
+    (
+        [tool("image_generation", partial_images=True)],
+        "items[0].tools[0].partial_images",
+        "an integer",
+        "a boolean",
+    ),
+    (
+        [tool("file_search", vector_store_ids=["a"], ranking_options={"score_threshold": "1"})],
+        "items[0].tools[0].ranking_options.score_threshold",
+        "a decimal",
+        "a string",
+    ),
+    (
+        [tool("namespace", name="n", description="d", tools={})],
+        "items[0].tools[0].tools",
+        "an array of objects",
+        "an object",
+    ),
+    (
+        [tool("web_search_preview", search_content_types="text")],
+        "items[0].tools[0].search_content_types",
+        "an array of one of 'text' or 'image'",
+        "a string",
+    ),
+    (
+        [tool("file_search", vector_store_ids=["a"], filters={"type": "or", "filters": None})],
+        "items[0].tools[0].filters.filters",
+        "an array",
+        "an object",
+    ),
+]
+
+
+@pytest.mark.parametrize(("items", "path", "expected", "got"), WRONG_TYPES)
+def test_a_value_of_the_wrong_type(items, path, expected, got):
+    message = f"Invalid type for '{path}': expected {expected}, but got {got} instead."
+    assert refusal(items) == (message, path, "invalid_type")
+
+
+def test_an_array_of_integers_is_expected():
+    log_probability = {"token": "a", "logprob": -1, "bytes": "YQ==", "top_logprobs": []}
+    part = {"type": "output_text", "text": "a", "logprobs": [log_probability]}
+    path = "items[0].content[0].logprobs[0].bytes"
+    assert refusal([{"role": "assistant", "content": [part]}]) == (
+        f"Invalid type for '{path}': expected an array of integers, but got a string instead.",
+        path,
+        "invalid_type",
+    )
+
+
+def test_a_missing_member():
+    path = "items[1].call_id"
+    assert refusal([user(), {"type": "function_call", "name": "f", "arguments": ""}]) == (
+        f"Missing required parameter: '{path}'.",
+        path,
+        "missing_required_parameter",
+    )
+
+
+def test_a_missing_member_deep_inside():
+    part = {"type": "output_text", "text": "a", "annotations": [{"type": "file_path", "file_id": "file-a"}]}
+    path = "items[0].content[0].annotations[0].index"
+    assert refusal([{"role": "assistant", "content": [part]}])[:2] == (f"Missing required parameter: '{path}'.", path)
+
+
+@pytest.mark.parametrize(
+    ("items", "path", "hint"),
+    [
+        ([user(bogus=1)], "items[0].bogus", ""),
+        ([user(statuses="completed")], "items[0].statuses", " Did you mean 'status'?"),
+        ([user(status="completed", statuses=1)], "items[0].statuses", ""),
+        ([user({"type": "input_text", "text": "a", "txt": "b"})], "items[0].content[0].txt", ""),
+        (
+            [user({"type": "input_file", "file_ul": "https://example.org"})],
+            "items[0].content[0].file_ul",
+            " Did you mean 'file_url' or 'file_id'?",
+        ),
+        (
+            [tool("mcp", server_label="m", require_approval={"nevr": {}})],
+            "items[0].tools[0].require_approval.nevr",
+            " Did you mean 'never'?",
+        ),
+        ([call(caller={"type": "direct", "caller": "x"})], "items[0].caller.caller", ""),
+        ([call(asinc=True)], "items[0].asinc", " Did you mean 'async'?"),
+    ],
+)
+def test_an_unknown_member(items, path, hint):
+    expected = (f"Unknown parameter: '{path}'.{hint}", path, "unknown_parameter")
+    assert refusal(items, unknown_fields="reject") == expected
+
+
+def test_only_assistant_messages_have_a_phase_whatever_becomes_of_unknown_members():
+    expected = ("Unknown parameter: 'items[0].phase'.", "items[0].phase", "unknown_parameter")
+    assert refusal([user(phase="final_answer")], unknown_fields="keep") == expected
+    assert refusal([user(phase="final_answer")], unknown_fields="reject") == expected
+
+
+def test_two_supported_values():
+    assert refusal([{"type": "tool_search_call", "arguments": {}, "execution": "x"}]) == (
+        "Invalid value: 'x'. Supported values are: 'server' and 'client'.",
+        "items[0].execution",
+        "invalid_value",
+    )
+
+
+def test_three_supported_values():
+    assert refusal([user(status="x")]) == (
+        "Invalid value: 'x'. Supported values are: 'in_progress', 'completed', and 'incomplete'.",
+        "items[0].status",
+        "invalid_value",
+    )
+
+
+def test_a_member_of_an_array_with_an_unsupported_value():
+    path = "items[0].tools[0].allowed_callers[1]"
+    assert refusal([tool("apply_patch", allowed_callers=["direct", "x"])]) == (
+        "Invalid value: 'x'. Supported values are: 'direct' and 'programmatic'.",
+        path,
+        "invalid_value",
+    )
+
+
+def test_a_missing_role_is_an_empty_value():
+    assert refusal([{"type": "message", "content": "hi"}]) == (
+        "Invalid value: ''. Supported values are: 'assistant', 'system', 'developer', and 'user'.",
+        "items[0]",
+        "invalid_value",
+    )
+
+
+@pytest.mark.parametrize(("value", "shown"), [(True, "true"), (5, "5"), ({"a": [None]}, '{"a": [null]}'), ("'", "'")])
+def test_a_discriminating_value_is_shown_as_json_writes_it(value, shown):
+    message, param, _ = refusal([{"role": value, "content": "hi"}])
+    assert message.startswith(f"Invalid value: '{shown}'. Supported values are: 'assistant'")
+    assert param == "items[0]"
+
+
+def test_an_integer_below_the_minimum():
+    path = "items[0].tools[0].output_compression"
+    assert refusal([tool("image_generation", output_compression=-1)]) == (
+        f"Invalid '{path}': integer below minimum value. Expected a value >= 0, but got -1 instead.",
+        path,
+        "integer_below_min_value",
+    )
+
+
+def test_an_integer_above_the_maximum():
+    path = "items[0].tools[0].output_compression"
+    assert refusal([tool("image_generation", output_compression=101)]) == (
+        f"Invalid '{path}': integer above maximum value. Expected a value <= 100, but got 101 instead.",
+        path,
+        "integer_above_max_value",
+    )
+
+
+def test_a_string_that_is_too_long():
+    assert refusal([call(call_id="ü" * 65)]) == (
+        "Invalid 'items[0].call_id': string too long. Expected a string with maximum length 64, "
+        "but got a string with length 65 instead.",
+        "items[0].call_id",
+        "string_above_max_length",
+    )
+
+
+def test_an_empty_string():
+    assert refusal([output(name="")]) == (
+        "Invalid 'items[0].name': empty string. Expected a string with minimum length 1, "
+        "but got an empty string instead.",
+        "items[0].name",
+        "empty_string",
+    )
+
+
+def test_a_string_that_does_not_match_its_pattern():
+    assert refusal([output(namespace="a.b")]) == (
+        "Invalid 'items[0].namespace': string does not match pattern. "
+        "Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'.",
+        "items[0].namespace",
+        "invalid_value",
+    )
+
+
+def test_a_pattern_is_matched_to_the_very_end():
+    assert refusal([output(namespace="crm\n")])[1:] == ("items[0].namespace", "invalid_value")
+
+
+def test_an_array_that_is_too_long():
+    assert refusal([user()] * 21) == (
+        "Invalid 'items': array too long. Expected an array with maximum length 20, "
+        "but got an array with length 21 instead.",
+        "items",
+        "array_above_max_length",
+    )
+
+
+def test_an_empty_array():
+    path = "items[0].tools[0].allowed_callers"
+    assert refusal([tool("apply_patch", allowed_callers=[])]) == (
+        f"Invalid '{path}': empty array. Expected an array with minimum length 1, but got an empty array instead.",
+        path,
+        "empty_array",
+    )
+
+
+def test_an_object_with_too_many_properties():
+    results = [{"attributes": {str(n): n for n in range(17)}}]
+    item = {"type": "file_search_call", "id": "fs_1", "status": "completed", "queries": [], "results": results}
+    path = "items[0].results[0].attributes"
+    assert refusal([item]) == (
+        f"Invalid '{path}': too many properties. Expected an object with at most 16 properties, "
+        "but got an object with 17 properties instead.",
+        path,
+        "object_above_max_properties",
+    )
+
+
+def test_an_id_with_the_wrong_prefix():
+    assert refusal([user(), output(id="msg_1")]) == (
+        "Invalid 'items[1].id': 'msg_1'. Expected an ID that begins with 'fc'.",
+        "items[1].id",
+        "invalid_value",
+    )
+
+
+@pytest.mark.parametrize("item_id", ["msg_a b", "msg_é", "msg_a\n", "msg_a.b"])
+def test_an_id_with_other_characters(item_id):
+    assert refusal([user(id=item_id)]) == (
+        f"Invalid 'items[0].id': '{item_id}'. Expected an ID that contains letters, numbers, underscores, or dashes, "
+        "but this value contained additional characters.",
+        "items[0].id",
+        "invalid_value",
+    )
+
+
+def test_missing_members_are_named_before_unknown_ones_and_these_before_wrong_values():
+    wrong, unknown, missing = user(status="x"), user(bogus=1), {"role": "user"}
+    assert refusal([wrong, unknown, missing], unknown_fields="reject")[1] == "items[2].content"
+    assert refusal([wrong, unknown], unknown_fields="reject")[1] == "items[1].bogus"
+    assert refusal([wrong, user(status="y")], unknown_fields="reject")[1] == "items[0].status"
+
+
+def test_wrong_members_are_named_before_wrong_ids():
+    assert refusal([user(id="fc_1"), user(status="x")])[1] == "items[1].status"

@@ -1,0 +1,120 @@
+from copy import deepcopy
+
+import pytest
+
+from conversations.errors import APIError
+from conversations.schema.include import INCLUDABLE, revealed, validate_include
+from conversations.schema.items import validate_items
+from tests.schema.golden import STORED
+
+FILE_SEARCH = {"type": "file_search_call", "queries": ["a"], "results": [{"score": 1}]}
+CODE = {"type": "code_interpreter_call", "code": "1", "container_id": "c", "outputs": [{"type": "logs", "logs": "1"}]}
+REASONING = {"type": "reasoning", "encrypted_content": "gAAAA", "summary": []}
+SCREENSHOT = {"type": "computer_screenshot", "file_id": "file-a", "image_url": "https://example.org/a.png"}
+COMPUTER = {"type": "computer_call_output", "call_id": "call_1", "output": SCREENSHOT}
+SEARCH = {"type": "search", "query": "a", "sources": [{"type": "url", "url": "https://example.org"}]}
+WEB_SEARCH = {"type": "web_search_call", "action": SEARCH, "results": [{"title": "a"}]}
+IMAGE = {"type": "input_image", "detail": "auto", "file_id": None, "image_url": "https://example.org/a.png"}
+TEXT = {"type": "output_text", "annotations": [], "logprobs": [{"token": "a"}], "text": "a"}
+
+
+def message(part):
+    return {"type": "message", "content": [part, {"type": "input_text", "text": "b"}]}
+
+
+# For each value: an item that has it, and what of the item is shown without it.
+HIDDEN = {
+    "file_search_call.results": (FILE_SEARCH, FILE_SEARCH | {"results": None}),
+    "web_search_call.results": (WEB_SEARCH, {"type": "web_search_call", "action": SEARCH}),
+    "web_search_call.action.sources": (WEB_SEARCH, WEB_SEARCH | {"action": {"type": "search", "query": "a"}}),
+    "message.input_image.image_url": (message(IMAGE), message(IMAGE | {"image_url": None})),
+    "computer_call_output.output.image_url": (
+        COMPUTER,
+        COMPUTER | {"output": {"type": "computer_screenshot", "file_id": "file-a"}},
+    ),
+    "code_interpreter_call.outputs": (CODE, CODE | {"outputs": None}),
+    "reasoning.encrypted_content": (REASONING, {"type": "reasoning", "summary": []}),
+    "message.output_text.logprobs": (message(TEXT), message(TEXT | {"logprobs": []})),
+}
+
+
+def test_there_is_an_example_of_every_value():
+    assert set(HIDDEN) == set(INCLUDABLE)
+
+
+@pytest.mark.parametrize("value", INCLUDABLE)
+def test_a_value_that_is_not_asked_for_is_hidden(value):
+    item, hidden = HIDDEN[value]
+    others = set(INCLUDABLE) - {value}
+    assert revealed(item, others) == hidden
+    assert list(revealed(item, others)) == list(hidden)
+
+
+@pytest.mark.parametrize("value", INCLUDABLE)
+def test_a_value_that_is_asked_for_is_revealed(value):
+    item, _ = HIDDEN[value]
+    assert revealed(item, INCLUDABLE) == item
+
+
+@pytest.mark.parametrize("value", INCLUDABLE)
+def test_a_value_reveals_nothing_else(value):
+    for other, (item, _) in HIDDEN.items():
+        if other.partition(".")[0] != value.partition(".")[0]:
+            assert revealed(item, {value}) == revealed(item, ())
+
+
+@pytest.mark.parametrize("case", STORED.values(), ids=STORED)
+def test_hiding_works_on_every_golden_item_and_leaves_it_as_it_was(case):
+    [item] = validate_items([case["sent"]])
+    before = deepcopy(item)
+    for include in ((), *((value,) for value in INCLUDABLE), INCLUDABLE):
+        revealed(item, include)
+    assert item == before
+
+
+@pytest.mark.parametrize("case", STORED.values(), ids=STORED)
+def test_hiding_changes_nothing_but_the_members_that_can_be_asked_for(case):
+    [item] = validate_items([case["sent"]])
+    hideable = {"action", "content", "encrypted_content", "output", "outputs", "results"}
+    hidden = revealed(item, ())
+    assert {k: v for k, v in hidden.items() if k not in hideable} == {
+        k: v for k, v in item.items() if k not in hideable
+    }
+
+
+def test_a_file_search_without_results_is_shown_with_null():
+    item = {"type": "file_search_call", "queries": []}
+    assert revealed(item, ()) == item | {"results": None}
+
+
+def test_encrypted_content_of_a_compaction_is_always_shown():
+    item = {"type": "compaction", "encrypted_content": "gAAAA"}
+    assert revealed(item, ()) == item
+
+
+@pytest.mark.parametrize("include", [[], list(INCLUDABLE), [INCLUDABLE[0]] * 2])
+def test_known_values_are_valid(include):
+    assert validate_include(include) == frozenset(include)
+
+
+@pytest.mark.parametrize(("include", "got"), [("reasoning.encrypted_content", "a string"), (None, "an object")])
+def test_include_is_an_array(include, got):
+    with pytest.raises(APIError) as raised:
+        validate_include(include)
+    assert raised.value.message == (
+        "Invalid type for 'include': expected an array of one of 'fil...lts', 'web...lts', 'web...ces', 'mes...url', "
+        f"'com...url', 'cod...uts', 'rea...ent', or 'mes...obs', but got {got} instead."
+    )
+    assert (raised.value.param, raised.value.code) == ("include", "invalid_type")
+
+
+@pytest.mark.parametrize("value", ["usage", "", 5, None, []])
+def test_an_unknown_value_is_refused_with_all_the_known_ones(value):
+    with pytest.raises(APIError) as raised:
+        validate_include(["reasoning.encrypted_content", value])
+    assert raised.value.message == (
+        f"Invalid value: '{value}'. Supported values are: 'file_search_call.results', 'web_search_call.results', "
+        "'web_search_call.action.sources', 'message.input_image.image_url', 'computer_call_output.output.image_url', "
+        "'code_interpreter_call.outputs', 'reasoning.encrypted_content', and 'message.output_text.logprobs'."
+    )
+    assert (raised.value.param, raised.value.code) == ("include[1]", "invalid_value")
