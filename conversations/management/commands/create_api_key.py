@@ -16,13 +16,13 @@ class Command(BaseCommand):
         parser.add_argument("--create-user", action="store_true", help="create the user if there is none")
 
     def handle(self, *, username: str, name: str, create_user: bool, **options: Any) -> None:
+        if len(name) > (limit := APIKey._meta.get_field("name").max_length or 0):
+            raise CommandError(f"The name is longer than {limit} characters.")
         User = get_user_model()
         user = User._default_manager.filter(**{User.USERNAME_FIELD: username}).first()
         if user is None:
             if not create_user:
                 raise CommandError(f"There is no user {username!r}. Name another, or add --create-user.")
             user = User._default_manager.create_user(**{User.USERNAME_FIELD: username})
-        if len(name) > (limit := APIKey._meta.get_field("name").max_length or 0):
-            raise CommandError(f"The name is longer than {limit} characters.")
         _, secret = APIKey.create(user=user, name=name)
         self.stdout.write(secret)

@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from conversations.admin.paginator import CappedPaginator
+from conversations.models import APIKey
+
+
+@admin.register(APIKey)
+class APIKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Keys are made and revoked, not deleted: what a key did stays explained."""
+
+    actions = ("revoke",)
+    list_display = ("name", "shown_prefix", "user", "created_at", "last_used_at", "expires_at", "state")
+    list_display_links = ("name", "shown_prefix")
+    list_select_related = ("user",)
+    ordering = ("-id",)
+    paginator = CappedPaginator
+    raw_id_fields = ("user",)
+    show_full_result_count = False
+    sortable_by = ()
+
+    class Media:
+        css: ClassVar = {"all": ("conversations/admin.css",)}
+
+    @admin.display(description=_("prefix"))
+    def shown_prefix(self, key: APIKey) -> str:
+        return f"{key.prefix}…"
+
+    @admin.display(description=_("state"))
+    def state(self, key: APIKey) -> str:
+        if key.revoked_at:
+            return gettext("revoked")
+        if key.expires_at and key.expires_at <= timezone.now():
+            return gettext("expired")
+        return gettext("active") if key.is_active else gettext("user inactive")
+
+    @admin.action(description=_("Revoke selected API keys"), permissions=["change"])
+    def revoke(self, request: HttpRequest, queryset: QuerySet[APIKey]) -> None:
+        unrevoked = queryset.filter(revoked_at=None)
+        for key in unrevoked:
+            key.revoke()
+            self.log_change(request, key, gettext("Revoked."))
+        count = len(unrevoked)
+        revoked = ngettext("Revoked %(count)d API key.", "Revoked %(count)d API keys.", count) % {"count": count}
+        self.message_user(request, revoked, messages.SUCCESS)
+
+    def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
+        return ("name", f"user__{get_user_model().USERNAME_FIELD}")
+
+    def get_fields(self, request: HttpRequest, obj: APIKey | None = None) -> Any:
+        if obj is None:
+            return ("user", "name", "expires_at")
+        return ("name", "shown_prefix", "user", "created_at", "last_used_at", "expires_at", "revoked_at", "state")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: APIKey | None = None) -> Any:
+        return [name for name in self.get_fields(request, obj) if name != "name"] if obj else ()
+
+    def save_model(self, request: HttpRequest, obj: APIKey, form: ModelForm[Any], change: bool) -> None:
+        if change:
+            obj.save(update_fields=["name"])
+            return
+        key, secret = APIKey.create(user=obj.user, name=obj.name, expires_at=obj.expires_at)
+        obj.pk = key.pk
+        obj.refresh_from_db()
+        once = gettext("The secret of this key is shown only once. Copy it now: {}")
+        shown = format_html('<code class="conversations-secret">{}</code>', secret)
+        self.message_user(request, format_html(once, shown), messages.WARNING)
+
+    # Deleting a user takes the permission to delete the keys as well, so it is not that which is missing here.
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions = super().get_actions(request)
+        actions.pop("delete_selected", None)
+        return actions
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
+        raise PermissionDenied
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        context["show_delete"] = False
+        return super().render_change_form(request, context, *args, **kwargs)

@@ -1,0 +1,86 @@
+"""Metadata as the admin shows and edits it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django import forms
+from django.contrib.admin.widgets import AdminTextareaWidget
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+from django.utils.text import format_lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from conversations.errors import APIError
+from conversations.models import Conversation
+from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_PAIRS, MAX_VALUE_LENGTH, validate_metadata
+from conversations.schema.storable import check_storable
+
+
+class MetadataField(forms.Field):
+    """Metadata as JSON text, under the API's rules. A refused text stays in the form as it was typed."""
+
+    widget = AdminTextareaWidget
+    # An empty object is a value; an empty text is not: a form without the field must not clear the metadata.
+    empty_values = [None, ""]
+
+    def prepare_value(self, value: Any) -> str:
+        return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, indent=2)
+
+    def to_python(self, value: str | None) -> dict[str, str] | None:
+        if value is None or not value.strip():
+            return None
+        try:
+            metadata = json.loads(value, object_pairs_hook=_object_of_unique_names)
+        except RecursionError as error:
+            raise forms.ValidationError(_("Enter valid JSON: this is nested too deeply.")) from error
+        except ValueError as error:
+            raise forms.ValidationError(_("Enter valid JSON: %(error)s"), params={"error": error}) from error
+        try:
+            check_storable(metadata, path="metadata")
+            return validate_metadata(metadata)
+        except APIError as error:
+            raise forms.ValidationError(error.message) from error
+
+    def has_changed(self, initial: Any, data: Any) -> bool:
+        try:
+            return json.dumps(initial) != json.dumps(self.to_python(data))  # another order is a change
+        except forms.ValidationError:
+            return True
+
+
+class ConversationForm(forms.ModelForm):  # type: ignore[type-arg]
+    metadata = MetadataField(
+        label=_("Metadata"),
+        help_text=format_lazy(
+            _("A JSON object of at most {pairs} pairs: keys of at most {key} characters, values of at most {value}."),
+            pairs=MAX_PAIRS,
+            key=MAX_KEY_LENGTH,
+            value=MAX_VALUE_LENGTH,
+        ),
+    )
+
+    class Meta:
+        model = Conversation
+        fields = ("metadata",)
+
+
+def pairs(metadata: Any) -> SafeString | str:
+    """The metadata as a list of `key = value`."""
+    if not isinstance(metadata, dict):
+        return json.dumps(metadata, ensure_ascii=False)
+    if not metadata:
+        return ""
+    shown = format_html_join("", "<li><b>{}</b> = {}</li>", ((key, value) for key, value in metadata.items()))
+    return format_html('<ul class="conversations-pairs">{}</ul>', shown)
+
+
+def _object_of_unique_names(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    metadata: dict[str, Any] = {}
+    for name, value in members:
+        if name in metadata:
+            raise ValueError(gettext("the name “%(name)s” is used twice.") % {"name": name})
+        metadata[name] = value
+    return metadata

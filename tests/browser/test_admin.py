@@ -1,0 +1,118 @@
+import pytest
+from playwright.sync_api import Page, expect
+
+from conversations.models import APIKey, Conversation
+from conversations.schema.items import validate_items
+
+ITEMS = [
+    {"role": "user", "content": "What is the weather in Zürich?"},
+    {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": '{"city": "Zürich"}'},
+    {"type": "function_call_output", "call_id": "c1", "output": '{"degrees": 21}'},
+    {"role": "assistant", "content": "It is 21 degrees."},
+]
+
+
+@pytest.fixture
+def demo(live_server, alice) -> Conversation:
+    Conversation.create_with_items(owner=alice, metadata={"topic": "other"})
+    return Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=validate_items(ITEMS))
+
+
+def scrolls_sideways(page: Page) -> bool:
+    return page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+
+
+def test_staff_log_in_and_find_a_transcript_by_metadata(visit, admin, demo):
+    def steps(page: Page) -> None:
+        page.goto("/admin/")
+        page.get_by_label("Username").fill("admin")
+        page.get_by_label("Password").fill("password")
+        page.get_by_role("button", name="Log in").click()
+        page.get_by_role("link", name="Conversations", exact=True).last.click()
+        expect(page.locator("#result_list tbody tr")).to_have_count(2)
+        page.get_by_label("Key").fill("topic")
+        page.get_by_label("Value").fill("demo")
+        page.locator("form", has=page.get_by_label("Key")).get_by_role("button", name="Filter").click()
+        expect(page.locator("#result_list tbody tr")).to_have_count(1)
+        page.get_by_role("link", name=demo.pk).click()
+        articles = page.get_by_role("article")
+        expect(articles).to_have_count(4)
+        expect(articles.nth(0)).to_contain_text("What is the weather in Zürich?")
+        expect(page.get_by_role("article", name="Function call weather")).to_contain_text('"city": "Zürich"')
+        expect(page.get_by_role("article", name="Assistant")).to_contain_text("It is 21 degrees.")
+
+    visit(steps)
+
+
+def test_the_filter_form_is_used_by_keyboard_alone(visit, admin, demo):
+    def steps(page: Page) -> None:
+        page.goto("/admin/conversations/conversation/")
+        page.get_by_label("Username").focus()
+        for _ in range(10):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.name") == "metadata_key":
+                break
+        page.keyboard.type("topic")
+        page.keyboard.press("Tab")
+        page.keyboard.type("demo")
+        page.keyboard.press("Enter")
+        expect(page.locator("#result_list tbody tr")).to_have_count(1)
+        assert "metadata_key=topic&metadata_value=demo" in page.url
+        page.reload()
+        expect(page.get_by_label("Value")).to_have_value("demo")
+        page.get_by_role("link", name="Remove the filter by metadata").press("Enter")
+        expect(page.locator("#result_list tbody tr")).to_have_count(2)
+
+    visit(steps, as_user=admin)
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+def test_pages_fit_a_narrow_screen_in_light_and_dark(visit, admin, alice, color_scheme):
+    long = "https://example.com/" + "a" * 400
+    items = validate_items([*ITEMS, {"role": "user", "content": long}])
+    conversation = Conversation.create_with_items(owner=alice, metadata={"k" * 64: "v" * 512}, items=items)
+
+    def steps(page: Page) -> None:
+        page.goto("/admin/conversations/conversation/?metadata_key=a&metadata_value=" + "v" * 100)
+        assert not scrolls_sideways(page)
+        page.goto("/admin/conversations/conversation/")
+        assert not scrolls_sideways(page)
+        page.get_by_role("link", name=conversation.pk).click()
+        expect(page.get_by_role("article")).to_have_count(5)
+        assert not scrolls_sideways(page)
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 18, 18)"}[color_scheme]
+        page.get_by_role("link", name="Delete").click()
+        expect(page.get_by_text("5 items")).to_be_visible()
+        assert not scrolls_sideways(page)
+
+    visit(steps, as_user=admin, viewport={"width": 375, "height": 800}, color_scheme=color_scheme)
+
+
+def test_a_conversation_is_deleted_after_confirmation(visit, admin, demo):
+    def steps(page: Page) -> None:
+        page.goto("/admin/conversations/conversation/")
+        page.get_by_role("row", name=demo.pk).get_by_role("checkbox").check()
+        expect(page.get_by_text("1 of 2 selected")).to_be_visible()
+        page.get_by_label("Action:").select_option("delete_selected")
+        page.get_by_role("button", name="Go").click()
+        expect(page.get_by_text("4 items")).to_be_visible()
+        page.get_by_role("button", name="Yes, I\u2019m sure").click()
+        expect(page.get_by_text("Successfully deleted 1 conversation.")).to_be_visible()
+
+    visit(steps, as_user=admin)
+    assert Conversation.objects.get().metadata == {"topic": "other"}
+
+
+def test_the_secret_of_a_new_key_is_shown_until_the_next_page(visit, admin, alice):
+    def steps(page: Page) -> str:
+        page.goto("/admin/conversations/apikey/add/")
+        page.get_by_label("User").fill(str(alice.pk))
+        page.get_by_label("Name").fill("laptop")
+        page.get_by_role("button", name="Save", exact=True).click()
+        secret = page.locator(".conversations-secret").inner_text()
+        page.reload()
+        expect(page.locator(".conversations-secret")).to_have_count(0)
+        return secret
+
+    assert APIKey.authenticate(visit(steps, as_user=admin)).name == "laptop"
