@@ -1,7 +1,11 @@
+from collections.abc import Iterator
+
 import pytest
 from django.contrib.auth.models import User
 
 from conversations.models import APIKey
+from tests.live.database import ScratchDatabase
+from tests.live.service import Service
 
 
 @pytest.fixture
@@ -22,3 +26,19 @@ def alice_secret(alice) -> str:
 @pytest.fixture
 def bob_secret(bob) -> str:
     return APIKey.create(user=bob)[1]
+
+
+@pytest.fixture(scope="session")
+def live_service(tmp_path_factory, django_db_blocker) -> Iterator[Service]:
+    """A running service that tests share: each must leave it fit for the next."""
+    directory = tmp_path_factory.mktemp("live")
+    database = ScratchDatabase(directory, django_db_blocker)
+    service = Service(database, directory, CONVERSATIONS_MAX_BODY_BYTES="1000000")
+    database.create()
+    try:
+        service.start()
+        yield service
+        service.stop()
+    finally:
+        service.kill()
+        database.drop()

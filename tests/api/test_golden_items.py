@@ -1,13 +1,12 @@
 import json
-from pathlib import Path
 
 import pytest
 
 from conversations.models import Item
 from conversations.schema.include import INCLUDABLE
 from conversations.schema.items import ITEM_TYPES
+from tests.schema.golden import FILES, MINTED
 
-FILES = {path.stem: json.loads(path.read_text("utf-8")) for path in Path(__file__).parents[1].glob("golden/items/*.json")}
 STORED_TYPES = sorted(FILES.keys() - {"compaction_trigger", "item_reference"})
 
 
@@ -23,7 +22,7 @@ def test_accepted_items_come_back_as_they_should(as_alice, item_type):
         answer = as_alice.post(f"/conversations/{conversation_id}/items?{query}", {"items": [case["sent"]]})
         [returned] = answer.json()["data"]
         expected = case["returned"]
-        if expected["id"] == "<minted>":
+        if expected["id"] == MINTED:
             expected = {**expected, "id": returned["id"]}
         assert json.dumps(returned) == json.dumps(expected)
         assert as_alice.items(conversation_id, **{"include[]": INCLUDABLE}) == [returned]

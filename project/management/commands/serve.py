@@ -1,15 +1,18 @@
 import os
 import secrets
+import signal
 import socket
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
-from django.db import OperationalError, connections
+from django.db import DatabaseError, connections
 from django.http.request import validate_host
+from django.utils.module_loading import import_string
 from granian.constants import Interfaces
 from granian.log import LogLevels
 from granian.server import Server
@@ -17,6 +20,8 @@ from granian.server import Server
 from conversations.models import APIKey
 
 THREADS_PER_WORKER = 4
+REACHED_AT = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - where a host that means all is from here
+STOP_SECONDS = 30  # for requests in flight, and for a worker that was told to stop too early to notice
 EXAMPLE = '{"metadata": {"topic": "demo"}, "items": [{"type": "message", "role": "user", "content": "Hello!"}]}'
 
 
@@ -31,26 +36,30 @@ class Command(BaseCommand):
     def handle(self, *, host: str, port: int, workers: int, **options: Any) -> None:
         if workers < 1:
             raise CommandError("There must be at least one worker.")
+        if not 1 <= port <= 65535:
+            raise CommandError("The port must be one of 1 to 65535.")
         self._check_address(host, port)
         self._prepare_database()
-        url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        name = f"[{host}]" if ":" in host else host
+        url = f"http://{REACHED_AT.get(name, name)}:{port}"
         self._create_first_secrets(url)
-        if not validate_host(host, settings.ALLOWED_HOSTS):
+        if not validate_host(name, settings.ALLOWED_HOSTS):
             allowed = ", ".join(settings.ALLOWED_HOSTS)
             self.stderr.write(f"Requests for names other than {allowed} are refused: set ALLOWED_HOSTS.")
         self.stdout.write(f"Serving the API at {url}/v1 and the admin at {url}/admin/. Stop with Ctrl-C.")
         self.stdout.flush()
         connections.close_all()
         Server(
-            "project.wsgi:application",
+            "project.wsgi.application",
             address=host,
             port=port,
             interface=Interfaces.WSGI,
             workers=workers,
             blocking_threads=THREADS_PER_WORKER,
             respawn_failed_workers=True,
+            workers_kill_timeout=STOP_SECONDS,
             log_level=LogLevels.warning,
-        ).serve()
+        ).serve(target_loader=_load_application)
 
     def _check_address(self, host: str, port: int) -> None:
         try:
@@ -58,14 +67,16 @@ class Command(BaseCommand):
             with socket.socket(family, kind) as probe:
                 probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                 probe.bind(address)
-        except (OSError, OverflowError) as error:
+        except OSError as error:
             raise CommandError(f"Can't serve at {host}:{port}: {error}") from error
 
     def _prepare_database(self) -> None:
+        if settings.DATABASES["default"]["NAME"] == ":memory:":
+            raise CommandError("Can't use a database in memory: every worker would have its own, lost at its end.")
         try:
             call_command("migrate", verbosity=0, interactive=False)
-        except OperationalError as error:
-            raise CommandError(f"Can't use the database: {error}") from error
+        except DatabaseError as error:
+            raise CommandError(f"Can't use the database: {' '.join(str(error).split())}") from error
 
     def _create_first_secrets(self, url: str) -> None:
         """Each is printed by the start that makes it, and never again."""
@@ -82,3 +93,15 @@ class Command(BaseCommand):
                 f"curl {url}/v1/conversations -H 'Authorization: Bearer {secret}' "
                 f"-H 'Content-Type: application/json' -d '{EXAMPLE}'\n"
             )
+
+
+def _load_application(path: str) -> Callable[..., Any]:
+    """Runs first in every worker, which is to stop when the main process says so: Ctrl-C goes to all of them.
+
+    Granian's worker may hang when that signal and the main process's own arrive together, and would not notice
+    one that comes while it loads the application.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    application: Callable[..., Any] = import_string(path)
+    return application

@@ -1,0 +1,77 @@
+"""What keeps the service from starting; `tests/live` has what it does once it runs."""
+
+import re
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from tests.live.service import free_port, manage
+
+
+def refusal(tmp_path, **variables):
+    """The only line of a start that fails."""
+    configuration = {"DATABASE_URL": f"sqlite:///{tmp_path / 'refused.sqlite3'}", "SECRET_KEY": "x", **variables}
+    failed = manage("serve", "--port", str(free_port()), "--workers", "1", **configuration)
+    assert failed.returncode == 1
+    assert failed.stdout == ""
+    [line] = failed.stderr.splitlines()
+    return line
+
+
+@pytest.mark.parametrize(
+    ("variables", "line"),
+    [
+        ({"DEBUG": "perhaps"}, 'error: Environment variable "DEBUG" invalid: Not a valid boolean.'),
+        ({"LOG_LEVEL": "loud"}, 'error: Environment variable "LOG_LEVEL" invalid: Not a valid log level.'),
+        ({"DATABASE_URL": "nonsense"}, 'error: Environment variable "DATABASE_URL" invalid: Not a valid database URL.'),
+        (
+            {"DATABASE_URL": "oracle://127.0.0.1/conversations"},
+            'error: Environment variable "DATABASE_URL" invalid: use sqlite, postgresql or mysql.',
+        ),
+        (
+            {"DATABASE_URL": "sqlite://:memory:"},
+            "CommandError: Can't use a database in memory: every worker would have its own, lost at its end.",
+        ),
+        (
+            {"SECRET_KEY": ""},
+            'error: Environment variable "SECRET_KEY" is required when "DATABASE_URL" is set.',
+        ),
+        (
+            {"CONVERSATIONS_MAX_BODY_BYTES": "many"},
+            'error: Environment variable "CONVERSATIONS_MAX_BODY_BYTES" invalid: Not a valid integer.',
+        ),
+    ],
+    ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
+)
+def test_a_wrong_variable_is_named_in_one_line(tmp_path, variables, line):
+    assert refusal(tmp_path, **variables) == line
+
+
+@pytest.mark.parametrize("scheme", ["postgres", "mysql"])
+def test_a_database_out_of_reach_is_one_line(tmp_path, scheme):
+    pytest.importorskip({"postgres": "psycopg", "mysql": "MySQLdb"}[scheme])
+    line = refusal(tmp_path, DATABASE_URL=f"{scheme}://nobody@127.0.0.1:{free_port()}/conversations")
+    assert re.match(r"CommandError: Can't use the database: .*127\.0\.0\.1", line)
+
+
+def test_a_database_file_out_of_reach_is_one_line(tmp_path):
+    line = refusal(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path / 'nowhere' / 'refused.sqlite3'}")
+    assert line == "CommandError: Can't use the database: unable to open database file"
+
+
+def test_a_file_that_is_no_database_is_one_line(tmp_path):
+    file = tmp_path / "letter.sqlite3"
+    file.write_text("Dear database, " * 1000)
+    line = refusal(tmp_path, DATABASE_URL=f"sqlite:///{file}")
+    assert line == "CommandError: Can't use the database: file is not a database"
+
+
+@pytest.mark.parametrize("port", [-1, 0, 65536, 70000])
+def test_a_port_out_of_range_is_refused(port):
+    with pytest.raises(CommandError, match="The port must be one of 1 to 65535"):
+        call_command("serve", port=port)
+
+
+def test_no_workers_are_refused():
+    with pytest.raises(CommandError, match="There must be at least one worker"):
+        call_command("serve", workers=0)

@@ -1,0 +1,21 @@
+"""One of several processes that append to one conversation: prints the ids that it got, in its order."""
+
+import json
+import sys
+
+from tests.live.client import Client, said
+
+
+def main(conversation_id: str, name: str, port: str, secret: str) -> None:
+    client = Client(int(port), secret)
+    item_ids = []
+    for number in range(40):
+        items = [said(f"{name} {number}.{index}") for index in range(number % 3 + 1)]
+        status, answer = client.post(f"/conversations/{conversation_id}/items", items=items)
+        assert status == 200, answer
+        item_ids += [item["id"] for item in answer["data"]]
+    json.dump(item_ids, sys.stdout)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,146 @@
+"""A real `manage.py serve` in a process group of its own."""
+
+import http.client
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.live.database import ScratchDatabase
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKERS = 2
+OWN_VARIABLES = ("ALLOWED_HOSTS", "DATABASE_URL", "DEBUG", "LOG_LEVEL", "SECRET_KEY")
+
+
+def until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"not so within {seconds} seconds"
+        time.sleep(0.01)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def clean_environment(**variables: str) -> dict[str, str]:
+    """This process's environment without what configures the service, but for these variables."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in OWN_VARIABLES and not name.startswith("CONVERSATIONS_")
+    }
+    return inherited | variables
+
+
+def manage(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *arguments],
+        cwd=ROOT,
+        env=clean_environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+class Service:
+    def __init__(self, database: ScratchDatabase, directory: Path, **variables: str) -> None:
+        self.database = database
+        self.port = free_port()
+        self.variables = {"DATABASE_URL": database.url, "SECRET_KEY": "live", "LOG_LEVEL": "ERROR", **variables}
+        self._stdout = directory / f"{self.port}.stdout"
+        self._stderr = directory / f"{self.port}.stderr"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    @property
+    def printed(self) -> str:
+        """By the last start."""
+        return self._stdout.read_text()
+
+    @property
+    def complaints(self) -> str:
+        """What the last start and its workers wrote to stderr."""
+        return self._stderr.read_text()
+
+    @property
+    def secret(self) -> str:
+        return re.search(r"Created the API key (\S+)", self.printed)[1]
+
+    def create_api_key(self, username: str) -> str:
+        created = manage("create_api_key", username, "--create-user", **self.variables)
+        assert created.returncode == 0, created.stderr
+        return created.stdout.splitlines()[-1]
+
+    def start(self) -> None:
+        with self._stdout.open("wb") as stdout, self._stderr.open("wb") as stderr:
+            self._process = subprocess.Popen(
+                [sys.executable, "manage.py", "serve", "--port", str(self.port), "--workers", str(WORKERS)],
+                cwd=ROOT,
+                env=clean_environment(**self.variables),
+                stdout=stdout,
+                stderr=stderr,
+                start_new_session=True,
+            )
+        until(self._is_answering)
+        until(self._has_every_worker)
+
+    def interrupt(self) -> None:
+        """As Ctrl-C does at a terminal: the signal reaches the main process and its workers."""
+        os.killpg(self._process.pid, signal.SIGINT)
+
+    def terminate(self) -> None:
+        """As a container's runtime does: the signal reaches the main process alone."""
+        self._process.terminate()
+
+    def wait(self) -> int:
+        code = self._process.wait(timeout=20)
+        self._process = None
+        return code
+
+    def kill(self) -> None:
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def stop(self) -> None:
+        self.interrupt()
+        assert self.wait() == 0
+        assert self.complaints == ""
+
+    def is_refusing_connections(self) -> bool:
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) != 0
+
+    def _has_every_worker(self) -> bool:
+        """Each listens on a socket of its own, in Linux's table of them."""
+        table = Path("/proc/net/tcp")
+        if not table.exists():
+            return True
+        sockets = [line.split()[1:4] for line in table.read_text().splitlines()]
+        return sum(local.endswith(f":{self.port:04X}") and state == "0A" for local, _, state in sockets) == WORKERS
+
+    def _is_answering(self) -> bool:
+        assert self._process.poll() is None, self.complaints
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        try:
+            connection.request("GET", "/v1/")
+            connection.getresponse().read()
+        except OSError:
+            return False
+        finally:
+            connection.close()
+        return True

@@ -1,0 +1,144 @@
+import http.client
+import json
+import re
+import socket
+import subprocess
+import threading
+
+import pytest
+
+from conversations.models import APIKey, Conversation
+from tests.live.client import Client, said
+from tests.live.service import Service, manage, until
+
+
+def rows(database):
+    with database.opened() as alias:
+        keys = APIKey.objects.using(alias).select_related("user")
+        return [(key.hash, key.user.username, key.user.password, key.user.is_superuser) for key in keys]
+
+
+def test_a_first_start_prints_secrets_and_a_curl_line_that_works_as_it_is(service):
+    service.start()
+    assert re.search(r"Created the superuser 'admin' with the password \S{16}\n", service.printed)
+    assert service.secret.startswith("sk-conv-")
+    [line] = re.findall(r"^curl .*$", service.printed, re.MULTILINE)
+    curl = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=30)
+    assert curl.returncode == 0, curl.stderr
+    answer = json.loads(curl.stdout)
+    assert curl.stdout == json.dumps(answer, indent=2)
+    assert list(answer) == ["id", "object", "created_at", "metadata"]
+    assert (answer["object"], answer["metadata"]) == ("conversation", {"topic": "demo"})
+    service.stop()
+
+
+def test_the_printed_password_opens_the_admin(service):
+    service.start()
+    password = re.search(r"with the password (\S+)", service.printed)[1]
+    connection = http.client.HTTPConnection("127.0.0.1", service.port)
+    connection.request("GET", "/admin/login/")
+    response = connection.getresponse()
+    token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', response.read().decode())[1]
+    cookie = response.getheader("Set-Cookie").partition(";")[0]
+    form = f"csrfmiddlewaretoken={token}&username=admin&password={password}&next=/admin/"
+    headers = {"Cookie": cookie, "Content-Type": "application/x-www-form-urlencoded"}
+    connection.request("POST", "/admin/login/", form, headers)
+    response = connection.getresponse()
+    response.read()
+    connection.close()
+    assert (response.status, response.getheader("Location")) == (302, "/admin/")
+
+
+def test_a_second_start_prints_no_secret_and_changes_none(service, database):
+    service.start()
+    secret, before = service.secret, rows(database)
+    service.stop()
+    service.start()
+    assert service.printed == f"Serving the API at {service.base_url} and the admin at " + (
+        f"http://127.0.0.1:{service.port}/admin/. Stop with Ctrl-C.\n"
+    )
+    client = Client(service.port, secret)
+    assert client.post("/conversations")[0] == 200
+    client.close()
+    service.stop()
+    assert rows(database) == before
+
+
+def test_a_used_port_is_one_clear_line(live_service):
+    refused = manage("serve", "--port", str(live_service.port), **live_service.variables)
+    assert refused.returncode == 1
+    assert refused.stdout == ""
+    assert re.fullmatch(
+        rf"CommandError: Can't serve at 127\.0\.0\.1:{live_service.port}: .*Address already in use\n", refused.stderr
+    )
+
+
+class UnfinishedRequest:
+    """It is in flight: the service has asked for the body, and got half of it."""
+
+    def __init__(self, service, secret, number):
+        body = json.dumps({"metadata": {"number": str(number)}, "items": [said("x" * 100_000)]}).encode()
+        self._rest = body[len(body) // 2 :]
+        self._socket = socket.create_connection(("127.0.0.1", service.port), timeout=30)
+        head = (
+            f"POST /v1/conversations HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {secret}\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
+        )
+        self._socket.sendall(head.encode())
+        assert self._socket.recv(1000).startswith(b"HTTP/1.1 100 ")
+        self._socket.sendall(body[: len(body) // 2])
+
+    def finish(self):
+        with self._socket:
+            self._socket.sendall(self._rest)
+            response = http.client.HTTPResponse(self._socket, method="POST")
+            response.begin()
+            return response.status, json.loads(response.read())
+
+
+@pytest.mark.parametrize("stop", [Service.interrupt, Service.terminate])
+def test_a_stop_lets_requests_in_flight_finish(service, stop):
+    service.start()
+    requests = [UnfinishedRequest(service, service.secret, number) for number in range(4)]
+    stop(service)
+    until(service.is_refusing_connections)
+    answers = [request.finish() for request in requests]
+    assert service.wait() == 0
+    assert service.complaints == ""
+    assert [status for status, _ in answers] == [200] * 4
+    with service.database.opened() as alias:
+        stored = {conversation.pk: conversation for conversation in Conversation.objects.using(alias)}
+        assert [stored[answer["id"]].metadata for _, answer in answers] == [{"number": str(n)} for n in range(4)]
+        assert {conversation.item_count for conversation in stored.values()} == {1}
+
+
+@pytest.mark.parametrize("stop", [Service.interrupt, Service.terminate])
+def test_a_stop_under_load_cuts_no_answer_and_loses_none(service, stop):
+    service.start()
+    acknowledged, failures = [], []
+
+    def create():
+        client = Client(service.port, service.secret)
+        try:
+            while True:
+                status, answer = client.post("/conversations", items=[said("x" * 10_000)])
+                assert status == 200, answer
+                acknowledged.append(answer["id"])
+        except (OSError, http.client.HTTPException) as error:
+            failures.append(error)
+        finally:
+            client.close()
+
+    threads = [threading.Thread(target=create) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    until(lambda: len(acknowledged) >= 40)
+    stop(service)
+    for thread in threads:
+        thread.join()
+    assert service.wait() == 0
+    assert service.complaints == ""
+    assert len(failures) == 8
+    assert not [error for error in failures if isinstance(error, http.client.IncompleteRead)]
+    with service.database.opened() as alias:
+        assert set(Conversation.objects.using(alias).values_list("pk", flat=True)) == set(acknowledged)

@@ -1,0 +1,45 @@
+"""What the service answers besides the API, with DEBUG off."""
+
+import http.client
+import json
+import re
+
+
+def get(service, path, **headers):
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
+    connection.request("GET", path, headers=headers)
+    response = connection.getresponse()
+    body = response.read().decode()
+    connection.close()
+    return response, body
+
+
+def test_the_login_page_and_its_stylesheets_are_served(live_service):
+    response, page = get(live_service, "/admin/login/")
+    assert response.status == 200
+    stylesheets = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page)
+    assert stylesheets
+    for path in stylesheets:
+        response, _ = get(live_service, path)
+        assert (response.status, response.headers.get_content_type()) == (200, "text/css")
+
+
+def test_the_root_leads_to_the_admin(live_service):
+    response, _ = get(live_service, "/")
+    assert (response.status, response.getheader("Location")) == (302, "/admin/")
+
+
+def test_a_page_that_is_not_there_tells_nothing_of_the_service(live_service):
+    response, page = get(live_service, "/admin-of-somebody-else/")
+    assert response.status == 404
+    assert "URLconf" not in page
+
+
+def test_an_unknown_host_is_an_envelope_under_v1_and_a_page_elsewhere(service):
+    service.start()
+    response, body = get(service, "/v1/conversations/conv_1", Host="example.com")
+    assert (response.status, response.headers.get_content_type()) == (400, "application/json")
+    assert list(json.loads(body)["error"]) == ["message", "type", "param", "code"]
+    response, _ = get(service, "/admin/login/", Host="example.com")
+    assert (response.status, response.headers.get_content_type()) == (400, "text/html")
+    assert "Invalid HTTP_HOST header: 'example.com'" in service.complaints

@@ -1,0 +1,146 @@
+"""The Agents SDK's session, which keeps a run's items in a conversation."""
+
+import pytest
+from agents import Agent, OpenAIConversationsSession, RunConfig, Runner, function_tool
+from openai import NotFoundError
+
+from tests.sdk.scripted_model import ScriptedModel, calls, says, thinks
+
+WITHOUT_TRACING = RunConfig(tracing_disabled=True)
+
+
+@pytest.fixture
+def async_client(endpoint, run):
+    client = endpoint.async_client()
+    yield client
+    run(client.close())
+
+
+@pytest.fixture
+def session(async_client):
+    return OpenAIConversationsSession(openai_client=async_client)
+
+
+def said(*texts):
+    return [{"role": "user", "content": text} for text in texts]
+
+
+def texts(items):
+    return [item["content"][0]["text"] for item in items]
+
+
+def test_a_new_session_is_an_empty_conversation(session, async_client, run):
+    assert run(session.get_items()) == []
+    assert run(async_client.conversations.retrieve(session.session_id)).metadata == {}
+
+
+def test_added_items_are_got_in_their_order(session, run):
+    run(session.add_items(said("one", "two")))
+    run(session.add_items(said("three")))
+    assert texts(run(session.get_items())) == ["one", "two", "three"]
+
+
+def test_a_limit_gets_the_last_items_in_their_order(session, run):
+    run(session.add_items(said("one", "two", "three")))
+    assert texts(run(session.get_items(limit=2))) == ["two", "three"]
+    assert texts(run(session.get_items(limit=200))) == ["one", "two", "three"]
+    assert run(session.get_items(limit=0)) == []
+
+
+def test_more_items_than_a_page_holds_are_saved_and_got(session, run):
+    words = [str(number) for number in range(110)]
+    run(session.add_items(said(*words[:15])))
+    run(session.add_items(said(*words[15:30])))
+    run(session.add_items(said(*words[30:])))
+    assert texts(run(session.get_items())) == words
+    assert texts(run(session.get_items(limit=25))) == words[-25:]
+
+
+def test_a_popped_item_is_the_last_one_and_gone(session, run):
+    run(session.add_items(said("one", "two")))
+    assert texts([run(session.pop_item())]) == ["two"]
+    assert texts(run(session.get_items())) == ["one"]
+    run(session.pop_item())
+    assert run(session.pop_item()) is None
+
+
+def test_a_cleared_session_starts_a_new_conversation(session, async_client, run):
+    run(session.add_items(said("one")))
+    cleared = session.session_id
+    run(session.clear_session())
+    with pytest.raises(NotFoundError):
+        run(async_client.conversations.retrieve(cleared))
+    assert run(session.get_items()) == []
+    assert session.session_id != cleared
+
+
+def test_a_session_is_resumed_by_its_id(session, async_client, run):
+    run(session.add_items(said("one")))
+    resumed = OpenAIConversationsSession(openai_client=async_client, conversation_id=session.session_id)
+    assert texts(run(resumed.get_items())) == ["one"]
+
+
+def test_the_items_of_a_session_can_be_added_to_another(session, async_client, run):
+    run(session.add_items([*said("one"), {"role": "assistant", "content": "two"}]))
+    copy = OpenAIConversationsSession(openai_client=async_client)
+    run(copy.add_items(run(session.get_items())))
+    assert run(copy.get_items()) == run(session.get_items())
+
+
+@function_tool
+def weather(city: str) -> str:
+    return f"rain in {city}"
+
+
+def test_a_run_keeps_its_turns_and_the_next_one_sees_them(session, async_client, run):
+    model = ScriptedModel(
+        [
+            thinks("The weather is asked for.", id="rs_1", encrypted_content="gAAAA"),
+            calls("weather", '{"city": "Köln"}', id="fc_1", call_id="call_1"),
+        ],
+        [says("It rains in Köln.", id="msg_1")],
+        [says("Yes, take one.", id="msg_2")],
+    )
+    agent = Agent(name="Assistant", model=model, tools=[weather])
+
+    first = run(Runner.run(agent, "What is the weather in Köln?", session=session, run_config=WITHOUT_TRACING))
+    assert first.final_output == "It rains in Köln."
+    kept = run(session.get_items())
+    assert [item["type"] for item in kept] == [
+        "message",
+        "reasoning",
+        "function_call",
+        "function_call_output",
+        "message",
+    ]
+    assert kept[1]["summary"] == [{"type": "summary_text", "text": "The weather is asked for."}]
+    assert (kept[2]["name"], kept[2]["arguments"], kept[2]["call_id"]) == ("weather", '{"city": "Köln"}', "call_1")
+    assert (kept[3]["call_id"], kept[3]["output"]) == ("call_1", "rain in Köln")
+    assert [kept[0]["role"], kept[4]["role"]] == ["user", "assistant"]
+
+    second = run(Runner.run(agent, "Do I need an umbrella?", session=session, run_config=WITHOUT_TRACING))
+    assert second.final_output == "Yes, take one."
+    seen = model.inputs[-1]
+    asked = [item for item in seen if item.get("role") == "user"]
+    assert asked[0]["content"][0]["text"] == "What is the weather in Köln?"
+    assert asked[1]["content"] == "Do I need an umbrella?"
+    assert [item["output"] for item in seen if item.get("type") == "function_call_output"] == ["rain in Köln"]
+    assert [item["content"][0]["text"] for item in seen if item.get("role") == "assistant"] == ["It rains in Köln."]
+
+    reasoning = async_client.conversations.items.retrieve(
+        kept[1]["id"], conversation_id=session.session_id, include=["reasoning.encrypted_content"]
+    )
+    assert run(reasoning).encrypted_content == "gAAAA"
+
+    run(session.clear_session())
+    assert run(session.get_items()) == []
+
+
+def test_a_run_of_many_turns_is_kept_whole(session, run):
+    turns = [[says(f"answer {number}", id=f"msg_{number}")] for number in range(12)]
+    agent = Agent(name="Assistant", model=ScriptedModel(*turns))
+    for number in range(12):
+        run(Runner.run(agent, f"question {number}", session=session, run_config=WITHOUT_TRACING))
+    expected = [text for number in range(12) for text in (f"question {number}", f"answer {number}")]
+    assert texts(run(session.get_items())) == expected
+    assert texts(agent.model.inputs[-1][:22]) == expected[:22]

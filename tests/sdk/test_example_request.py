@@ -1,0 +1,83 @@
+"""OpenAI's example request, sent by curl and by both official SDKs to a running service."""
+
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from openai import OpenAI
+
+from conversations.models import Conversation
+
+EXAMPLE = Path(__file__).with_name("example.mjs")
+BODY = {"metadata": {"topic": "demo"}, "items": [{"type": "message", "role": "user", "content": "Hello!"}]}
+HELLO = [{"type": "input_text", "text": "Hello!"}]
+
+
+def assert_stored(service, conversation_id):
+    with service.database.opened() as alias:
+        found = Conversation.objects.using(alias).matching(metadata={"topic": "demo"}).get(pk=conversation_id)
+        item = found.items.get(position=1)
+    assert (item.type, item.data["role"], item.data["content"]) == ("message", "user", HELLO)
+
+
+def test_the_example_of_python_is_stored_and_found_by_its_metadata(live_service):
+    with OpenAI(base_url=live_service.base_url, api_key=live_service.secret) as client:
+        conversation = client.conversations.create(**BODY)
+    assert conversation.metadata == {"topic": "demo"}
+    assert_stored(live_service, conversation.id)
+
+
+def test_the_example_of_curl_is_stored_and_found_by_its_metadata(live_service):
+    command = [
+        *("curl", "--silent", "--show-error", f"{live_service.base_url}/conversations"),
+        *("-H", "Content-Type: application/json"),
+        *("-H", f"Authorization: Bearer {live_service.secret}"),
+        *("-d", json.dumps(BODY)),
+    ]
+    answer = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=30).stdout)
+    assert list(answer) == ["id", "object", "created_at", "metadata"]
+    assert (answer["object"], answer["metadata"]) == ("conversation", {"topic": "demo"})
+    assert_stored(live_service, answer["id"])
+
+
+@pytest.fixture(scope="session")
+def node_directory(pytestconfig) -> Path:
+    """Where Node finds the SDK; kept between runs, for it takes a while to install."""
+    if not shutil.which("npm"):
+        missing = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        missing("npm is not installed")
+    directory = pytestconfig.cache.mkdir("openai-javascript")
+    if not (directory / "node_modules" / "openai").exists():
+        install = ["npm", "install", "openai@^7", "--no-audit", "--no-fund", "--prefix", str(directory)]
+        subprocess.run(install, check=True, capture_output=True, timeout=120)
+    return Path(shutil.copy(EXAMPLE, directory)).parent
+
+
+def test_the_example_of_javascript_is_stored_and_found_by_its_metadata(live_service, node_directory):
+    environment = os.environ | {"OPENAI_BASE_URL": live_service.base_url, "OPENAI_API_KEY": live_service.secret}
+    node = subprocess.run(
+        ["node", EXAMPLE.name], cwd=node_directory, env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert node.returncode == 0, node.stderr
+    answers = json.loads(node.stdout)
+    created = answers["created"]
+    assert created["metadata"] == {"topic": "demo"}
+    assert answers["retrieved"] == created
+    assert answers["updated"] == answers["afterDeletion"] == {**created, "metadata": {"topic": "demo", "step": "2"}}
+    [hello] = answers["listed"]
+    assert hello["content"] == HELLO
+    assert [item["content"][0]["text"] for item in answers["added"]] == ["Hi.", "How are you?"]
+    assert answers["item"] == answers["added"][1]
+    assert answers["paged"] == [hello, *answers["added"]]
+    deleted = answers["deleted"]
+    assert (deleted["object"], deleted["deleted"]) == ("conversation.deleted", True)
+    assert answers["error"] == {
+        "isNotFound": True,
+        "status": 404,
+        "message": f"Conversation with id '{deleted['id']}' not found.",
+        "hasRequestID": True,
+    }
+    assert_stored(live_service, created["id"])
