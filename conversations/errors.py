@@ -30,6 +30,61 @@ class APIError(Exception):
         return {"error": {"message": self.message, "type": self.type, "param": self.param, "code": self.code}}
 
 
+def malformed_parameter(name: str, *, expected: str) -> APIError:
+    return APIError(f"Invalid '{name}': expected {expected}.", param=name, code="unknown_parameter")
+
+
+def invalid_operator(name: str, operator: str, *, supported: Sequence[str]) -> APIError:
+    return APIError(
+        f"Invalid '{name}': unknown operator '{operator}'. Supported operators are: {listed(supported, 'and')}.",
+        param=name,
+        code="invalid_operator",
+    )
+
+
+def invalid_cursor(name: str, value: str) -> APIError:
+    return APIError(
+        f"Invalid '{name}': '{value}'. Expected the ID of a conversation.", param=name, code="invalid_cursor"
+    )
+
+
+def mutually_exclusive_parameters(names: Sequence[str]) -> APIError:
+    return APIError(
+        f"Mutually exclusive parameters: ''. Ensure you are only providing one of: {listed(names, 'or')}.",
+        code="mutually_exclusive_parameters",
+    )
+
+
+def too_many_conditions(path: str, count: int, *, maximum: int) -> APIError:
+    return APIError(
+        f"Invalid '{path}': too many conditions. Expected at most {maximum}, but got {count} instead.",
+        param=path,
+        code="too_many_conditions",
+    )
+
+
+def unbounded_condition(path: str, *, maximum: int) -> APIError:
+    return APIError(
+        f"Invalid '{path}': 'contains' alone would read more than {maximum} conversations. "
+        "Add a condition of another kind or a window of 'created_at'.",
+        param=path,
+        code="unbounded_condition",
+    )
+
+
+def invalid_query(*, expected: str, position: int, got: str) -> APIError:
+    """For the typed query language. The position is that of a character, from 1."""
+    return APIError(
+        f"Invalid 'query': expected {expected} at position {position}, but got {got}.",
+        param="query",
+        code="invalid_query",
+    )
+
+
+def query_beyond_limit(problem: str, *, expected: str) -> APIError:
+    return APIError(f"Invalid 'query': {problem}. Expected {expected}.", param="query", code="invalid_query")
+
+
 def missing_parameter(path: str) -> APIError:
     return APIError(f"Missing required parameter: '{path}'.", param=path, code="missing_required_parameter")
 
@@ -178,74 +233,6 @@ def after_not_found(item_id: str) -> APIError:
 
 def item_already_in_conversation() -> APIError:
     return APIError("Item already in conversation", param="items", code="item_already_in_conversation")
-
-
-def invalid_json() -> APIError:
-    return APIError(
-        "Invalid body: failed to parse JSON value. Please check the value to ensure it is valid JSON. "
-        "(Common errors include trailing commas, missing closing brackets, missing quotation marks, etc.)",
-        code="invalid_json",
-    )
-
-
-def body_not_an_object(body: object) -> APIError:
-    return APIError(f"Invalid body: expected an object, but got {kind(body)} instead.", code="invalid_type")
-
-
-def body_too_large(*, maximum: int) -> APIError:
-    return APIError(
-        f"Request body too large. Expected at most {maximum} bytes.",
-        status=413,
-        code="request_too_large",
-    )
-
-
-def body_length_missing() -> APIError:
-    return APIError("Missing 'Content-Length' header. Send the body with its length.", status=411)
-
-
-def unsupported_content_type(content_type: str) -> APIError:
-    return APIError(
-        f"Unsupported content type: '{content_type}'. This API method only accepts 'application/json' requests, but "
-        f"you specified the header 'Content-Type: {content_type}'. "
-        "Please try again with a supported content type.",
-        status=415,
-        code="unsupported_content_type",
-    )
-
-
-def incorrect_api_key(masked_key: str) -> APIError:
-    return APIError(
-        f"Incorrect API key provided: {masked_key}. "
-        "You can find your API key at https://platform.openai.com/account/api-keys.",
-        status=401,
-        code="invalid_api_key",
-    )
-
-
-def invalid_url(method: str | None, path: str) -> APIError:
-    return APIError(f"Invalid URL ({method} {path})", status=404)
-
-
-def method_not_allowed(method: str | None, path: str) -> APIError:
-    return APIError(
-        f"Not allowed to {method} on {path}. (HINT: Perhaps you meant to use a different HTTP method?)", status=405
-    )
-
-
-def rate_limited() -> APIError:
-    return APIError(
-        "Rate limit reached. Please try again later.", status=429, type="requests", code="rate_limit_exceeded"
-    )
-
-
-def server_error(request_id: str) -> APIError:
-    return APIError(
-        "The server had an error processing your request. Sorry about that! You can retry your request. "
-        f"(Please include the request ID {request_id} when you report this.)",
-        status=500,
-        type="server_error",
-    )
 
 
 def kind(value: object) -> str:

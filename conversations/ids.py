@@ -60,6 +60,11 @@ def new_id(prefix: str) -> str:
     return f"{prefix}{second:08x}{fraction:08x}{secrets.token_hex(16)}"
 
 
+def first_id(prefix: str, *, seconds: int) -> str:
+    """What sorts before every id of this Unix second, and after those of the second before."""
+    return f"{prefix}{min(max(seconds, 0), 0xFFFFFFFF):08x}"
+
+
 def created_at(new_id: str) -> datetime:
     """When `new_id()` made this id, to the microsecond."""
     digits = new_id.rpartition("_")[2]

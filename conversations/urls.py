@@ -6,7 +6,7 @@ from conversations.api.views import ConversationViewSet, ItemViewSet
 app_name = "conversations"
 
 urlpatterns = [
-    path("conversations", ConversationViewSet.as_view({"post": "create"}), name="conversation-list"),
+    path("conversations", ConversationViewSet.as_view({"get": "list", "post": "create"}), name="conversation-list"),
     path(
         "conversations/<str:conversation_id>",
         ConversationViewSet.as_view({"get": "retrieve", "post": "update", "delete": "destroy"}),

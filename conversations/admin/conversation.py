@@ -1,21 +1,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext_lazy as _
 
+from conversations import ids
 from conversations.admin import metadata
 from conversations.admin.deletion import Deletion, deletion_of
 from conversations.admin.filters import MetadataFilter, OwnerFilter
 from conversations.admin.paginator import CappedPaginator
 from conversations.admin.transcript import Transcript
-from conversations.models import Conversation
+from conversations.errors import APIError
+from conversations.models import Conversation, ConversationQuerySet
+from conversations.schema.query_text import parse_query
 
 
 @admin.register(Conversation)
@@ -27,7 +30,9 @@ class ConversationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     ordering = ("-id",)
     paginator = CappedPaginator
     search_fields = ("id",)
-    search_help_text = _("The whole id of a conversation: conv_…")
+    search_help_text = _(
+        'The whole id of a conversation, or conditions: topic:demo tenant:* -metadata["order id"]:"6735"'
+    )
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
     sortable_by = ("id",)
@@ -53,8 +58,15 @@ class ConversationAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        conversation_id = search_term.strip()
-        return (queryset.filter(pk=conversation_id) if conversation_id else queryset), False
+        """By the whole id, or else by the typed language."""
+        text = search_term.strip()
+        if text.startswith(ids.CONVERSATION_PREFIX):
+            return queryset.filter(pk=text), False
+        try:
+            return cast(ConversationQuerySet, queryset).matching(parse_query(text)), False
+        except APIError as error:
+            self.message_user(request, error.message, messages.ERROR)
+            return queryset.none(), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

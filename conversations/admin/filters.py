@@ -13,8 +13,10 @@ from django.db.models import Model, QuerySet
 from django.http import HttpRequest, QueryDict
 from django.utils.translation import gettext_lazy as _
 
+from conversations.errors import APIError
 from conversations.models import Conversation, ConversationQuerySet
 from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
+from conversations.schema.query import MetadataCondition, Not, Query
 
 
 class FilterForm(forms.Form):
@@ -50,12 +52,43 @@ class OwnerForm(FilterForm):
 
 
 class MetadataForm(FilterForm):
+    """A condition as the API has them; no value is the empty text."""
+
+    OPERATORS = (
+        ("eq", _("is")),
+        ("ne", _("is there and is not")),
+        ("in", _("is one of, by commas")),
+        ("nin", _("is there and none of, by commas")),
+        ("prefix", _("begins with")),
+        ("contains", _("contains")),
+        ("exists", _("is there")),
+        ("absent", _("is not there")),
+    )
+
     metadata_key = forms.CharField(label=_("Key"), max_length=MAX_KEY_LENGTH, strip=False)
-    metadata_value = forms.CharField(label=_("Value"), max_length=MAX_VALUE_LENGTH, strip=False)
+    metadata_operator = forms.ChoiceField(label=_("Condition"), choices=OPERATORS, required=False)
+    metadata_value = forms.CharField(label=_("Value"), max_length=MAX_VALUE_LENGTH, strip=False, required=False)
+
+    def is_blank(self) -> bool:
+        is_default = self.data.get("metadata_operator", "") in ("", "eq")
+        return is_default and not any(
+            self.data.getlist(name) not in ([], [""]) for name in ("metadata_key", "metadata_value")
+        )
 
     def filtered(self, conversations: ConversationQuerySet) -> ConversationQuerySet:
-        pair = {self.cleaned_data["metadata_key"]: self.cleaned_data["metadata_value"]}
-        return conversations.matching(metadata=pair)
+        return conversations.matching(self._query())
+
+    def _query(self) -> Query:
+        key, value = self.cleaned_data["metadata_key"], self.cleaned_data["metadata_value"]
+        match self.cleaned_data["metadata_operator"] or "eq":
+            case "exists":
+                return MetadataCondition(key, "exists")
+            case "absent":
+                return Not(MetadataCondition(key, "exists"))
+            case "in" | "nin" as operator:
+                return MetadataCondition(key, operator, tuple(each.strip() for each in value.split(",")))
+            case operator:
+                return MetadataCondition(key, operator, (value,))
 
 
 class FormFilter(admin.ListFilter):
@@ -88,7 +121,13 @@ class FormFilter(admin.ListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if not self.is_active:
             return queryset
-        return self.form.filtered(queryset) if self.form.is_valid() else queryset.none()  # type: ignore[arg-type]
+        if not self.form.is_valid():
+            return queryset.none()
+        try:
+            return self.form.filtered(queryset)  # type: ignore[arg-type]
+        except APIError as error:
+            self.form.add_error(None, error.message)
+            return queryset.none()
 
     def choices(self, changelist: ChangeList) -> Iterator[dict[str, Any]]:
         own = {*self.expected_parameters(), PAGE_VAR}

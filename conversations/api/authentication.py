@@ -4,7 +4,8 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from conversations import errors, keys
+from conversations import keys
+from conversations.api import errors
 from conversations.models import APIKey
 
 

@@ -12,7 +12,8 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
-from conversations import errors, ids
+from conversations import ids
+from conversations.api import errors
 from conversations.api.chunked import read_chunked_body
 from conversations.api.exceptions import exception_handler
 from conversations.api.negotiation import JSONNegotiation

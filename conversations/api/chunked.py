@@ -3,7 +3,7 @@ from io import BytesIO
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest
 
-from conversations import errors
+from conversations.api import errors
 from conversations.conf import app_settings
 
 

@@ -8,7 +8,7 @@ from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
-from conversations import errors
+from conversations.api import errors
 from conversations.errors import APIError
 
 logger = logging.getLogger("conversations.api")

@@ -6,11 +6,15 @@ from conversations.schema.include import revealed
 
 
 def item_list(items: Sequence[Item], *, include: Collection[str], has_more: bool = False) -> dict[str, Any]:
-    """OpenAI's list object; the ids of an empty list are null."""
+    return list_object([revealed(item.data, include) for item in items], has_more=has_more)
+
+
+def list_object(data: Sequence[dict[str, Any]], *, has_more: bool) -> dict[str, Any]:
+    """OpenAI's list; the ids of an empty one are null."""
     return {
         "object": "list",
-        "data": [revealed(item.data, include) for item in items],
-        "first_id": items[0].item_id if items else None,
+        "data": data,
+        "first_id": data[0]["id"] if data else None,
         "has_more": has_more,
-        "last_id": items[-1].item_id if items else None,
+        "last_id": data[-1]["id"] if data else None,
     }

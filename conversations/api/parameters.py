@@ -1,4 +1,4 @@
-"""Query parameters of the item endpoints. Unknown ones are ignored, as at OpenAI."""
+"""Query parameters that make up a page, and `include`."""
 
 import re
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from typing import Literal
 
 from django.http import QueryDict
 
-from conversations import errors
+from conversations import errors, ids
 from conversations.conf import app_settings
 from conversations.schema.include import validate_include
 
@@ -22,6 +22,18 @@ class PageParameters:
 
 def page_parameters(query: QueryDict) -> PageParameters:
     return PageParameters(limit=_limit(query), order=_order(query), after=_scalar(query, "after"))
+
+
+@dataclass(frozen=True)
+class ConversationPageParameters(PageParameters):
+    before: str | None
+
+
+def conversation_page_parameters(query: QueryDict) -> ConversationPageParameters:
+    after, before = _cursor(query, "after"), _cursor(query, "before")
+    if after is not None and before is not None:
+        raise errors.mutually_exclusive_parameters(["after", "before"])
+    return ConversationPageParameters(limit=_limit(query), order=_order(query), after=after, before=before)
 
 
 def include_parameter(query: QueryDict) -> frozenset[str]:
@@ -54,6 +66,14 @@ def _order(query: QueryDict) -> Literal["asc", "desc"]:
             return "asc"
         case other:
             raise errors.invalid_value("order", other, supported=["asc", "desc"])
+
+
+def _cursor(query: QueryDict, name: str) -> str | None:
+    """Any well-formed id of a conversation: it marks a place, whether or not there is one."""
+    value = _scalar(query, name)
+    if value is not None and not (value.startswith(ids.CONVERSATION_PREFIX) and ids.is_well_formed(value)):
+        raise errors.invalid_cursor(name, value)
+    return value
 
 
 def _scalar(query: QueryDict, name: str) -> str | None:

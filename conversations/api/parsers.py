@@ -4,7 +4,7 @@ from typing import IO, Any
 
 from rest_framework.parsers import BaseParser
 
-from conversations import errors
+from conversations.api import errors
 from conversations.conf import app_settings
 from conversations.schema.storable import MAX_INTEGER, check_storable
 

@@ -3,6 +3,7 @@ from typing import Any
 from rest_framework import serializers
 
 from conversations import errors
+from conversations.api import errors as api_errors
 from conversations.api.fields import ItemsField, MetadataField
 from conversations.models import Conversation
 from conversations.schema.suggestions import suggestions
@@ -13,7 +14,7 @@ class StrictSerializer(serializers.Serializer):  # type: ignore[type-arg]
 
     def run_validation(self, data: Any = serializers.empty) -> Any:
         if not isinstance(data, dict):
-            raise errors.body_not_an_object(data)
+            raise api_errors.body_not_an_object(data)
         for name, field in self.fields.items():
             if field.required and name not in data:
                 raise errors.missing_parameter(name)

@@ -4,8 +4,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from conversations.api.base import OpenAIViewSet
-from conversations.api.pagination import item_list
-from conversations.api.parameters import include_parameter, page_parameters
+from conversations.api.filters import ConversationFilterSet
+from conversations.api.pagination import item_list, list_object
+from conversations.api.parameters import conversation_page_parameters, include_parameter, page_parameters
 from conversations.api.serializers import AddItemsSerializer, ConversationSerializer, ConversationUpdateSerializer
 from conversations.schema.include import revealed
 
@@ -20,6 +21,13 @@ class ConversationViewSet(OpenAIViewSet):
         serializer.is_valid(raise_exception=True)
         serializer.save(owner=request.user)
         return Response(serializer.data)
+
+    def list(self, request: Request) -> Response:
+        parameters = conversation_page_parameters(request.query_params)
+        conversations = ConversationFilterSet(request.query_params, self.get_queryset()).conversations
+        page = conversations.page(**asdict(parameters))
+        data = self.get_serializer(page.conversations, many=True).data
+        return Response(list_object(data, has_more=page.has_more))
 
     def retrieve(self, request: Request, conversation_id: str) -> Response:
         return Response(self.get_serializer(self.get_object()).data)

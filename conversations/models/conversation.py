@@ -1,39 +1,71 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from django.conf import settings
 from django.db import models, transaction
-from django.db.models import Exists, F, OuterRef
+from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from conversations import errors, ids
 from conversations.models.fields import BytewiseCharField, VerbatimJSONField
 from conversations.models.item import Item
+from conversations.models.lookups import lookup
 from conversations.models.metadata import MetadataPair
+from conversations.schema.query import MetadataCondition, Query, conditions, is_bounded
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+MAX_READABLE = 50_000  # rows that one query may read where no index finds what it asks for
 
 
 def new_conversation_id() -> str:
     return ids.new_id(ids.CONVERSATION_PREFIX)
 
 
+@dataclass(frozen=True)
+class ConversationPage:
+    conversations: list[Conversation]
+    has_more: bool
+
+
 class ConversationQuerySet(models.QuerySet["Conversation"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> ConversationQuerySet:
         return self.filter(owner=user.pk)
 
-    def matching(self, *, metadata: Mapping[str, str]) -> ConversationQuerySet:
-        """Conversations that have each of these pairs, compared byte for byte."""
-        conversations = self
-        for key, value in metadata.items():
-            pair = MetadataPair.objects.filter(conversation=OuterRef("pk"), key=key, value=value)
-            conversations = conversations.filter(Exists(pair))
-        return conversations
+    def matching(self, query: Query) -> ConversationQuerySet:
+        """Keys and values compare by their bytes. A part of a value alone is looked for among few rows only."""
+        for condition in conditions(query):
+            if isinstance(condition, MetadataCondition) and condition.operator == "contains" and not is_bounded(query):
+                self._check_readable(condition)
+        return self.filter(lookup(query))
+
+    def page(
+        self, *, limit: int, order: Literal["asc", "desc"], after: str | None = None, before: str | None = None
+    ) -> ConversationPage:
+        """The `limit` conversations that follow `after`, or directly precede `before`, in this order of their ids.
+
+        Either is a place in the order, whether or not there is a conversation with that id.
+        """
+        is_ascending = order == "asc"
+        reads_ascending = is_ascending if before is None else not is_ascending
+        conversations = self.order_by("pk" if reads_ascending else "-pk")
+        if (cursor := after if before is None else before) is not None:
+            conversations = (
+                conversations.filter(pk__gt=cursor) if reads_ascending else conversations.filter(pk__lt=cursor)
+            )
+        rows = list(conversations[: limit + 1])
+        page = rows[:limit] if before is None else rows[:limit][::-1]
+        return ConversationPage(page, has_more=len(rows) > limit)
+
+    def _check_readable(self, condition: MetadataCondition) -> None:
+        if self.order_by()[: MAX_READABLE + 1].count() > MAX_READABLE:
+            raise errors.unbounded_condition(f"metadata[{condition.key}][contains]", maximum=MAX_READABLE)
 
     def found(self, conversation_id: str) -> Conversation:
         """The conversation with this id, or the error that says there is none."""

@@ -9,7 +9,7 @@ from conversations import errors
 MAX_DEPTH = 128
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 
-_UNSTORABLE_CHARACTER = re.compile("[\0\ud800-\udfff]")
+UNSTORABLE_CHARACTER = re.compile("[\0\ud800-\udfff]")
 
 
 def check_storable(value: Any, *, path: str = "") -> None:
@@ -42,6 +42,6 @@ def _members(value: dict[str, Any] | list[Any], path: str) -> list[tuple[Any, st
 
 
 def _check_text(text: str, path: str) -> None:
-    if match := _UNSTORABLE_CHARACTER.search(text):
+    if match := UNSTORABLE_CHARACTER.search(text):
         name = "NUL character" if match[0] == "\0" else "lone surrogate"
         raise errors.unstorable_value(path, f"{name} in a string. Expected text without it")

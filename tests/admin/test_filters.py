@@ -48,8 +48,8 @@ def test_any_key_and_value_can_be_filtered_by(admin_client, alice, key, value):
 @pytest.mark.parametrize(
     ("query", "message"),
     [
-        ("metadata_key=topic", "This field is required."),
-        ("metadata_key=topic&metadata_value=", "This field is required."),
+        ("metadata_operator=exists", "This field is required."),
+        ("metadata_key=topic&metadata_operator=like", "Select a valid choice. like is not one of"),
         ("metadata_value=demo", "This field is required."),
         ("metadata_key=topic&metadata_value=demo&metadata_value=x", "Give each value once."),
         ("metadata_key=a%00&metadata_value=b", "Null characters are not allowed."),
@@ -68,8 +68,45 @@ def test_a_filter_that_makes_no_sense_says_so_and_finds_nothing(admin_client, qu
     assert message in response.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("operator", "value", "found"),
+    [
+        ("", "demo", ["demo"]),
+        ("eq", "", []),
+        ("ne", "demo", ["demo ", "Demo"]),
+        ("in", "Demo, demo", ["Demo", "demo"]),
+        ("nin", "Demo,demo", ["demo "]),
+        ("prefix", "dem", ["demo ", "demo"]),
+        ("contains", "emo", ["demo ", "Demo", "demo"]),
+        ("exists", "", ["demo ", "Demo", "demo"]),
+        ("absent", "", [None, None]),
+    ],
+)
+def test_every_condition_on_a_key(admin_client, operator, value, found):
+    query = {"metadata_key": "topic", "metadata_operator": operator, "metadata_value": value}
+    rows = admin_client.get(URL, query).context["cl"].result_list
+    assert [row.metadata.get("topic") for row in rows] == found
+
+
+def test_a_condition_that_reads_too_much_says_so_and_finds_nothing(admin_client, monkeypatch):
+    monkeypatch.setattr("conversations.models.conversation.MAX_READABLE", 3)
+    parts = {"metadata_key": "topic", "metadata_operator": "contains", "metadata_value": "emo"}
+    for query in (parts, {"q": "topic~emo"}):
+        response = admin_client.get(URL, query)
+        assert shown_ids(response) == []
+        assert "would read more than 3 conversations" in response.content.decode()
+
+
+def test_the_search_takes_the_typed_language(admin_client, demo):
+    assert shown_ids(admin_client.get(URL, {"q": "topic:demo lang:en"})) == [demo.pk]
+    assert len(shown_ids(admin_client.get(URL, {"q": "-topic:demo"}))) == 4
+    wrong = admin_client.get(URL, {"q": "topic:demo OR"})
+    assert shown_ids(wrong) == []
+    assert "at position 14" in wrong.content.decode()
+
+
 def test_an_empty_form_filters_nothing(admin_client):
-    response = admin_client.get(URL, {"metadata_key": "", "metadata_value": "", "owner": ""})
+    response = admin_client.get(URL, {"metadata_key": "", "metadata_operator": "eq", "metadata_value": "", "owner": ""})
     assert len(shown_ids(response)) == 5
     assert "errorlist" not in response.content.decode()
 

@@ -104,7 +104,7 @@ def test_an_unknown_url(db, assert_error, path):
 @pytest.mark.parametrize(
     ("method", "path"),
     [
-        ("GET", "/conversations"),
+        ("DELETE", "/conversations"),
         ("PUT", "/conversations/conv_1"),
         ("PATCH", "/conversations/conv_1"),
         ("OPTIONS", "/conversations"),

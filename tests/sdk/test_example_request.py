@@ -10,6 +10,7 @@ import pytest
 from openai import OpenAI
 
 from conversations.models import Conversation
+from tests.live.staff import Staff
 
 EXAMPLE = Path(__file__).with_name("example.mjs")
 BODY = {"metadata": {"topic": "demo"}, "items": [{"type": "message", "role": "user", "content": "Hello!"}]}
@@ -17,20 +18,25 @@ HELLO = [{"type": "input_text", "text": "Hello!"}]
 
 
 def assert_stored(service, conversation_id):
+    """And that the admin finds it by topic = demo."""
     with service.database.opened() as alias:
-        found = Conversation.objects.using(alias).matching(metadata={"topic": "demo"}).get(pk=conversation_id)
-        item = found.items.get(position=1)
+        item = Conversation.objects.using(alias).get(pk=conversation_id).items.get(position=1)
     assert (item.type, item.data["role"], item.data["content"]) == ("message", "user", HELLO)
+    staff = Staff(service)
+    listed = "conversations/conversation/"
+    assert conversation_id in staff.get(listed, metadata_key="topic", metadata_value="demo")
+    assert conversation_id not in staff.get(listed, metadata_key="topic", metadata_value="other")
+    assert "Hello!" in staff.get(f"{listed}{conversation_id}/change/".replace("_", "_5F"))
 
 
-def test_the_example_of_python_is_stored_and_found_by_its_metadata(live_service):
+def test_the_example_of_python_is_stored_and_found_in_the_admin(live_service):
     with OpenAI(base_url=live_service.base_url, api_key=live_service.secret) as client:
         conversation = client.conversations.create(**BODY)
     assert conversation.metadata == {"topic": "demo"}
     assert_stored(live_service, conversation.id)
 
 
-def test_the_example_of_curl_is_stored_and_found_by_its_metadata(live_service):
+def test_the_example_of_curl_is_stored_and_found_in_the_admin(live_service):
     command = [
         *("curl", "--silent", "--show-error", f"{live_service.base_url}/conversations"),
         *("-H", "Content-Type: application/json"),
@@ -56,7 +62,7 @@ def node_directory(pytestconfig) -> Path:
     return Path(shutil.copy(EXAMPLE, directory)).parent
 
 
-def test_the_example_of_javascript_is_stored_and_found_by_its_metadata(live_service, node_directory):
+def test_the_example_of_javascript_is_stored_and_found_in_the_admin(live_service, node_directory):
     environment = os.environ | {"OPENAI_BASE_URL": live_service.base_url, "OPENAI_API_KEY": live_service.secret}
     node = subprocess.run(
         ["node", EXAMPLE.name], cwd=node_directory, env=environment, capture_output=True, text=True, timeout=60

@@ -89,7 +89,7 @@ class Command(BaseCommand):
             _, secret = APIKey.create(user=admin, name="first key")
             self.stdout.write(
                 f"Created the API key {secret}\n"
-                "Neither is shown again. When the server runs, try:\n\n"
+                "Secrets are shown only once. When the server runs, try:\n\n"
                 f"curl {url}/v1/conversations -H 'Authorization: Bearer {secret}' "
                 f"-H 'Content-Type: application/json' -d '{EXAMPLE}'\n"
             )

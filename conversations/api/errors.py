@@ -1,0 +1,71 @@
+"""Refusals that only HTTP knows, in OpenAI's words where they were seen and in our own elsewhere."""
+
+from conversations.errors import APIError, kind
+
+
+def invalid_json() -> APIError:
+    return APIError(
+        "Invalid body: failed to parse JSON value. Please check the value to ensure it is valid JSON. "
+        "(Common errors include trailing commas, missing closing brackets, missing quotation marks, etc.)",
+        code="invalid_json",
+    )
+
+
+def body_not_an_object(body: object) -> APIError:
+    return APIError(f"Invalid body: expected an object, but got {kind(body)} instead.", code="invalid_type")
+
+
+def body_too_large(*, maximum: int) -> APIError:
+    return APIError(
+        f"Request body too large. Expected at most {maximum} bytes.",
+        status=413,
+        code="request_too_large",
+    )
+
+
+def body_length_missing() -> APIError:
+    return APIError("Missing 'Content-Length' header. Send the body with its length.", status=411)
+
+
+def unsupported_content_type(content_type: str) -> APIError:
+    return APIError(
+        f"Unsupported content type: '{content_type}'. This API method only accepts 'application/json' requests, but "
+        f"you specified the header 'Content-Type: {content_type}'. "
+        "Please try again with a supported content type.",
+        status=415,
+        code="unsupported_content_type",
+    )
+
+
+def incorrect_api_key(masked_key: str) -> APIError:
+    return APIError(
+        f"Incorrect API key provided: {masked_key}. "
+        "You can find your API key at https://platform.openai.com/account/api-keys.",
+        status=401,
+        code="invalid_api_key",
+    )
+
+
+def invalid_url(method: str | None, path: str) -> APIError:
+    return APIError(f"Invalid URL ({method} {path})", status=404)
+
+
+def method_not_allowed(method: str | None, path: str) -> APIError:
+    return APIError(
+        f"Not allowed to {method} on {path}. (HINT: Perhaps you meant to use a different HTTP method?)", status=405
+    )
+
+
+def rate_limited() -> APIError:
+    return APIError(
+        "Rate limit reached. Please try again later.", status=429, type="requests", code="rate_limit_exceeded"
+    )
+
+
+def server_error(request_id: str) -> APIError:
+    return APIError(
+        "The server had an error processing your request. Sorry about that! You can retry your request. "
+        f"(Please include the request ID {request_id} when you report this.)",
+        status=500,
+        type="server_error",
+    )

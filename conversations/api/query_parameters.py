@@ -1,0 +1,89 @@
+"""`metadata[k]=v`, `metadata[k][op]=…`, `created_at[op]=…`, `query=…` -> a tree of conditions. Nothing is ignored."""
+
+import re
+from collections.abc import Iterable
+from typing import get_args
+
+from conversations import errors
+from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
+from conversations.schema.query import (
+    MAX_CONDITIONS,
+    All,
+    CreatedCondition,
+    CreatedOperator,
+    MetadataCondition,
+    MetadataOperator,
+    Not,
+    Query,
+)
+from conversations.schema.query_text import parse_query
+from conversations.schema.storable import check_storable
+
+Parameters = Iterable[tuple[str, list[str]]]
+
+LISTS = ("in", "nin")
+
+_METADATA = re.compile(r"metadata\[([^\[\]]*)\](?:\[([^\[\]]*)\])?(\[\])?")
+_CREATED = re.compile(r"created_at\[([^\[\]]*)\]")
+_SECONDS = re.compile(r"-?[0-9]{1,12}")
+
+
+def metadata_conditions(parameters: Parameters) -> Query:
+    found = [_metadata_condition(name, values) for name, values in parameters]
+    if len(found) > MAX_CONDITIONS:
+        raise errors.too_many_conditions("metadata", len(found), maximum=MAX_CONDITIONS)
+    return All(tuple(found))
+
+
+def created_conditions(parameters: Parameters) -> Query:
+    return All(tuple(_created_condition(name, values) for name, values in parameters))
+
+
+def query_conditions(parameters: Parameters) -> Query:
+    for name, values in parameters:
+        if name != "query":
+            raise errors.unknown_parameter(name)
+        if len(values) > 1:
+            raise errors.duplicate_parameter(name)
+        return parse_query(values[0])
+    return All(())
+
+
+def _metadata_condition(name: str, values: list[str]) -> Query:
+    match = _METADATA.fullmatch(name)
+    if not match:
+        raise errors.malformed_parameter(name, expected="metadata[key] or metadata[key][operator]")
+    key, operator, brackets = match.groups(default="")
+    operator = operator if match[2] is not None else "eq"
+    if not key:
+        raise errors.empty_string(name)
+    if len(key) > MAX_KEY_LENGTH:
+        raise errors.string_too_long(name, key, maximum=MAX_KEY_LENGTH)
+    if operator not in get_args(MetadataOperator) or (brackets and operator not in LISTS):
+        raise errors.invalid_operator(name, operator + brackets, supported=get_args(MetadataOperator))
+    if len(values) > 1 and operator not in LISTS:
+        raise errors.duplicate_parameter(name)
+    for value in (key, *values):
+        check_storable(value, path=name)
+    for value in values:
+        if len(value) > MAX_VALUE_LENGTH:
+            raise errors.string_too_long(name, value, maximum=MAX_VALUE_LENGTH)
+    if operator == "exists":
+        if values[0] not in ("true", "false"):
+            raise errors.invalid_value(name, values[0], supported=["true", "false"])
+        is_there = MetadataCondition(key, "exists")
+        return is_there if values[0] == "true" else Not(is_there)
+    return MetadataCondition(key, operator, tuple(values))  # type: ignore[arg-type]
+
+
+def _created_condition(name: str, values: list[str]) -> CreatedCondition:
+    match = _CREATED.fullmatch(name)
+    if not match:
+        raise errors.malformed_parameter(name, expected="created_at[operator]")
+    if match[1] not in get_args(CreatedOperator):
+        raise errors.invalid_operator(name, match[1], supported=get_args(CreatedOperator))
+    if len(values) > 1:
+        raise errors.duplicate_parameter(name)
+    if not _SECONDS.fullmatch(values[0]):
+        raise errors.invalid_type(name, expected="an integer", got=values[0])
+    return CreatedCondition(match[1], int(values[0]))  # type: ignore[arg-type]

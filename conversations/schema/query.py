@@ -1,0 +1,78 @@
+"""Conditions on conversations: the tree that every way of asking is turned into."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+MAX_CONDITIONS = 16
+
+MetadataOperator = Literal["eq", "ne", "in", "nin", "prefix", "contains", "exists"]
+CreatedOperator = Literal["gt", "gte", "lt", "lte"]
+
+
+@dataclass(frozen=True)
+class MetadataCondition:
+    """`ne` and `nin` mean that the key is there with another value; a key that is not there is `Not` of `exists`."""
+
+    key: str
+    operator: MetadataOperator
+    values: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CreatedCondition:
+    operator: CreatedOperator
+    seconds: int  # Unix time
+
+
+@dataclass(frozen=True)
+class All:
+    """Of no conditions: everything."""
+
+    of: tuple[Query, ...]
+
+
+@dataclass(frozen=True)
+class Any:
+    of: tuple[Query, ...]
+
+
+@dataclass(frozen=True)
+class Not:
+    of: Query
+
+
+Query = MetadataCondition | CreatedCondition | All | Any | Not
+
+
+def equalities(metadata: Mapping[str, str]) -> Query:
+    """That each of these pairs is there."""
+    return All(tuple(MetadataCondition(key, "eq", (value,)) for key, value in metadata.items()))
+
+
+def conditions(query: Query) -> Iterator[MetadataCondition | CreatedCondition]:
+    match query:
+        case All(of) | Any(of):
+            for part in of:
+                yield from conditions(part)
+        case Not(part):
+            yield from conditions(part)
+        case _:
+            yield query
+
+
+def is_bounded(query: Query) -> bool:
+    """Whether an index can find what matches. A part of a value (`contains`) can't, nor can what must not be there."""
+    match query:
+        case All(of):
+            return any(map(is_bounded, of))
+        case Any(of):
+            return all(map(is_bounded, of))
+        case Not():
+            return False
+        case MetadataCondition(operator=operator):
+            return operator != "contains"
+        case CreatedCondition():
+            return True

@@ -1,0 +1,79 @@
+"""The words and signs of the typed query language, and a reader that takes them from a text one by one."""
+
+import re
+import unicodedata
+
+from conversations import errors
+
+SPACE = re.compile(r"\s+")
+AND = re.compile(r'AND(?=[\s()"]|\Z)\s*')  # before a sign, as in `AND:x`, it is a key
+OR = re.compile(r'OR(?=[\s()"]|\Z)\s*')
+NOT = re.compile("-")
+OPENING = re.compile(r"\(\s*")
+CLOSING = re.compile(r"\)\s*")
+OPENING_BRACKET = re.compile(r"\[")
+CLOSING_BRACKET = re.compile(r"\]")
+EXISTS = re.compile(r":\*")
+OPERATOR = re.compile("[:~^]")
+COMPARISON = re.compile("[<>]=?")
+QUOTE = re.compile('"')
+BARE_VALUE = re.compile(r"""(?!['\u2018\u201c])[^\s"()]+""")  # other quotes in front are a slip, not a value
+AFTER_CONDITION = re.compile(r"[\s)]|\Z")
+
+_QUOTED = re.compile(r'(?:[^"\\]|\\["\\])*')
+_ESCAPE = re.compile(r'\\(["\\])')
+_SHOWN = re.compile(r'[()"]|[^\s()"]{1,20}')
+
+
+class Reader:
+    """Of a text and the place it has been read up to."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+
+    def is_at_end(self) -> bool:
+        return self.at == len(self.text)
+
+    def sees(self, token: re.Pattern[str]) -> bool:
+        return token.match(self.text, self.at) is not None
+
+    def take(self, token: re.Pattern[str]) -> str:
+        """The token, or nothing where it isn't next."""
+        match = token.match(self.text, self.at)
+        if not match:
+            return ""
+        self.at = match.end()
+        return match[0]
+
+    def require(self, token: re.Pattern[str], what: str) -> str:
+        if not self.sees(token):
+            raise self.expected(what)
+        return self.take(token)
+
+    def word(self) -> str:
+        """A key without quotes: letters of any script, digits, `_`, `.` and `-`. Nothing where none is next."""
+        start = self.at
+        while not self.is_at_end() and _is_in_word(self.text[self.at]):
+            self.at += 1
+        return self.text[start : self.at]
+
+    def quoted(self) -> str:
+        """What the double quotes hold, `\\"` and `\\\\` undone."""
+        self.require(QUOTE, "'\"'")
+        inside = self.take(_QUOTED)
+        if self.text.startswith("\\", self.at):
+            raise self.expected(r"""'\"' or '\\'""")
+        self.require(QUOTE, "a closing '\"'")
+        return _ESCAPE.sub(r"\1", inside)
+
+    def expected(self, what: str, *, at: int | None = None) -> errors.APIError:
+        at = self.at if at is None else at
+        shown = _SHOWN.match(self.text, at)
+        got = f"'{shown[0]}'" if shown else "a space" if at < len(self.text) else "the end"
+        return errors.invalid_query(expected=what, position=at + 1, got=got)
+
+
+def _is_in_word(character: str) -> bool:
+    """Marks are parts of letters: Hindi and Thai have no words without them."""
+    return character in "_.-" or unicodedata.category(character)[0] in "LMN"

@@ -1,0 +1,267 @@
+import pytest
+
+from conversations.models import Conversation
+
+
+@pytest.fixture
+def ids(as_alice, as_bob):
+    """Six of alice's among bob's: odd and even, the first two with a topic."""
+    mine = []
+    for n in range(6):
+        metadata = {"n": str(n), "parity": "odd" if n % 2 else "even"}
+        mine.append(as_alice.new_conversation(**metadata, **({"topic": f"demo {n}"} if n < 2 else {})))
+        as_bob.new_conversation(**metadata, topic="demo 0")
+    return mine
+
+
+def listed(answer):
+    assert answer.status_code == 200, answer.content
+    return [conversation["id"] for conversation in answer.json()["data"]]
+
+
+def test_ones_own_conversations_newest_first(as_alice, ids):
+    answer = as_alice.get("/conversations")
+    assert list(answer.json()) == ["object", "data", "first_id", "has_more", "last_id"]
+    assert listed(answer) == ids[::-1]
+    assert answer.json()["data"][0] == as_alice.get(f"/conversations/{ids[-1]}").json()
+    assert listed(as_alice.get("/conversations", order="asc")) == ids
+
+
+def test_an_empty_list(as_alice):
+    answer = as_alice.get("/conversations")
+    assert answer.json() == {"object": "list", "data": [], "first_id": None, "has_more": False, "last_id": None}
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+@pytest.mark.parametrize("limit", [1, 2, 4, 6])
+def test_pages_by_after_hold_every_conversation_once(as_alice, ids, order, limit):
+    seen, cursor = [], {}
+    while True:
+        page = as_alice.get("/conversations", order=order, limit=limit, **cursor).json()
+        seen += [conversation["id"] for conversation in page["data"]]
+        assert page["has_more"] == (len(seen) < 6)
+        if not page["has_more"]:
+            break
+        cursor = {"after": page["last_id"]}
+    assert seen == (ids if order == "asc" else ids[::-1])
+
+
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_before_gives_what_directly_precedes(as_alice, ids, order):
+    ordered = ids if order == "asc" else ids[::-1]
+    page = as_alice.get("/conversations", order=order, limit=2, before=ordered[4]).json()
+    assert ([each["id"] for each in page["data"]], page["has_more"]) == (ordered[2:4], True)
+    page = as_alice.get("/conversations", order=order, limit=2, before=ordered[2]).json()
+    assert ([each["id"] for each in page["data"]], page["has_more"]) == (ordered[:2], False)
+    assert listed(as_alice.get("/conversations", order=order, before=ordered[0])) == []
+
+
+def test_a_cursor_is_a_place_whatever_became_of_its_row(as_alice, as_bob, ids):
+    as_alice.delete(f"/conversations/{ids[3]}")
+    assert listed(as_alice.get("/conversations", after=ids[3])) == [ids[2], ids[1], ids[0]]
+    of_bob = as_bob.get("/conversations", limit=1, order="asc").json()["first_id"]
+    assert listed(as_alice.get("/conversations", after=of_bob)) == [ids[0]]
+    assert listed(as_alice.get("/conversations", after=f"conv_{'0' * 8}")) == []
+    as_alice.post(f"/conversations/{ids[4]}", {"metadata": {}})
+    query = {"metadata[parity]": "even", "after": ids[4]}
+    assert listed(as_alice.get("/conversations", **query)) == [ids[2], ids[0]]
+
+
+CONDITIONS = {
+    "metadata[parity]=odd": [5, 3, 1],
+    "metadata[parity][eq]=odd": [5, 3, 1],
+    "metadata%5Bparity%5D=odd": [5, 3, 1],
+    "metadata[parity]=odd&metadata[n]=3": [3],
+    "metadata[parity]=odd&metadata[n]=2": [],
+    "metadata[parity]=Odd": [],
+    "metadata[parity]=": [],
+    "metadata[topic][ne]=demo 0": [1],
+    "metadata[n][in][]=1&metadata[n][in][]=4": [4, 1],
+    "metadata[n][in]=1&metadata[n][in]=4": [4, 1],
+    "metadata[n][in]=4": [4],
+    "metadata[topic][nin][]=demo 1&metadata[topic][nin][]=x": [0],
+    "metadata[topic][prefix]=dem": [1, 0],
+    "metadata[topic][prefix]=Dem": [],
+    "metadata[topic][contains]=mo 1": [1],
+    "metadata[topic][contains]=MO": [],
+    "metadata[topic][exists]=true": [1, 0],
+    "metadata[topic][exists]=false": [5, 4, 3, 2],
+    "created_at[gte]=0&created_at[lt]=4000000000": [5, 4, 3, 2, 1, 0],
+    "created_at[gt]=4000000000": [],
+    "created_at[lte]=1000": [],
+    "query=": [5, 4, 3, 2, 1, 0],
+    "query=parity:odd": [5, 3, 1],
+    'query=parity:odd -metadata["n"]:"3"': [5, 1],
+    "query=n:0 OR n:5": [5, 0],
+    "query=-topic:*&metadata[parity]=even": [4, 2],
+    "query=created<2020-01-01": [],
+}
+
+
+@pytest.mark.parametrize("query", CONDITIONS)
+def test_conditions(as_alice, ids, query):
+    assert listed(as_alice.client.get(f"/v1/conversations?{query}")) == [ids[n] for n in CONDITIONS[query]]
+
+
+def test_a_window_of_time_is_exact_to_the_second(as_alice):
+    conversation_id = as_alice.new_conversation()
+    second = as_alice.get(f"/conversations/{conversation_id}").json()["created_at"]
+    for operator, shift, found in (
+        ("gte", 0, True),
+        ("gte", 1, False),
+        ("gt", 0, False),
+        ("gt", -1, True),
+        ("lte", 0, True),
+        ("lte", -1, False),
+        ("lt", 0, False),
+        ("lt", 1, True),
+    ):
+        answer = as_alice.get("/conversations", **{f"created_at[{operator}]": second + shift})
+        assert listed(answer) == ([conversation_id] if found else []), (operator, shift)
+
+
+@pytest.mark.parametrize(
+    "key", ["__gt", "a__b", "'; DROP TABLE x; --", '"', "$.a", "%s", "ключ", "🦓", "a.b", "1", " "]
+)
+def test_any_key_is_a_plain_key(as_alice, key):
+    conversation_id = as_alice.new_conversation(**{key: "'; --"})
+    as_alice.new_conversation(**{f"{key}x": "'; --"})
+    assert listed(as_alice.get("/conversations", **{f"metadata[{key}]": "'; --"})) == [conversation_id]
+    quoted = key.replace('"', '\\"')
+    assert listed(as_alice.get("/conversations", query=f'metadata["{quoted}"]:"\'; --"')) == [conversation_id]
+
+
+OPERATORS = "'eq', 'ne', 'in', 'nin', 'prefix', 'contains', and 'exists'"
+REFUSED = {
+    "foo=1": ("Unknown parameter: 'foo'.", "foo", "unknown_parameter"),
+    "metadat[a]=1": ("Unknown parameter: 'metadat[a]'.", "metadat[a]", "unknown_parameter"),
+    "include[]=x": ("Unknown parameter: 'include[]'.", "include[]", "unknown_parameter"),
+    "metadata=x": (
+        "Invalid 'metadata': expected metadata[key] or metadata[key][operator].",
+        "metadata",
+        "unknown_parameter",
+    ),
+    "metadata[a=x": (
+        "Invalid 'metadata[a': expected metadata[key] or metadata[key][operator].",
+        "metadata[a",
+        "unknown_parameter",
+    ),
+    "metadata[a]x=1": (
+        "Invalid 'metadata[a]x': expected metadata[key] or metadata[key][operator].",
+        "metadata[a]x",
+        "unknown_parameter",
+    ),
+    "metadata[a[b]]=x": (
+        "Invalid 'metadata[a[b]]': expected metadata[key] or metadata[key][operator].",
+        "metadata[a[b]]",
+        "unknown_parameter",
+    ),
+    "metadata[]=x": (
+        "Invalid 'metadata[]': empty string. Expected a string with minimum length 1, but got an empty string instead.",
+        "metadata[]",
+        "empty_string",
+    ),
+    "metadata[a][like]=x": (
+        f"Invalid 'metadata[a][like]': unknown operator 'like'. Supported operators are: {OPERATORS}.",
+        "metadata[a][like]",
+        "invalid_operator",
+    ),
+    "metadata[a][gt]=x": (
+        f"Invalid 'metadata[a][gt]': unknown operator 'gt'. Supported operators are: {OPERATORS}.",
+        "metadata[a][gt]",
+        "invalid_operator",
+    ),
+    "metadata[a][eq][]=x": (
+        f"Invalid 'metadata[a][eq][]': unknown operator 'eq[]'. Supported operators are: {OPERATORS}.",
+        "metadata[a][eq][]",
+        "invalid_operator",
+    ),
+    "metadata[a][exists]=yes": (
+        "Invalid value: 'yes'. Supported values are: 'true' and 'false'.",
+        "metadata[a][exists]",
+        "invalid_value",
+    ),
+    f"metadata[{'k' * 65}]=x": (
+        f"Invalid 'metadata[{'k' * 65}]': string too long. Expected a string with maximum length 64, "
+        "but got a string with length 65 instead.",
+        f"metadata[{'k' * 65}]",
+        "string_above_max_length",
+    ),
+    f"metadata[a]={'v' * 513}": (
+        "Invalid 'metadata[a]': string too long. Expected a string with maximum length 512, "
+        "but got a string with length 513 instead.",
+        "metadata[a]",
+        "string_above_max_length",
+    ),
+    "metadata[a]=%00": (
+        "Invalid 'metadata[a]': NUL character in a string. Expected text without it.",
+        "metadata[a]",
+        "invalid_value",
+    ),
+    "&".join(f"metadata[k{n}]=x" for n in range(17)): (
+        "Invalid 'metadata': too many conditions. Expected at most 16, but got 17 instead.",
+        "metadata",
+        "too_many_conditions",
+    ),
+    "created_at=1": ("Invalid 'created_at': expected created_at[operator].", "created_at", "unknown_parameter"),
+    "created_at[eq]=1": (
+        "Invalid 'created_at[eq]': unknown operator 'eq'. Supported operators are: 'gt', 'gte', 'lt', and 'lte'.",
+        "created_at[eq]",
+        "invalid_operator",
+    ),
+    "created_at[gt]=today": (
+        "Invalid type for 'created_at[gt]': expected an integer, but got a string instead.",
+        "created_at[gt]",
+        "invalid_type",
+    ),
+    "query[a]=x": ("Unknown parameter: 'query[a]'.", "query[a]", "unknown_parameter"),
+    "after=msg_1": ("Invalid 'after': 'msg_1'. Expected the ID of a conversation.", "after", "invalid_cursor"),
+    "before=": ("Invalid 'before': ''. Expected the ID of a conversation.", "before", "invalid_cursor"),
+    "after=conv_1&before=conv_2": (
+        "Mutually exclusive parameters: ''. Ensure you are only providing one of: 'after' or 'before'.",
+        None,
+        "mutually_exclusive_parameters",
+    ),
+}
+
+
+@pytest.mark.parametrize("query", REFUSED)
+def test_a_filter_is_never_ignored(as_alice, assert_error, query):
+    message, param, code = REFUSED[query]
+    assert_error(as_alice.client.get(f"/v1/conversations?{query}"), 400, message, param=param, code=code)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["limit", "order", "after", "before", "query", "metadata[a]", "metadata[a][prefix]", "created_at[gt]"],
+)
+def test_a_scalar_may_not_be_repeated(as_alice, name):
+    error = as_alice.client.get(f"/v1/conversations?{name}=1&{name}=1").json()["error"]
+    assert (error["param"], error["code"]) == (name, "duplicate_parameter")
+
+
+def test_a_wrong_query_names_the_place(as_alice):
+    error = as_alice.get("/conversations", query="topic:demo OR").json()["error"]
+    assert (error["param"], error["code"]) == ("query", "invalid_query")
+    assert "position 14" in error["message"]
+
+
+def test_a_part_of_a_value_needs_something_to_bound_it(as_alice, ids, monkeypatch):
+    monkeypatch.setattr("conversations.models.conversation.MAX_READABLE", 5)
+    refused = as_alice.get("/conversations", **{"metadata[topic][contains]": "mo"})
+    assert refused.status_code == 400
+    assert refused.json()["error"]["param"] == "metadata[topic][contains]"
+    assert refused.json()["error"]["code"] == "unbounded_condition"
+    assert as_alice.get("/conversations", query="topic~mo OR parity:odd").status_code == 400
+    assert as_alice.get("/conversations", query="topic~mo -parity:odd").status_code == 400
+    bounded = {"metadata[topic][contains]": "mo", "metadata[parity]": "even"}
+    assert listed(as_alice.get("/conversations", **bounded)) == [ids[0]]
+    window = {"metadata[topic][contains]": "mo", "created_at[gt]": "0"}
+    assert listed(as_alice.get("/conversations", **window)) == [ids[1], ids[0]]
+
+
+def test_the_number_of_queries_is_fixed(as_alice, ids, django_assert_num_queries):
+    for query in ({}, {"limit": 1, "after": ids[3]}, {"metadata[parity]": "odd", "metadata[n][in]": "3"}):
+        with django_assert_num_queries(2):
+            as_alice.get("/conversations", **query)
+    assert Conversation.objects.count() == 12
