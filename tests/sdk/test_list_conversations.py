@@ -1,0 +1,61 @@
+import secrets
+
+import pytest
+from openai import BadRequestError
+from openai.pagination import AsyncConversationCursorPage, SyncConversationCursorPage
+from openai.types.conversations import Conversation
+
+from tests.sdk.blocking import Blocking
+
+
+@pytest.fixture
+def batch() -> str:
+    """A mark of its own for what one test creates: a live service is shared."""
+    return secrets.token_hex(4)
+
+
+@pytest.fixture
+def created(client, batch) -> list[str]:
+    """Newest first."""
+    return [client.conversations.create(metadata={"batch": batch, "n": str(n)}).id for n in range(5)][::-1]
+
+
+@pytest.fixture(params=["get_api_list", "after"])
+def listed(request, client):
+    """Reads all pages, two at a time, in the client's own way or with a loop of one's own."""
+
+    def by_the_client(params):
+        page = AsyncConversationCursorPage if isinstance(client, Blocking) else SyncConversationCursorPage
+        options = {"params": {**params, "limit": 2}}
+        pages = client.get_api_list("/conversations", page=page[Conversation], model=Conversation, options=options)
+        return [conversation.id for conversation in pages]
+
+    def by_a_loop(params):
+        ids, after = [], None
+        while True:
+            options = {"params": {**params, "limit": 2, "after": after}}
+            page = client.get("/conversations", cast_to=object, options=options)
+            ids += [conversation["id"] for conversation in page["data"]]
+            if not page["has_more"]:
+                return ids
+            after = page["last_id"]
+
+    return {"get_api_list": by_the_client, "after": by_a_loop}[request.param]
+
+
+def test_all_pages_are_read(listed, created, batch):
+    assert listed({"metadata": {"batch": batch}}) == created
+    assert listed({"metadata": {"batch": batch}, "order": "asc"}) == created[::-1]
+
+
+def test_conditions_are_written_as_the_client_nests_them(listed, created, batch):
+    newest, *_, oldest = created
+    assert listed({"metadata": {"batch": batch, "n": {"in": ["0", "4"]}}}) == [newest, oldest]
+    assert listed({"metadata": {"batch": batch, "n": {"exists": False}}}) == []
+    assert listed({"query": f"batch:{batch} (n:0 OR n:4)"}) == [newest, oldest]
+
+
+def test_a_wrong_filter_is_a_bad_request(client):
+    with pytest.raises(BadRequestError) as refused:
+        client.get("/conversations", cast_to=object, options={"params": {"metadata": {"a": {"like": "x"}}}})
+    assert (refused.value.param, refused.value.code) == ("metadata[a][like]", "invalid_operator")
