@@ -39,10 +39,14 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         return self.filter(owner=user.pk)
 
     def matching(self, query: Query) -> ConversationQuerySet:
-        """Keys and values compare by their bytes. A part of a value alone is looked for among few rows only."""
-        for condition in conditions(query):
-            if isinstance(condition, MetadataCondition) and condition.operator == "contains" and not is_bounded(query):
-                self._check_readable(condition)
+        """Keys and values compare by their bytes.
+
+        `contains` is an error where nothing else bounds it and there are more than `MAX_READABLE` rows.
+        """
+        metadata = (each for each in conditions(query) if isinstance(each, MetadataCondition))
+        part = next((each for each in metadata if each.operator == "contains"), None)
+        if part and not is_bounded(query) and self.order_by()[: MAX_READABLE + 1].count() > MAX_READABLE:
+            raise errors.unbounded_condition(f"metadata[{part.key}][contains]", maximum=MAX_READABLE)
         return self.filter(lookup(query))
 
     def page(
@@ -62,10 +66,6 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         rows = list(conversations[: limit + 1])
         page = rows[:limit] if before is None else rows[:limit][::-1]
         return ConversationPage(page, has_more=len(rows) > limit)
-
-    def _check_readable(self, condition: MetadataCondition) -> None:
-        if self.order_by()[: MAX_READABLE + 1].count() > MAX_READABLE:
-            raise errors.unbounded_condition(f"metadata[{condition.key}][contains]", maximum=MAX_READABLE)
 
     def found(self, conversation_id: str) -> Conversation:
         """The conversation with this id, or the error that says there is none."""

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db import models
 
 from conversations.models.fields import BytewiseCharField
@@ -19,17 +20,26 @@ class MetadataPairQuerySet(models.QuerySet["MetadataPair"]):
         self.add(conversation, metadata)
 
     def add(self, conversation: Conversation, metadata: Mapping[str, str]) -> None:
-        self.bulk_create(MetadataPair(conversation=conversation, key=key, value=metadata[key]) for key in metadata)
+        self.bulk_create(
+            MetadataPair(conversation=conversation, owner_id=conversation.owner_id, key=key, value=value)
+            for key, value in metadata.items()
+        )
 
 
 class MetadataPair(models.Model):
     """One pair of a conversation's metadata, as an index: the conversation's JSON is the truth.
 
     A table rather than a JSON index, because it finds a rare value among millions of rows on every database alike.
+    Each index ends with the conversation, so that a page is read in the order of creation and no further.
     """
 
+    pk = models.CompositePrimaryKey("conversation_id", "key")
     conversation = models.ForeignKey(
         "conversations.Conversation", on_delete=models.CASCADE, related_name="metadata_pairs", db_index=False
+    )
+    # The conversation's, which never changes; the conversation's own key sees to it that there is one.
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
     )
     key = BytewiseCharField(max_length=MAX_KEY_LENGTH)
     value = BytewiseCharField(max_length=MAX_VALUE_LENGTH)
@@ -37,11 +47,11 @@ class MetadataPair(models.Model):
     objects = MetadataPairQuerySet.as_manager()
 
     class Meta:
-        constraints = [
-            models.UniqueConstraint(fields=["conversation", "key"], name="conversations_metadata_unique_key"),
-        ]
         indexes = [
-            models.Index(fields=["key", "value", "conversation"], name="conversations_metadata_lookup"),
+            models.Index(fields=["key", "value", "conversation"], name="conversations_pair_value"),
+            models.Index(fields=["key", "conversation"], name="conversations_pair_key"),
+            models.Index(fields=["owner", "key", "value", "conversation"], name="conversations_pair_owner_value"),
+            models.Index(fields=["owner", "key", "conversation"], name="conversations_pair_owner_key"),
         ]
 
     def __str__(self) -> str:

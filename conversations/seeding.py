@@ -1,0 +1,247 @@
+"""Made-up conversations in any number, to try out how a large store looks and how fast it is.
+
+Ids, times, owners, metadata and items all follow from the seed: the same one makes the same rows in any database.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, date, datetime, time
+from itertools import accumulate, islice
+from math import log
+from random import Random
+from typing import Any, NamedTuple
+
+from django.contrib.auth import get_user_model
+from django.db import IntegrityError, reset_queries, transaction
+
+from conversations import ids
+from conversations.models import Conversation, Item, MetadataPair
+from conversations.schema.items import validate_items
+from conversations.schema.metadata import MAX_PAIRS
+
+BATCH = 2_000  # conversations of one transaction
+ROWS = 1_000  # of one INSERT, which MySQL's max_allowed_packet limits
+SPAN_NS = 365 * 24 * 60 * 60 * 1_000_000_000
+
+# By Zipf's law with this exponent the first of 1,000 owners has a fifth of all conversations.
+OWNER_WEIGHTS = list(accumulate(rank**-1.14 for rank in range(1, 1_001)))
+
+OTHER_CHANNELS = ["app", "email", "phone"]
+PLANS = ["free", "team", "enterprise"]
+ODD_PAIRS = {
+    'the "best" one': 'say "yes"',
+    "customer's": "O'Brien",
+    "items[0]": "[1, 2]",
+    "created_at__gte": "2025__01",
+    "größe": "Übermaß",
+    "注文": "東京",
+    "🎉": "🙏🏽 thanks",
+}
+
+TURNS = [
+    ("user", "assistant"),
+    ("user", "reasoning", "assistant"),
+    ("user", "call", "output", "assistant"),
+    ("user", "reasoning", "call", "output", "assistant"),
+]
+TURN_WEIGHTS = [0.60, 0.80, 0.95, 1.00]  # cumulative
+EXCHANGES = [
+    {
+        "user": "Where is my order? It should have been here on Monday.",
+        "reasoning": "**Looking up the order**\n\nThe customer wants a delivery date, so I need the carrier's status.",
+        "call": ("find_shipment", '{"carrier":"any"}', '{"status":"in_transit","expected":"Thursday"}'),
+        "assistant": "Your parcel is on its way and should arrive on Thursday. Sorry for the delay!",
+    },
+    {
+        "user": "Wie lange habe ich Zeit, die Schuhe in Größe 42 zurückzugeben?",
+        "reasoning": "**Rückgabefrist prüfen**\n\nSchuhe fallen unter die gewöhnliche Frist.",
+        "call": ("get_policy", '{"topic":"Rückgabe"}', "30 Tage ab Zustellung"),
+        "assistant": "Sie haben 30 Tage ab der Zustellung. Das Rücksendeetikett liegt dem Paket bei.",
+    },
+    {
+        "user": "请帮我查一下明天东京的天气。",
+        "reasoning": "**查询天气**\n\n需要明天的预报。",
+        "call": ("get_weather", '{"city":"东京","day":"tomorrow"}', '{"high":18,"low":11,"sky":"sunny"}'),
+        "assistant": "明天东京晴, 气温 11 到 18 °C。☀️",
+    },
+    {
+        "user": 'Why does `SELECT "name" FROM users WHERE id = 1 OR 1=1` return every row?',
+        "reasoning": "**Explaining the condition**\n\n`1=1` is always true, so the whole WHERE clause is.",
+        "call": ("run_query", '{"sql":"SELECT 1 = 1"}', "[[true]]"),
+        "assistant": "Because `1=1` is true for each row:\n\n```sql\nWHERE id = 1 OR TRUE\n```\n\nDrop that part.",
+    },
+    {
+        "user": "Thanks 🙏",
+        "reasoning": "**Closing politely**\n\nNothing more is asked.",
+        "call": ("close_ticket", "{}", ""),
+        "assistant": "You're welcome! 😊",
+    },
+]
+
+
+class AlreadySeeded(Exception):
+    """A conversation of this seed exists."""
+
+
+class Draft(NamedTuple):
+    owner: int  # 1 to 1,000, the largest first
+    conversation: Conversation
+    items: list[Item]
+
+
+def seed_conversations(*, conversations: int, items_per: float, seed: int, start: date) -> Iterator[int]:
+    """Store made-up conversations, and tell after each batch how many there are by then.
+
+    They are spread evenly over the 365 days before `start`, with `items_per` items on average. A batch is stored
+    as a whole or, where one of its ids exists, not at all: then this raises `AlreadySeeded`.
+    """
+    drafts = _drafts(conversations, items_per, seed, start)
+    owners: dict[str, Any] = {}
+    done = 0
+    while batch := list(islice(drafts, BATCH)):
+        try:
+            with transaction.atomic():
+                _store(batch, owners)
+        except IntegrityError as error:
+            if Conversation.objects.filter(pk__in=[draft.conversation.pk for draft in batch]).exists():
+                raise AlreadySeeded from error
+            raise
+        reset_queries()  # which DEBUG would keep
+        done += len(batch)
+        yield done
+
+
+def _store(batch: list[Draft], owners: dict[str, Any]) -> None:
+    _find_or_create_users({_username(draft.owner) for draft in batch} - owners.keys(), owners)
+    for draft in batch:
+        draft.conversation.owner_id = owners[_username(draft.owner)]
+    conversations = [draft.conversation for draft in batch]
+    Conversation.objects.bulk_create(conversations, batch_size=ROWS)
+    pairs = [
+        MetadataPair(conversation_id=conversation.pk, owner_id=conversation.owner_id, key=key, value=value)
+        for conversation in conversations
+        for key, value in conversation.metadata.items()
+    ]
+    pairs.sort(key=lambda pair: (pair.owner_id, pair.key, pair.value))  # SQLite fills its indexes faster so
+    MetadataPair.objects.bulk_create(pairs, batch_size=ROWS)
+    Item.objects.bulk_create((item for draft in batch for item in draft.items), batch_size=ROWS)
+
+
+def _username(owner: int) -> str:
+    return f"seed-{owner:04}"
+
+
+def _find_or_create_users(usernames: Iterable[str], owners: dict[str, Any]) -> None:
+    """Add the primary keys of the users with these names to `owners`."""
+    User = get_user_model()
+    known = User._default_manager.filter(**{f"{User.USERNAME_FIELD}__in": usernames})
+    existing = set(known.values_list(User.USERNAME_FIELD, flat=True))
+    users = [User(**{User.USERNAME_FIELD: username}) for username in sorted(usernames) if username not in existing]
+    for user in users:
+        user.set_unusable_password()
+    User._default_manager.bulk_create(users)
+    owners.update(known.all().values_list(User.USERNAME_FIELD, "pk"))
+
+
+def _drafts(conversations: int, items_per: float, seed: int, start: date) -> Iterator[Draft]:
+    random = Random(seed)  # noqa: S311 - to be foreseen is its purpose
+    end = datetime.combine(start, time(), tzinfo=UTC)
+    begin_ns = int(end.timestamp()) * 1_000_000_000 - SPAN_NS
+    for number in range(conversations):
+        now_ns = begin_ns + SPAN_NS * number // conversations
+        # The first id depends on nothing but seed and start, so that any second run meets it.
+        conversation_id = _new_id(random, ids.CONVERSATION_PREFIX, now_ns)
+        [owner] = random.choices(range(1, len(OWNER_WEIGHTS) + 1), cum_weights=OWNER_WEIGHTS)
+        metadata = _metadata(random, owner, is_oldest=number * 20 < conversations)
+        items = _items(random, conversation_id, now_ns, items_per)
+        conversation = Conversation(
+            id=conversation_id,
+            created_at=ids.created_at(conversation_id),
+            metadata=metadata,
+            item_count=len(items),
+            last_position=len(items),
+            last_item_at=items[-1].created_at if items else None,
+        )
+        yield Draft(owner, conversation, items)
+
+
+def _new_id(random: Random, prefix: str, now_ns: int) -> str:
+    """As `ids.new_id()`, by another clock and other dice."""
+    second, fraction = divmod(now_ns, 1_000_000_000)
+    return f"{prefix}{second:08x}{fraction:08x}{random.getrandbits(128):032x}"
+
+
+def _metadata(random: Random, owner: int, *, is_oldest: bool) -> dict[str, str]:
+    kind = random.random()
+    if kind < 0.02:
+        return {}
+    metadata = {
+        "tenant": f"tenant-{owner:04}",
+        "channel": "web" if random.random() < 0.5 else random.choice(OTHER_CHANNELS),
+        "plan": "legacy" if is_oldest else random.choice(PLANS),
+        "order_id": f"order-{random.getrandbits(64):016x}",
+    }
+    if random.random() < 0.01:
+        metadata["escalated"] = "yes"
+    for key, value in ODD_PAIRS.items():
+        if random.random() < 0.005:
+            metadata[key] = value
+    if kind > 0.99:
+        for number in range(len(metadata) + 1, MAX_PAIRS + 1):
+            metadata[f"attribute_{number:02}"] = f"value {random.randrange(100)}"
+    return metadata
+
+
+def _items(random: Random, conversation_id: str, now_ns: int, items_per: float) -> list[Item]:
+    items: list[Item] = []
+    for data in _exchanged(random, _item_count(random, items_per)):
+        now_ns += random.getrandbits(35)  # half a minute at most
+        item_id = _new_id(random, ids.item_prefix(data["type"]), now_ns)
+        items.append(
+            Item(
+                conversation_id=conversation_id,
+                position=len(items) + 1,
+                item_id=item_id,
+                type=data["type"],
+                data={**data, "id": item_id},
+                created_at=ids.created_at(item_id),
+            )
+        )
+    return items
+
+
+def _item_count(random: Random, mean: float) -> int:
+    """Geometrically distributed: many conversations are short, and a few are long."""
+    return int(log(1 - random.random()) / log(mean / (mean + 1))) if mean else 0
+
+
+def _exchanged(random: Random, count: int) -> Iterator[dict[str, Any]]:
+    """Turns of user and assistant, of which the last may still be without its answer."""
+    while count:
+        [turn] = random.choices(TURNS, cum_weights=TURN_WEIGHTS)
+        if len(turn) > count:
+            turn = ("user", "assistant")[:count]
+        count -= len(turn)
+        templates = random.choice(TEMPLATES)
+        call = {"call_id": f"call_{random.getrandbits(96):024x}"} if "call" in turn else {}
+        for part in turn:
+            yield {**templates[part], **call} if part in ("call", "output") else templates[part]
+
+
+def _templates(exchange: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """By part of a turn, its item as validation gives it, with an id and a call's id to be replaced."""
+    name, arguments, output = exchange["call"]
+    items = {
+        "user": {"id": "msg_", "role": "user", "content": exchange["user"]},
+        "reasoning": {
+            "id": "rs_",
+            "type": "reasoning",
+            "summary": [{"type": "summary_text", "text": exchange["reasoning"]}],
+        },
+        "call": {"id": "fc_", "type": "function_call", "call_id": "call_", "name": name, "arguments": arguments},
+        "output": {"id": "fc_", "type": "function_call_output", "call_id": "call_", "output": output},
+        "assistant": {"id": "msg_", "role": "assistant", "content": exchange["assistant"]},
+    }
+    return dict(zip(items, validate_items(list(items.values())), strict=True))
+
+
+TEMPLATES = [_templates(exchange) for exchange in EXCHANGES]
