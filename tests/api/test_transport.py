@@ -1,5 +1,6 @@
 import logging
 import re
+from io import BytesIO
 
 import pytest
 from django.test import Client
@@ -151,3 +152,22 @@ def test_the_api_needs_nothing_of_a_hosts_rest_framework(as_alice, settings):
     }
     assert as_alice.post("/conversations", {"metadata": {"a": "b"}}).json()["metadata"] == {"a": "b"}
     assert as_alice.get("/conversations/conv_none").json()["error"]["type"] == "invalid_request_error"
+
+
+def test_a_body_in_chunks_is_read_to_its_end(as_alice, assert_error, settings):
+    def send(body: bytes, **environ):
+        chunked = {
+            "CONTENT_LENGTH": "",
+            "HTTP_TRANSFER_ENCODING": "chunked",
+            "wsgi.input": BytesIO(body),
+            "wsgi.input_terminated": True,
+        }
+        return as_alice.send("/conversations", body, **{**chunked, **environ})
+
+    body = b'{"metadata":{"topic":"demo"}}'
+    assert send(body).json()["metadata"] == {"topic": "demo"}
+    settings.CONVERSATIONS_MAX_BODY_BYTES = len(body) - 1
+    assert send(body).status_code == 413
+    unterminated = send(body, **{"wsgi.input_terminated": False})
+    assert_error(unterminated, 411, "Missing 'Content-Length' header. Send the body with its length.")
+    assert Conversation.objects.count() == 1

@@ -43,3 +43,13 @@ def test_an_unknown_host_is_an_envelope_under_v1_and_a_page_elsewhere(service):
     response, _ = get(service, "/admin/login/", Host="example.com")
     assert (response.status, response.headers.get_content_type()) == (400, "text/html")
     assert "Invalid HTTP_HOST header: 'example.com'" in service.complaints
+
+
+def test_a_body_of_unknown_length_is_not_lost(live_service):
+    connection = http.client.HTTPConnection("127.0.0.1", live_service.port, timeout=30)
+    headers = {"Authorization": f"Bearer {live_service.secret}", "Content-Type": "application/json"}
+    chunks = [b'{"metadata":', b'{"topic":', b'"in chunks"}}']
+    connection.request("POST", "/v1/conversations", iter(chunks), headers, encode_chunked=True)
+    answer = json.loads(connection.getresponse().read())
+    connection.close()
+    assert answer["metadata"] == {"topic": "in chunks"}
