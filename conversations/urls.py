@@ -1,6 +1,7 @@
 from django.urls import path, re_path
 
 from conversations.api.base import InvalidURLView
+from conversations.api.suggestions import MetadataSuggestionViewSet
 from conversations.api.views import ConversationViewSet, ItemViewSet
 
 app_name = "conversations"
@@ -21,6 +22,14 @@ urlpatterns = [
         "conversations/<str:conversation_id>/items/<str:item_id>",
         ItemViewSet.as_view({"get": "retrieve", "delete": "destroy"}),
         name="item-detail",
+    ),
+    path(
+        "conversation_metadata/keys", MetadataSuggestionViewSet.as_view({"get": "list_keys"}), name="metadata-key-list"
+    ),
+    path(
+        "conversation_metadata/values",
+        MetadataSuggestionViewSet.as_view({"get": "list_values"}),
+        name="metadata-value-list",
     ),
     re_path("", InvalidURLView.as_view()),
 ]

@@ -1,6 +1,7 @@
 """Query parameters that make up a page, and `include`."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,7 @@ from django.http import QueryDict
 from conversations import errors, ids
 from conversations.conf import app_settings
 from conversations.schema.include import validate_include
+from conversations.schema.storable import check_storable
 
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 
@@ -34,6 +36,29 @@ def conversation_page_parameters(query: QueryDict) -> ConversationPageParameters
     if after is not None and before is not None:
         raise errors.mutually_exclusive_parameters(["after", "before"])
     return ConversationPageParameters(limit=_limit(query), order=_order(query), after=after, before=before)
+
+
+@dataclass(frozen=True)
+class SuggestionParameters:
+    limit: int
+    prefix: str
+
+
+def suggestion_parameters(query: QueryDict, *, longest: int, also: Collection[str] = ()) -> SuggestionParameters:
+    """`prefix` may be as long as what it begins. Any parameter but these and those of `also` is an error."""
+    for name in query:
+        if name not in ("limit", "prefix", *also):
+            raise errors.unknown_parameter(name)
+    return SuggestionParameters(limit=_limit(query), prefix=text_parameter(query, "prefix", longest=longest) or "")
+
+
+def text_parameter(query: QueryDict, name: str, *, longest: int) -> str | None:
+    text = _scalar(query, name)
+    if text is not None:
+        check_storable(text, path=name)
+        if len(text) > longest:
+            raise errors.string_too_long(name, text, maximum=longest)
+    return text
 
 
 def include_parameter(query: QueryDict) -> frozenset[str]:

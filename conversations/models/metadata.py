@@ -1,16 +1,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Min
 
 from conversations.models.fields import BytewiseCharField
 from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 
 if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
     from conversations.models.conversation import Conversation
+
+
+@dataclass(frozen=True)
+class Suggestions:
+    texts: list[str]
+    has_more: bool
 
 
 class MetadataPairQuerySet(models.QuerySet["MetadataPair"]):
@@ -18,6 +28,24 @@ class MetadataPairQuerySet(models.QuerySet["MetadataPair"]):
         """To be called in the transaction that writes the same metadata to the conversation."""
         self.filter(conversation=conversation).delete()
         self.add(conversation, metadata)
+
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> MetadataPairQuerySet:
+        return self.filter(owner=user.pk)
+
+    def suggestions(self, column: Literal["key", "value"], *, prefix: str, limit: int) -> Suggestions:
+        """The first `limit` distinct keys or values that begin so, sorted by their bytes.
+
+        Each is one step down an index, however many pairs have it: no database but this loop is sure to do so.
+        """
+        found: list[str] = []
+        rest = self.filter(**{f"{column}__gte": prefix})
+        while len(found) <= limit:
+            first = rest.aggregate(first=Min(column))["first"]
+            if first is None or not first.startswith(prefix):
+                break
+            found.append(first)
+            rest = self.filter(**{f"{column}__gt": first})
+        return Suggestions(found[:limit], has_more=len(found) > limit)
 
     def add(self, conversation: Conversation, metadata: Mapping[str, str]) -> None:
         self.bulk_create(

@@ -52,14 +52,15 @@ def test_the_filter_form_is_used_by_keyboard_alone(visit, admin, demo):
             page.keyboard.press("Tab")
             if page.evaluate("document.activeElement.name") == "metadata_key":
                 break
-        page.keyboard.type("topic")
-        page.keyboard.press("Tab")
-        page.keyboard.type("demo")
+        for typed in ("topic", "begins", "dem"):
+            page.keyboard.type(typed)
+            page.keyboard.press("Tab")
         page.keyboard.press("Enter")
         expect(page.locator("#result_list tbody tr")).to_have_count(1)
-        assert "metadata_key=topic&metadata_value=demo" in page.url
+        assert "metadata_key=topic&metadata_operator=prefix&metadata_value=dem" in page.url
         page.reload()
-        expect(page.get_by_label("Value")).to_have_value("demo")
+        expect(page.get_by_label("Condition")).to_have_value("prefix")
+        expect(page.get_by_label("Value")).to_have_value("dem")
         page.get_by_role("link", name="Remove the filter by metadata").press("Enter")
         expect(page.locator("#result_list tbody tr")).to_have_count(2)
 

@@ -1,0 +1,30 @@
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from conversations import errors
+from conversations.api.base import OpenAIViewSet
+from conversations.api.parameters import suggestion_parameters, text_parameter
+from conversations.models import MetadataPair
+from conversations.models.metadata import Suggestions
+from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
+
+
+class MetadataSuggestionViewSet(OpenAIViewSet):
+    """The keys and values that the caller's conversations have, for completion as one types."""
+
+    def list_keys(self, request: Request) -> Response:
+        parameters = suggestion_parameters(request.query_params, longest=MAX_KEY_LENGTH)
+        pairs = MetadataPair.objects.visible_to(request.user)
+        return _listed(pairs.suggestions("key", prefix=parameters.prefix, limit=parameters.limit))
+
+    def list_values(self, request: Request) -> Response:
+        parameters = suggestion_parameters(request.query_params, longest=MAX_VALUE_LENGTH, also=["key"])
+        key = text_parameter(request.query_params, "key", longest=MAX_KEY_LENGTH)
+        if key is None:
+            raise errors.missing_parameter("key")
+        pairs = MetadataPair.objects.visible_to(request.user).filter(key=key)
+        return _listed(pairs.suggestions("value", prefix=parameters.prefix, limit=parameters.limit))
+
+
+def _listed(suggestions: Suggestions) -> Response:
+    return Response({"object": "list", "data": suggestions.texts, "has_more": suggestions.has_more})

@@ -1,0 +1,71 @@
+import pytest
+
+KEYS = "/conversation_metadata/keys"
+VALUES = "/conversation_metadata/values"
+
+
+@pytest.fixture(autouse=True)
+def conversations(as_alice, as_bob):
+    for n in range(3):
+        as_alice.new_conversation(topic=f"demo {n % 2}", tenant="acme", Topic="x", **{"ключ": "🦓"})
+    as_bob.new_conversation(topic="of bob", to="bob")
+
+
+def test_keys_are_the_callers_own_sorted_and_each_once(as_alice, as_bob):
+    answer = as_alice.get(KEYS)
+    assert list(answer.json().items()) == [
+        ("object", "list"),
+        ("data", ["Topic", "tenant", "topic", "ключ"]),
+        ("has_more", False),
+    ]
+    assert as_bob.get(KEYS).json()["data"] == ["to", "topic"]
+
+
+@pytest.mark.parametrize(
+    ("prefix", "found"),
+    [("t", ["tenant", "topic"]), ("to", ["topic"]), ("T", ["Topic"]), ("ключ", ["ключ"]), ("x", []), ("topics", [])],
+)
+def test_keys_by_prefix(as_alice, prefix, found):
+    assert as_alice.get(KEYS, prefix=prefix).json()["data"] == found
+
+
+def test_values_of_a_key(as_alice, as_bob):
+    assert as_alice.get(VALUES, key="topic").json()["data"] == ["demo 0", "demo 1"]
+    assert as_alice.get(VALUES, key="topic", prefix="demo 1").json()["data"] == ["demo 1"]
+    assert as_alice.get(VALUES, key="topic", prefix="of").json()["data"] == []
+    assert as_alice.get(VALUES, key="none").json()["data"] == []
+    assert as_bob.get(VALUES, key="topic").json()["data"] == ["of bob"]
+
+
+def test_the_limit_tells_whether_there_is_more(as_alice):
+    answer = as_alice.get(KEYS, limit=2).json()
+    assert (answer["data"], answer["has_more"]) == (["Topic", "tenant"], True)
+    assert as_alice.get(KEYS, limit=4).json()["has_more"] is False
+
+
+def test_each_suggestion_is_one_step_whatever_the_number_of_pairs(as_alice, django_assert_num_queries):
+    for _ in range(20):
+        as_alice.new_conversation(topic="demo 0")
+    with django_assert_num_queries(1 + 3):
+        as_alice.get(VALUES, key="topic")
+
+
+@pytest.mark.parametrize(
+    ("path", "param", "code"),
+    [
+        (f"{KEYS}?foo=1", "foo", "unknown_parameter"),
+        (f"{KEYS}?key=a", "key", "unknown_parameter"),
+        (f"{KEYS}?prefix=a&prefix=b", "prefix", "duplicate_parameter"),
+        (f"{KEYS}?prefix={'k' * 65}", "prefix", "string_above_max_length"),
+        (f"{KEYS}?prefix=%00", "prefix", "invalid_value"),
+        (f"{KEYS}?limit=101", "limit", "integer_above_max_value"),
+        (VALUES, "key", "missing_required_parameter"),
+        (f"{VALUES}?key=a&key=b", "key", "duplicate_parameter"),
+        (f"{VALUES}?key={'k' * 65}", "key", "string_above_max_length"),
+        (f"{VALUES}?key=a&prefix={'v' * 513}", "prefix", "string_above_max_length"),
+    ],
+)
+def test_refused(as_alice, path, param, code):
+    answer = as_alice.client.get(f"/v1{path}")
+    error = answer.json()["error"]
+    assert (answer.status_code, error["param"], error["code"]) == (400, param, code)
