@@ -3,6 +3,9 @@
 import http.client
 import json
 import re
+import time
+
+import pytest
 
 
 def get(service, path, **headers):
@@ -53,3 +56,20 @@ def test_a_body_of_unknown_length_is_not_lost(live_service):
     answer = json.loads(connection.getresponse().read())
     connection.close()
     assert answer["metadata"] == {"topic": "in chunks"}
+
+
+@pytest.mark.parametrize(("path", "status"), [("/v1/conversations", 413), ("/v1/nowhere", 404)])
+@pytest.mark.parametrize("is_chunked", [False, True])
+def test_a_slow_sender_of_a_refused_body_sees_the_answer(live_service, path, status, is_chunked):
+    def slowly():
+        for _ in range(4):
+            yield b"x" * 300_000
+            time.sleep(0.2)  # a server that hangs up after its answer has done so by the next part
+
+    headers = {"Authorization": f"Bearer {live_service.secret}", "Content-Type": "application/json"}
+    if not is_chunked:
+        headers["Content-Length"] = "1200000"
+    connection = http.client.HTTPConnection("127.0.0.1", live_service.port, timeout=30)
+    connection.request("POST", path, slowly(), headers, encode_chunked=is_chunked)
+    assert connection.getresponse().status == status
+    connection.close()

@@ -1,0 +1,75 @@
+from argparse import ArgumentParser
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from conversations.errors import APIError
+from conversations.mending import find_differences, mend
+from conversations.models import Conversation
+
+MAX_LINES = 100
+
+
+class Command(BaseCommand):
+    help = "Compares the index that finds conversations by metadata with their metadata, and fails if they differ."
+    batch_size = 200  # conversations read at once, each with its metadata once per pair
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--repair", action="store_true", help="make the index what the metadata says")
+
+    def handle(self, *, repair: bool, **options: Any) -> None:
+        checked = mended = remaining = 0
+        total = Conversation.objects.count() if self.stderr.isatty() else 0
+        for conversation_ids in self._batches():
+            differing = find_differences(conversation_ids)
+            for line, is_mended in _mended(differing) if repair else _found(differing):
+                if mended + remaining < MAX_LINES:
+                    self.stdout.write(line)
+                mended += is_mended
+                remaining += not is_mended
+            checked += len(conversation_ids)
+            self._show_progress(checked, total)
+        self._show_progress(checked, checked, ending="\n")
+        if repair:
+            self.stdout.write(f"Checked {checked:,} conversations and mended the index of {mended:,}.")
+            if remaining:
+                raise CommandError(f"The index still differs from the metadata of {remaining:,} conversations.")
+        elif remaining:
+            raise CommandError(
+                f"The index differs from the metadata of {remaining:,} of {checked:,} conversations. "
+                "Mend it with --repair."
+            )
+        else:
+            self.stdout.write(f"The index agrees with the metadata of all {checked:,} conversations.")
+
+    def _batches(self) -> Iterator[list[str]]:
+        rows = Conversation.objects.order_by("pk").values_list("pk", flat=True)
+        batch = list(rows[: self.batch_size])
+        while batch:
+            yield batch
+            batch = list(rows.filter(pk__gt=batch[-1])[: self.batch_size]) if len(batch) == self.batch_size else []
+
+    def _show_progress(self, done: int, total: int, *, ending: str = "\r") -> None:
+        """The line is overwritten by the next one, or by that of a difference, which is longer."""
+        if self.stderr.isatty():
+            self.stderr.write(f"{done:,} of {total:,} conversations", style_func=str, ending=ending)
+            self.stderr.flush()
+
+
+def _found(differing: dict[str, list[str]]) -> Iterator[tuple[str, bool]]:
+    for conversation_id, differences in differing.items():
+        yield _line(conversation_id, differences), False
+
+
+def _mended(conversation_ids: Iterable[str]) -> Iterator[tuple[str, bool]]:
+    for conversation_id in conversation_ids:
+        try:
+            if differences := mend(conversation_id):
+                yield _line(conversation_id, differences), True
+        except APIError as error:
+            yield _line(conversation_id, [error.message]), False
+
+
+def _line(conversation_id: str, differences: list[str]) -> str:
+    return f"{conversation_id}: {', '.join(differences)}"
