@@ -55,9 +55,13 @@ _last_ns = 0
 
 
 def new_id(prefix: str) -> str:
-    nanoseconds = _tick()
+    return id_of(prefix, nanoseconds=_tick(), bits=secrets.randbits(128))
+
+
+def id_of(prefix: str, *, nanoseconds: int, bits: int) -> str:
+    """The id of this Unix time and these 128 bits."""
     second, fraction = divmod(nanoseconds, 1_000_000_000)
-    return f"{prefix}{second:08x}{fraction:08x}{secrets.token_hex(16)}"
+    return f"{prefix}{second:08x}{fraction:08x}{bits:032x}"
 
 
 def first_id(prefix: str, *, seconds: int) -> str:

@@ -149,7 +149,7 @@ def _drafts(conversations: int, items_per: float, seed: int, start: date) -> Ite
     for number in range(conversations):
         now_ns = begin_ns + SPAN_NS * number // conversations
         # The first id depends on nothing but seed and start, so that any second run meets it.
-        conversation_id = _new_id(random, ids.CONVERSATION_PREFIX, now_ns)
+        conversation_id = ids.id_of(ids.CONVERSATION_PREFIX, nanoseconds=now_ns, bits=random.getrandbits(128))
         [owner] = random.choices(range(1, len(OWNER_WEIGHTS) + 1), cum_weights=OWNER_WEIGHTS)
         metadata = _metadata(random, owner, is_oldest=number * 20 < conversations)
         items = _items(random, conversation_id, now_ns, items_per)
@@ -162,12 +162,6 @@ def _drafts(conversations: int, items_per: float, seed: int, start: date) -> Ite
             last_item_at=items[-1].created_at if items else None,
         )
         yield Draft(owner, conversation, items)
-
-
-def _new_id(random: Random, prefix: str, now_ns: int) -> str:
-    """As `ids.new_id()`, by another clock and other dice."""
-    second, fraction = divmod(now_ns, 1_000_000_000)
-    return f"{prefix}{second:08x}{fraction:08x}{random.getrandbits(128):032x}"
 
 
 def _metadata(random: Random, owner: int, *, is_oldest: bool) -> dict[str, str]:
@@ -195,7 +189,7 @@ def _items(random: Random, conversation_id: str, now_ns: int, items_per: float) 
     items: list[Item] = []
     for data in _exchanged(random, _item_count(random, items_per)):
         now_ns += random.getrandbits(35)  # half a minute at most
-        item_id = _new_id(random, ids.item_prefix(data["type"]), now_ns)
+        item_id = ids.id_of(ids.item_prefix(data["type"]), nanoseconds=now_ns, bits=random.getrandbits(128))
         items.append(
             Item(
                 conversation_id=conversation_id,
