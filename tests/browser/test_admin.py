@@ -117,3 +117,14 @@ def test_the_secret_of_a_new_key_is_shown_until_the_next_page(visit, admin, alic
         return secret
 
     assert APIKey.authenticate(visit(steps, as_user=admin)).name == "laptop"
+
+
+def test_every_column_of_the_list_is_seen_on_a_wide_screen(visit, admin, alice):
+    Conversation.create_with_items(owner=alice, metadata={"customer": "Zürich Insurance", "tenant": "acme-104"})
+
+    def steps(page: Page) -> None:
+        page.goto("/admin/conversations/conversation/")
+        results = page.locator("#changelist-form .results")
+        assert results.evaluate("results => results.scrollWidth <= results.clientWidth")
+
+    visit(steps, as_user=admin, viewport={"width": 1280, "height": 800})
