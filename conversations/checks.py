@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
 from django.db import connections
@@ -16,7 +17,14 @@ from conversations.schema.items import ITEM_TYPES
 
 @register()
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
-    return [*_authentication(), *_include(), *_item_types(), *_body_limit(), *_unknown_fields()]
+    return [
+        *_authentication(),
+        *_include(),
+        *_item_types(),
+        *_body_limit(),
+        *_reading(),
+        *_unknown_fields(),
+    ]
 
 
 def _authentication() -> Iterator[CheckMessage]:
@@ -56,6 +64,15 @@ def _body_limit() -> Iterator[CheckMessage]:
     limit = app_settings.max_body_bytes
     if not isinstance(limit, int) or limit < 1:
         yield Error(f"CONVERSATIONS_MAX_BODY_BYTES is {limit!r}, not a number of bytes.", id="conversations.E004")
+
+
+def _reading() -> Iterator[CheckMessage]:
+    value: object = getattr(settings, "CONVERSATIONS_STAFF_CAN_READ_CONTENT", True)
+    if not isinstance(value, bool):
+        yield Error(
+            f"CONVERSATIONS_STAFF_CAN_READ_CONTENT is {value!r}, neither True nor False, and refuses everyone.",
+            id="conversations.E007",
+        )
 
 
 def _unknown_fields() -> Iterator[CheckMessage]:

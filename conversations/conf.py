@@ -29,6 +29,11 @@ class AppSettings:
         return self._get("MAX_BODY_BYTES", 32 * 1024 * 1024)
 
     @property
+    def staff_can_read_content(self) -> bool:
+        """Whether the admin shows items to those who have the permission. Anything but True refuses everyone."""
+        return self._get("STAFF_CAN_READ_CONTENT", True) is True
+
+    @property
     def unknown_item_fields(self) -> Literal["keep", "reject"]:
         return self._get("UNKNOWN_ITEM_FIELDS", "keep")
 

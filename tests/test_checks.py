@@ -17,6 +17,7 @@ def test_the_defaults_are_fine():
         ("EXTRA_ITEM_TYPES", ["message"], "conversations.W003"),
         ("MAX_BODY_BYTES", 0, "conversations.E004"),
         ("MAX_BODY_BYTES", "1MB", "conversations.E004"),
+        ("STAFF_CAN_READ_CONTENT", "False", "conversations.E007"),
         ("UNKNOWN_ITEM_FIELDS", "drop", "conversations.E005"),
     ],
 )

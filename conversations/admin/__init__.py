@@ -1,5 +1,6 @@
+from conversations.admin.access_record import AccessRecordAdmin
 from conversations.admin.api_key import APIKeyAdmin
 from conversations.admin.conversation import ConversationAdmin
 from conversations.admin.filters import FormFilter, MetadataFilter, OwnerFilter
 
-__all__ = ["APIKeyAdmin", "ConversationAdmin", "FormFilter", "MetadataFilter", "OwnerFilter"]
+__all__ = ["APIKeyAdmin", "AccessRecordAdmin", "ConversationAdmin", "FormFilter", "MetadataFilter", "OwnerFilter"]

@@ -14,11 +14,12 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.paginator import CappedPaginator
+from conversations.admin.security import ContentSecurityPolicyMixin
 from conversations.models import APIKey
 
 
 @admin.register(APIKey)
-class APIKeyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class APIKeyAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """Keys are made and revoked, not deleted: what a key did stays explained."""
 
     actions = ("revoke",)

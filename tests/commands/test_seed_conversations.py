@@ -225,7 +225,7 @@ def test_a_few_have_a_key_that_is_hard_to_write(key, metadata):
 
 
 @pytest.mark.parametrize(
-    ("stream", "shown"), [(Terminal, "\r2,000 of 2,001 conversations\r2,001 of 2,001 conversations\n"), (StringIO, "")]
+    ("stream", "shown"), [(Terminal, "2,000 of 2,001 conversations\r2,001 of 2,001 conversations\n"), (StringIO, "")]
 )
 def test_progress_is_shown_on_a_terminal_only(stream, shown, db):
     stderr = stream()

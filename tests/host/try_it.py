@@ -16,6 +16,7 @@ call_command("makemigrations", "people", dry_run=True, verbosity=0)
 call_command("migrate", run_syncdb=True, verbosity=0)
 call_command("check", fail_level="WARNING")
 call_command("makemigrations", "conversations", check=True, dry_run=True)
+call_command("create_conversation_groups", verbosity=0)
 
 person = Person(email="ann@example.com", is_staff=True, is_superuser=True)
 person.save()
@@ -38,7 +39,7 @@ assert Client().post("/ai/openai/v1/conversations").status_code == 401
 
 staff = Client()
 staff.force_login(person)
-for path in ("conversation/", f"conversation/{conversation_id}/change/", "apikey/", "apikey/add/"):
+for path in ("conversation/", f"conversation/{conversation_id}/change/", "apikey/", "apikey/add/", "accessrecord/"):
     page = staff.get(f"/staff/conversations/{path}")
     assert page.status_code == 200, (path, page.status_code)
 assert "Hello!" in staff.get(f"/staff/conversations/conversation/{conversation_id}/change/").content.decode()

@@ -5,6 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from conversations.errors import APIError
+from conversations.management.progress import show_progress
 from conversations.mending import find_differences, mend
 from conversations.models import Conversation
 
@@ -29,8 +30,8 @@ class Command(BaseCommand):
                 mended += is_mended
                 remaining += not is_mended
             checked += len(conversation_ids)
-            self._show_progress(checked, total)
-        self._show_progress(checked, checked, ending="\n")
+            show_progress(self.stderr, f"{checked:,} of {total:,} conversations")
+        show_progress(self.stderr, f"{checked:,} of {checked:,} conversations", ending="\n")
         if repair:
             self.stdout.write(f"Checked {checked:,} conversations and mended the index of {mended:,}.")
             if remaining:
@@ -49,12 +50,6 @@ class Command(BaseCommand):
         while batch:
             yield batch
             batch = list(rows.filter(pk__gt=batch[-1])[: self.batch_size]) if len(batch) == self.batch_size else []
-
-    def _show_progress(self, done: int, total: int, *, ending: str = "\r") -> None:
-        """The line is overwritten by the next one, or by that of a difference, which is longer."""
-        if self.stderr.isatty():
-            self.stderr.write(f"{done:,} of {total:,} conversations", style_func=str, ending=ending)
-            self.stderr.flush()
 
 
 def _found(differing: dict[str, list[str]]) -> Iterator[tuple[str, bool]]:

@@ -5,6 +5,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from conversations.management.progress import show_progress
 from conversations.seeding import AlreadySeeded, seed_conversations
 
 # Ids tell the time in Unix seconds of 32 bits.
@@ -32,17 +33,12 @@ class Command(BaseCommand):
         done = 0
         try:
             for done in seed_conversations(conversations=conversations, items_per=items_per, seed=seed, start=start):
-                self._show_progress(done, conversations)
+                ending = "\n" if done == conversations else "\r"
+                show_progress(self.stderr, f"{done:,} of {conversations:,} conversations", ending=ending)
         except AlreadySeeded as error:
             added = f"{done:,} were added" if done else "Nothing was added"
             raise CommandError(f"Conversations of seed {seed} exist. {added}. Choose another --seed.") from error
         self.stdout.write(f"Added {done:,} conversations.")
-
-    def _show_progress(self, done: int, total: int) -> None:
-        if self.stderr.isatty():
-            ending = "\n" if done == total else ""
-            self.stderr.write(f"\r{done:,} of {total:,} conversations", style_func=str, ending=ending)
-            self.stderr.flush()
 
 
 def _count(text: str) -> int:

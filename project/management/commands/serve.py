@@ -85,6 +85,7 @@ class Command(BaseCommand):
             password = secrets.token_urlsafe(12)
             admin = User.objects.create_superuser("admin", password=password)
             self.stdout.write(f"Created the superuser {admin.username!r} with the password {password}")
+            call_command("create_conversation_groups", verbosity=0)
         if not APIKey.objects.exists():
             _, secret = APIKey.create(user=admin, name="first key")
             self.stdout.write(

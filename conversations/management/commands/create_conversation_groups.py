@@ -1,0 +1,30 @@
+from typing import Any
+
+from django.contrib.auth.models import Group, Permission
+from django.core.management.base import BaseCommand, CommandError
+from django.db import transaction
+
+READERS = {"view_conversation", "read_content"}
+GROUPS = {
+    "Conversation readers": READERS,
+    "Conversation operators": READERS
+    | {"export_conversation", "change_conversation", "delete_conversation", "view_accessrecord"},
+}
+
+
+class Command(BaseCommand):
+    help = (
+        "Creates the groups of staff who read conversations and who operate on them, or gives them the permissions "
+        "they lack. It takes none away."
+    )
+
+    @transaction.atomic
+    def handle(self, *, verbosity: int, **options: Any) -> None:
+        for name, codenames in GROUPS.items():
+            permissions = Permission.objects.filter(content_type__app_label="conversations", codename__in=codenames)
+            if len(permissions) < len(codenames):
+                raise CommandError("The permissions are not there yet: run migrate first.")
+            group, _ = Group.objects.get_or_create(name=name)
+            group.permissions.add(*permissions)
+            if verbosity:
+                self.stdout.write(f"{name}: {', '.join(sorted(codenames))}")

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from conversations import ids
+from conversations.models.fields import BytewiseCharField
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+MAX_USERNAME_LENGTH = 255
+
+
+class AccessRecordQuerySet(models.QuerySet["AccessRecord"]):
+    def record(
+        self,
+        *,
+        user: AbstractBaseUser | AnonymousUser,
+        action: AccessRecord.Action,
+        conversation_id: str = "",
+        query: str = "",
+        conversation_count: int | None = None,
+    ) -> AccessRecord:
+        """To be called before the content is shown: where this fails, nothing is to be shown.
+
+        `query` and `conversation_count` tell which conversations were meant where it is not a single one. What has
+        no user, as an export by `manage.py`, is not recorded.
+        """
+        return self.create(
+            user_id=user.pk,
+            username=user.get_username()[:MAX_USERNAME_LENGTH],
+            action=action,
+            conversation_id=conversation_id,
+            query=query,
+            conversation_count=conversation_count,
+        )
+
+
+class AccessRecord(models.Model):
+    """That a member of staff saw content: who, when and of what, never the content. It outlives both."""
+
+    class Action(models.TextChoices):
+        READ = "read", _("read")
+        EXPORT = "export", _("export")
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("user"),
+        db_index=False,
+    )
+    username = BytewiseCharField(_("username"), max_length=MAX_USERNAME_LENGTH)
+    created_at = models.DateTimeField(_("time"), default=timezone.now)
+    action = BytewiseCharField(_("action"), max_length=16, choices=Action.choices)
+    conversation_id = BytewiseCharField(_("conversation"), max_length=ids.MAX_LENGTH, blank=True)
+    query = models.TextField(_("filter"), blank=True)
+    conversation_count = models.PositiveIntegerField(_("number"), null=True)
+
+    objects = AccessRecordQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("access log entry")
+        verbose_name_plural = _("access log")
+        default_permissions = ("view",)
+        # The key is the order, newest last; each index has it at its end, so that a filtered list is read in order.
+        indexes = [
+            models.Index(fields=["user"], name="conversations_access_user"),
+            models.Index(fields=["username", "id"], name="conversations_access_username"),
+            models.Index(fields=["action", "id"], name="conversations_access_action"),
+            models.Index(fields=["conversation_id", "id"], name="conversations_access_conv_id"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.username}: {self.get_action_display()} {self.conversation_id}".rstrip()
+
+    def complete(self, *, conversation_count: int) -> None:
+        """Add the number that a streamed export knows at its end only. The first time counts."""
+        unfinished = AccessRecord.objects.filter(pk=self.pk, conversation_count=None)
+        unfinished.update(conversation_count=conversation_count)
+        self.refresh_from_db(fields=["conversation_count"])

@@ -1,0 +1,174 @@
+import pytest
+from django.contrib.admin.utils import quote
+from django.contrib.auth.models import User
+from django.db import DatabaseError, connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from conversations.models import AccessRecord, Conversation
+from conversations.schema.items import validate_items
+
+LIST_URL = reverse("admin:conversations_accessrecord_changelist")
+READ, EXPORT = AccessRecord.Action
+
+
+@pytest.fixture
+def conversation(alice) -> Conversation:
+    items = validate_items([{"role": "user", "content": "hello there"}] * 3)
+    return Conversation.create_with_items(owner=alice, items=items)
+
+
+def transcript_url(conversation: Conversation) -> str:
+    return reverse("admin:conversations_conversation_change", args=[quote(conversation.pk)])
+
+
+def record_url(page: str, record: AccessRecord) -> str:
+    return reverse(f"admin:conversations_accessrecord_{page}", args=[record.pk])
+
+
+def shown(client, **query) -> list[AccessRecord]:
+    return list(client.get(LIST_URL, query).context["cl"].result_list)
+
+
+def test_each_view_of_a_transcript_page_is_one_row_without_content(staff_client, conversation):
+    client = staff_client("view_conversation", "read_content")
+    client.get(transcript_url(conversation))
+    client.get(transcript_url(conversation), {"after": 1})
+    first, second = AccessRecord.objects.order_by("id").values()
+    staff = User.objects.get(username="staff")
+    assert (first["user_id"], first["username"], first["action"]) == (staff.pk, "staff", "read")
+    assert (first["conversation_id"], first["query"], first["conversation_count"]) == (conversation.pk, "", None)
+    assert second["created_at"] > first["created_at"]
+    assert "hello" not in f"{first} {second}"
+
+
+def test_each_view_of_a_single_item_is_one_row(staff_client, conversation):
+    arguments = [quote(conversation.pk), conversation.items.first().item_id]
+    url = reverse("admin:conversations_conversation_item", args=arguments)
+    assert "hello there" in staff_client("view_conversation", "read_content").get(url).content.decode()
+    record = AccessRecord.objects.get()
+    assert (record.action, record.conversation_id) == (READ, conversation.pk)
+
+
+def test_pages_without_content_are_not_recorded(admin_client, conversation):
+    quoted = quote(conversation.pk)
+    for page, arguments in {"changelist": [], "history": [quoted], "delete": [quoted]}.items():
+        admin_client.get(reverse(f"admin:conversations_conversation_{page}", args=arguments))
+    admin_client.post(transcript_url(conversation), {"metadata": "{}"})
+    assert not AccessRecord.objects.exists()
+
+
+def test_the_row_is_written_before_the_items_are_read(admin_client, conversation):
+    with CaptureQueriesContext(connection) as captured:
+        admin_client.get(transcript_url(conversation))
+    statements = [query["sql"] for query in captured]
+    insert = next(n for n, sql in enumerate(statements) if sql.startswith("INSERT") and "accessrecord" in sql)
+    assert insert < next(n for n, sql in enumerate(statements) if "conversations_item" in sql.partition("FROM")[2])
+
+
+def test_what_cannot_be_recorded_is_not_shown(admin_client, conversation):
+    def refuse(execute, sql, *arguments):
+        if sql.startswith("INSERT"):
+            raise DatabaseError("no space left")
+        return execute(sql, *arguments)
+
+    admin_client.raise_request_exception = False
+    with connection.execute_wrapper(refuse):
+        response = admin_client.get(transcript_url(conversation))
+    assert response.status_code == 500
+    assert "hello there" not in response.content.decode()
+
+
+def test_a_row_outlives_the_conversation_and_the_user(admin_client, staff_client, conversation):
+    staff_client("view_conversation", "read_content").get(transcript_url(conversation))
+    staff, conversation_id = User.objects.get(username="staff"), conversation.pk
+    conversation.delete_with_items()
+    url = reverse("admin:auth_user_delete", args=[staff.pk])
+    assert "access log" not in admin_client.get(url).content.decode()
+    admin_client.post(url, {"post": "yes"})
+    assert not User.objects.filter(username="staff").exists()
+    [record] = shown(admin_client, user="staff")
+    assert (record.user, record.username, record.conversation_id) == (None, "staff", conversation_id)
+
+
+def test_not_even_a_superuser_adds_changes_or_deletes_rows(admin_client, admin_user):
+    record = AccessRecord.objects.record(user=admin_user, action=READ, conversation_id="conv_1")
+    before = list(AccessRecord.objects.values())
+    sent = {"username": "somebody", "action": "read", "conversation_id": "conv_2", "post": "yes"}
+    assert admin_client.get(reverse("admin:conversations_accessrecord_add")).status_code == 403
+    assert admin_client.post(reverse("admin:conversations_accessrecord_add"), sent).status_code == 403
+    assert admin_client.post(record_url("change", record), sent).status_code == 403
+    assert admin_client.get(record_url("delete", record)).status_code == 403
+    assert admin_client.post(record_url("delete", record), sent).status_code == 403
+    selected = {"action": "delete_selected", "_selected_action": [record.pk], "post": "yes"}
+    admin_client.post(LIST_URL, selected)
+    admin_client.post(LIST_URL, {**selected, "select_across": "1", "index": "0"})
+    admin_client.post(LIST_URL, {"form-TOTAL_FORMS": "1", "form-0-id": record.pk, "_save": "Save"})
+    assert list(AccessRecord.objects.values()) == before
+
+
+def test_the_pages_offer_nothing_but_a_look(admin_client, admin_user):
+    record = AccessRecord.objects.record(user=admin_user, action=READ, conversation_id="conv_1")
+    listed = admin_client.get(LIST_URL).content.decode()
+    page = admin_client.get(record_url("change", record)).content.decode()
+    assert "<title>Select access log entry to view" in listed
+    assert "delete_selected" not in listed
+    assert reverse("admin:conversations_accessrecord_add") not in listed
+    assert "conv_1" in page
+    assert "deletelink" not in page
+    assert 'name="_save"' not in page
+    assert "Access log" in admin_client.get(reverse("admin:app_list", args=["conversations"])).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("codename", "status"), [("view_accessrecord", 200), ("view_conversation", 403), ("read_content", 403)]
+)
+def test_the_log_takes_a_right_of_its_own(staff_client, codename, status):
+    assert staff_client(codename).get(LIST_URL).status_code == status
+
+
+def test_the_newest_come_first(admin_client, alice):
+    records = [AccessRecord.objects.record(user=alice, action=READ, conversation_id=f"conv_{n}") for n in range(3)]
+    assert shown(admin_client) == records[::-1]
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ({"user": "alice"}, ["conv_2", "conv_1"]),
+        ({"user": "Alice"}, []),
+        ({"user": "alic"}, []),
+        ({"user": "alice\x00"}, []),
+        ({"user": "a" * 300}, []),
+        ({"action__exact": "export"}, [""]),
+        ({"user": "alice", "action__exact": "export"}, []),
+        ({"q": "conv_1"}, ["conv_1"]),
+        ({"q": " conv_1 "}, ["conv_1"]),
+        ({"q": "conv_"}, []),
+        ({"q": "CONV_1"}, []),
+    ],
+)
+def test_rows_are_found_by_user_action_and_conversation(admin_client, alice, bob, query, found):
+    AccessRecord.objects.record(user=alice, action=READ, conversation_id="conv_1")
+    AccessRecord.objects.record(user=alice, action=READ, conversation_id="conv_2")
+    AccessRecord.objects.record(user=bob, action=EXPORT, query="topic:demo", conversation_count=12)
+    assert [record.conversation_id for record in shown(admin_client, **query)] == found
+
+
+def test_an_export_tells_its_filter_and_how_many_it_met(admin_client, alice):
+    AccessRecord.objects.record(user=alice, action=EXPORT, query="topic:demo <b>", conversation_count=12)
+    html = admin_client.get(LIST_URL).content.decode()
+    assert '<td class="field-query">topic:demo &lt;b&gt;</td>' in html
+    assert '<td class="field-conversation_count">12</td>' in html
+
+
+def test_the_list_takes_as_many_queries_for_many_rows_as_for_none(admin_client, alice, bob, django_assert_num_queries):
+    for user in (alice, bob) * 60:
+        AccessRecord.objects.record(user=user, action=READ, conversation_id="conv_1")
+    with django_assert_num_queries(4):  # session, user, count, rows
+        html = admin_client.get(LIST_URL).content.decode()
+    assert "120 entries" in html
+
+
+def test_other_users_are_no_way_to_look_into_them(admin_client):
+    assert admin_client.get(LIST_URL, {"user__password__startswith": "m"}).status_code == 400

@@ -1,0 +1,271 @@
+import time
+from itertools import pairwise
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from conversations.models import Conversation, Item
+from conversations.schema.items import validate_items
+from tests.browser.axe import axe_script, grave_problems
+from tests.browser.transcripts import PIXEL, TALK, everything, store
+from tests.browser.watch import Watch
+
+
+@pytest.fixture(scope="session")
+def axe(request) -> str:
+    return axe_script(request.config.cache)
+
+
+@pytest.fixture
+def talk(live_server, alice) -> Conversation:
+    return Conversation.create_with_items(owner=alice, items=validate_items(TALK))
+
+
+def address(conversation: Conversation) -> str:
+    return f"/admin/conversations/conversation/{conversation.pk}/change/"
+
+
+def scrolls_sideways(page: Page) -> bool:
+    return page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+def test_all_types_are_accessible(visit, admin, alice, live_server, axe, color_scheme):
+    conversation = everything(alice)
+
+    def steps(page: Page) -> None:
+        page.goto(address(conversation))
+        assert grave_problems(page, axe) == []
+        page.get_by_role("button", name="Expand all").click()
+        expect(page.locator("#transcript details:not([open])")).to_have_count(0)
+        assert grave_problems(page, axe) == []
+        page.goto(address(conversation) + "?view=raw&item=holo_1#item_holo_1")
+        assert grave_problems(page, axe) == []
+
+    visit(steps, as_user=admin, color_scheme=color_scheme)
+
+
+def test_a_wide_table_is_scrolled_by_keyboard(visit, admin, alice, axe, live_server):
+    wide = "|" + "column|" * 30 + "\n|" + "-|" * 30 + "\n|" + "long cell|" * 30
+    items = validate_items([{"role": "assistant", "content": wide}])
+    conversation = Conversation.create_with_items(owner=alice, items=items)
+
+    def steps(page: Page) -> None:
+        page.goto(address(conversation))
+        table = page.locator("#transcript table")
+        assert table.evaluate("table => table.scrollWidth > table.clientWidth")
+        assert grave_problems(page, axe) == []
+        table.focus()
+        page.keyboard.press("ArrowRight")
+        expect(table.locator("th").first).not_to_be_in_viewport(ratio=1)
+
+    visit(steps, as_user=admin, viewport={"width": 375, "height": 800})
+
+
+def test_all_types_keep_to_the_policy(visit, admin, alice, live_server):
+    conversation = everything(alice)
+
+    def steps(page: Page) -> Watch:
+        watch = Watch(page)
+        response = page.goto(address(conversation))
+        assert response.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
+        page.get_by_role("button", name="Expand all").click()
+        expect(page.locator("#transcript details:not([open])")).to_have_count(0)
+        page.get_by_role("button", name="Collapse all").click()
+        expect(page.locator("#transcript details[open]")).to_have_count(0)
+        page.get_by_role("link", name="Later").first.click()
+        expect(page.get_by_role("article", name="hologram")).to_be_visible()
+        page.get_by_label("Metadata:").fill('{"topic": "other"}')
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_text("was changed successfully")).to_be_visible()
+        return watch
+
+    watch = visit(steps, as_user=admin)
+    assert watch.problems == []
+    assert watch.strangers(live_server.url) == []
+
+
+def test_the_pages_of_the_admin_itself_work_under_the_policy(visit, admin, alice, live_server):
+    Conversation.create_with_items(owner=alice, metadata={"topic": "demo"})
+
+    def steps(page: Page) -> Watch:
+        watch = Watch(page)
+        page.goto("/admin/conversations/conversation/")
+        page.get_by_role("checkbox", name="Select all").check()
+        expect(page.get_by_text("1 of 1 selected")).to_be_visible()
+        page.get_by_role("button", name="Toggle theme").click()
+        page.get_by_label("Toggle navigation").click()
+        page.goto("/admin/conversations/apikey/add/")
+        with page.expect_popup() as popup:
+            page.locator(".related-lookup").click()
+        popup.value.get_by_role("link", name="alice").click()
+        expect(page.get_by_label("User:")).to_have_value(str(alice.pk))
+        page.get_by_text("Today").first.click()
+        expect(page.locator("#id_expires_at_0")).not_to_have_value("")
+        page.locator(".date-icon").first.click()
+        expect(page.locator(".calendarbox").first).to_be_visible()
+        return watch
+
+    watch = visit(steps, as_user=admin)
+    assert [problem for problem in watch.problems if not problem.startswith("opened")] == []
+    assert watch.strangers(live_server.url) == []
+
+
+@pytest.mark.parametrize("width", [320, 375])
+def test_all_types_fit_a_narrow_screen(visit, admin, alice, live_server, width):
+    conversation = everything(alice)
+    store(conversation, {"type": "message", "role": "user", "content": "x" * 2_000}, item_type="message", item_id="m_1")
+    wide = "|" + "column|" * 30 + "\n|" + "-|" * 30 + "\n|" + "long cell|" * 30
+    store(conversation, {"type": "message", "role": "user", "content": wide}, item_type="message", item_id="m_2")
+
+    def steps(page: Page) -> None:
+        for query in ("", "?view=raw", "?view=rendered&after=90"):
+            page.goto(address(conversation) + query)
+            assert not scrolls_sideways(page)
+            page.get_by_role("button", name="Expand all").click()
+            assert not scrolls_sideways(page)
+
+    visit(steps, as_user=admin, viewport={"width": width, "height": 800})
+
+
+def test_headings_are_in_order_and_nothing_is_a_live_region(visit, admin, talk):
+    def steps(page: Page) -> None:
+        page.goto(address(talk))
+        page.get_by_role("button", name="Expand all").click()
+        levels = page.locator("#content :is(h1,h2,h3,h4,h5,h6)").evaluate_all("all => all.map(h => +h.tagName[1])")
+        assert levels[0] == 1
+        assert all(later <= earlier + 1 for earlier, later in pairwise(levels))
+        assert page.locator("#transcript :is([aria-live], [role=log], [role=status], [role=alert])").count() == 0
+
+    visit(steps, as_user=admin)
+
+
+def test_calls_hold_their_outputs_and_orphans_are_marked(visit, admin, talk):
+    def steps(page: Page) -> None:
+        page.goto(address(talk))
+        early = page.get_by_role("article", name="Function call weather")
+        expect(early.get_by_role("region", name="Function output")).to_contain_text('"degrees": 21')
+        expect(page.get_by_role("article", name="Function call forecast")).to_contain_text("rain")
+        expect(page.get_by_role("article", name="Function call lost")).to_contain_text("has no output of this call")
+        orphan = page.get_by_role("article", name="Function output", exact=True)
+        expect(orphan).to_contain_text("has no call of this output")
+        page.get_by_role("link", name="shown with its call, item 7").click()
+        expect(early.locator("..").locator("..").locator(":target")).to_contain_text("rain")
+
+    visit(steps, as_user=admin)
+
+
+def test_everything_is_there_without_a_script(visit, admin, talk):
+    def steps(page: Page) -> None:
+        page.goto(address(talk))
+        expect(page.get_by_role("article")).to_have_count(len(TALK))
+        expect(page.get_by_role("button", name="Copy")).to_have_count(0)
+        page.get_by_role("article", name="System").locator("summary").click()
+        expect(page.get_by_text("Answer briefly.")).to_be_visible()
+        page.get_by_role("link", name="Conversation only").click()
+        expect(page.get_by_role("article")).to_have_count(6)
+        page.goto(address(talk))
+        expect(page.get_by_role("article")).to_have_count(6)
+        page.get_by_role("link", name="Raw", exact=True).click()
+        expect(page.get_by_role("article", name="System")).to_contain_text('"role": "system"')
+        page.get_by_role("link", name="All items").click()
+        expect(page.get_by_role("article")).to_have_count(len(TALK))
+
+    visit(steps, as_user=admin, java_script_enabled=False)
+
+
+def test_one_item_is_switched_to_raw_in_its_place(visit, admin, talk):
+    def steps(page: Page) -> None:
+        page.goto(address(talk))
+        page.get_by_role("link", name="Raw view of item 4").click()
+        article = page.get_by_role("article").nth(3)
+        expect(article).to_contain_text('"type": "output_text"')
+        expect(article).to_be_in_viewport()
+        expect(page.get_by_role("article").nth(1)).not_to_contain_text('"type"')
+        page.get_by_role("link", name="Rendered view of item 4").click()
+        expect(article.get_by_role("heading", name="A plan")).to_be_visible()
+
+    visit(steps, as_user=admin)
+
+
+def test_ids_and_code_are_copied(visit, admin, talk):
+    def steps(page: Page) -> list[str]:
+        page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+        page.goto(address(talk))
+        article = page.get_by_role("article").nth(3)
+        copied = []
+        for button in article.get_by_role("button", name="Copy").all():
+            button.press("Enter")
+            expect(article.get_by_role("button", name="Copied")).to_have_count(1)
+            copied.append(page.evaluate("navigator.clipboard.readText()"))
+            expect(article.get_by_role("button", name="Copied")).to_have_count(0)
+        return copied
+
+    assert visit(steps, as_user=admin) == [talk.items.get(position=4).item_id, 'print("hello")\n']
+
+
+def test_an_image_of_the_item_is_shown_after_a_press(visit, admin, talk, live_server):
+    def steps(page: Page) -> Watch:
+        watch = Watch(page)
+        page.goto(address(talk))
+        image = page.locator("#transcript img")
+        expect(image).to_be_hidden()
+        page.get_by_text("Image (PNG, 70 bytes)").press("Enter")
+        expect(image).to_be_visible()
+        assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") == 1
+        assert image.get_attribute("src").endswith(PIXEL)
+        return watch
+
+    assert visit(steps, as_user=admin).problems == []
+
+
+def test_a_link_to_an_item_opens_its_page_and_marks_it(visit, admin, alice, live_server):
+    conversation = Conversation.create_with_items(owner=alice)
+    row = store(conversation, {"type": "message", "role": "system", "content": "x"}, item_type="message", item_id="m_0")
+    rows = [
+        Item(
+            conversation=conversation,
+            position=position,
+            item_id=f"m_{position}",
+            type="message",
+            data={**row.data, "content": f"text {position}"},
+            created_at=row.created_at,
+        )
+        for position in range(2, 402)
+    ]
+    Item.objects.bulk_create(rows)
+    Conversation.objects.filter(pk=conversation.pk).update(last_position=401, item_count=401)
+
+    def steps(page: Page) -> None:
+        page.goto(address(conversation) + "?item=m_250#item_m_250")
+        current = page.locator("#transcript [aria-current=true]:target")
+        expect(current).to_contain_text("text 250")
+        expect(current.get_by_text("text 250")).to_be_visible()
+        expect(current).to_be_in_viewport()
+        expect(page.get_by_role("article")).to_have_count(100)
+        page.get_by_role("link", name="Last").first.click()
+        expect(page.get_by_role("article").last).to_contain_text("text 401")
+        page.get_by_role("link", name="First").first.click()
+        expect(page.locator("#transcript > ol > li").first).to_have_attribute("value", "1")
+
+    visit(steps, as_user=admin)
+
+
+def test_a_huge_output_is_cut_and_downloaded_whole(visit, admin, alice, live_server):
+    output = "line of output\n" * 690_000
+    items = [{"type": "function_call_output", "call_id": "c", "output": output}, {"role": "user", "content": "after"}]
+    conversation = Conversation.create_with_items(owner=alice, items=validate_items(items))
+
+    def steps(page: Page) -> tuple[float, int]:
+        started = time.monotonic()
+        page.goto(address(conversation))
+        expect(page.get_by_text("after", exact=True)).to_be_visible()
+        duration = time.monotonic() - started
+        page.get_by_role("button", name="Expand all").click()
+        with page.expect_download() as download:
+            page.get_by_role("link", name="Download the whole item").click()
+        return duration, download.value.path().stat().st_size
+
+    duration, size = visit(steps, as_user=admin)
+    assert duration < 5
+    assert size > len(output)

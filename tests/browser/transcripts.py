@@ -1,0 +1,77 @@
+"""Conversations that the tests of the transcript's page open."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from conversations.models import Conversation, Item
+from conversations.schema.items import ITEM_TYPES, validate_items
+
+GOLDEN = Path(__file__).parent.parent / "golden" / "items"
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+
+MARKDOWN = """# A plan
+
+Some *emphasis*, **weight**, `code` and [a link](https://example.org/a).
+
+1. First
+2. Second
+   - nested
+
+```python
+print("hello")
+```
+
+> Quoted.
+
+| City | Degrees |
+|---|---|
+| Zürich | 21 |
+"""
+
+TALK: list[dict[str, Any]] = [
+    {"role": "system", "content": "Answer briefly."},
+    {"role": "user", "content": "What is the weather in Zürich? 🌦️ 👩‍👩‍👧\nAnd in Basel?"},
+    {"role": "user", "content": "ما هو الطقس في زيورخ اليوم؟ שלום עולם"},
+    {"role": "assistant", "content": MARKDOWN},
+    {"type": "function_call_output", "call_id": "call_early", "output": '{"degrees": 21}'},
+    {"type": "function_call", "call_id": "call_early", "name": "weather", "arguments": '{"city": "Zürich"}'},
+    {"type": "function_call", "call_id": "call_apart", "name": "forecast", "arguments": '{"city": "Basel"}'},
+    {"role": "assistant", "content": "word " * 2_000},
+    {"type": "function_call_output", "call_id": "call_apart", "output": "rain"},
+    {"type": "function_call", "call_id": "call_unanswered", "name": "lost", "arguments": "{}"},
+    {"type": "function_call_output", "call_id": "call_unknown", "output": "nobody asked"},
+    {
+        "role": "user",
+        "content": [
+            {"type": "input_image", "image_url": "https://images.example/a.png"},
+            {"type": "input_image", "image_url": f"data:image/png;base64,{PIXEL}"},
+            {"type": "input_file", "filename": "report.pdf", "file_data": "data:application/pdf;base64,JVBERi0="},
+        ],
+    },
+]
+
+
+def everything(owner: Any) -> Conversation:
+    """Every example of every item type, an unknown type, orphans, calls out of order and apart, many scripts."""
+    conversation = Conversation.create_with_items(owner=owner, metadata={"topic": "demo"}, items=validate_items(TALK))
+    for item_type in sorted(ITEM_TYPES - {"item_reference", "compaction_trigger"}):
+        for example in json.loads((GOLDEN / f"{item_type}.json").read_text())["accepted"]:
+            conversation.add_items(items=validate_items([example["sent"]]))
+    store(conversation, {"id": "holo_1", "type": "hologram", "beam": {"<b>": ["ü"]}})
+    return conversation
+
+
+def store(conversation: Conversation, data: Any, *, item_type: str = "hologram", item_id: str = "holo_1") -> Item:
+    """What no request can store, and a newer version or a restored backup might have."""
+    conversation.last_position += 1
+    conversation.item_count += 1
+    conversation.save()
+    return Item.objects.create(
+        conversation=conversation,
+        position=conversation.last_position,
+        item_id=item_id,
+        type=item_type,
+        data=data,
+        created_at=conversation.created_at,
+    )

@@ -1,0 +1,31 @@
+"""What a page does that it should not."""
+
+from dataclasses import dataclass, field
+
+from playwright.sync_api import Page
+
+REPORT = "addEventListener('securitypolicyviolation', e => console.error('VIOLATION ' + e.violatedDirective))"
+
+
+@dataclass
+class Watch:
+    """To be made before the page is opened."""
+
+    page: Page
+    requests: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.add_init_script(REPORT)
+        self.page.context.on("request", lambda request: self.requests.append(request.url))
+        self.page.context.on("page", lambda page: self.problems.append(f"opened {page.url}"))
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.problems.append(str(error)))
+        self.page.on("dialog", lambda dialog: (self.problems.append(dialog.message), dialog.dismiss()))
+
+    def _hear(self, message) -> None:
+        if message.text.startswith("VIOLATION") or "Content Security Policy" in message.text:
+            self.problems.append(message.text)
+
+    def strangers(self, own: str) -> list[str]:
+        return [url for url in self.requests if not url.startswith((own, "data:"))]

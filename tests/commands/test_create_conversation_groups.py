@@ -1,0 +1,66 @@
+from io import StringIO
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.core.management import CommandError, call_command
+
+from tests.live.staff import Staff
+
+READERS = {"view_conversation", "read_content"}
+OPERATORS = {
+    *READERS,
+    "export_conversation",
+    "change_conversation",
+    "delete_conversation",
+    "view_accessrecord",
+}
+
+
+def codenames(name: str) -> set[str]:
+    return set(Group.objects.get(name=name).permissions.values_list("codename", flat=True))
+
+
+def create(**options) -> str:
+    stdout = StringIO()
+    call_command("create_conversation_groups", stdout=stdout, **options)
+    return stdout.getvalue()
+
+
+def test_the_groups_have_their_permissions(db):
+    assert "Conversation readers: read_content, view_conversation\n" in create()
+    assert codenames("Conversation readers") == READERS
+    assert codenames("Conversation operators") == OPERATORS
+
+
+def test_a_second_run_adds_what_is_missing_and_takes_nothing(db):
+    create()
+    readers = Group.objects.get(name="Conversation readers")
+    readers.permissions.add(Permission.objects.get(codename="view_apikey"))
+    readers.permissions.remove(Permission.objects.get(codename="read_content"))
+    create()
+    assert codenames("Conversation readers") == {*READERS, "view_apikey"}
+    assert Group.objects.count() == 2
+
+
+def test_it_can_be_silent(db):
+    assert create(verbosity=0) == ""
+
+
+def test_without_the_permissions_no_group_is_made(db):
+    Permission.objects.get(codename="view_accessrecord").delete()
+    with pytest.raises(CommandError, match="run migrate first"):
+        create()
+    assert not Group.objects.exists()
+
+
+def test_a_member_may_do_what_the_group_may(alice):
+    create()
+    alice.groups.add(Group.objects.get(name="Conversation readers"))
+    assert alice.has_perm("conversations.read_content")
+    assert not alice.has_perm("conversations.export_conversation")
+
+
+def test_the_first_start_of_the_service_makes_the_groups(live_service):
+    page = Staff(live_service).get("auth/group/")
+    assert ">Conversation readers</a>" in page
+    assert ">Conversation operators</a>" in page

@@ -1,0 +1,123 @@
+import csv
+import gzip
+import json
+from io import BytesIO, StringIO, TextIOWrapper
+from pathlib import Path
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from conversations import exporting
+from conversations.models import Conversation
+from conversations.schema.items import validate_items
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+class Closed(BytesIO):
+    def write(self, _: bytes) -> int:
+        raise BrokenPipeError(32, "Broken pipe")
+
+
+def export(*arguments: str, stderr: StringIO | None = None) -> str:
+    stdout = StringIO()
+    call_command("export_conversations", *arguments, stdout=stdout, stderr=stderr)
+    return stdout.getvalue()
+
+
+def export_to_stdout(*arguments: str) -> bytes:
+    stdout = TextIOWrapper(written := BytesIO(), encoding="ascii")
+    call_command("export_conversations", *arguments, stdout=stdout)
+    return written.getvalue()
+
+
+def ids(text: bytes) -> list[str]:
+    return [line["id"] for line in map(json.loads, text.splitlines()) if line["object"] == "conversation"]
+
+
+@pytest.fixture
+def conversations(alice, bob) -> list[Conversation]:
+    hello = validate_items([{"role": "user", "content": "Grüße 🎉"}])
+    return [
+        Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=hello),
+        Conversation.create_with_items(owner=bob, metadata={"topic": "demo"}, items=hello * 2),
+        Conversation.create_with_items(owner=alice, metadata={"topic": "billing"}),
+    ]
+
+
+def test_a_file_and_standard_output_get_the_same(conversations, tmp_path):
+    file = tmp_path / "all.jsonl"
+    assert export(str(file)) == "Exported 3 conversations and 3 items.\n"
+    assert export_to_stdout("-") == export_to_stdout() == file.read_bytes()
+    assert ids(file.read_bytes()) == [conversation.pk for conversation in conversations]
+    assert "Grüße 🎉" in file.read_text("utf-8")
+
+
+def test_a_file_is_compressed_by_its_name(conversations, tmp_path):
+    export(str(tmp_path / "all.jsonl.gz"))
+    assert gzip.decompress((tmp_path / "all.jsonl.gz").read_bytes()) == export_to_stdout()
+    export(str(tmp_path / "all.csv.gz"), "--format", "csv")
+    assert gzip.decompress((tmp_path / "all.csv.gz").read_bytes()) == export_to_stdout("--format", "csv")
+
+
+def test_the_typed_language_and_an_owner_choose(conversations):
+    first, second, third = (conversation.pk for conversation in conversations)
+    assert ids(export_to_stdout("--query", "topic:demo")) == [first, second]
+    assert ids(export_to_stdout("--query=-topic:demo")) == [third]
+    assert ids(export_to_stdout("--owner", "alice")) == [first, third]
+    assert ids(export_to_stdout("--owner", "alice", "--query", "topic:demo")) == [first]
+    assert export_to_stdout("--query", "topic:none") == b""
+
+
+def test_items_may_be_left_out(conversations, tmp_path):
+    assert export(str(tmp_path / "all.jsonl"), "--without-items") == "Exported 3 conversations.\n"
+    assert len((tmp_path / "all.jsonl").read_bytes().splitlines()) == 3
+
+
+@pytest.mark.parametrize(("format", "rows"), [("csv", 3), ("items-csv", 3)])
+def test_csv_is_for_spreadsheets(format, rows, conversations):
+    text = export_to_stdout("--format", format).decode("utf-8-sig")
+    assert len(list(csv.DictReader(StringIO(text, newline="")))) == rows
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--query", "topic"), "Invalid 'query': expected ':', '~' or '\\^' after the key"),
+        (("--owner", "nobody"), "There is no user 'nobody'"),
+        (("--format", "xml"), "argument --format: invalid choice: 'xml'"),
+        (("--format", "items-csv", "--without-items"), "items-csv has nothing but items"),
+        (("/nowhere/all.jsonl",), "/nowhere/all.jsonl: No such file or directory"),
+    ],
+)
+def test_what_can_not_be_done_is_refused(arguments, message, conversations):
+    with pytest.raises(CommandError, match=message):
+        export(*arguments)
+
+
+def test_a_refused_query_leaves_the_file_as_it_was(conversations, tmp_path):
+    file: Path = tmp_path / "all.jsonl"
+    file.write_text("precious")
+    with pytest.raises(CommandError):
+        export(str(file), "--query", "(")
+    assert file.read_text() == "precious"
+
+
+def test_a_reader_that_has_enough_ends_it(conversations):
+    with pytest.raises(CommandError, match="-: Broken pipe"):
+        call_command("export_conversations", stdout=TextIOWrapper(Closed()))
+
+
+@pytest.mark.parametrize(
+    ("stream", "shown"),
+    [(Terminal, "2 of 3 conversations\r3 of 3 conversations\r3 of 3 conversations\n"), (StringIO, "")],
+)
+def test_progress_is_shown_on_a_terminal_only(stream, shown, conversations, tmp_path, monkeypatch):
+    monkeypatch.setattr(exporting, "CONVERSATIONS", 2)
+    monkeypatch.setattr(exporting, "ITEMS", 3)
+    stderr = stream()
+    export(str(tmp_path / "all.jsonl"), stderr=stderr)
+    assert stderr.getvalue() == shown
