@@ -10,7 +10,7 @@ import orjson
 from django.contrib.auth import get_user_model
 
 from conversations.models import Conversation, ConversationQuerySet, Item
-from conversations.schema.query import All, Query
+from conversations.schema.query import EVERYTHING, Query
 
 Format = Literal["jsonl", "csv", "items-csv"]
 
@@ -47,11 +47,13 @@ class Export:
         self,
         conversations: ConversationQuerySet,
         *,
-        query: Query | None = None,
+        query: Query = EVERYTHING,
         format: Format = "jsonl",
         with_items: bool = True,
     ) -> None:
-        self.matches = conversations.matching(query or All(()))
+        self.conversations = conversations
+        self.query = query
+        self.matches = conversations.matching(query)
         self.format = format
         self.has_items = with_items if format == "jsonl" else format == "items-csv"
         self.conversation_count = self.item_count = 0  # of what was exported so far
@@ -82,7 +84,7 @@ class Export:
     def _pages(self) -> Iterator[list[Conversation]]:
         after, has_more = None, True
         while has_more:
-            page = self.matches.page(limit=CONVERSATIONS, order="asc", after=after)
+            page = self.conversations.page(limit=CONVERSATIONS, order="asc", after=after, matching=self.query)
             if page.conversations:
                 yield page.conversations
                 after = page.conversations[-1].pk

@@ -174,6 +174,8 @@ def _metadata(random: Random, owner: int, *, is_oldest: bool) -> dict[str, str]:
         "plan": "legacy" if is_oldest else random.choice(PLANS),
         "order_id": f"order-{random.getrandbits(64):016x}",
     }
+    if is_oldest:
+        metadata["migrated_from"] = "crm"
     if random.random() < 0.01:
         metadata["escalated"] = "yes"
     for key, value in ODD_PAIRS.items():

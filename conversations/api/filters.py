@@ -1,5 +1,5 @@
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any
 
 import django_filters
 from django import forms
@@ -8,7 +8,7 @@ from django.http import QueryDict
 from conversations import errors
 from conversations.api.query_parameters import Parameters, created_conditions, metadata_conditions, query_conditions
 from conversations.models import Conversation, ConversationQuerySet
-from conversations.schema.query import All, Query
+from conversations.schema.query import EVERYTHING, All, Query
 
 
 class BracketsWidget(forms.Widget):
@@ -52,9 +52,9 @@ class ConversationFilterSet(django_filters.FilterSet):
                 raise errors.unknown_parameter(name)
 
     @property
-    def conversations(self) -> ConversationQuerySet:
-        return cast(ConversationQuerySet, self.qs)
+    def conditions(self) -> Query:
+        """All conditions at once: whether one of them is too expensive depends on the others."""
+        return All(tuple(self.form.cleaned_data.values())) if self.is_valid() else EVERYTHING
 
     def filter_queryset(self, queryset: Any) -> Any:
-        # All conditions at once: whether one of them is too expensive depends on the others.
-        return queryset.matching(All(tuple(self.form.cleaned_data.values())))
+        return queryset.matching(self.conditions)

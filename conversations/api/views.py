@@ -24,8 +24,9 @@ class ConversationViewSet(OpenAIViewSet):
 
     def list(self, request: Request) -> Response:
         parameters = conversation_page_parameters(request.query_params)
-        conversations = ConversationFilterSet(request.query_params, self.get_queryset()).conversations
-        page = conversations.page(**asdict(parameters))
+        conversations = self.get_queryset()
+        conditions = ConversationFilterSet(request.query_params, conversations).conditions
+        page = conversations.page(**asdict(parameters), matching=conditions)
         data = self.get_serializer(page.conversations, many=True).data
         return Response(list_object(data, has_more=page.has_more))
 

@@ -3,20 +3,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from django.conf import settings
 from django.db import models, transaction
 from django.db.models import F
+from django.db.models.lookups import Exact
+from django.db.models.sql.where import AND
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from conversations import errors, ids
 from conversations.models.fields import BytewiseCharField, VerbatimJSONField
+from conversations.models.index_walk import IndexWalk
 from conversations.models.item import Item
-from conversations.models.lookups import lookup
+from conversations.models.lookups import by_row, lookup
 from conversations.models.metadata import MetadataPair
-from conversations.schema.query import MetadataCondition, Query, conditions, is_bounded
+from conversations.schema.query import EVERYTHING, MetadataCondition, Query, conditions, is_bounded
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -39,33 +44,60 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         return self.filter(owner=user.pk)
 
     def matching(self, query: Query) -> ConversationQuerySet:
-        """Keys and values compare by their bytes.
+        """Keys and values compare by their bytes. To read matches in their order, ask `page` for them.
 
         `contains` is an error where nothing else bounds it and there are more than `MAX_READABLE` rows.
         """
+        self._check_bounded(query)
+        return self.filter(lookup(query))
+
+    def page(
+        self,
+        *,
+        limit: int,
+        order: Literal["asc", "desc"],
+        after: str | None = None,
+        before: str | None = None,
+        matching: Query = EVERYTHING,
+    ) -> ConversationPage:
+        """The `limit` conversations that follow `after`, or directly precede `before`, in this order of their ids.
+
+        Either is a place in the order, whether or not there is a conversation with that id. Errors are those of
+        the method `matching`.
+        """
+        self._check_bounded(matching)
+        is_ascending = (order == "asc") == (before is None)
+        place = after if before is None else before
+        rows = self._first(limit + 1, is_ascending=is_ascending, after=place, query=matching)
+        page = rows[:limit] if before is None else rows[:limit][::-1]
+        return ConversationPage(page, has_more=len(rows) > limit)
+
+    def _first(self, count: int, *, is_ascending: bool, after: str | None, query: Query) -> list[Conversation]:
+        conversations = self.order_by("pk" if is_ascending else "-pk")
+        walk = IndexWalk(query, is_ascending=is_ascending, owner_id=self._only_owner(), using=self.db)
+        if not walk.sources:
+            conversations = conversations.filter(lookup(query, metadata=partial(by_row, id_name="pk")))
+            if after is not None:
+                conversations = conversations.filter(**{"pk__gt" if is_ascending else "pk__lt": after})
+            return list(conversations[:count])
+        found: list[Conversation] = []
+        matching = walk.ids(after=after, batch=count)
+        while some := list(islice(matching, count - len(found))):
+            found += conversations.filter(pk__in=some)
+        return found
+
+    def _only_owner(self) -> Any:
+        """The owner that these conversations are filtered by, if they are: a part of the index is theirs alone."""
+        where = self.query.where
+        owner = Conversation._meta.get_field("owner")
+        filters = where.children if where.connector == AND and not where.negated else []
+        return next((each.rhs for each in filters if isinstance(each, Exact) and each.lhs.target == owner), None)
+
+    def _check_bounded(self, query: Query) -> None:
         metadata = (each for each in conditions(query) if isinstance(each, MetadataCondition))
         part = next((each for each in metadata if each.operator == "contains"), None)
         if part and not is_bounded(query) and self.order_by()[: MAX_READABLE + 1].count() > MAX_READABLE:
             raise errors.unbounded_condition(f"metadata[{part.key}][contains]", maximum=MAX_READABLE)
-        return self.filter(lookup(query))
-
-    def page(
-        self, *, limit: int, order: Literal["asc", "desc"], after: str | None = None, before: str | None = None
-    ) -> ConversationPage:
-        """The `limit` conversations that follow `after`, or directly precede `before`, in this order of their ids.
-
-        Either is a place in the order, whether or not there is a conversation with that id.
-        """
-        is_ascending = order == "asc"
-        reads_ascending = is_ascending if before is None else not is_ascending
-        conversations = self.order_by("pk" if reads_ascending else "-pk")
-        if (cursor := after if before is None else before) is not None:
-            conversations = (
-                conversations.filter(pk__gt=cursor) if reads_ascending else conversations.filter(pk__lt=cursor)
-            )
-        rows = list(conversations[: limit + 1])
-        page = rows[:limit] if before is None else rows[:limit][::-1]
-        return ConversationPage(page, has_more=len(rows) > limit)
 
     def found(self, conversation_id: str) -> Conversation:
         """The conversation with this id, or the error that says there is none."""

@@ -3,66 +3,85 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from functools import reduce
 from operator import and_, or_
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Value
+from django.db.models import Exists, F, OuterRef, Q, Subquery, Value
+from django.db.models.expressions import Combinable
 from django.db.models.functions import StrIndex
+from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, In, IsNull, LessThan
 
 from conversations import ids
 from conversations.models.metadata import MetadataPair
 from conversations.schema.query import All, Any, CreatedCondition, MetadataCondition, Not, Query
 
+MetadataLookup = Callable[[MetadataCondition], Q]
 
-def lookup(query: Query) -> Q:
+
+def by_pair(condition: MetadataCondition) -> Q:
+    """That a conversation has such a pair. The database may as well begin with the pairs: for sets, in no order."""
+    # The owner says nothing new, but lets a search among one owner's conversations use an index of its own.
+    pairs = MetadataPair.objects.filter(conversation=OuterRef("pk"), owner=OuterRef("owner"), key=condition.key)
+    return Q(Exists(pairs.filter(says(condition, F("value")))))
+
+
+def by_row(condition: MetadataCondition, *, id_name: str) -> Q:
+    """The same, looked up for one row after the other: for a walk in order, which ends where a page is full."""
+    pair = MetadataPair.objects.filter(says(condition, F("value")), conversation=OuterRef(id_name), key=condition.key)
+    return Q(IsNull(Subquery(pair.values("conversation")), False))  # unlike EXISTS, a scalar is never made a join
+
+
+def lookup(query: Query, *, metadata: MetadataLookup = by_pair, id_name: str = "pk") -> Q:
+    """`id_name` is what the conversation's id is called where the rows are others than conversations."""
     match query:
         case All(of):
-            return reduce(and_, map(lookup, of), Q())
+            return reduce(and_, (lookup(part, metadata=metadata, id_name=id_name) for part in of), Q())
         case Any(of):
-            return reduce(or_, map(lookup, of))
+            return reduce(or_, (lookup(part, metadata=metadata, id_name=id_name) for part in of))
         case Not(of):
-            return ~lookup(of)
+            return ~lookup(of, metadata=metadata, id_name=id_name)
         case CreatedCondition():
-            return _created(query)
+            return created(query, id_name=id_name)
         case MetadataCondition():
-            return Q(Exists(_pairs(query)))
+            return metadata(query)
 
 
-def _created(condition: CreatedCondition) -> Q:
+def created(condition: CreatedCondition, *, id_name: str) -> Q:
     """By the id, whose text begins with the second of creation: the one index serves the order and the window."""
     after = condition.operator in ("gt", "lte")
     first = ids.first_id(ids.CONVERSATION_PREFIX, seconds=condition.seconds + after)
-    return Q(pk__gte=first) if condition.operator in ("gt", "gte") else Q(pk__lt=first)
+    return Q((f"{id_name}__gte" if condition.operator in ("gt", "gte") else f"{id_name}__lt", first))
 
 
-def _pairs(condition: MetadataCondition) -> QuerySet[MetadataPair]:
-    # The owner says nothing new, but lets a search among one owner's conversations use an index of its own.
-    pairs = MetadataPair.objects.filter(conversation=OuterRef("pk"), owner=OuterRef("owner"), key=condition.key)
+def says(condition: MetadataCondition, value: Combinable) -> Q:
+    """What the condition says of the value that its key has."""
     match condition.operator, condition.values:
-        case "eq", (value,):
-            return pairs.filter(value=value)
-        case "ne", (value,):
-            return pairs.exclude(value=value)
-        case "in", values:
-            return pairs.filter(value__in=values)
-        case "nin", values:
-            return pairs.exclude(value__in=values)
+        case "eq", (text,):
+            return Q(Exact(value, text))
+        case "ne", (text,):
+            return ~Q(Exact(value, text))
+        case "in", texts:
+            return Q(In(value, texts))
+        case "nin", texts:
+            return ~Q(In(value, texts))
         case "prefix", (prefix,):
-            return pairs.filter(_starts_with(prefix))
+            return starts_with(prefix, value)
         case "contains", (part,):
-            # Not `__contains`: SQLite's LIKE does not tell upper case from lower.
-            return pairs.annotate(found_at=StrIndex(F("value"), Value(part))).filter(found_at__gt=0)
+            # Not `Contains`: SQLite's LIKE does not tell upper case from lower.
+            return Q(GreaterThan(StrIndex(value, Value(part)), 0))
         case "exists", ():
-            return pairs
+            # As true as nothing at all, but it leads to the index that holds values, whose rows lie side by side.
+            return Q(IsNull(value, False))
     raise ValueError(condition)
 
 
-def _starts_with(prefix: str) -> Q:
-    """As a range, which an index serves on every database: values compare by their bytes, that is by code point."""
+def starts_with(prefix: str, text: Combinable) -> Q:
+    """As a range, which an index serves on every database: texts compare by their bytes, that is by code point."""
     end = prefix.rstrip(chr(sys.maxunicode))
     if not end:
-        return Q(value__gte=prefix)
-    return Q(value__gte=prefix, value__lt=end[:-1] + _next_character(end[-1]))
+        return Q(GreaterThanOrEqual(text, prefix))
+    return Q(GreaterThanOrEqual(text, prefix), LessThan(text, end[:-1] + _next_character(end[-1])))
 
 
 def _next_character(character: str) -> str:

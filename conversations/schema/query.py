@@ -20,6 +20,20 @@ class MetadataCondition:
     operator: MetadataOperator
     values: tuple[str, ...] = ()
 
+    def allows(self, value: str) -> bool:
+        """Whether the key may have this value."""
+        match self.operator:
+            case "eq" | "in":
+                return value in self.values
+            case "ne" | "nin":
+                return value not in self.values
+            case "prefix":
+                return value.startswith(self.values)
+            case "contains":
+                return self.values[0] in value
+            case "exists":
+                return True
+
 
 @dataclass(frozen=True)
 class CreatedCondition:
@@ -45,6 +59,7 @@ class Not:
 
 
 Query = MetadataCondition | CreatedCondition | All | Any | Not
+EVERYTHING = All(())
 
 
 def equalities(metadata: Mapping[str, str]) -> Query:

@@ -1,0 +1,159 @@
+from datetime import date
+
+import pytest
+from django.core.management import call_command
+from django.db import DEFAULT_DB_ALIAS
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from conversations.models import Conversation, MetadataPair
+from conversations.models.index_walk import IndexWalk
+from conversations.schema.query import EVERYTHING, All, Any, CreatedCondition, MetadataCondition, Not
+from conversations.seeding import seed_conversations
+from tests import random_queries
+from tests.plans import analyze, captured, steps
+
+NUMBER = 4_000
+BY_VALUE = {True: "conversations_pair_owner_value", False: "conversations_pair_value"}
+BY_KEY = {True: "conversations_pair_owner_key", False: "conversations_pair_key"}
+
+
+COMMON = MetadataCondition("channel", "eq", ("web",))
+OLDEST = MetadataCondition("plan", "eq", ("legacy",))
+
+
+class ShortSighted(IndexWalk):
+    """Many windows where the other needs but one."""
+
+    first_window = 2
+
+
+@pytest.fixture
+def conversations(alice) -> list[Conversation]:
+    rows = []
+
+    @settings(max_examples=100, derandomize=True, deadline=None, database=None)
+    @given(random_queries.metadata)
+    def create(metadata):
+        rows.append(Conversation.create_with_items(owner=alice, metadata=metadata))
+
+    create()
+    return rows
+
+
+@settings(
+    max_examples=200,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(
+    query=random_queries.query,
+    is_ascending=st.booleans(),
+    batch=st.sampled_from([1, 3, 50]),
+    after=st.none() | st.integers(0, 99),
+)
+def test_it_finds_each_match_once_and_in_order(conversations, query, is_ascending, batch, after):
+    ordered = conversations if is_ascending else conversations[::-1]
+    place = None if after is None else conversations[after].pk
+    rest = ordered if after is None else ordered[ordered.index(conversations[after]) + 1 :]
+    expected = [row.pk for row in rest if random_queries.holds(query, row.metadata)]
+    walk = ShortSighted(query, is_ascending=is_ascending, owner_id=None, using=DEFAULT_DB_ALIAS)
+    if walk.sources:
+        assert list(walk.ids(after=place, batch=batch)) == expected
+    order = "asc" if is_ascending else "desc"
+    page = Conversation.objects.page(limit=100, order=order, after=place, matching=query)
+    assert [row.pk for row in page.conversations] == expected
+
+
+def test_a_page_holds_what_any_other_filter_leaves_of_the_matches(conversations):
+    Conversation.objects.filter(pk__in=[row.pk for row in conversations[::7]]).update(item_count=1)
+    query = MetadataCondition("topic", "exists")
+    expected = [row.pk for row in conversations[::7] if "topic" in row.metadata]
+    filtered = Conversation.objects.filter(item_count=1)
+    assert len(expected) > 4
+    pages, after = [], None
+    while page := filtered.page(limit=2, order="asc", after=after, matching=query).conversations:
+        pages += [row.pk for row in page]
+        after = page[-1].pk
+    assert pages == expected
+
+
+def test_conversations_of_either_of_two_owners_are_not_taken_for_those_of_one(conversations, bob):
+    """Only a filter that all rows pass may narrow the search to a part of the index."""
+    alice = conversations[0].owner
+    bobs = Conversation.create_with_items(owner=bob, metadata={"topic": "demo"})
+    either = Conversation.objects.filter(owner=alice) | Conversation.objects.filter(owner=bob)
+    newest = MetadataCondition("topic", "eq", ("demo",))
+    assert either.page(limit=1, order="desc", matching=newest).conversations == [bobs]
+    others = Conversation.objects.exclude(owner=alice)
+    assert others.page(limit=9, order="desc", matching=newest).conversations == [bobs]
+
+
+@pytest.fixture(scope="module")
+def owner(django_db_setup, django_db_blocker):
+    """Who has most of the made-up conversations, of which the databases have statistics."""
+    with django_db_blocker.unblock():
+        for _ in seed_conversations(conversations=NUMBER, items_per=0, seed=1, start=date(2026, 1, 1)):
+            pass
+        analyze()
+        largest = Conversation.objects.filter(owner__username="seed-0001")
+        yield largest.latest("pk").owner
+        call_command("flush", interactive=False, verbosity=0)
+
+
+@pytest.mark.parametrize("is_scoped", [True, False])
+@pytest.mark.parametrize("order", ["desc", "asc"])
+@pytest.mark.parametrize(
+    ("query", "index"),
+    [
+        (COMMON, BY_VALUE),
+        (OLDEST, BY_VALUE),
+        (MetadataCondition("plan", "in", ("legacy", "team")), BY_VALUE),
+        (MetadataCondition("plan", "prefix", ("leg",)), BY_VALUE),
+        (MetadataCondition("order_id", "prefix", ("order-",)), BY_KEY),
+        (MetadataCondition("tenant", "exists"), BY_KEY),
+        (MetadataCondition("migrated_from", "exists"), BY_KEY),
+        (MetadataCondition("plan", "ne", ("free",)), BY_KEY),
+        (MetadataCondition("plan", "nin", ("free", "team")), BY_KEY),
+        (All((CreatedCondition("gte", 0), MetadataCondition("order_id", "contains", ("0",)))), BY_KEY),
+        (All((COMMON, OLDEST)), BY_VALUE),
+        (All((OLDEST, MetadataCondition("tenant", "exists"))), BY_VALUE),
+        (All((COMMON, Not(OLDEST), CreatedCondition("gte", 0))), BY_VALUE),
+        (Any((OLDEST, MetadataCondition("channel", "eq", ("app",)))), BY_VALUE),
+    ],
+)
+def test_an_index_leads_to_what_matches(owner, db, query, index, order, is_scoped):
+    conversations = Conversation.objects.filter(owner=owner) if is_scoped else Conversation.objects.all()
+    with captured() as statements:
+        assert conversations.page(limit=20, order=order, matching=query).conversations
+    read = [steps(*statement) for statement in statements]
+    assert any(index[is_scoped] in of_statement for of_statement in read), read
+    assert not any(step.startswith(("scan of", "hash")) for of_statement in read for step in of_statement), read
+
+
+@pytest.mark.parametrize("is_scoped", [True, False])
+@pytest.mark.parametrize("query", [EVERYTHING, CreatedCondition("gte", 0), Not(COMMON)])
+def test_where_no_pair_leads_to_what_matches_the_conversations_are_read_in_order(owner, db, query, is_scoped):
+    conversations = Conversation.objects.filter(owner=owner) if is_scoped else Conversation.objects.all()
+    with captured() as statements:
+        assert len(conversations.page(limit=20, order="desc", matching=query).conversations) == 20
+    [statement] = statements
+    read = steps(*statement)
+    assert read & {"conversations_owner_id", "pk of Conversation"}, read
+    assert not any(step.startswith("scan of") for step in read), read
+
+
+@pytest.mark.parametrize("is_scoped", [True, False])
+def test_suggestions_step_down_an_index(owner, db, is_scoped):
+    pairs = MetadataPair.objects.filter(owner=owner) if is_scoped else MetadataPair.objects.all()
+    for column, suggested, index in [
+        ("key", pairs, {BY_KEY[is_scoped], BY_VALUE[is_scoped]}),
+        ("value", pairs.filter(key="order_id"), {BY_VALUE[is_scoped]}),
+    ]:
+        with captured() as statements:
+            assert suggested.suggestions(column, prefix="o" if column == "value" else "", limit=5).texts
+        for statement in statements:
+            read = steps(*statement)
+            assert not read or read & index, read
+            assert not any(step.startswith("scan of") for step in read), read

@@ -1,0 +1,93 @@
+"""What the database reads for a statement, in the same words whichever database it is."""
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from django.db import connection
+
+from conversations.models import Conversation, MetadataPair
+
+TABLES = {model._meta.db_table: model.__name__ for model in (Conversation, MetadataPair)}
+
+
+@contextmanager
+def captured() -> Iterator[list[tuple[str, Any]]]:
+    """The statements of the block with their parameters."""
+    statements: list[tuple[str, Any]] = []
+    connection.ensure_connection()  # which says something too
+
+    def record(execute, sql, params, many, context):
+        statements.append((sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(record):
+        yield statements
+
+
+def steps(sql: str, params: Any) -> set[str]:
+    """The names of the indexes that are read, of which a primary key is `pk of …`, and `scan of …`, `sort`, `hash`."""
+    return {"postgresql": _postgresql, "sqlite": _sqlite, "mysql": _mysql}[connection.vendor](sql, params)
+
+
+def analyze() -> None:
+    with connection.cursor() as cursor:
+        for table in TABLES:
+            cursor.execute(f"ANALYZE TABLE {table}" if connection.vendor == "mysql" else f"ANALYZE {table}")
+            if connection.vendor == "mysql":
+                cursor.fetchall()
+
+
+def _explained(prefix: str, sql: str, params: Any) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(f"{prefix} {sql}", params)
+        return list(cursor.fetchall())
+
+
+def _postgresql(sql: str, params: Any) -> set[str]:
+    def walk(node: dict[str, Any]) -> Iterator[str]:
+        match node["Node Type"]:
+            case "Seq Scan" if node["Relation Name"] in TABLES:
+                yield f"scan of {TABLES[node['Relation Name']]}"
+            case "Sort" | "Incremental Sort":
+                yield "sort"
+            case "Hash":
+                yield "hash"
+        if index := node.get("Index Name"):
+            table = index.removesuffix("_pkey")
+            yield f"pk of {TABLES[table]}" if table in TABLES else index
+        for child in node.get("Plans", []):
+            yield from walk(child)
+
+    [[plan]] = _explained("EXPLAIN (FORMAT JSON)", sql, params)
+    plan = json.loads(plan) if isinstance(plan, str) else plan
+    return set(walk(plan[0]["Plan"]))
+
+
+def _sqlite(sql: str, params: Any) -> set[str]:
+    found = set()
+    for *_, detail in _explained("EXPLAIN QUERY PLAN", sql, params):
+        if index := re.search(r"INDEX (\w+)", detail):
+            automatic = re.fullmatch(r"sqlite_autoindex_(\w+)_1", index[1])
+            found.add(f"pk of {TABLES[automatic[1]]}" if automatic else index[1])
+        elif (table := re.match(r"SCAN (\w+)$", detail)) and table[1] in TABLES:
+            found.add(f"scan of {TABLES[table[1]]}")
+        if "TEMP B-TREE" in detail:
+            found.add("sort")
+    return found
+
+
+def _mysql(sql: str, params: Any) -> set[str]:
+    found = set()
+    for _, _, table, kind, _, key, *_, extra in _explained("EXPLAIN", sql, params):
+        if key == "PRIMARY":
+            found.add(f"pk of {TABLES.get(table, table)}")
+        elif key:
+            found.add(key)
+        elif kind == "ALL" and table in TABLES:
+            found.add(f"scan of {TABLES[table]}")
+        if "filesort" in (extra or ""):
+            found.add("sort")
+    return found
