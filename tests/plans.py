@@ -67,12 +67,15 @@ def _postgresql(sql: str, params: Any) -> set[str]:
 
 
 def _sqlite(sql: str, params: Any) -> set[str]:
-    found = set()
+    found: set[str] = set()
+    subqueries: set[str] = set()
     for *_, detail in _explained("EXPLAIN QUERY PLAN", sql, params):
         if index := re.search(r"INDEX (\w+)", detail):
             automatic = re.fullmatch(r"sqlite_autoindex_(\w+)_1", index[1])
             found.add(f"pk of {TABLES[automatic[1]]}" if automatic else index[1])
-        elif (table := re.match(r"SCAN (\w+)$", detail)) and table[1] in TABLES:
+        elif subquery := re.match(r"(?:CO-ROUTINE|MATERIALIZE) (\w+)$", detail):
+            subqueries.add(subquery[1])
+        elif (table := re.match(r"SCAN (\w+)$", detail)) and table[1] in TABLES.keys() - subqueries:
             found.add(f"scan of {TABLES[table[1]]}")
         if "TEMP B-TREE" in detail:
             found.add("sort")

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet
+from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import connections
 from django.db.models import F, Q
 
 from conversations.models.lookups import by_row, lookup, says
-from conversations.models.metadata import MetadataPairQuerySet
+from conversations.models.metadata import MetadataPair, MetadataPairQuerySet
 from conversations.schema.query import MetadataCondition, Query
 
 ID = "conversation_id"
@@ -23,7 +23,7 @@ SQL = tuple[str, tuple[Any, ...]]
 
 @dataclass(frozen=True)
 class Stretch:
-    """What lies beyond `after`, up to and with `end` where that is known."""
+    """What lies beyond `after`, up to and with `end`; for None, from the beginning and to the end of all."""
 
     is_ascending: bool
     after: str | None = None
@@ -34,10 +34,12 @@ class Stretch:
         return "ASC" if self.is_ascending else "DESC"
 
     @property
-    def where(self) -> SQL:
-        beyond, up_to = (">", "<=") if self.is_ascending else ("<", ">=")
-        ends = [(operator, place) for operator, place in ((beyond, self.after), (up_to, self.end)) if place is not None]
-        return "".join(f" AND {ID} {operator} %s" for operator, _ in ends), tuple(place for _, place in ends)
+    def beyond(self) -> SQL:
+        return _comparison(">" if self.is_ascending else "<", self.after)
+
+    @property
+    def up_to(self) -> SQL:
+        return _comparison("<=" if self.is_ascending else ">=", self.end)
 
 
 class Range:
@@ -55,33 +57,52 @@ class Range:
         self.value = value
         self.is_ordered = is_ordered
 
-    def last_of(self, window: int, stretch: Stretch) -> SQL:
-        """The id in the last of that many rows, if there are as many."""
-        order = f"{ID} {stretch.order}" if self.is_ordered else "value"
-        return self._read(self._pairs_sql, stretch, f"ORDER BY {order} LIMIT 1 OFFSET {window - 1}")
+    def nth(self, number: int, stretch: Stretch) -> SQL:
+        """The id in the row of this number, counted from 1, if there are as many."""
+        sql, parameters = self._pairs_beyond(stretch)
+        sql += f" ORDER BY {self._order(stretch)} LIMIT 1 OFFSET {number - 1}"
+        return f"SELECT {ID} FROM ({sql}) AS pair", parameters  # noqa: S608
 
-    def matching(self, limit: int, stretch: Stretch) -> SQL | None:
-        """The ids of conversations that match, or None where none can."""
-        if self._matching_sql is None:
+    def matching(self, limit: int, stretch: Stretch, window: int | None) -> SQL | None:
+        """The ids of conversations that match, of the next `window` rows if it is not None; None where none can.
+
+        The window is a query of its own, or else a database might read it by an index which it thinks shorter.
+        """
+        if self._conditions is None:
             return None
-        # Of an expression no index has the order, so that rows which are few, but in none, are read first and sorted.
-        order = ID if self.is_ordered else f"SUBSTR({ID}, 1)"
-        return self._read(self._matching_sql, stretch, f"ORDER BY {order} {stretch.order} LIMIT {limit}")
+        pairs, parameters = self._pairs_beyond(stretch)
+        if window is not None:
+            pairs += f" ORDER BY {self._order(stretch)} LIMIT {window}"
+        (conditions, values), (up_to, end) = self._conditions, stretch.up_to
+        return (
+            f"SELECT {ID} FROM ({pairs}) AS {MetadataPair._meta.db_table} WHERE {conditions}{up_to}"  # noqa: S608
+            f" ORDER BY {ID} {stretch.order} LIMIT {limit}",
+            (*parameters, *values, *end),
+        )
 
-    def _read(self, pairs: SQL, stretch: Stretch, rest: str) -> SQL:
-        (sql, parameters), (where, places) = pairs, stretch.where
-        return f"{sql}{where} {rest}", (*parameters, *places)
+    def _pairs_beyond(self, stretch: Stretch) -> SQL:
+        (sql, parameters), (beyond, after) = self._sql, stretch.beyond
+        return f"{sql}{beyond}", (*parameters, *after)
+
+    def _order(self, stretch: Stretch) -> str:
+        return f"{ID} {stretch.order}" if self.is_ordered else "value"
 
     @cached_property
-    def _pairs_sql(self) -> SQL:
-        return _sql(self.pairs)
+    def _sql(self) -> SQL:
+        sql, parameters = self.pairs.values_list(ID, "value").query.get_compiler(self.pairs.db).as_sql()
+        return sql, tuple(parameters)
 
     @cached_property
-    def _matching_sql(self) -> SQL | None:
+    def _conditions(self) -> SQL | None:
+        """What tells of such a row whether its conversation matches."""
+        query = MetadataPair.objects.filter(lookup(self.query, metadata=self._metadata, id_name=ID)).query
         try:
-            return _sql(self.pairs.filter(lookup(self.query, metadata=self._metadata, id_name=ID)))
+            sql, parameters = query.get_compiler(self.pairs.db).compile(query.where)
+        except FullResultSet:
+            return "1 = 1", ()
         except EmptyResultSet:
             return None
+        return sql, tuple(parameters)
 
     def _metadata(self, condition: MetadataCondition) -> Q:
         if condition.key != self.key:
@@ -103,6 +124,5 @@ def rows_of(statements: Iterable[SQL], *, using: str) -> list[tuple[str, int]]:
         return list(cursor.fetchall())
 
 
-def _sql(pairs: MetadataPairQuerySet) -> SQL:
-    sql, parameters = pairs.values_list(ID).query.get_compiler(pairs.db).as_sql()
-    return sql, tuple(parameters)
+def _comparison(operator: str, place: str | None) -> SQL:
+    return ("", ()) if place is None else (f" AND {ID} {operator} %s", (place,))

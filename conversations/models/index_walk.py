@@ -38,6 +38,16 @@ class Source:
         return all(each.is_ordered for each in self.ranges)
 
 
+@dataclass(frozen=True)
+class Step:
+    """To read what matches among the next `window` rows of each range, or all if that is None, up to `end`."""
+
+    source: Source
+    after: str | None
+    end: str | None = None
+    window: int | None = None
+
+
 class IndexWalk:
     """Through the conversations that match, of one owner or of all. Without sources no index tells where they are."""
 
@@ -55,37 +65,56 @@ class IndexWalk:
     def ids(self, *, after: str | None, batch: int) -> Iterator[str]:
         """Those beyond `after` in their order, read `batch` at a time."""
         window = self.first_window
-        while True:
-            source, end = self._furthest(after, window)
-            while len(found := self._matching(source, after, end, batch)) == batch:
+        while (step := self._next_step(after, window)) is not None:
+            after = step.after
+            while len(found := self._matching(step, after, batch)) == batch:
                 yield from found
                 after = found[-1]
             yield from found
-            if end is None:
+            if step.end is None:
                 return
-            after, window = end, window * self.window_growth
+            after, window = step.end, window * self.window_growth
 
-    def _furthest(self, after: str | None, window: int) -> tuple[Source, str | None]:
-        """The source whose next `window` rows reach furthest, and to where: None is the end of all."""
+    def _next_step(self, after: str | None, window: int) -> Step | None:
+        """By the source whose next rows reach furthest, or none where one has no more."""
         if len(self.sources) == 1:
-            return self.sources[0], None
-        stretch = Stretch(self.is_ascending, after)
-        ranges = [(source, each) for source in self.sources for each in source.ranges]
-        ends: dict[Source, list[str]] = {source: [] for source in self.sources}
-        for end, number in rows_of((each.last_of(window, stretch) for _, each in ranges), using=self.using):
-            ends[ranges[number][0]].append(end)
-        exhausted = [source for source in self.sources if not ends[source]]
-        if exhausted:
-            return exhausted[0], None
+            return Step(self.sources[0], after)
         nearest, furthest = (min, max) if self.is_ascending else (max, min)
-        reached = {source: nearest(ends[source]) for source in self.sources if source.is_ordered}
-        source = furthest(reached, key=lambda source: reached[source])
-        return source, reached[source]
+        ordered = [source for source in self.sources if source.is_ordered]
+        while True:
+            firsts, ends = self._look_ahead(Stretch(self.is_ascending, after), window)
+            if not all(firsts[source] for source in ordered):
+                return None
+            for source in self.sources:
+                if not ends[source]:
+                    return Step(source, after, window=window)
+            first = {source: nearest(firsts[source]) for source in ordered}
+            last = {source: nearest(ends[source]) for source in ordered}
+            source = furthest(ordered, key=lambda source: last[source])
+            widest = max(ordered, key=lambda source: _distance(first[source], last[source]))
+            if source is widest or furthest(last[widest], first[source]) == last[widest]:
+                return Step(source, after, last[source], window)
+            # Nothing matches before the first row of this source, and beyond it the other may reach further.
+            after = first[source][:-1] if self.is_ascending else f"{first[source]}~"
 
-    def _matching(self, source: Source, after: str | None, end: str | None, limit: int) -> list[str]:
-        stretch = Stretch(self.is_ascending, after, end)
-        statements = filter(None, (each.matching(limit, stretch) for each in source.ranges))
-        found = {conversation_id for conversation_id, _ in rows_of(statements, using=self.using)}
+    def _look_ahead(self, stretch: Stretch, window: int) -> tuple[dict[Source, list[str]], dict[Source, list[str]]]:
+        """By source, the ids in the first rows of its ranges, and those in the last rows of their windows."""
+        firsts: dict[Source, list[str]] = {source: [] for source in self.sources}
+        ends: dict[Source, list[str]] = {source: [] for source in self.sources}
+        rows = [
+            (of[source], each.nth(number, stretch))
+            for of, number in ((firsts, 1), (ends, window))
+            for source in self.sources
+            for each in source.ranges
+        ]
+        for conversation_id, number in rows_of((sql for _, sql in rows), using=self.using):
+            rows[number][0].append(conversation_id)
+        return firsts, ends
+
+    def _matching(self, step: Step, after: str | None, limit: int) -> list[str]:
+        stretch = Stretch(self.is_ascending, after, step.end)
+        statements = (each.matching(limit, stretch, step.window) for each in step.source.ranges)
+        found = {conversation_id for conversation_id, _ in rows_of(filter(None, statements), using=self.using)}
         return sorted(found, reverse=not self.is_ascending)[:limit]
 
     def _sources(self, query: Query) -> list[Source]:
@@ -135,3 +164,9 @@ def _bounds(query: Query) -> Q:
         case CreatedCondition():
             return created(query, id_name=ID)
     return Q()
+
+
+def _distance(one: str, other: str) -> int:
+    """Between two ids in their order. They begin with the time, so that it tells how far apart rows lie."""
+    first, second = (int.from_bytes(each.encode()[:24].ljust(24)) for each in (one, other))
+    return abs(first - second)
