@@ -1,0 +1,7 @@
+"""The same project with another skin for its admin, and an admin site of its own."""
+
+from tests.host.settings import *  # noqa: F403
+from tests.host.settings import INSTALLED_APPS
+
+INSTALLED_APPS = ["unfold", *INSTALLED_APPS]
+ROOT_URLCONF = "tests.host.unfold_urls"
