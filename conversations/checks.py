@@ -10,9 +10,12 @@ from django.db import connections
 from django.utils.module_loading import import_string
 
 from conversations.conf import app_settings
-from conversations.models import Item
+from conversations.models import Item, ItemText
+from conversations.models.full_text import is_on
 from conversations.schema.include import INCLUDABLE
 from conversations.schema.items import ITEM_TYPES
+
+MAX_RESTORE_DAYS = 36_500
 
 
 @register()
@@ -22,7 +25,9 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
         *_include(),
         *_item_types(),
         *_body_limit(),
+        *_full_text(),
         *_reading(),
+        *_restore_days(),
         *_unknown_fields(),
     ]
 
@@ -66,6 +71,15 @@ def _body_limit() -> Iterator[CheckMessage]:
         yield Error(f"CONVERSATIONS_MAX_BODY_BYTES is {limit!r}, not a number of bytes.", id="conversations.E004")
 
 
+def _full_text() -> Iterator[CheckMessage]:
+    value: object = getattr(settings, "CONVERSATIONS_FULL_TEXT", False)
+    if not isinstance(value, bool):
+        yield Error(
+            f"CONVERSATIONS_FULL_TEXT is {value!r}, neither True nor False, and is taken for False.",
+            id="conversations.E008",
+        )
+
+
 def _reading() -> Iterator[CheckMessage]:
     value: object = getattr(settings, "CONVERSATIONS_STAFF_CAN_READ_CONTENT", True)
     if not isinstance(value, bool):
@@ -75,12 +89,42 @@ def _reading() -> Iterator[CheckMessage]:
         )
 
 
+def _restore_days() -> Iterator[CheckMessage]:
+    days: object = app_settings.restore_days
+    if not isinstance(days, int) or isinstance(days, bool) or not 0 <= days <= MAX_RESTORE_DAYS:
+        yield Error(
+            f"CONVERSATIONS_RESTORE_DAYS is {days!r}, not a number of days from 0 to {MAX_RESTORE_DAYS}.",
+            id="conversations.E009",
+        )
+
+
 def _unknown_fields() -> Iterator[CheckMessage]:
     if app_settings.unknown_item_fields not in ("keep", "reject"):
         yield Error(
             f"CONVERSATIONS_UNKNOWN_ITEM_FIELDS is {app_settings.unknown_item_fields!r}, neither 'keep' nor 'reject'.",
             id="conversations.E005",
         )
+
+
+@register(Tags.database)
+def check_full_text(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    return [
+        CheckWarning(
+            f"CONVERSATIONS_FULL_TEXT is on, but nothing in the database {alias!r} is indexed: no text is found there.",
+            hint="Run `python manage.py fill_full_text`.",
+            id="conversations.W008",
+        )
+        for alias in databases or ()
+        if is_on(using=alias) and _is_migrated(alias) and _lacks_texts(alias)
+    ]
+
+
+def _is_migrated(alias: str) -> bool:
+    return ItemText._meta.db_table in connections[alias].introspection.table_names()
+
+
+def _lacks_texts(alias: str) -> bool:
+    return not ItemText.objects.using(alias).exists() and Item.objects.using(alias).exists()
 
 
 @register(Tags.database)

@@ -25,8 +25,18 @@ class AppSettings:
         return self._get("EXTRA_ITEM_TYPES", [])
 
     @property
+    def full_text(self) -> bool:
+        """Whether what items say is indexed and can be searched."""
+        return self._get("FULL_TEXT", False) is True
+
+    @property
     def max_body_bytes(self) -> int:
         return self._get("MAX_BODY_BYTES", 32 * 1024 * 1024)
+
+    @property
+    def restore_days(self) -> int:
+        """For how long a conversation that was deleted in the admin can be restored. 0 deletes it for good at once."""
+        return self._get("RESTORE_DAYS", 30)
 
     @property
     def staff_can_read_content(self) -> bool:

@@ -85,6 +85,14 @@ def query_beyond_limit(problem: str, *, expected: str) -> APIError:
     return APIError(f"Invalid 'query': {problem}. Expected {expected}.", param="query", code="invalid_query")
 
 
+def full_text_off() -> APIError:
+    return APIError(
+        "Invalid 'query': full-text search is off here, so that only metadata and times can be asked for.",
+        param="query",
+        code="full_text_off",
+    )
+
+
 def missing_parameter(path: str) -> APIError:
     return APIError(f"Missing required parameter: '{path}'.", param=path, code="missing_required_parameter")
 

@@ -15,7 +15,7 @@ from django.db import IntegrityError, transaction
 
 from conversations.conf import app_settings
 from conversations.errors import APIError
-from conversations.models import Conversation, Item, MetadataPair
+from conversations.models import Conversation, Item, ItemText, MetadataPair
 from conversations.schema.lines import ConversationLine, ItemLine, validate_conversation_line, validate_item_line
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class _Arrival:
         stored = 0
         for batch in self._batches():
             self._check_item_ids(batch, has_others=stored > 0)
-            Item.objects.bulk_create(
+            rows = [
                 Item(
                     conversation=conversation,
                     position=item["position"],
@@ -144,7 +144,9 @@ class _Arrival:
                     created_at=item["created_at"],
                 )
                 for _, item in batch
-            )
+            ]
+            Item.objects.bulk_create(rows)
+            ItemText.objects.add(rows)
             stored += len(batch)
         return stored
 

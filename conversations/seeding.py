@@ -14,7 +14,7 @@ from django.contrib.auth import get_user_model
 from django.db import IntegrityError, reset_queries, transaction
 
 from conversations import ids
-from conversations.models import Conversation, Item, MetadataPair
+from conversations.models import Conversation, Item, ItemText, MetadataPair
 from conversations.schema.items import validate_items
 from conversations.schema.metadata import MAX_PAIRS
 
@@ -123,7 +123,9 @@ def _store(batch: list[Draft], owners: dict[str, Any]) -> None:
     ]
     pairs.sort(key=lambda pair: (pair.owner_id, pair.key, pair.value))  # SQLite fills its indexes faster so
     MetadataPair.objects.bulk_create(pairs, batch_size=ROWS)
-    Item.objects.bulk_create((item for draft in batch for item in draft.items), batch_size=ROWS)
+    items = [item for draft in batch for item in draft.items]
+    Item.objects.bulk_create(items, batch_size=ROWS)
+    ItemText.objects.add(items)
 
 
 def _username(owner: int) -> str:

@@ -22,7 +22,9 @@ try:
 
     CONVERSATIONS_DEFAULT_INCLUDE: list[str] = env.list("CONVERSATIONS_DEFAULT_INCLUDE", [])
     CONVERSATIONS_EXTRA_ITEM_TYPES: list[str] = env.list("CONVERSATIONS_EXTRA_ITEM_TYPES", [])
+    CONVERSATIONS_FULL_TEXT = env.bool("CONVERSATIONS_FULL_TEXT", True)
     CONVERSATIONS_MAX_BODY_BYTES = env.int("CONVERSATIONS_MAX_BODY_BYTES", 32 * 1024 * 1024)
+    CONVERSATIONS_RESTORE_DAYS = env.int("CONVERSATIONS_RESTORE_DAYS", 30)
     CONVERSATIONS_STAFF_CAN_READ_CONTENT = env.bool("CONVERSATIONS_STAFF_CAN_READ_CONTENT", True)
     CONVERSATIONS_UNKNOWN_ITEM_FIELDS = env.str("CONVERSATIONS_UNKNOWN_ITEM_FIELDS", "keep")
 except EnvError as error:
@@ -73,6 +75,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "project.security.content_security_policy",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

@@ -8,9 +8,9 @@ from typing import Any
 
 from django.db import connection
 
-from conversations.models import Conversation, MetadataPair
+from conversations.models import Conversation, Item, MetadataPair
 
-TABLES = {model._meta.db_table: model.__name__ for model in (Conversation, MetadataPair)}
+TABLES = {model._meta.db_table: model.__name__ for model in (Conversation, Item, MetadataPair)}
 
 
 @contextmanager

@@ -1,10 +1,16 @@
 """The same conditions give the same conversations, however they are asked and whatever the database."""
 
+import csv
+from io import StringIO
+
 import pytest
+from django.test import Client
 from django.urls import reverse
+from django.utils.http import urlencode
 from hypothesis import HealthCheck, given, settings
 
 from conversations.models import Conversation
+from conversations.schema.query import All, MetadataCondition
 from tests import random_queries
 from tests.api.conftest import Caller
 from tests.random_queries import as_parameters, as_text, holds
@@ -44,6 +50,23 @@ def listed(as_alice: Caller, **query) -> list[str]:
     return [conversation["id"] for conversation in answer.json()["data"]]
 
 
+def built(admin_client: Client, *rows: MetadataCondition) -> list[str]:
+    form = {
+        "metadata_key": [row.key for row in rows],
+        "metadata_operator": [row.operator for row in rows],
+        "metadata_value": [as_form_value(row) for row in rows],
+        "owner": "alice",
+    }
+    page = admin_client.get(reverse("admin:conversations_conversation_changelist"), form)
+    return [row.pk for row in page.context["cl"].result_list]
+
+
+def as_form_value(condition: MetadataCondition) -> str:
+    if condition.operator not in ("in", "nin"):
+        return "".join(condition.values)
+    return ", ".join('"{}"'.format(value.replace('"', '""')) for value in condition.values)
+
+
 @repeatable
 @given(random_queries.query)
 def test_trees_by_the_typed_language_of_the_api_and_of_the_admin(conversations, as_alice, admin_client, query):
@@ -60,12 +83,32 @@ def test_conditions_by_parameters_and_by_the_admins_form(conversations, as_alice
     expected = [each.pk for each in conversations if holds(condition, each.metadata)]
     if "[" not in condition.key:
         assert listed(as_alice, **as_parameters(condition)) == expected
-    if condition.operator not in ("in", "nin"):  # the form splits at commas and strips
-        form = {
-            "metadata_key": condition.key,
-            "metadata_operator": condition.operator,
-            "metadata_value": "".join(condition.values),
-            "owner": "alice",
-        }
-        page = admin_client.get(reverse("admin:conversations_conversation_changelist"), form)
-        assert [row.pk for row in page.context["cl"].result_list] == expected
+    assert built(admin_client, condition) == expected
+
+
+@repeatable
+@given(random_queries.condition, random_queries.condition)
+def test_two_conditions_by_parameters_and_by_the_rows_of_the_admins_form(
+    conversations, as_alice, admin_client, first, second
+):
+    both = All((first, second))
+    expected = [each.pk for each in conversations if holds(both, each.metadata)]
+    parameters = [as_parameters(condition) for condition in (first, second)]
+    if "[" not in first.key + second.key and not parameters[0].keys() & parameters[1].keys():
+        assert listed(as_alice, **parameters[0], **parameters[1]) == expected
+    assert built(admin_client, first, second) == expected
+
+
+@repeatable
+@given(random_queries.query)
+def test_an_export_from_the_list_and_its_number(conversations, as_alice, admin_client, query):
+    address = urlencode({"q": as_text(query), "owner": "alice"})
+    list_url, export_url = (
+        reverse(f"admin:conversations_conversation_{page}") for page in ("changelist", "export_list")
+    )
+    exported = admin_client.post(f"{export_url}?{address}", {"file_format": "csv"}).getvalue().decode("utf-8-sig")
+    ids = [row["id"] for row in csv.DictReader(StringIO(exported, newline=""))]
+    change_list = admin_client.get(f"{list_url}?{address}").context["cl"]
+    assert ids[::-1] == [row.pk for row in change_list.result_list] == listed(as_alice, query=as_text(query))
+    number = admin_client.get(f"{export_url}?{address}").context["selection"].count
+    assert len(ids) == change_list.result_count == number

@@ -1,6 +1,15 @@
 from conversations.admin.access_record import AccessRecordAdmin
 from conversations.admin.api_key import APIKeyAdmin
 from conversations.admin.conversation import ConversationAdmin
-from conversations.admin.filters import FormFilter, MetadataFilter, OwnerFilter
+from conversations.admin.deleted_conversation import DeletedConversationAdmin
+from conversations.admin.filters import FormFilter
+from conversations.admin.saved_view import SavedViewAdmin
 
-__all__ = ["APIKeyAdmin", "AccessRecordAdmin", "ConversationAdmin", "FormFilter", "MetadataFilter", "OwnerFilter"]
+__all__ = [
+    "APIKeyAdmin",
+    "AccessRecordAdmin",
+    "ConversationAdmin",
+    "DeletedConversationAdmin",
+    "FormFilter",
+    "SavedViewAdmin",
+]

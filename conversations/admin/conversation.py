@@ -6,50 +6,83 @@ from typing import Any, ClassVar, cast
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
-from conversations import ids
 from conversations.admin import metadata, rights
+from conversations.admin.bulk_deletion import BulkDeletionMixin
+from conversations.admin.change_list import CHOICES, ConversationChangeList, without_choices
+from conversations.admin.columns import COLUMNS, DEFAULT, FIRST, Columns, keep_columns, shown_time
 from conversations.admin.deletion import Deletion, deletion_of
-from conversations.admin.filters import MetadataFilter, OwnerFilter
+from conversations.admin.export import ExportMixin
 from conversations.admin.items import download_of
+from conversations.admin.list_form import filtered_by_search, searched
+from conversations.admin.neighbours import Neighbours
+from conversations.admin.overview import OverviewMixin
 from conversations.admin.paginator import CappedPaginator
-from conversations.admin.reading import kept_choices
+from conversations.admin.previews import PREVIEWS, previews
+from conversations.admin.reading import kept_choices, kept_shortcuts
+from conversations.admin.saved_view_bar import SavedViewsMixin
 from conversations.admin.security import ContentSecurityPolicyMixin
+from conversations.admin.suggestions import SuggestionsMixin
+from conversations.admin.text_search import TextSearchMixin
 from conversations.admin.transcript import Transcript
+from conversations.admin.trash import TrashMixin
 from conversations.errors import APIError
 from conversations.models import AccessRecord, Conversation, ConversationQuerySet
-from conversations.schema.query_text import parse_query
 
 
 @admin.register(Conversation)
-class ConversationAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: ignore[type-arg]
+class ConversationAdmin(
+    SavedViewsMixin,
+    ExportMixin,
+    BulkDeletionMixin,
+    SuggestionsMixin,
+    TextSearchMixin,
+    OverviewMixin,
+    TrashMixin,
+    ContentSecurityPolicyMixin,
+    admin.ModelAdmin,  # type: ignore[type-arg]
+):
     form = metadata.ConversationForm
-    list_display = ("id", "created_at", "owner", "metadata_pairs", "item_count")
+    list_display = (FIRST, *DEFAULT)
     list_display_links = ("id",)
-    list_filter = (OwnerFilter, MetadataFilter)
     ordering = ("-id",)
-    paginator = CappedPaginator
+    paginator = CappedPaginator  # of completion in the host's own forms: the list has none
     search_fields = ("id",)
-    search_help_text = _(
-        'The whole id of a conversation, or conditions: topic:demo tenant:* -metadata["order id"]:"6735"'
-    )
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
     sortable_by = ("id",)
+    change_list_class: ClassVar[type[ConversationChangeList]] = ConversationChangeList
     transcript_class: ClassVar[type[Transcript]] = Transcript
 
     class Media:
-        css: ClassVar = {"all": ("conversations/admin.css",)}
+        css: ClassVar = {"all": ("conversations/admin.css", "conversations/list.css")}
 
     @admin.display(description=_("metadata"))
     def metadata_pairs(self, conversation: Conversation) -> str:
-        return metadata.pairs(conversation.metadata)
+        return metadata.pairs(conversation.metadata, url_of=getattr(conversation, "condition_url", None))
+
+    @admin.display(description=COLUMNS["created"])
+    def created(self, conversation: Conversation) -> str:
+        return shown_time(conversation.created_at)
+
+    @admin.display(description=COLUMNS["last_item"])
+    def last_item(self, conversation: Conversation) -> str:
+        return shown_time(conversation.last_item_at)
+
+    @admin.display(description=COLUMNS["first_message"])
+    def first_message(self, conversation: Conversation) -> str:
+        preview = getattr(conversation, "preview", None)
+        return preview.first_message if preview else ""
+
+    @admin.display(description=COLUMNS["last_message"])
+    def last_message(self, conversation: Conversation) -> str:
+        preview = getattr(conversation, "preview", None)
+        return preview.last_message if preview else ""
 
     @admin.display(description=_("transcript"))
     def transcript_refusal(self, conversation: Conversation) -> str:
@@ -58,7 +91,7 @@ class ConversationAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: 
     def get_fields(self, request: HttpRequest, obj: Conversation | None = None) -> Any:
         shown = "metadata" if self.has_change_permission(request, obj) else "metadata_pairs"
         refusal = () if self.has_read_content_permission(request, obj) else ("transcript_refusal",)
-        return ("id", "owner", "created_at", "item_count", "last_item_at", shown, *refusal)
+        return ("id", "owner", "created", "item_count", "last_item", shown, *refusal)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Conversation | None = None) -> Any:
         return [name for name in self.get_fields(request, obj) if name != "metadata"]
@@ -69,24 +102,48 @@ class ConversationAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """By the whole id, or else by the typed language."""
-        text = search_term.strip()
-        if text.startswith(ids.CONVERSATION_PREFIX):
-            return queryset.filter(pk=text), False
+        """By the whole id, or else by the typed language. The list itself does without: its form has the search."""
         try:
-            return cast(ConversationQuerySet, queryset).matching(parse_query(text)), False
+            self.check_query(request, searched(search_term.strip()))
+            return filtered_by_search(cast(ConversationQuerySet, queryset), search_term), False
         except APIError as error:
             self.message_user(request, error.message, messages.ERROR)
             return queryset.none(), False
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ConversationChangeList]:
+        return self.change_list_class
+
+    def get_list_display(self, request: HttpRequest) -> Any:
+        return Columns.kept(request, self).of_list()
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if request.method == "GET" and any(name in request.GET for name in CHOICES):
+            keep_columns(request)
+            kept_shortcuts(request)
+            return HttpResponseRedirect(without_choices(request))
+        context = {"columns": Columns.kept(request, self), **self._shortcuts(request)}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    def _shortcuts(self, request: HttpRequest) -> dict[str, Any]:
+        return {"shortcuts": kept_shortcuts(request), "shortcuts_url": f"{without_choices(request)}&shortcuts="}
+
+    def add_previews(self, request: HttpRequest, conversations: Iterable[Conversation], *, query_text: str) -> None:
+        """Where the list shows any, a single record tells of all of them, written before."""
+        readable = [row for row in conversations if self.has_read_content_permission(request, row)]
+        if not readable or not set(PREVIEWS).intersection(self.get_list_display(request)):
+            return
+        AccessRecord.objects.record(
+            user=request.user,
+            action=AccessRecord.Action.READ,
+            query=query_text,
+            conversation_count=len(readable),
+        )
+        found = previews(readable)
+        for conversation in readable:
+            conversation.preview = found.get(conversation.pk)  # type: ignore[attr-defined]
+
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
-
-    def has_read_content_permission(self, request: HttpRequest, obj: Conversation | None = None) -> bool:
-        return rights.may_read_content(request)
-
-    def has_export_permission(self, request: HttpRequest, obj: Conversation | None = None) -> bool:
-        return rights.may_export(request)
 
     def record_reading(self, request: HttpRequest, conversation: Conversation) -> None:
         """To be called before any content is shown: where it fails, none is."""
@@ -105,6 +162,9 @@ class ConversationAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: 
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
+        context |= self._shortcuts(request)
+        context["neighbours"] = neighbours = Neighbours(self, request, obj)
+        context["metadata_pairs"] = metadata.pairs(obj.metadata, url_of=neighbours.condition_url)
         context["transcript"] = None
         if self.has_read_content_permission(request, obj):
             self.record_reading(request, obj)
@@ -137,11 +197,3 @@ class ConversationAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: 
 
     def get_deleted_objects(self, objs: Iterable[Any], request: HttpRequest) -> Deletion:
         return deletion_of(objs, request=request, model_admin=self)
-
-    def delete_model(self, request: HttpRequest, obj: Conversation) -> None:
-        obj.delete_with_items()
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        with transaction.atomic():
-            for conversation in queryset:
-                conversation.delete_with_items()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 from django import forms
@@ -67,14 +68,22 @@ class ConversationForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ("metadata",)
 
 
-def pairs(metadata: Any) -> SafeString | str:
-    """The metadata as a list of `key = value`."""
+def pairs(metadata: Any, *, url_of: Callable[[str, str], str] | None = None) -> SafeString | str:
+    """The metadata as a list of `key = value`, each a link to the conversations that have it too."""
     if not isinstance(metadata, dict):
         return json.dumps(metadata, ensure_ascii=False)
     if not metadata:
         return ""
-    shown = format_html_join("", "<li><b>{}</b> = {}</li>", ((key, value) for key, value in metadata.items()))
+    shown = format_html_join("", "<li>{}</li>", ((_pair(key, value, url_of),) for key, value in metadata.items()))
     return format_html('<ul class="conversations-pairs">{}</ul>', shown)
+
+
+def _pair(key: str, value: Any, url_of: Callable[[str, str], str] | None) -> SafeString:
+    shown = format_html("<b>{}</b> = {}", key, value)
+    if url_of is None or not isinstance(value, str):
+        return shown
+    title = gettext("Only conversations with “%(key)s” = “%(value)s”") % {"key": key, "value": value}
+    return format_html('<a class="conversations-pair" href="{}" title="{}">{}</a>', url_of(key, value), title, shown)
 
 
 def _object_of_unique_names(members: list[tuple[str, Any]]) -> dict[str, Any]:

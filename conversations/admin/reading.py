@@ -8,6 +8,7 @@ from django.http import HttpRequest
 
 CHOICES: Mapping[str, tuple[str, ...]] = {"view": ("rendered", "raw"), "show": ("all", "messages")}
 SESSION_KEY = "conversations_reading"
+SHORTCUTS_SESSION_KEY = "conversations_shortcuts"
 
 
 def kept_choices(request: HttpRequest) -> dict[str, str]:
@@ -18,3 +19,10 @@ def kept_choices(request: HttpRequest) -> dict[str, str]:
     if choices != before:
         request.session[SESSION_KEY] = choices
     return choices
+
+
+def kept_shortcuts(request: HttpRequest) -> bool:
+    """Whether single keys do anything: they disturb those who dictate (WCAG 2.1.4)."""
+    if (asked := request.GET.get("shortcuts")) in ("on", "off"):
+        request.session[SHORTCUTS_SESSION_KEY] = asked
+    return bool(request.session.get(SHORTCUTS_SESSION_KEY) != "off")

@@ -11,8 +11,13 @@ def may_read_content(request: HttpRequest) -> bool:
 
 
 def may_export(request: HttpRequest) -> bool:
-    """An export holds content, so that it takes both rights."""
-    return may_read_content(request) and request.user.has_perm("conversations.export_conversation")
+    """An export of content takes both rights."""
+    return may_read_content(request) and may_export_facts(request)
+
+
+def may_export_facts(request: HttpRequest) -> bool:
+    """What the list shows to those who may not read content: ids, owners, times, metadata, numbers of items."""
+    return request.user.has_perm("conversations.export_conversation")
 
 
 def missing_right() -> str:

@@ -40,6 +40,7 @@ class ConversationViewSet(OpenAIViewSet):
         return Response(self.get_serializer(serializer.save()).data)
 
     def destroy(self, request: Request, conversation_id: str) -> Response:
+        """For good, as OpenAI means it: only what is deleted in the admin can be restored."""
         self.get_object().delete_with_items()
         return Response({"id": conversation_id, "object": "conversation.deleted", "deleted": True})
 

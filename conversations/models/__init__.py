@@ -1,8 +1,12 @@
 from conversations.models.access_record import AccessRecord, AccessRecordQuerySet
 from conversations.models.api_key import APIKey
 from conversations.models.conversation import Conversation, ConversationQuerySet
+from conversations.models.full_text import ItemText
 from conversations.models.item import Item, ItemPage, ItemQuerySet
-from conversations.models.metadata import MetadataPair
+from conversations.models.metadata import MetadataPair, MetadataPairQuerySet
+from conversations.models.overview import FigureName, Overview, OverviewFigure
+from conversations.models.saved_view import SavedView, SavedViewQuerySet
+from conversations.models.trash import DeletedConversation, DeletedConversationQuerySet, DeletedPart
 
 __all__ = [
     "APIKey",
@@ -10,8 +14,18 @@ __all__ = [
     "AccessRecordQuerySet",
     "Conversation",
     "ConversationQuerySet",
+    "DeletedConversation",
+    "DeletedConversationQuerySet",
+    "DeletedPart",
+    "FigureName",
     "Item",
     "ItemPage",
     "ItemQuerySet",
+    "ItemText",
     "MetadataPair",
+    "MetadataPairQuerySet",
+    "Overview",
+    "OverviewFigure",
+    "SavedView",
+    "SavedViewQuerySet",
 ]

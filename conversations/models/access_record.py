@@ -47,6 +47,7 @@ class AccessRecord(models.Model):
     class Action(models.TextChoices):
         READ = "read", _("read")
         EXPORT = "export", _("export")
+        SEARCH = "search", _("search")
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,

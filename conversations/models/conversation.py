@@ -17,16 +17,19 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations import errors, ids
 from conversations.models.fields import BytewiseCharField, VerbatimJSONField
+from conversations.models.full_text import ItemText, is_on
 from conversations.models.index_walk import IndexWalk
 from conversations.models.item import Item
-from conversations.models.lookups import by_row, lookup
+from conversations.models.lookups import by_row, lookup, says
 from conversations.models.metadata import MetadataPair
-from conversations.schema.query import EVERYTHING, MetadataCondition, Query, conditions, is_bounded
+from conversations.models.text_walk import count_of, first_of, first_of_many, ids_where_few_say
+from conversations.schema.query import EVERYTHING, MetadataCondition, Query, conditions, is_bounded, searches_text
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 MAX_READABLE = 50_000  # rows that one query may read where no index finds what it asks for
+MAX_IDS = 1_000  # that one statement names
 
 
 def new_conversation_id() -> str:
@@ -46,7 +49,8 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
     def matching(self, query: Query) -> ConversationQuerySet:
         """Keys and values compare by their bytes. To read matches in their order, ask `page` for them.
 
-        `contains` is an error where nothing else bounds it and there are more than `MAX_READABLE` rows.
+        `contains` is an error where nothing else bounds it and there are more than `MAX_READABLE` rows, and so is what
+        items say where full-text search is off.
         """
         self._check_bounded(query)
         return self.filter(lookup(query))
@@ -72,14 +76,42 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         page = rows[:limit] if before is None else rows[:limit][::-1]
         return ConversationPage(page, has_more=len(rows) > limit)
 
+    def capped_count(self, maximum: int, *, matching: Query = EVERYTHING) -> int:
+        """How many match, or `maximum` if there are more. Errors are those of the method `matching`."""
+        self._check_bounded(matching)
+        owner_id = self._only_owner()
+        has_other_filters = len(self.query.where.children) > (owner_id is not None)
+        if isinstance(matching, MetadataCondition) and not has_other_filters:
+            of_owner = {} if owner_id is None else {"owner": owner_id}
+            pairs = MetadataPair.objects.using(self.db).filter(says(matching, F("value")), key=matching.key, **of_owner)
+            return pairs.values("key")[:maximum].count()
+        walk = IndexWalk(matching, is_ascending=False, owner_id=owner_id, using=self.db)
+        few = ids_where_few_say(matching, using=self.db)
+        if few is not None or (searches_text(matching) and not walk.sources):
+            return count_of(self, maximum, query=matching, ids=few)
+        if not walk.sources:
+            by_id = lookup(matching, metadata=partial(by_row, id_name="pk"))
+            return self.filter(by_id).order_by("-pk")[:maximum].count()
+        matches = walk.ids(after=None, batch=maximum)
+        if not has_other_filters:
+            return sum(1 for _ in islice(matches, maximum))
+        count = 0
+        while count < maximum and (some := list(islice(matches, MAX_IDS))):
+            count += self.filter(pk__in=some).count()
+        return min(count, maximum)
+
     def _first(self, count: int, *, is_ascending: bool, after: str | None, query: Query) -> list[Conversation]:
         conversations = self.order_by("pk" if is_ascending else "-pk")
         walk = IndexWalk(query, is_ascending=is_ascending, owner_id=self._only_owner(), using=self.db)
-        if not walk.sources:
-            conversations = conversations.filter(lookup(query, metadata=partial(by_row, id_name="pk")))
+        few = ids_where_few_say(query, using=self.db)
+        if few is not None or not walk.sources:
             if after is not None:
                 conversations = conversations.filter(**{"pk__gt" if is_ascending else "pk__lt": after})
-            return list(conversations[:count])
+            if few is not None:
+                return first_of(few, conversations, count, query=query, is_ascending=is_ascending)
+            if searches_text(query):
+                return first_of_many(conversations, count, query=query, is_ascending=is_ascending)
+            return list(conversations.filter(lookup(query, metadata=partial(by_row, id_name="pk")))[:count])
         found: list[Conversation] = []
         matching = walk.ids(after=after, batch=count)
         while some := list(islice(matching, count - len(found))):
@@ -94,10 +126,18 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         return next((each.rhs for each in filters if isinstance(each, Exact) and each.lhs.target == owner), None)
 
     def _check_bounded(self, query: Query) -> None:
+        if searches_text(query) and not is_on(using=self.db):
+            raise errors.full_text_off()
         metadata = (each for each in conditions(query) if isinstance(each, MetadataCondition))
         part = next((each for each in metadata if each.operator == "contains"), None)
         if part and not is_bounded(query) and self.order_by()[: MAX_READABLE + 1].count() > MAX_READABLE:
             raise errors.unbounded_condition(f"metadata[{part.key}][contains]", maximum=MAX_READABLE)
+
+    def fill_full_text(self) -> int:
+        """Add what items of these say and the index of words lacks, and tell how many items these were."""
+        with transaction.atomic():
+            self.update(last_position=F("last_position"))  # takes the rows' locks: no item comes or goes meanwhile
+            return ItemText.objects.add_missing(list(self.values_list("pk", flat=True)))
 
     def found(self, conversation_id: str) -> Conversation:
         """The conversation with this id, or the error that says there is none."""
@@ -162,6 +202,7 @@ class Conversation(models.Model):
             conversation.save(force_insert=True)
             MetadataPair.objects.add(conversation, conversation.metadata)
             Item.objects.bulk_create(rows)
+            ItemText.objects.add(rows)
         return conversation
 
     def add_items(self, *, items: Sequence[Mapping[str, Any]]) -> list[Item]:
@@ -179,12 +220,16 @@ class Conversation(models.Model):
                 **({"last_item_at": now} if count else {}),
             )
             rows = self._rows(items, first_position=self.last_position - count + 1, now=now)
-            return Item.objects.bulk_create(rows)
+            Item.objects.bulk_create(rows)
+            ItemText.objects.add(rows)
+            return rows
 
     def delete_item(self, *, item_id: str) -> None:
         with transaction.atomic():
-            self._lock()
-            self.items.found(item_id).delete()
+            self.lock()
+            item = self.items.found(item_id)
+            item.delete()
+            self.item_texts.filter(position=item.position).delete()  # also of when full-text search was on
             self._update_counters(item_count=F("item_count") - 1)
 
     def replace_metadata(self, *, metadata: Mapping[str, str]) -> None:
@@ -195,10 +240,10 @@ class Conversation(models.Model):
 
     def delete_with_items(self) -> None:
         with transaction.atomic():
-            self._lock()  # so that no append comes in between
+            self.lock()  # so that no append comes in between
             self.delete()
 
-    def _lock(self) -> None:
+    def lock(self) -> None:
         """Take the row's lock by a write, which even SQLite's deferred transactions wait for."""
         self._update(last_position=F("last_position"))
 

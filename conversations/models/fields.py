@@ -20,6 +20,11 @@ class BytewiseCharField(models.CharField):  # type: ignore[type-arg]
         return {**super().db_parameters(connection), "collation": _bytewise_collation(connection)}
 
 
+class BytewiseTextField(models.TextField):  # type: ignore[type-arg]
+    def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
+        return {**super().db_parameters(connection), "collation": _bytewise_collation(connection)}
+
+
 def _bytewise_collation(connection: BaseDatabaseWrapper) -> str | None:
     if connection.vendor == "postgresql":
         return "C"

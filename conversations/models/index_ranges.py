@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import connections
 from django.db.models import F, Q
 
-from conversations.models.lookups import by_row, lookup, says
+from conversations.models.lookups import by_row, lookup, said_by_row, says
 from conversations.models.metadata import MetadataPair, MetadataPairQuerySet
 from conversations.schema.query import MetadataCondition, Query
 
@@ -95,7 +95,8 @@ class Range:
     @cached_property
     def _conditions(self) -> SQL | None:
         """What tells of such a row whether its conversation matches."""
-        query = MetadataPair.objects.filter(lookup(self.query, metadata=self._metadata, id_name=ID)).query
+        text = partial(said_by_row, id_name=ID)
+        query = MetadataPair.objects.filter(lookup(self.query, metadata=self._metadata, text=text, id_name=ID)).query
         try:
             sql, parameters = query.get_compiler(self.pairs.db).compile(query.where)
         except FullResultSet:

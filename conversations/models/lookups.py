@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from functools import reduce
+from functools import partial, reduce
 from operator import and_, or_
 
 from django.db.models import Exists, F, OuterRef, Q, Subquery, Value
@@ -13,10 +13,12 @@ from django.db.models.functions import StrIndex
 from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, In, IsNull, LessThan
 
 from conversations import ids
+from conversations.models.full_text import ItemText
 from conversations.models.metadata import MetadataPair
-from conversations.schema.query import All, Any, CreatedCondition, MetadataCondition, Not, Query
+from conversations.schema.query import All, Any, CreatedCondition, MetadataCondition, Not, Query, TextCondition
 
 MetadataLookup = Callable[[MetadataCondition], Q]
+TextLookup = Callable[[TextCondition], Q]
 
 
 def by_pair(condition: MetadataCondition) -> Q:
@@ -32,19 +34,35 @@ def by_row(condition: MetadataCondition, *, id_name: str) -> Q:
     return Q(IsNull(Subquery(pair.values("conversation")), False))  # unlike EXISTS, a scalar is never made a join
 
 
-def lookup(query: Query, *, metadata: MetadataLookup = by_pair, id_name: str = "pk") -> Q:
+def said_by_index(condition: TextCondition) -> Q:
+    """That an item says it, by the index of words: reads all that say it, in no order."""
+    return Q(pk__in=ItemText.objects.found(condition.phrase).values("conversation").distinct())
+
+
+def said_by_row(condition: TextCondition, *, id_name: str) -> Q:
+    """The same, looked up in the items of one conversation after the other."""
+    texts = ItemText.objects.filter(conversation=OuterRef(id_name)).saying(condition.phrase)
+    return Q(IsNull(Subquery(texts.values("conversation")[:1]), False))
+
+
+def lookup(
+    query: Query, *, metadata: MetadataLookup = by_pair, text: TextLookup = said_by_index, id_name: str = "pk"
+) -> Q:
     """`id_name` is what the conversation's id is called where the rows are others than conversations."""
+    inner = partial(lookup, metadata=metadata, text=text, id_name=id_name)
     match query:
         case All(of):
-            return reduce(and_, (lookup(part, metadata=metadata, id_name=id_name) for part in of), Q())
+            return reduce(and_, map(inner, of), Q())
         case Any(of):
-            return reduce(or_, (lookup(part, metadata=metadata, id_name=id_name) for part in of))
+            return reduce(or_, map(inner, of))
         case Not(of):
-            return ~lookup(of, metadata=metadata, id_name=id_name)
+            return ~inner(of)
         case CreatedCondition():
             return created(query, id_name=id_name)
         case MetadataCondition():
             return metadata(query)
+        case TextCondition():
+            return text(query)
 
 
 def created(condition: CreatedCondition, *, id_name: str) -> Q:

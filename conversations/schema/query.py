@@ -42,6 +42,13 @@ class CreatedCondition:
 
 
 @dataclass(frozen=True)
+class TextCondition:
+    """That one of the items says this: its words next to each other and in their order (see `schema.text`)."""
+
+    phrase: str
+
+
+@dataclass(frozen=True)
 class All:
     """Of no conditions: everything."""
 
@@ -58,7 +65,8 @@ class Not:
     of: Query
 
 
-Query = MetadataCondition | CreatedCondition | All | Any | Not
+Condition = MetadataCondition | CreatedCondition | TextCondition
+Query = Condition | All | Any | Not
 EVERYTHING = All(())
 
 
@@ -67,7 +75,7 @@ def equalities(metadata: Mapping[str, str]) -> Query:
     return All(tuple(MetadataCondition(key, "eq", (value,)) for key, value in metadata.items()))
 
 
-def conditions(query: Query) -> Iterator[MetadataCondition | CreatedCondition]:
+def conditions(query: Query) -> Iterator[Condition]:
     match query:
         case All(of) | Any(of):
             for part in of:
@@ -89,5 +97,19 @@ def is_bounded(query: Query) -> bool:
             return False
         case MetadataCondition(operator=operator):
             return operator != "contains"
-        case CreatedCondition():
+        case CreatedCondition() | TextCondition():
             return True
+
+
+def phrases(query: Query) -> list[str]:
+    """What is searched for in texts, but for what must not be there."""
+    match query:
+        case All(of) | Any(of):
+            return [phrase for part in of for phrase in phrases(part)]
+        case TextCondition(phrase):
+            return [phrase]
+    return []
+
+
+def searches_text(query: Query) -> bool:
+    return any(isinstance(condition, TextCondition) for condition in conditions(query))

@@ -1,4 +1,4 @@
-"""The typed query language: `topic:demo -metadata["order id"]:"6735" (created>=2026-01-01 OR tenant:*)`.
+"""The typed query language: `topic:demo "refund policy" -metadata["order id"]:"6735" (created>=2026-01-01 OR tenant:*)`
 
 It is Stripe's with OR and parentheses added: https://docs.stripe.com/search#search-query-language
 """
@@ -13,20 +13,26 @@ from conversations.schema.query import (
     MAX_CONDITIONS,
     All,
     Any,
+    Condition,
     CreatedCondition,
     CreatedOperator,
     MetadataCondition,
     MetadataOperator,
     Not,
     Query,
+    TextCondition,
 )
 from conversations.schema.storable import UNSTORABLE_CHARACTER
+from conversations.schema.text import words
 
 MAX_LENGTH = 2000
 MAX_DEPTH = 20
 
 _OPERATORS: dict[str, MetadataOperator] = {":": "eq", "~": "contains", "^": "prefix"}
 _COMPARISONS: dict[str, CreatedOperator] = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
+
+# Words that are more likely a slip than searched for; in double quotes they are searched for.
+_NOT_BARE = ("and", "or", "not", "created", "metadata")
 
 _SECONDS = re.compile("-?[0-9]{1,12}")
 _DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -94,25 +100,37 @@ class _Parser(tokens.Reader):
             return Not(self.term(depth=depth + 1))
         return self.condition()
 
-    def condition(self) -> MetadataCondition | CreatedCondition:
+    def condition(self) -> Condition:
         start = self.at
-        if self.sees(tokens.QUOTE):  # a phrase is kept for full-text search
-            self.quoted()
-            self.require(tokens.OPERATOR, "':', '~' or '^' after the key")
-            raise self.expected('a bare word or metadata["key"] as the key', at=start)
-        key = "" if self.sees(tokens.AND) or self.sees(tokens.OR) else self.word()
-        if not key:
-            raise self.expected("a condition")
+        is_quoted = self.sees(tokens.QUOTE)
+        if is_quoted:
+            key = self.quoted()
+            if self.sees(tokens.OPERATOR):
+                raise self.expected('a bare word or metadata["key"] as the key', at=start)
+        else:
+            key = "" if self.sees(tokens.AND) or self.sees(tokens.OR) else self.word()
+            if not key:
+                raise self.expected("a condition")
         self.count += 1
         if self.count > MAX_CONDITIONS:
             raise errors.query_beyond_limit(
                 f"too many conditions at position {start + 1}", expected=f"at most {MAX_CONDITIONS}"
             )
-        condition = self.created() if key == "created" else self.metadata(key, start)
+        condition: Condition
+        if is_quoted or (key.lower() not in _NOT_BARE and self.sees(tokens.AFTER_BARE_WORD)):
+            condition = self.phrase(key, start)
+        else:
+            condition = self.created() if key == "created" else self.metadata(key, start)
         if not self.sees(tokens.AFTER_CONDITION):
             raise self.expected("a space, ')' or the end after the condition")
         self.take(tokens.SPACE)
         return condition
+
+    def phrase(self, phrase: str, start: int) -> TextCondition:
+        _check_length("phrase", phrase, start, maximum=MAX_VALUE_LENGTH)
+        if not words(phrase):
+            raise self.expected("a phrase with a letter, a digit or an emoji", at=start)
+        return TextCondition(phrase)
 
     def metadata(self, key: str, start: int) -> MetadataCondition:
         if key == "metadata" and self.take(tokens.OPENING_BRACKET):

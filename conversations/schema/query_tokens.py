@@ -18,6 +18,7 @@ OPERATOR = re.compile("[:~^]")
 COMPARISON = re.compile("[<>]=?")
 QUOTE = re.compile('"')
 BARE_VALUE = re.compile(r"""(?!['\u2018\u201c])[^\s"()]+""")  # other quotes in front are a slip, not a value
+AFTER_BARE_WORD = re.compile(r"(?=[\s)]|\Z)(?!\s*[:~^=<>\[])")  # else it was meant as a key
 AFTER_CONDITION = re.compile(r"[\s)]|\Z")
 
 _QUOTED = re.compile(r'(?:[^"\\]|\\["\\])*')

@@ -9,7 +9,7 @@ from conversations.models import AccessRecord, Conversation
 from conversations.schema.items import validate_items
 
 LIST_URL = reverse("admin:conversations_accessrecord_changelist")
-READ, EXPORT = AccessRecord.Action
+READ, EXPORT, SEARCH = AccessRecord.Action
 
 
 @pytest.fixture

@@ -1,11 +1,18 @@
 import re
+from datetime import UTC, datetime
+from html import unescape
 from urllib.parse import parse_qsl
 
 import pytest
+from django.contrib import admin
 from django.contrib.admin.utils import quote
-from django.urls import reverse
+from django.urls import path, reverse
+from django.utils import timezone
 
+from conversations import ids
+from conversations.admin import ConversationAdmin
 from conversations.models import Conversation
+from conversations.schema.query import equalities
 
 URL = reverse("admin:conversations_conversation_changelist")
 
@@ -14,9 +21,20 @@ def shown_ids(response) -> list[str]:
     return [conversation.pk for conversation in response.context["cl"].result_list]
 
 
-def links(response) -> list[dict[str, str]]:
-    queries = re.findall(r'<a href="\?([^"]*)"', response.content.decode().replace("&amp;", "&"))
-    return [dict(parse_qsl(query)) for query in queries]
+def condition(key: str, value: str = "", operator: str = "eq") -> dict[str, str]:
+    return {"metadata_key": key, "metadata_operator": operator, "metadata_value": value}
+
+
+def conditions(*rows: tuple[str, str, str]) -> dict[str, list[str]]:
+    keys, operators, values = zip(*rows, strict=True)
+    return {"metadata_key": keys, "metadata_operator": operators, "metadata_value": values}
+
+
+def chips(response) -> dict[str, list[tuple[str, str]]]:
+    """What each says, and what is left when it is removed."""
+    html = response.content.decode()
+    found = re.findall(r'<li>([^<]*) <a href="\?([^"]*)"><span aria-hidden="true">✕', html)
+    return {unescape(label): parse_qsl(unescape(query), keep_blank_values=True) for label, query in found}
 
 
 @pytest.fixture
@@ -33,14 +51,14 @@ def others(alice, bob, demo) -> None:
 
 
 def test_a_pair_of_metadata_is_matched_exactly(admin_client, demo):
-    response = admin_client.get(URL, {"metadata_key": "topic", "metadata_value": "demo"})
-    assert shown_ids(response) == [demo.pk]
+    assert shown_ids(admin_client.get(URL, condition("topic", "demo"))) == [demo.pk]
+    assert shown_ids(admin_client.get(URL, {"metadata_key": "topic", "metadata_value": "demo"})) == [demo.pk]
 
 
 @pytest.mark.parametrize(("key", "value"), [(" k", "v "), ("ключ", "😀"), ("a&b=c", "<script>"), ("k", "0")])
 def test_any_key_and_value_can_be_filtered_by(admin_client, alice, key, value):
     conversation = Conversation.create_with_items(owner=alice, metadata={key: value})
-    response = admin_client.get(URL, {"metadata_key": key, "metadata_value": value})
+    response = admin_client.get(URL, condition(key, value))
     assert shown_ids(response) == [conversation.pk]
     assert "<script>" not in response.content.decode()
 
@@ -55,17 +73,34 @@ def test_any_key_and_value_can_be_filtered_by(admin_client, alice, key, value):
         ("metadata_key=a%00&metadata_value=b", "Null characters are not allowed."),
         (f"metadata_key={'k' * 65}&metadata_value=b", "Ensure this value has at most 64 characters (it has 65)."),
         (f"metadata_key=k&metadata_value={'v' * 513}", "Ensure this value has at most 512 characters (it has 513)."),
+        ('metadata_key=k&metadata_operator=in&metadata_value=a,"b"c', "and then a comma, at position 3."),
+        ("&".join(["metadata_key=k&metadata_value=v"] * 17), "Expected at most 16, but got 17"),
         ("owner=nobody", "There is no user of this name."),
         ("owner=+", "This field is required."),
         ("owner=alice&owner=bob", "Give each value once."),
         ("owner=a%00", "Null characters are not allowed."),
+        ("q=topic:demo+OR", "at position 14"),
+        ("q=a%00", "Null characters are not allowed."),
+        ("created_from=yesterday", "Enter a valid date."),
+        ("created_to=2026-13-01", "Enter a valid date."),
+        ("created_from=2026-02-02&created_to=2026-02-01", "The first day is after the last."),
     ],
 )
-def test_a_filter_that_makes_no_sense_says_so_and_finds_nothing(admin_client, query, message):
+def test_what_makes_no_sense_says_so_and_finds_nothing(admin_client, query, message):
     response = admin_client.get(f"{URL}?{query}")
     assert response.status_code == 200
     assert shown_ids(response) == []
-    assert message in response.content.decode()
+    assert message in unescape(response.content.decode())
+
+
+def test_an_error_is_shown_beside_what_it_is_of(admin_client):
+    wrong = [("topic", "eq", "demo"), ("", "eq", "x")]
+    html = admin_client.get(URL, {**conditions(*wrong), "q": "a:"}).content.decode()
+    first, second, _blank = re.split(r'<div class="conversations-condition"', html)[1:]
+    assert "errorlist" not in first
+    assert "This field is required." in second
+    assert re.search(r'id="searchbar_error">.*?at position 3', html, re.S)
+    assert 'aria-describedby="searchbar_helptext searchbar_error" aria-invalid="true"' in html
 
 
 @pytest.mark.parametrize(
@@ -75,6 +110,7 @@ def test_a_filter_that_makes_no_sense_says_so_and_finds_nothing(admin_client, qu
         ("eq", "", []),
         ("ne", "demo", ["demo ", "Demo"]),
         ("in", "Demo, demo", ["Demo", "demo"]),
+        ("in", '"demo ","Demo"', ["demo ", "Demo"]),
         ("nin", "Demo,demo", ["demo "]),
         ("prefix", "dem", ["demo ", "demo"]),
         ("contains", "emo", ["demo ", "Demo", "demo"]),
@@ -83,32 +119,63 @@ def test_a_filter_that_makes_no_sense_says_so_and_finds_nothing(admin_client, qu
     ],
 )
 def test_every_condition_on_a_key(admin_client, operator, value, found):
-    query = {"metadata_key": "topic", "metadata_operator": operator, "metadata_value": value}
-    rows = admin_client.get(URL, query).context["cl"].result_list
+    rows = admin_client.get(URL, condition("topic", value, operator)).context["cl"].result_list
     assert [row.metadata.get("topic") for row in rows] == found
+
+
+def test_all_rows_hold_and_there_is_always_an_empty_one_more(admin_client, demo):
+    both = conditions(("topic", "prefix", "dem"), ("lang", "exists", ""))
+    response = admin_client.get(URL, both)
+    assert shown_ids(response) == [demo.pk]
+    form = re.search(r'<form id="changelist-search".*?</form>', response.content.decode(), re.S)[0]
+    keys = re.findall(r'name="metadata_key"(?: value="([^"]*)")?', form)
+    assert keys == ["topic", "lang", ""]
+    ids_of_fields = re.findall(r' id="([^"]+)"', response.content.decode())
+    assert len(ids_of_fields) == len(set(ids_of_fields))
+
+
+def test_an_empty_row_between_others_is_left_out(admin_client, demo):
+    response = admin_client.get(URL, conditions(("topic", "eq", "demo"), ("", "eq", ""), ("lang", "eq", "en")))
+    assert shown_ids(response) == [demo.pk]
+    assert list(chips(response)) == ["topic is “demo”", "lang is “en”"]
+
+
+def test_each_condition_is_a_chip_that_removes_it(admin_client):
+    rows = [("topic", "eq", "demo"), ("lang", "in", "en, de"), ("topic", "eq", "demo")]
+    pairs = [[("metadata_key", k), ("metadata_operator", o), ("metadata_value", v)] for k, o, v in rows]
+    parameters = {**conditions(*rows), "q": "topic:*", "owner": "alice", "created_from": "2026-01-02", "o": "1"}
+    response = admin_client.get(URL, parameters)
+    found = chips(response)
+    rest = [("created_from", "2026-01-02"), ("o", "1")]
+    assert found["topic:*"] == [*pairs[0], *pairs[1], *pairs[2], ("owner", "alice"), *rest]
+    assert found["lang is one of en, de"] == [("q", "topic:*"), *pairs[0], *pairs[2], ("owner", "alice"), *rest]
+    assert found["owner: alice"] == [("q", "topic:*"), *pairs[0], *pairs[1], *pairs[2], *rest]
+    assert found["from Jan. 2, 2026"][-2:] == [("owner", "alice"), ("o", "1")]
+    assert response.content.decode().count("✕") == 6
+    assert '<a href="?o=1">Remove all</a>' in response.content.decode()
 
 
 def test_a_condition_that_reads_too_much_says_so_and_finds_nothing(admin_client, monkeypatch):
     monkeypatch.setattr("conversations.models.conversation.MAX_READABLE", 3)
-    parts = {"metadata_key": "topic", "metadata_operator": "contains", "metadata_value": "emo"}
-    for query in (parts, {"q": "topic~emo"}):
+    for query in (condition("topic", "emo", "contains"), {"q": "topic~emo"}):
         response = admin_client.get(URL, query)
         assert shown_ids(response) == []
         assert "would read more than 3 conversations" in response.content.decode()
+    both = {**condition("topic", "emo", "contains"), "q": "lang:en"}
+    assert len(shown_ids(admin_client.get(URL, both))) == 1
 
 
 def test_the_search_takes_the_typed_language(admin_client, demo):
     assert shown_ids(admin_client.get(URL, {"q": "topic:demo lang:en"})) == [demo.pk]
     assert len(shown_ids(admin_client.get(URL, {"q": "-topic:demo"}))) == 4
-    wrong = admin_client.get(URL, {"q": "topic:demo OR"})
-    assert shown_ids(wrong) == []
-    assert "at position 14" in wrong.content.decode()
 
 
 def test_an_empty_form_filters_nothing(admin_client):
-    response = admin_client.get(URL, {"metadata_key": "", "metadata_operator": "eq", "metadata_value": "", "owner": ""})
+    parameters = {**condition(""), "owner": "", "q": "", "created_from": "", "created_to": ""}
+    response = admin_client.get(URL, parameters)
     assert len(shown_ids(response)) == 5
     assert "errorlist" not in response.content.decode()
+    assert chips(response) == {}
 
 
 def test_conversations_of_one_owner_are_found_by_username(admin_client, bob):
@@ -116,52 +183,121 @@ def test_conversations_of_one_owner_are_found_by_username(admin_client, bob):
     assert [row.owner for row in response.context["cl"].result_list] == [bob]
 
 
-def test_the_owner_filter_names_no_users(admin_client):
+def test_the_form_names_no_users(admin_client):
     html = admin_client.get(URL).content.decode()
-    assert "alice" not in html.partition('id="changelist-filter"')[2]
+    assert "alice" not in re.search(r'<form id="changelist-search".*?</form>', html, re.S)[0]
 
 
-def test_filters_combine_with_each_other_and_with_the_search(admin_client, demo):
-    pair = {"metadata_key": "topic", "metadata_value": "demo"}
+@pytest.fixture
+def at_midnight_in_tokyo(alice, settings) -> list[str]:
+    """Around the first second of 2 March there, newest first."""
+    settings.TIME_ZONE = "Asia/Tokyo"
+    first = int(datetime(2026, 3, 1, 15, tzinfo=UTC).timestamp())
+    rows = []
+    for seconds in (first - 1, first, first + 86_399, first + 86_400):
+        row = Conversation.create_with_items(owner=alice)
+        known_id = ids.id_of(ids.CONVERSATION_PREFIX, nanoseconds=seconds * 10**9, bits=0)
+        Conversation.objects.filter(pk=row.pk).update(id=known_id)
+        rows.insert(0, known_id)
+    return rows
+
+
+def test_dates_are_whole_days_of_the_projects_time_zone(admin_client, at_midnight_in_tokyo):
+    after, last, first, before = at_midnight_in_tokyo
+    day = {"created_from": "2026-03-02", "created_to": "2026-03-02"}
+    assert shown_ids(admin_client.get(URL, day)) == [last, first]
+    assert shown_ids(admin_client.get(URL, {"created_to": "2026-03-02"})) == [last, first, before]
+    assert shown_ids(admin_client.get(URL, {"created_from": "2026-03-03"}))[-1:] == [after]
+
+
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
+@pytest.mark.parametrize(("first", "last"), [("0001-01-01", "9999-12-31"), ("0001-01-02", "9999-12-30")])
+def test_the_first_and_the_last_day_that_can_be_told_hold_all(admin_client, settings, zone, first, last):
+    settings.TIME_ZONE = zone
+    response = admin_client.get(URL, {"created_from": first, "created_to": last})
+    assert len(shown_ids(response)) == 5
+
+
+def test_spans_of_days_are_links_that_keep_the_rest(admin_client):
+    response = admin_client.get(URL, {"owner": "alice", "created_from": "2020-01-01", "created_to": "2020-01-02"})
+    today = timezone.localdate()
+    presets = {name: dict(parse_qsl(url[1:])) for name, url, _ in response.context["cl"].form.presets}
+    assert presets["Today"] == {"owner": "alice", "created_from": str(today), "created_to": str(today)}
+    assert presets["This month"]["created_from"] == str(today.replace(day=1))
+    assert list(presets) == ["Today", "Last 7 days", "Last 30 days", "This month"]
+    html = admin_client.get(URL, presets["Last 7 days"]).content.decode()
+    assert re.search(r'aria-current="true">Last 7 days</a>', html)
+    assert len(shown_ids(admin_client.get(URL, presets["Last 7 days"]))) == 4
+
+
+def test_everything_combines(admin_client, demo):
+    pair = condition("topic", "demo")
     assert shown_ids(admin_client.get(URL, {**pair, "owner": "alice", "q": demo.pk})) == [demo.pk]
     assert shown_ids(admin_client.get(URL, {**pair, "owner": "bob"})) == []
     assert shown_ids(admin_client.get(URL, {**pair, "q": "conv_0"})) == []
 
 
-def test_the_filters_keep_the_order_the_search_and_each_other_but_not_the_page(admin_client):
-    parameters = {"metadata_key": "k", "metadata_value": "v", "owner": "alice", "q": "conv_1", "o": "-1", "p": "1"}
+def test_the_form_keeps_the_order_but_not_the_place(admin_client, demo):
+    parameters = {"owner": "alice", "o": "-1", "after": demo.pk, "_popup": "1"}
     html = admin_client.get(URL, parameters).content.decode()
-    owner_form, metadata_form = re.findall(r'<form method="get" class="conversations-filter">.*?</form>', html, re.S)
-    search_form = re.search(r'<form id="changelist-search".*?</form>', html, re.S)[0]
-
-    def sent(form: str) -> dict[str, str]:
-        inputs = re.findall(r'<input type="(?:hidden|text)"[^>]*?name="([^"]*)"[^>]*?value="([^"]*)"', form)
-        return dict(inputs)
-
-    expected = {name: value for name, value in parameters.items() if name != "p"}
-    assert sent(owner_form) == sent(metadata_form) == sent(search_form) == expected
+    form = re.search(r'<form id="changelist-search".*?</form>', html, re.S)[0]
+    assert re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', form) == [("o", "-1"), ("_popup", "1")]
 
 
-def test_the_links_to_order_and_page_keep_the_filters(admin_client, alice):
-    for _ in range(101):
-        Conversation.create_with_items(owner=alice, metadata={"k": "v"})
-    parameters = {"metadata_key": "k", "metadata_value": "v", "owner": "alice"}
+def test_the_links_to_order_and_pages_keep_the_filters(admin_client, alice, monkeypatch):
+    monkeypatch.setattr(ConversationAdmin, "list_per_page", 1)
+    parameters = {**condition("topic", "Demo", "in"), "owner": "alice"}
+    Conversation.create_with_items(owner=alice, metadata={"topic": "Demo"})
     response = admin_client.get(URL, parameters)
-    assert {**parameters, "o": "1"} in links(response)
-    assert {**parameters, "p": "2"} in links(response)
-    assert len(shown_ids(admin_client.get(URL, {**parameters, "p": "2"}))) == 1
-    assert len(shown_ids(admin_client.get(URL, {**parameters, "p": "99"}))) == 1
+    queries = re.findall(r'<a href="\?([^"]*)"', response.content.decode())
+    links = [dict(parse_qsl(unescape(query))) for query in queries]
+    assert {**parameters, "o": "1"} in links
+    assert {**parameters, "after": shown_ids(response)[0]} in links
 
 
-def test_an_active_filter_can_be_removed_alone_or_with_all_others(admin_client):
-    response = admin_client.get(URL, {"metadata_key": "k", "metadata_value": "v", "owner": "alice", "o": "1"})
-    assert {"owner": "alice", "o": "1"} in links(response)
-    assert {"metadata_key": "k", "metadata_value": "v", "o": "1"} in links(response)
-    assert {"o": "1"} in links(response)
-    assert "Remove the filter" not in admin_client.get(URL).content.decode()
+def test_a_pair_in_a_row_adds_its_condition(admin_client, demo):
+    html = admin_client.get(URL, {"owner": "alice", "q": demo.pk}).content.decode()
+    urls = [unescape(url) for url in re.findall(r'class="conversations-pair" href="([^"]*)"', html)]
+    expected = [("q", demo.pk), ("owner", "alice")]
+    assert [sorted(parse_qsl(url[1:])) for url in urls] == [
+        sorted([*expected, *condition("topic", "demo").items()]),
+        sorted([*expected, *condition("lang", "en").items()]),
+    ]
 
 
 def test_opening_a_conversation_keeps_the_filters_for_the_way_back(admin_client, demo):
     response = admin_client.get(URL, {"metadata_key": "topic", "metadata_value": "demo"})
     url = reverse("admin:conversations_conversation_change", args=[quote(demo.pk)])
     assert f"{url}?_changelist_filters=metadata_key%3Dtopic%26metadata_value%3Ddemo" in response.content.decode()
+
+
+class FewItems(admin.SimpleListFilter):
+    title = parameter_name = "few"
+
+    def lookups(self, request, model_admin):
+        return [("yes", "yes")]
+
+    def queryset(self, request, queryset):
+        return queryset.filter(item_count__lt=2) if self.value() else queryset
+
+
+site = admin.AdminSite(name="backoffice")
+site.register(Conversation, type("WithFilter", (ConversationAdmin,), {"list_filter": [FewItems]}))
+urlpatterns = [path("desk/", site.urls)]
+
+
+@pytest.mark.urls(__name__)
+def test_a_filter_of_the_hosts_own_holds_beside_the_others(admin_client, demo):
+    Conversation.objects.matching(equalities({"topic": "Demo"})).update(item_count=2)
+    base = "/desk/conversations/conversation/"
+    for parameters in ({"few": "yes", **condition("topic", "", "exists")}, {"few": "yes", "q": "topic:*"}):
+        response = admin_client.get(base, parameters)
+        assert [row.metadata["topic"] for row in response.context["cl"].result_list] == ["demo ", "demo"]
+        assert response.context["cl"].shown_count == "2"
+        html = response.content.decode()
+        assert '<input type="hidden" name="few" value="yes">' in html
+        assert "By few" in html
+
+
+def test_an_unknown_parameter_is_not_ignored(admin_client):
+    assert admin_client.get(URL, {"nonsense": "1"}).url == f"{URL}?e=1"

@@ -2,14 +2,17 @@ import pytest
 from django.contrib.admin import AdminSite
 from django.urls import path
 
-from conversations.admin import APIKeyAdmin, ConversationAdmin
-from conversations.models import APIKey, Conversation
+from conversations.admin import APIKeyAdmin, ConversationAdmin, SavedViewAdmin
+from conversations.models import APIKey, Conversation, SavedView
 from conversations.schema.items import validate_items
 
 site = AdminSite(name="backoffice")
 site.register(Conversation, type("OwnConversationAdmin", (ConversationAdmin,), {"list_per_page": 5}))
 site.register(APIKey, APIKeyAdmin)
-urlpatterns = [path("desk/", site.urls)]
+with_views = AdminSite(name="office")
+with_views.register(Conversation, ConversationAdmin)
+with_views.register(SavedView, SavedViewAdmin)
+urlpatterns = [path("office/", with_views.urls), path("desk/", site.urls)]
 
 
 @pytest.mark.urls(__name__)
@@ -20,9 +23,33 @@ def test_the_admin_works_in_a_site_of_the_hosts_own(admin_client, alice):
     base = "/desk/conversations/conversation/"
     found = admin_client.get(base, {"metadata_key": "topic", "metadata_value": "demo", "owner": "alice"})
     assert f"{base}{quoted}/change/" in found.content.decode()
+    assert f'data-suggestions="{base}suggestions/"' in found.content.decode()
     assert "hello" in admin_client.get(f"{base}{quoted}/change/").content.decode()
     assert f"{base}{quoted}/change/" in admin_client.get(f"{base}{quoted}/delete/").content.decode()
     assert admin_client.post(f"{base}{quoted}/delete/", {"post": "yes"}).status_code == 302
     assert not Conversation.objects.exists()
     response = admin_client.post("/desk/conversations/apikey/add/", {"user": alice.pk, "name": "x"}, follow=True)
     assert "conversations-secret" in response.content.decode()
+
+
+@pytest.mark.urls(__name__)
+def test_pages_of_views_exports_and_deletions_stay_in_the_hosts_own_site(admin_client, alice):
+    Conversation.create_with_items(owner=alice, metadata={"topic": "demo"})
+    sent = {"name": "x", "query_string": "owner=alice", "is_default": "on"}
+    saved = admin_client.post("/office/conversations/savedview/add/", sent, follow=True)
+    assert saved.redirect_chain[-1][0].startswith("/office/conversations/conversation/?owner=alice&view=")
+    base = "/office/conversations/conversation/"
+    assert admin_client.get(base)["Location"].startswith("/office/conversations/savedview/")
+    for page in ("export/", "delete/"):
+        address = f"{base}{page}?owner=alice"
+        assert address in saved.content.decode()
+        html = admin_client.get(address).content.decode()
+        assert f'<a href="{base}?owner=alice">' in html
+        assert "/admin/" not in html.replace("static/admin/", "")
+
+
+@pytest.mark.urls(__name__)
+def test_a_site_without_saved_views_does_without_their_bar(admin_client, alice):
+    response = admin_client.get("/desk/conversations/conversation/")
+    assert response.status_code == 200
+    assert "Save this view" not in response.content.decode()

@@ -5,14 +5,15 @@ from collections.abc import Iterator
 import pytest
 from django.contrib import admin
 from django.contrib.admin.utils import quote
-from django.contrib.auth.models import Permission
+from django.contrib.auth.models import Permission, User
 from django.test import Client, RequestFactory
 from django.urls import URLPattern, reverse
 
 from conversations.admin import ConversationAdmin
 from conversations.admin.rights import may_export, may_read_content
-from conversations.models import AccessRecord, Conversation, Item
+from conversations.models import AccessRecord, Conversation, DeletedConversation, Item, SavedView
 from conversations.schema.items import validate_items
+from conversations.trashing import move_to_trash
 
 PLANTED = "planted-words"
 LIST_URL = reverse("admin:conversations_conversation_changelist")
@@ -25,6 +26,8 @@ ALL_RIGHTS = (
     "change_item",
     "view_accessrecord",
     "view_apikey",
+    "view_deletedconversation",
+    "delete_deletedconversation",
 )
 
 
@@ -35,7 +38,12 @@ def conversation(alice) -> Conversation:
         {"type": "function_call", "call_id": "call_1", "name": PLANTED, "arguments": f'"{PLANTED}"'},
         {"type": "function_call_output", "call_id": "call_1", "output": PLANTED},
     ]
-    return Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=validate_items(items))
+    one, other = [
+        Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=validate_items(items))
+        for _ in range(2)
+    ]
+    move_to_trash(other)
+    return one
 
 
 def change_url(conversation: Conversation) -> str:
@@ -51,7 +59,13 @@ def patterns() -> Iterator[tuple[type, URLPattern]]:
 def urls(conversation: Conversation) -> dict[str, str]:
     """Every address that the admin has for the app. A page with an argument that is not known here has to name it."""
     record = AccessRecord.objects.first()
-    keys = {Conversation: quote(conversation.pk), AccessRecord: record.pk if record else 0}
+    view = SavedView.objects.get_or_create(owner=User.objects.latest("pk"), name="x")[0]
+    keys = {
+        Conversation: quote(conversation.pk),
+        AccessRecord: record.pk if record else 0,
+        DeletedConversation: DeletedConversation.objects.get().pk,
+        SavedView: view.pk,
+    }
     item = conversation.items.first()
     known = {"position": item.position, "item_id": item.item_id}
     return {
@@ -75,7 +89,16 @@ def answers(client: Client, conversation: Conversation) -> dict[str, str]:
         "delete selected": client.post(LIST_URL, selected),
         "later": client.get(change_url(conversation), {"after": 1}),
         "refused form": client.post(change_url(conversation), {"metadata": "{"}),
+        **{
+            f"{name} as {file_format}": client.post(reverse(f"admin:{name}", args=args), {"file_format": file_format})
+            for file_format in ("jsonl", "items-csv")
+            for name, args in [
+                ("conversations_conversation_export_list", []),
+                ("conversations_conversation_export", [quote(conversation.pk)]),
+            ]
+        },
         "popup": client.get(change_url(conversation), {"_popup": 1}),
+        "previews": client.get(LIST_URL, {"columns": ["first_message", "last_message"]}, follow=True),
     }
     return {
         name: b"".join(getattr(response, "streaming_content", [])).decode()
@@ -100,12 +123,24 @@ def test_with_the_right_the_same_pages_hold_it(staff_client, conversation):
         "later",
         "refused form",
         "popup",
+        "previews",
+        "conversations_conversation_export as jsonl",
+        "conversations_conversation_export as items-csv",
+        "conversations_conversation_export_list as jsonl",
+        "conversations_conversation_export_list as items-csv",
     }
-    assert not holding & {"conversations_conversation_delete", "conversations_conversation_history", "delete selected"}
+    assert not [name for name in holding if "deletedconversation" in name]
+    assert not holding & {
+        "conversations_conversation_bulk_deletion",
+        "conversations_conversation_delete",
+        "conversations_conversation_export",
+        "conversations_conversation_history",
+        "delete selected",
+    }
 
 
 def test_every_page_of_the_app_is_looked_at(conversation):
-    assert {model for model, _ in patterns()} >= {Conversation, AccessRecord}
+    assert {model for model, _ in patterns()} >= {Conversation, AccessRecord, DeletedConversation}
     assert len(urls(conversation)) == len(list(patterns())) >= 15
 
 

@@ -106,7 +106,7 @@ def test_nothing_in_a_conversation_is_run_or_fetched(visit, admin, hostile, live
             if not address.startswith(("?", "#", "../items/")):
                 assert address.startswith(("https://", "mailto:")), address
                 assert (rel, target) == ("noopener noreferrer nofollow", "_blank")
-        page.get_by_role("link", name="Delete").click()
+        page.get_by_role("link", name="Delete", exact=True).click()
         expect(page.get_by_role("heading", name="Summary")).to_be_visible()
         titles.append(page.title())
         assert all(title.endswith("| Conversations") for title in titles)

@@ -12,7 +12,9 @@ OPERATORS = {
     "export_conversation",
     "change_conversation",
     "delete_conversation",
+    "share_savedview",
     "view_accessrecord",
+    "view_deletedconversation",
 }
 
 

@@ -86,7 +86,7 @@ def test_csv_is_for_spreadsheets(format, rows, conversations):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--query", "topic"), "Invalid 'query': expected ':', '~' or '\\^' after the key"),
+        (("--query", "topic="), "Invalid 'query': expected ':', '~' or '\\^' after the key"),
         (("--owner", "nobody"), "There is no user 'nobody'"),
         (("--format", "xml"), "argument --format: invalid choice: 'xml'"),
         (("--format", "items-csv", "--without-items"), "items-csv has nothing but items"),

@@ -39,7 +39,15 @@ assert Client().post("/ai/openai/v1/conversations").status_code == 401
 
 staff = Client()
 staff.force_login(person)
-for path in ("conversation/", f"conversation/{conversation_id}/change/", "apikey/", "apikey/add/", "accessrecord/"):
+for path in (
+    "",
+    "conversation/",
+    "conversation/overview/",
+    f"conversation/{conversation_id}/change/",
+    "apikey/",
+    "apikey/add/",
+    "accessrecord/",
+):
     page = staff.get(f"/staff/conversations/{path}")
     assert page.status_code == 200, (path, page.status_code)
 assert "Hello!" in staff.get(f"/staff/conversations/conversation/{conversation_id}/change/").content.decode()

@@ -34,5 +34,6 @@ for model in site._registry:
 for page in pages:
     answer = staff.get(page)
     assert answer.status_code == 200, (page, answer.status_code)
-transcript = reverse("admin:conversations_conversation_change", args=[Conversation.objects.get().pk], current_app="host")
+conversation = Conversation.objects.get()
+transcript = reverse("admin:conversations_conversation_change", args=[conversation.pk], current_app="host")
 assert "Hello <strong>you</strong>!" in staff.get(transcript).content.decode()

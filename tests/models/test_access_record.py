@@ -6,7 +6,7 @@ from django.utils import timezone
 from conversations.models import AccessRecord
 from conversations.models.access_record import MAX_USERNAME_LENGTH
 
-READ, EXPORT = AccessRecord.Action
+READ, EXPORT, SEARCH = AccessRecord.Action
 
 
 def test_a_reading_tells_who_when_and_which(alice):

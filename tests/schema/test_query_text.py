@@ -162,11 +162,7 @@ COMPARISON = "'>', '>=', '<' or '<=' after 'created' (a metadata key of that nam
 AFTER = "a space, ')' or the end after the condition"
 
 REFUSED = {
-    # Phrases are kept for full-text search
-    "refund": (OPERATOR, 7, "the end"),
-    "refund policy": (OPERATOR, 7, "a space"),
-    '"refund policy"': (OPERATOR, 16, "the end"),
-    'a:1 "refund policy" b:1': (OPERATOR, 20, "a space"),
+    # What is more likely a slip than a word to search for
     '"refund policy":x': ('a bare word or metadata["key"] as the key', 1, "'\"'"),
     "metadata": (OPERATOR, 9, "the end"),
     "NOT a:1": (OPERATOR, 4, "a space"),

@@ -8,7 +8,14 @@ READERS = {"view_conversation", "read_content"}
 GROUPS = {
     "Conversation readers": READERS,
     "Conversation operators": READERS
-    | {"export_conversation", "change_conversation", "delete_conversation", "view_accessrecord"},
+    | {
+        "export_conversation",
+        "change_conversation",
+        "delete_conversation",
+        "share_savedview",
+        "view_accessrecord",
+        "view_deletedconversation",
+    },
 }
 
 

@@ -1,0 +1,103 @@
+"""The columns of the conversation list: those that a member of staff has chosen, kept in the session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from django.http import HttpRequest
+from django.template.defaultfilters import truncatechars
+from django.utils import timezone
+from django.utils.formats import localize
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext_lazy as _
+
+from conversations.admin import rights
+from conversations.admin.previews import PREVIEWS
+from conversations.models import Conversation
+from conversations.schema.metadata import MAX_KEY_LENGTH
+
+if TYPE_CHECKING:
+    from conversations.admin.conversation import ConversationAdmin
+
+SESSION_KEY = "conversations_columns"
+MAX_KEYS = 8
+
+FIRST = "id"  # always there: it is the link, and what the list is sorted by
+COLUMNS: dict[str, Any] = {
+    "created": _("created at"),
+    "owner": _("owner"),
+    "metadata_pairs": _("metadata"),
+    "item_count": _("items"),
+    "last_item": _("last item at"),
+    "first_message": _("first message"),
+    "last_message": _("last message"),
+}
+DEFAULT = ("created", "owner", "metadata_pairs", "item_count")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Those of the class, until others are chosen. Ones that a subclass brings are always shown."""
+
+    names: Sequence[str]
+    keys: Sequence[str]  # of metadata
+    allowed: Sequence[str]
+    own: Sequence[Any]
+
+    @classmethod
+    def kept(cls, request: HttpRequest, model_admin: ConversationAdmin) -> Columns:
+        session: Any = getattr(request, "session", {})
+        chosen = session.get(SESSION_KEY, {"names": model_admin.list_display, "keys": []})
+        may_read_content = rights.may_read_content(request)
+        return cls(
+            **chosen,
+            allowed=[name for name in COLUMNS if may_read_content or name not in PREVIEWS],
+            own=[column for column in model_admin.list_display if column not in (FIRST, *COLUMNS)],
+        )
+
+    def of_list(self) -> list[Any]:
+        chosen = [name for name in self.allowed if name in self.names]
+        return [FIRST, *chosen, *map(_metadata_column, self.keys), *self.own]
+
+    @property
+    def choices(self) -> list[tuple[str, Any, bool]]:
+        """Names, labels and whether they are shown."""
+        return [(name, COLUMNS[name], name in self.names) for name in self.allowed]
+
+    @property
+    def key_fields(self) -> list[str]:
+        """The keys, and an empty one for the next."""
+        return [*self.keys, ""][:MAX_KEYS]
+
+
+def keep_columns(request: HttpRequest) -> None:
+    """The choice in the address, if there is any."""
+    if "columns" not in request.GET:
+        return
+    keys = dict.fromkeys(key for key in request.GET.getlist("column_key") if 0 < len(key) <= MAX_KEY_LENGTH)
+    request.session[SESSION_KEY] = {
+        "names": [name for name in COLUMNS if name in request.GET.getlist("columns")],
+        "keys": list(keys)[:MAX_KEYS],
+    }
+
+
+def shown_time(moment: datetime | None) -> SafeString | str:
+    """In the time zone of the page, and in UTC for those who point at it."""
+    if moment is None:
+        return ""
+    utc = f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+    local = localize(timezone.template_localtime(moment))  # type: ignore[attr-defined]
+    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), utc, local)
+
+
+def _metadata_column(key: str) -> Callable[[Conversation], str]:
+    def metadata_value(conversation: Conversation) -> str:
+        metadata: Any = conversation.metadata
+        return truncatechars(metadata.get(key, ""), 100) if isinstance(metadata, dict) else ""
+
+    metadata_value.short_description = key  # type: ignore[attr-defined]
+    return metadata_value

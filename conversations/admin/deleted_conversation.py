@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, ClassVar
+
+from django.contrib import admin, messages
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.urls import URLPattern, path, reverse
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from conversations import ids
+from conversations.admin import metadata
+from conversations.admin.columns import shown_time
+from conversations.admin.deletion import Deletion
+from conversations.admin.paginator import CappedPaginator
+from conversations.admin.security import ContentSecurityPolicyMixin
+from conversations.models import DeletedConversation
+from conversations.trashing import NotRestored, restore
+
+
+@admin.register(DeletedConversation)
+class DeletedConversationAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: ignore[type-arg]
+    """Facts only, whoever looks: to read what was said, restore it."""
+
+    actions = ("restore_selected", "delete_selected")
+    fields = ("conversation_id", "owner", "created", "metadata_pairs", "item_count", "deleted", "by", "until")
+    list_display = ("conversation_id", "owner", "metadata_pairs", "item_count", "deleted", "by", "until")
+    ordering = ("-id",)
+    paginator = CappedPaginator
+    readonly_fields = fields
+    search_fields = ("conversation_id", "owner")
+    search_help_text = _("The whole id of a conversation, or the username of its owner")
+    show_facets = admin.ShowFacets.NEVER
+    show_full_result_count = False
+    sortable_by = ()
+
+    class Media:
+        css: ClassVar = {"all": ("conversations/admin.css", "conversations/trash.css")}
+
+    @admin.display(description=_("metadata"))
+    def metadata_pairs(self, deleted: DeletedConversation) -> str:
+        return metadata.pairs(deleted.metadata)
+
+    @admin.display(description=_("created at"))
+    def created(self, deleted: DeletedConversation) -> str:
+        return shown_time(deleted.created_at)
+
+    @admin.display(description=_("deleted at"))
+    def deleted(self, deleted: DeletedConversation) -> str:
+        return shown_time(deleted.deleted_at)
+
+    @admin.display(description=_("deleted by"))
+    def by(self, deleted: DeletedConversation) -> str:
+        return str(deleted.deleted_by_username)
+
+    @admin.display(description=_("can be restored until"))
+    def until(self, deleted: DeletedConversation) -> str:
+        return shown_time(deleted.restorable_until)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("owner")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
+    ) -> tuple[QuerySet[Any], bool]:
+        term = search_term.strip()
+        if not term:
+            return queryset, False
+        if term.startswith(ids.CONVERSATION_PREFIX):
+            return queryset.filter(conversation_id=term), False
+        User = get_user_model()
+        owner = User._base_manager.filter(**{User.USERNAME_FIELD: term}).first()
+        return (queryset.filter(owner=owner) if owner else queryset.none()), False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: DeletedConversation | None = None) -> bool:
+        return False
+
+    def has_restore_permission(self, request: HttpRequest, obj: DeletedConversation | None = None) -> bool:
+        """Who may delete a conversation may take it back."""
+        return self.has_view_permission(request, obj) and request.user.has_perm("conversations.delete_conversation")
+
+    @admin.action(permissions=["restore"], description=_("Restore selected conversations"))
+    def restore_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        self._restore(request, queryset.order_by("id"))
+
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions = super().get_actions(request)
+        if "delete_selected" in actions:
+            function, name, *_description = actions["delete_selected"]  # type: ignore[misc]
+            actions["delete_selected"] = (function, name, gettext("Delete selected conversations for good"))
+        return actions
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.restore_view)
+        url = path("<path:object_id>/restore/", view, name="conversations_deletedconversation_restore")
+        return [url, *super().get_urls()]
+
+    def restore_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        deleted = self.get_object(request, object_id)
+        if not self.has_restore_permission(request, deleted):
+            raise PermissionDenied
+        if deleted is None:
+            raise Http404
+        if request.method != "POST":
+            return HttpResponseNotAllowed(["POST"])
+        self._restore(request, [deleted])
+        url = reverse("admin:conversations_deletedconversation_changelist", current_app=self.admin_site.name)
+        return HttpResponseRedirect(url)
+
+    def _restore(self, request: HttpRequest, rows: Iterable[DeletedConversation]) -> None:
+        restored = 0
+        for deleted in rows:
+            try:
+                restore(deleted)
+            except NotRestored as refusal:
+                self.message_user(request, str(refusal), messages.ERROR)
+            else:
+                restored += 1
+        if restored:
+            text = ngettext("Restored %(count)d conversation.", "Restored %(count)d conversations.", restored)
+            self.message_user(request, text % {"count": restored}, messages.SUCCESS)
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        context["has_restore_permission"] = self.has_restore_permission(request, context["original"])
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    def get_deleted_objects(self, objs: Iterable[Any], request: HttpRequest) -> Deletion:
+        """Django's own would read the parts."""
+        rows = [str(deleted) for deleted in objs]
+        return rows, {str(self.opts.verbose_name_plural): len(rows)}, set(), []
+
+    def delete_model(self, request: HttpRequest, obj: DeletedConversation) -> None:
+        DeletedConversation.objects.filter(pk=obj.pk).delete_with_parts()
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        DeletedConversation.objects.filter(pk__in=list(queryset.values_list("pk", flat=True))).delete_with_parts()

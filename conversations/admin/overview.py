@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from django.contrib import admin
+from django.contrib.auth import get_user_model
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.template.defaultfilters import filesizeformat
+from django.template.response import TemplateResponse
+from django.urls import URLPattern, path
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from conversations.admin.charts import Chart, chart_of_bars, chart_of_days
+from conversations.admin.list_links import ListLinks
+from conversations.models import OverviewFigure
+from conversations.surveying import Survey
+
+TOP = 10
+TOP_VALUES = 5
+MAX_SIZES = 20
+
+Kind = OverviewFigure.Kind
+
+
+class OverviewMixin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """A page of charts about all conversations. It holds no content: figures, metadata and names of owners."""
+
+    overview_days: ClassVar[tuple[int, ...]] = (30, 7, 90)  # to choose from, the first unless asked for another
+    overview_template = "conversations/overview.html"
+
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view(self.overview_view)
+        return [path("overview/", view, name="conversations_overview"), *super().get_urls()]
+
+    def overview_view(self, request: HttpRequest) -> HttpResponse:
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        asked = request.GET.get("days", "")
+        days = next((each for each in self.overview_days if str(each) == asked), self.overview_days[0])
+        survey = Survey()
+        context = {
+            **self.admin_site.each_context(request),
+            "title": _("Overview"),
+            "opts": self.opts,
+            "days": days,
+            "choices": sorted(self.overview_days),
+            "survey": survey,
+            **_charts(survey, days, ListLinks(self.admin_site.name, survey.zone)),
+        }
+        return TemplateResponse(request, self.overview_template, context)
+
+
+def _charts(survey: Survey, days: int, links: ListLinks) -> dict[str, Any]:
+    conversations = survey.total(Kind.CONVERSATIONS)
+    keys = survey.top(Kind.KEY, TOP)
+    types = survey.item_types(days)
+    return {
+        "by_day": [
+            chart_of_days(
+                survey.by_day(Kind.CONVERSATIONS, days),
+                title=_("Conversations per day"),
+                unit=_("Conversations"),
+                url=links.of_day,
+            ),
+            chart_of_days(survey.by_day(Kind.ITEMS, days), title=_("Items per day"), unit=_("Items")),
+        ],
+        "types": chart_of_bars(
+            ((name, count, "") for name, count in types),
+            title=_("Item types"),
+            label=_("Type"),
+            unit=_("Items"),
+            total=sum(count for _name, count in types),
+        ),
+        "bars": [
+            chart_of_bars(
+                _owners(survey, links),
+                title=_("Busiest owners"),
+                label=_("Owner"),
+                unit=_("Conversations"),
+                total=conversations,
+            ),
+            chart_of_bars(
+                ((key, count, links.of_key(key)) for key, count in keys),
+                title=_("Metadata keys"),
+                label=_("Key"),
+                unit=_("Conversations"),
+                total=conversations,
+            ),
+            *_values(survey, dict(keys), links),
+            _sizes(survey),
+        ],
+    }
+
+
+def _owners(survey: Survey, links: ListLinks) -> Iterator[tuple[str, int, str]]:
+    top = survey.top(Kind.OWNER, TOP)
+    users = get_user_model()._default_manager.filter(pk__in=[owner for owner, _count in top])
+    names = {str(user.pk): user.get_username() for user in users}
+    for owner, count in top:
+        name = names.get(owner)
+        yield (name, count, links.of_owner(name)) if name else (gettext("a deleted user"), count, "")
+
+
+def _values(survey: Survey, keys: dict[str, int], links: ListLinks) -> Iterator[Chart]:
+    values = survey.values_of(keys, TOP_VALUES)
+    for key in keys:
+        if key in values:
+            yield chart_of_bars(
+                ((value or gettext("(empty)"), count, links.of_value(key, value)) for value, count in values[key]),
+                title=gettext("Values of “%(key)s”") % {"key": key},
+                label=_("Value"),
+                unit=_("Conversations"),
+                total=keys[key],
+            )
+
+
+def _sizes(survey: Survey) -> Chart:
+    sizes = survey.sizes()
+    parts = {"table": gettext("%(table)s, rows"), "indexes": gettext("%(table)s, indexes")}
+    rows = [
+        (parts[part] % {"table": table} if table else gettext("the whole database file"), size, "")
+        for table, part, size in sizes
+        if size
+    ]
+    return chart_of_bars(
+        rows[:MAX_SIZES],
+        title=_("Storage"),
+        label=_("Table"),
+        unit=_("Size"),
+        total=sum(size for *_name, size in sizes),
+        number=filesizeformat,
+    )

@@ -1,0 +1,45 @@
+from argparse import ArgumentParser
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DEFAULT_DB_ALIAS, reset_queries
+
+from conversations.management.progress import show_progress
+from conversations.models import Conversation, ItemText
+from conversations.models.full_text import is_on
+
+
+class Command(BaseCommand):
+    help = (
+        "Adds to the full-text index what it lacks, after CONVERSATIONS_FULL_TEXT was switched on: the service may "
+        "run meanwhile, and what was interrupted goes on where it stopped. Or empties it with --clear."
+    )
+    batch_size = 100  # conversations of one transaction
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--clear", action="store_true", help="remove what is indexed, of all conversations")
+
+    def handle(self, *, clear: bool, **options: Any) -> None:
+        if not clear and not is_on(using=DEFAULT_DB_ALIAS):
+            raise CommandError("Full-text search is off: set CONVERSATIONS_FULL_TEXT = True first.")
+        total = Conversation.objects.count() if self.stderr.isatty() else 0
+        done = items = 0
+        for conversation_ids in self._batches():
+            if clear:
+                items += ItemText.objects.filter(conversation__in=conversation_ids).delete()[0]
+            else:
+                items += Conversation.objects.filter(pk__in=conversation_ids).fill_full_text()
+            done += len(conversation_ids)
+            show_progress(self.stderr, f"{done:,} of {total:,} conversations")
+            reset_queries()  # which DEBUG would keep
+        show_progress(self.stderr, f"{done:,} of {done:,} conversations", ending="\n")
+        what = "Removed the texts of" if clear else "Added the texts of"
+        self.stdout.write(f"{what} {items:,} items.")
+
+    def _batches(self) -> Iterator[list[str]]:
+        rows = Conversation.objects.order_by("pk").values_list("pk", flat=True)
+        batch = list(rows[: self.batch_size])
+        while batch:
+            yield batch
+            batch = list(rows.filter(pk__gt=batch[-1])[: self.batch_size])

@@ -1,0 +1,27 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand
+
+from conversations.management.progress import show_progress
+from conversations.models import DeletedConversation
+from conversations.trashing import purge
+
+
+class Command(BaseCommand):
+    help = "Deletes for good what was deleted in the admin and can no more be restored: see CONVERSATIONS_RESTORE_DAYS."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--dry-run", action="store_true", help="only print how many there are")
+
+    def handle(self, *, dry_run: bool, **options: Any) -> None:
+        total = DeletedConversation.objects.overdue().count()
+        if dry_run:
+            self.stdout.write(f"{total:,} deleted conversations would be purged.")
+            return
+        purged = 0
+        for count in purge():
+            purged += count
+            show_progress(self.stderr, f"{purged:,} of {total:,} deleted conversations")
+        show_progress(self.stderr, f"{purged:,} of {total:,} deleted conversations", ending="\n")
+        self.stdout.write(f"Purged {purged:,} deleted conversations.")

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.contrib.auth import get_user_model
+from django.db import models, transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from conversations.models.fields import BytewiseCharField
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+MAX_NAME_LENGTH = 100
+MAX_QUERY_STRING_LENGTH = 20_000
+
+
+class SavedViewQuerySet(models.QuerySet["SavedView"]):
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> SavedViewQuerySet:
+        """The user's own and those that others share."""
+        return self.filter(Q(owner=user.pk) | Q(is_shared=True))
+
+    def default_of(self, user: AbstractBaseUser | AnonymousUser) -> SavedView | None:
+        return self.filter(owner=user.pk, is_default=True).first()
+
+
+class SavedView(models.Model):
+    """A way to look at the list of conversations that somebody gave a name: its filters, order and columns."""
+
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        related_name="conversations_saved_views",
+        verbose_name=_("owner"),
+        db_index=False,
+    )
+    name = BytewiseCharField(_("name"), max_length=MAX_NAME_LENGTH)
+    query_string = models.TextField(
+        _("query string"),
+        max_length=MAX_QUERY_STRING_LENGTH,
+        blank=True,
+        help_text=_("The parameters of the list's address. A place in the list is not kept."),
+    )
+    is_shared = models.BooleanField(
+        _("shared"), default=False, help_text=_("Everyone who may see the list is offered this view.")
+    )
+    is_default = models.BooleanField(
+        _("default"), default=False, help_text=_("What you see when you open the list. You have one default at most.")
+    )
+    created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
+
+    objects = SavedViewQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = _("saved view")
+        verbose_name_plural = _("saved views")
+        # Views of their own have all who may see the list.
+        default_permissions = ()
+        permissions = [("share_savedview", "Can share saved views")]
+        constraints = [models.UniqueConstraint(fields=["owner", "name"], name="conversations_view_unique_name")]
+
+    def __str__(self) -> str:
+        return str(self.name)
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        """A new default takes the place of the one before."""
+        with transaction.atomic():
+            if self.is_default:
+                self._lock_owner()
+                SavedView.objects.filter(owner=self.owner_id, is_default=True).exclude(pk=self.pk).update(
+                    is_default=False
+                )
+            super().save(*args, **kwargs)
+
+    def _lock_owner(self) -> None:
+        """So that of two new defaults at once the second sees the first. SQLite has one writer at a time anyway."""
+        get_user_model()._base_manager.select_for_update().filter(pk=self.owner_id).values_list("pk").first()

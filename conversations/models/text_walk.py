@@ -1,0 +1,93 @@
+"""Which conversations say something, in their order, at a price that is known beforehand.
+
+The indexes of words have no order, and what else is asked for may hold of few of those that say a word. So there are
+two ways. What no more than `MAX_FEW` items say is fetched whole, and all else is asked of their conversations alone.
+What is said more often is looked for in one conversation after the other, in `WINDOW` of them; only where these don't
+fill the page is the index asked for all that is left, which costs as much as there are items that say it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from functools import partial
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from conversations.models.full_text import ItemText
+from conversations.models.lookups import by_row, lookup, said_by_index, said_by_row
+from conversations.schema.query import All, Any, Query, TextCondition
+
+if TYPE_CHECKING:
+    from conversations.models.conversation import Conversation, ConversationQuerySet
+
+MAX_FEW = 1_000
+WINDOW = 1_000
+
+
+def ids_where_few_say(query: Query, *, using: str) -> set[str] | None:
+    """Of all conversations that can match and perhaps of others, or None where something frequent must be asked."""
+    match query:
+        case All(of):
+            known = [ids for part in of if (ids := ids_where_few_say(part, using=using)) is not None]
+            return set.intersection(*known) if known else None
+        case Any(of):
+            union: set[str] = set()
+            for part in of:
+                ids = ids_where_few_say(part, using=using)
+                if ids is None:
+                    return None
+                union |= ids
+            return union
+        case TextCondition(phrase):
+            found = ItemText.objects.using(using).found(phrase).values_list("conversation", flat=True)
+            some = list(found[: MAX_FEW + 1])
+            return set(some) if len(some) <= MAX_FEW else None
+    return None
+
+
+def first_of(
+    ids: set[str], conversations: ConversationQuerySet, count: int, *, query: Query, is_ascending: bool
+) -> list[Conversation]:
+    """Of those with these ids and in the order of ids, the first that match."""
+    matching = conversations.filter(lookup(query, metadata=_metadata, text=_text))
+    found: list[Conversation] = []
+    for some in _in_batches(sorted(ids, reverse=not is_ascending)):
+        found += matching.filter(pk__in=some)[: count - len(found)]
+        if len(found) == count:
+            break
+    return found
+
+
+def first_of_many(
+    conversations: ConversationQuerySet, count: int, *, query: Query, is_ascending: bool
+) -> list[Conversation]:
+    """The first that match of conversations in the order of their ids."""
+    ends = list(conversations.values_list("pk", flat=True)[WINDOW - 1 : WINDOW])
+    near = conversations.filter(lookup(query, metadata=_metadata, text=_text))
+    if not ends:
+        return list(near[:count])
+    within, beyond = ("pk__lte", "pk__gt") if is_ascending else ("pk__gte", "pk__lt")
+    found = list(near.filter(**{within: ends[0]})[:count])
+    if len(found) < count:
+        far = conversations.filter(lookup(query, metadata=_metadata, text=said_by_index), **{beyond: ends[0]})
+        found += far[: count - len(found)]
+    return found
+
+
+def count_of(conversations: ConversationQuerySet, maximum: int, *, query: Query, ids: set[str] | None) -> int:
+    """How many match, those with these ids or all, or `maximum` if there are more."""
+    if ids is None:
+        matching = conversations.filter(lookup(query, metadata=_metadata, text=said_by_index))
+        return matching.order_by()[:maximum].count()
+    matching = conversations.filter(lookup(query, metadata=_metadata, text=_text))
+    return min(maximum, sum(matching.filter(pk__in=some).count() for some in _in_batches(ids)))
+
+
+def _in_batches(ids: Collection[str]) -> Iterator[list[str]]:
+    rest = iter(ids)
+    while some := list(islice(rest, MAX_FEW)):
+        yield some
+
+
+_metadata = partial(by_row, id_name="pk")
+_text = partial(said_by_row, id_name="pk")

@@ -1,0 +1,227 @@
+from datetime import timedelta
+
+import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.utils import quote
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from conversations.admin.security import CONTENT_SECURITY_POLICY
+from conversations.admin.trash import restoring
+from conversations.models import Conversation, DeletedConversation, DeletedPart, Item
+from conversations.schema.items import validate_items
+from conversations.trashing import move_to_trash
+
+CONVERSATIONS_URL = reverse("admin:conversations_conversation_changelist")
+LIST_URL = reverse("admin:conversations_deletedconversation_changelist")
+SAID = "said-long-ago"
+
+
+def conversation_of(owner, **metadata) -> Conversation:
+    items = validate_items([{"role": "user", "content": SAID}] * 2)
+    return Conversation.create_with_items(owner=owner, metadata=metadata or {"topic": "demo"}, items=items)
+
+
+@pytest.fixture
+def conversation(alice) -> Conversation:
+    return conversation_of(alice)
+
+
+@pytest.fixture
+def deleted(conversation, bob) -> DeletedConversation:
+    return move_to_trash(conversation, deleted_by=bob)
+
+
+def url(name: str, key) -> str:
+    return reverse(f"admin:conversations_{name}", args=[quote(key)])
+
+
+def action(name: str, *rows: DeletedConversation) -> dict[str, object]:
+    return {"action": name, "_selected_action": [row.pk for row in rows]}
+
+
+def test_what_is_deleted_is_hidden_at_once_and_in_the_trash(admin_client, admin_user, conversation, alice_secret):
+    key = conversation.pk
+    assert admin_client.post(url("conversation_delete", key), {"post": "yes"}).status_code == 302
+    admin_client.get(CONVERSATIONS_URL)  # which shows what the deletion is answered with
+    assert key not in admin_client.get(CONVERSATIONS_URL).content.decode()
+    assert key in admin_client.get(LIST_URL).content.decode()
+    for path in (f"/v1/conversations/{key}", f"/v1/conversations/{key}/items"):
+        answer = admin_client.get(path, headers={"authorization": f"Bearer {alice_secret}"})
+        assert answer.status_code == 404
+    listed = admin_client.get("/v1/conversations", headers={"authorization": f"Bearer {alice_secret}"})
+    assert listed.json()["data"] == []
+    row = DeletedConversation.objects.get()
+    assert (row.conversation_id, row.deleted_by) == (key, admin_user)
+    assert not Item.objects.exists()
+    assert LogEntry.objects.get().object_id == key
+
+
+def test_selected_ones_go_to_the_trash_too(admin_client, alice):
+    keys = {conversation_of(alice).pk for _ in range(3)}
+    confirmed = {"action": "delete_selected", "_selected_action": list(keys)}
+    page = admin_client.post(CONVERSATIONS_URL, confirmed)
+    assert "can be restored from “Deleted conversations”" in page.content.decode()
+    asked = page.context["form"].initial
+    form = {**confirmed, **asked, "typed": asked["expected"]}
+    admin_client.post(reverse("admin:conversations_conversation_bulk_deletion"), form)
+    assert not Conversation.objects.exists()
+    assert set(DeletedConversation.objects.values_list("conversation_id", flat=True)) == keys
+
+
+def test_the_confirmation_says_until_when_it_can_be_restored(admin_client, conversation, settings):
+    settings.CONVERSATIONS_RESTORE_DAYS = 7
+    page = url("conversation_delete", conversation.pk)
+    html = admin_client.get(page).content.decode()
+    day = timezone.localtime(timezone.now() + timedelta(days=7)).date().isoformat()
+    assert f'Until <time datetime="{day}' in html
+    settings.CONVERSATIONS_RESTORE_DAYS = 0
+    assert "is deleted for good at once, and can't be restored" in admin_client.get(page).content.decode()
+    assert restoring() == {"restorable_until": ""}
+    admin_client.post(page, {"post": "yes"})
+    assert not Conversation.objects.exists()
+    assert not DeletedConversation.objects.exists()
+
+
+def test_the_api_deletes_for_good(client, conversation, alice_secret):
+    path = f"/v1/conversations/{conversation.pk}"
+    assert client.delete(path, headers={"authorization": f"Bearer {alice_secret}"}).status_code == 200
+    assert not DeletedConversation.objects.exists()
+
+
+def test_the_list_tells_what_was_deleted_by_whom_and_until_when_it_is_there(admin_client, alice, bob, settings):
+    settings.CONVERSATIONS_RESTORE_DAYS = 10
+    first, second = [move_to_trash(conversation_of(alice, number=str(n)), deleted_by=bob) for n in range(2)]
+    html = admin_client.get(LIST_URL).content.decode()
+    assert html.index(second.conversation_id) < html.index(first.conversation_id)
+    assert "<b>number</b> = 1" in html
+    assert ">bob<" in html
+    assert ">alice<" in html
+    assert f'datetime="{(first.deleted_at + timedelta(days=10)).isoformat()}"' in html
+    assert SAID not in html
+    page = admin_client.get(url("deletedconversation_change", second.pk)).content.decode()
+    assert SAID not in page
+    assert "<b>number</b> = 1" in page
+    assert 'value="Restore"' in page
+    assert "Delete for good" in page
+
+
+def test_they_are_found_by_owner_and_by_id(admin_client, alice, bob):
+    hers, his = [move_to_trash(conversation_of(owner)) for owner in (alice, bob)]
+
+    def found(**parameters) -> list[DeletedConversation]:
+        return list(admin_client.get(LIST_URL, parameters).context["cl"].result_list)
+
+    assert found() == [his, hers]
+    assert found(q="alice") == [hers]
+    assert found(q="nobody") == []
+    assert found(q=f" {his.conversation_id} ") == [his]
+
+
+def test_the_list_takes_as_many_queries_for_many_as_for_one(admin_client, alice, bob):
+    def queries() -> int:
+        with CaptureQueriesContext(connection) as captured:
+            assert admin_client.get(LIST_URL).status_code == 200
+        assert not any(DeletedPart._meta.db_table in query["sql"] for query in captured)
+        return len(captured)
+
+    move_to_trash(conversation_of(alice), deleted_by=bob)
+    queries()
+    one = queries()
+    for _ in range(5):
+        move_to_trash(conversation_of(bob), deleted_by=alice)
+    assert queries() == one <= 6
+
+
+def test_restoring_takes_the_rights_to_see_the_trash_and_to_delete_conversations(staff_client, deleted):
+    client = staff_client("view_deletedconversation", "delete_conversation")
+    page = url("deletedconversation_change", deleted.pk)
+    html = client.get(page).content.decode()
+    assert 'value="Restore"' in html
+    assert "Delete for good" not in html
+    restore = url("deletedconversation_restore", deleted.pk)
+    assert client.get(restore).status_code == 405
+    assert client.post(restore, follow=True).context["messages"]._loaded_data[0].message == "Restored 1 conversation."
+    assert Conversation.objects.get().items.count() == 2
+    assert client.post(restore).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "rights",
+    [
+        ("view_deletedconversation",),
+        ("view_deletedconversation", "delete_deletedconversation", "view_conversation"),
+        ("delete_conversation", "view_conversation"),
+    ],
+)
+def test_without_them_nothing_is_restored(staff_client, deleted, rights):
+    client = staff_client(*rights)
+    assert 'value="Restore"' not in client.get(url("deletedconversation_change", deleted.pk)).content.decode()
+    assert client.post(url("deletedconversation_restore", deleted.pk)).status_code == 403
+    client.post(LIST_URL, action("restore_selected", deleted))
+    assert not Conversation.objects.exists()
+
+
+def test_selected_ones_are_restored_and_each_refusal_is_told(admin_client, alice):
+    rows = [move_to_trash(conversation_of(alice)) for _ in range(3)]
+    there = Conversation(pk=rows[1].conversation_id, owner=alice, created_at=timezone.now())
+    there.save(force_insert=True)
+    response = admin_client.post(LIST_URL, action("restore_selected", *rows), follow=True)
+    told = [message.message for message in response.context["messages"]]
+    assert told == [
+        f"There is a conversation “{rows[1].conversation_id}” again. Delete it first.",
+        "Restored 2 conversations.",
+    ]
+    assert DeletedConversation.objects.get() == rows[1]
+    assert Conversation.objects.count() == 3
+
+
+def test_deleting_for_good_takes_a_right_of_its_own(staff_client, deleted):
+    client = staff_client("view_deletedconversation", "delete_conversation")
+    assert client.post(url("deletedconversation_delete", deleted.pk), {"post": "yes"}).status_code == 403
+    client.post(LIST_URL, {**action("delete_selected", deleted), "post": "yes"})
+    assert DeletedConversation.objects.get() == deleted
+
+
+@pytest.mark.parametrize("way", ["one", "selected"])
+def test_who_has_it_deletes_for_good_without_reading_the_parts(staff_client, deleted, way):
+    client = staff_client("view_deletedconversation", "delete_deletedconversation")
+    assert "Delete selected conversations for good" in client.get(LIST_URL).content.decode()
+    page = url("deletedconversation_delete", deleted.pk) if way == "one" else LIST_URL
+    form = {} if way == "one" else action("delete_selected", deleted)
+    with CaptureQueriesContext(connection) as captured:
+        html = (client.get(page) if way == "one" else client.post(page, form)).content.decode()
+        assert deleted.conversation_id in html
+        assert client.post(page, {**form, "post": "yes"}).status_code == 302
+    parts = [query["sql"] for query in captured if DeletedPart._meta.db_table in query["sql"]]
+    assert [sql.split()[0] for sql in parts] == ["DELETE"]
+    assert not DeletedConversation.objects.exists()
+    assert not DeletedPart.objects.exists()
+
+
+def test_nothing_is_added_or_changed_there(admin_client, deleted):
+    assert admin_client.get(reverse("admin:conversations_deletedconversation_add")).status_code == 403
+    page = url("deletedconversation_change", deleted.pk)
+    assert admin_client.post(page, {"conversation_id": "conv_x"}).status_code == 403
+    deleted.refresh_from_db()
+    assert deleted.conversation_id != "conv_x"
+
+
+def test_its_pages_have_the_policy(admin_client, deleted):
+    for page in (
+        LIST_URL,
+        url("deletedconversation_change", deleted.pk),
+        url("deletedconversation_delete", deleted.pk),
+    ):
+        assert admin_client.get(page).headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+
+
+def test_an_owner_of_deleted_conversations_is_not_deleted(admin_client, alice, deleted):
+    page = reverse("admin:auth_user_delete", args=[alice.pk])
+    html = admin_client.get(page).content.decode()
+    assert "would require deleting the following protected related objects" in html
+    assert deleted.conversation_id in html
+    admin_client.post(page, {"post": "yes"})
+    alice.refresh_from_db()

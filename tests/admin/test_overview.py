@@ -1,0 +1,232 @@
+import re
+from datetime import timedelta
+from html import unescape
+
+import pytest
+from django.contrib.admin import AdminSite
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import path, reverse
+from django.utils import timezone
+
+from conversations.admin import ConversationAdmin
+from conversations.models import AccessRecord, APIKey, Conversation, Item, Overview
+from conversations.schema.items import validate_items
+from conversations.seeding import seed_conversations
+from conversations.surveying import MAX_NEW
+
+URL = reverse("admin:conversations_overview")
+LIST_URL = reverse("admin:conversations_conversation_changelist")
+BAR = re.compile(
+    r'<th scope="row"><a href="(?P<url>[^"]+)">(?P<label>[^<]*)</a></th>\s*<td[^>]*>(?P<count>[\d,]+)</td>'
+)
+DAY = re.compile(r'<a href="(?P<url>[^"]+)" aria-label="(?P<label>[^"]+): (?P<count>[\d,]+)">')
+ITEMS = validate_items([{"role": "user", "content": "hi"}])
+ODD = {'the "best" one': 'say "yes"', " spaces ": "  ", "empty": "", "注文": "a, b", "%": "&+#?", "<b>": "</svg>"}
+
+own_site = AdminSite(name="backoffice")
+own_site.register(Conversation, type("OwnConversationAdmin", (ConversationAdmin,), {"overview_days": (14, 1)}))
+other_site = AdminSite(name="other")
+other_site.register(APIKey)
+urlpatterns = [path("desk/", own_site.urls), path("other/", other_site.urls)]
+
+
+@pytest.fixture
+def seeded(db):
+    start = timezone.localdate() + timedelta(days=1)
+    for _ in seed_conversations(conversations=400, items_per=2, seed=1, start=start):
+        pass
+    Conversation.objects.filter(created_at__gt=timezone.now()).delete()
+
+
+def number(text: str) -> int:
+    return int(text.replace(",", ""))
+
+
+def links(html: str) -> dict[str, tuple[str, int]]:
+    """The addresses that the bars lead to, with a name and how many rows they promise."""
+    found = [*BAR.finditer(html), *DAY.finditer(html)]
+    return {unescape(each["url"]): (unescape(each["label"]), number(each["count"])) for each in found}
+
+
+@pytest.mark.parametrize("days", [7, 30, 90])
+def test_each_bar_leads_to_a_list_of_as_many_rows(admin_client, seeded, alice, days):
+    call_command("refresh_overview", verbosity=0)
+    for _ in range(2):
+        Conversation.create_with_items(owner=alice, metadata=ODD)
+    found = links(admin_client.get(URL, {"days": days}).content.decode())
+    assert len([url for url in found if "owner=" in url]) == 10
+    assert len([url for url in found if "exists" in url]) == 10
+    assert len([url for url in found if "=eq&" in url]) > 5
+    assert days >= len([url for url in found if "created" in url]) > days / 2
+    for url, (label, count) in found.items():
+        assert admin_client.get(url).context["cl"].result_count == count > 0, (url, label)
+
+
+def test_odd_keys_and_values_lead_to_their_lists(admin_client, alice):
+    for _ in range(2):
+        Conversation.create_with_items(owner=alice, metadata=ODD)
+    Conversation.create_with_items(owner=alice)
+    found = links(admin_client.get(URL).content.decode())
+    assert {label for label, _ in found.values()} >= {*ODD, *ODD.values()} - {""} | {"(empty)"}
+    for url, (label, count) in found.items():
+        assert (
+            admin_client.get(url).context["cl"].result_count == count == (3 if "20" in label or label == "alice" else 2)
+        )
+
+
+@pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/New_York"])
+def test_days_are_those_of_the_project_and_the_page_says_so(admin_client, seeded, settings, zone):
+    settings.TIME_ZONE = zone
+    call_command("refresh_overview", verbosity=0)
+    html = admin_client.get(URL).content.decode()
+    assert f"the time zone {zone}." in html
+    found = {url: count for url, (_, count) in links(html).items() if "created" in url}
+    assert len(found) > 15
+    for url, count in found.items():
+        assert admin_client.get(url).context["cl"].result_count == count
+
+
+def test_until_the_next_refresh_days_stay_those_of_the_time_zone_they_were_counted_in(admin_client, seeded, settings):
+    settings.TIME_ZONE = "Pacific/Auckland"
+    call_command("refresh_overview", verbosity=0)
+    settings.TIME_ZONE = "America/New_York"
+    html = admin_client.get(URL).content.decode()
+    assert "the time zone Pacific/Auckland." in html
+    found = {url: count for url, (_, count) in links(html).items() if "created" in url}
+    assert len(found) > 15
+    for url, count in found.items():
+        assert admin_client.get(url).context["cl"].result_count == count
+
+
+def test_each_chart_has_a_table_of_the_same_figures(admin_client, seeded):
+    html = admin_client.get(URL).content.decode()
+    by_day = html[html.index('role="group"') : html.index("</figure>")]
+    bars = {label: number(count) for _url, label, count in DAY.findall(by_day)}
+    rows = {label: number(count) for _url, label, count in BAR.findall(by_day)}
+    assert bars == rows
+    assert sum(bars.values()) > 20
+    assert html.count("<svg class=") == 2
+    assert html.count("</figure>") == 2
+    first = timezone.localdate() - timedelta(days=29)
+    items = html[html.index("Items per day") :]
+    items = items[: items.index("</figure>")]
+    counts = [number(count) for count in re.findall(r"</th><td>([\d,]+)</td>", items)]
+    assert len(counts) == 30
+    assert sum(counts) == Item.objects.filter(created_at__date__gte=first).count() > 0
+
+
+def test_the_number_of_queries_does_not_depend_on_how_much_there_is(admin_client, seeded, alice):
+    def queries() -> list[str]:
+        with CaptureQueriesContext(connection) as captured:
+            assert admin_client.get(URL, {"days": 90}).status_code == 200
+        return [query["sql"] for query in captured]
+
+    def add(number: int) -> None:
+        for _ in range(number):
+            Conversation.create_with_items(owner=alice, metadata=ODD, items=ITEMS)
+
+    add(1)
+    unrefreshed = len(queries())
+    call_command("refresh_overview", verbosity=0)
+    few = len(queries())
+    add(30)
+    assert unrefreshed == few == len(queries()) <= 16
+    for sql in queries():
+        if "FROM" in sql and re.search(r"FROM .conversations_(conversation|item|metadatapair)\b", sql):
+            assert re.search(r"LIMIT \d+$", sql), sql
+
+
+@pytest.mark.parametrize(("asked", "days"), [("", 30), ("7", 7), ("90", 90), ("8", 30), ("x", 30), ("-1", 30)])
+def test_days_to_show_are_chosen_from_three(admin_client, asked, days):
+    response = admin_client.get(URL, {"days": asked})
+    assert len(response.context["by_day"][0].bars) == days
+    assert f'<a href="?days={days}" aria-current="true">{days} days</a>' in response.content.decode()
+
+
+def test_an_empty_store_has_an_overview_too(admin_client):
+    html = admin_client.get(URL).content.decode()
+    assert "Nothing to show." in html
+    assert "Let “manage.py refresh_overview” run regularly" in html
+
+
+def test_the_page_says_until_when_it_was_counted_and_what_is_missing(admin_client, alice):
+    call_command("refresh_overview", verbosity=0)
+    Overview.objects.update(counted_at=timezone.now() - timedelta(days=400))
+    html = admin_client.get(URL).content.decode()
+    assert f"until {timezone.localdate() - timedelta(days=400):%b}" in html
+    assert "not complete" not in html
+    now = timezone.now()
+    Conversation.objects.bulk_create([Conversation(owner=alice, created_at=now) for _ in range(MAX_NEW + 1)])
+    assert "These figures are not complete" in admin_client.get(URL).content.decode()
+
+
+def test_it_takes_the_right_to_view_conversations_and_no_other(staff_client, alice):
+    content = "planted-words"
+    items = validate_items([{"role": "user", "content": content}])
+    Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=items)
+    client = staff_client("view_conversation")
+    html = client.get(URL).content.decode()
+    assert "demo" in html
+    assert content not in html
+    assert not AccessRecord.objects.exists()
+    User.objects.get(username="staff").user_permissions.clear()
+    assert client.get(URL).status_code == 403
+
+
+def test_who_is_not_logged_in_is_sent_to_the_login(client, db):
+    response = client.get(URL)
+    assert response.status_code == 302
+    assert response["location"].startswith("/admin/login/")
+
+
+def test_the_list_and_the_page_of_the_app_lead_to_it(admin_client):
+    assert f'<a href="{URL}">Overview</a>' in admin_client.get(LIST_URL).content.decode()
+    assert f'<a href="{URL}">Overview</a>' in admin_client.get("/admin/conversations/").content.decode()
+
+
+def test_the_page_of_the_app_does_not_lead_there_without_the_right(staff_client):
+    html = staff_client("view_apikey").get("/admin/conversations/").content.decode()
+    assert "API keys" in html
+    assert URL not in html
+
+
+def test_an_owner_who_is_no_more_has_no_link(admin_client, seeded):
+    call_command("refresh_overview", verbosity=0)
+    owner = User.objects.get(username="seed-0001")
+    for conversation in owner.conversations.all():
+        conversation.delete_with_items()
+    owner.delete()
+    html = admin_client.get(URL).content.decode()
+    assert '<th scope="row">a deleted user</th>' in html
+    assert len([url for url in links(html) if "owner=" in url]) == 9
+
+
+def test_numbers_that_svg_reads_are_the_same_in_every_language(admin_client, seeded, settings):
+    settings.LANGUAGE_CODE = "de"
+    settings.USE_THOUSAND_SEPARATOR = True
+    html = admin_client.get(URL, {"days": 90}).content.decode()
+    measures = re.findall(
+        r' (?:x|y|width|height|viewBox)="([^"]*)"', html[html.index("conversations-days") : html.index("<footer")]
+    )
+    assert len(measures) > 700
+    assert "0 0 900 100" in measures
+    assert not [each for each in measures if re.search(r"[^\d ]", each)]
+    assert re.search(r'aria-label="\d+,\d %"', html)
+
+
+@pytest.mark.urls(__name__)
+def test_a_site_of_the_hosts_own_has_it_where_it_has_conversations(admin_client, alice):
+    Conversation.create_with_items(owner=alice)
+    url = "/desk/conversations/conversation/overview/"
+    response = admin_client.get(url)
+    assert len(response.context["by_day"][0].bars) == 14
+    urls = list(links(response.content.decode()))
+    assert len(urls) == 2
+    for each in urls:
+        assert each.startswith("/desk/conversations/conversation/?")
+        assert admin_client.get(each).context["cl"].result_count == 1
+    assert f'<a href="{url}">Overview</a>' in admin_client.get("/desk/conversations/").content.decode()
+    assert ">Overview<" not in admin_client.get("/other/conversations/").content.decode()

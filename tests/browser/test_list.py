@@ -1,0 +1,331 @@
+import re
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from playwright.sync_api import Page, expect
+
+from conversations.models import Conversation
+from conversations.schema.items import validate_items
+from tests.browser.axe import axe_script, grave_problems
+from tests.browser.watch import Watch
+
+LIST = "/admin/conversations/conversation/"
+OPTIONS = ".conversations-suggestions [role=option]"
+
+
+@pytest.fixture(scope="session")
+def axe(request) -> str:
+    return axe_script(request.config.cache)
+
+
+@pytest.fixture
+def conversations(live_server, alice, bob) -> list[Conversation]:
+    """Newest first."""
+    rows = [
+        (alice, {"tenant": "acme", "topic": "refund", "lang": "en"}),
+        (alice, {"tenant": "acme", "topic": "demo", "lang": "de"}),
+        (bob, {"tenant": "ajax", "topic": "demo", "lang": "en", "order id": "6735"}),
+        (alice, {"tenant": "acme-104", "topic": "demo", "lang": "en"}),
+        (alice, {"k" * 64: "v" * 512}),
+    ]
+    items = validate_items([{"role": "user", "content": "Where is my order? " * 20}])
+    return [Conversation.create_with_items(owner=owner, metadata=metadata, items=items) for owner, metadata in rows][
+        ::-1
+    ]
+
+
+@pytest.fixture
+def staff_of(live_server):
+    def staff_of(*codenames: str) -> User:
+        user = User.objects.create_user("staff", is_staff=True)
+        user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+        return user
+
+    return staff_of
+
+
+def rows(page: Page):
+    return page.locator("#result_list tbody tr")
+
+
+def scrolls_sideways(page: Page) -> bool:
+    return page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+
+
+def tab_to(page: Page, selector: str) -> None:
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("selector => document.activeElement.matches(selector)", selector):
+            return
+    raise AssertionError(selector)
+
+
+@pytest.mark.parametrize("java_script_enabled", [True, False])
+def test_three_conditions_by_keyboard_alone(visit, admin, conversations, java_script_enabled):
+    wanted = [("tenant", "begins", "acme"), ("topic", "", "demo"), ("lang", "is one", "en, de")]
+
+    def steps(page: Page) -> None:
+        page.goto(LIST)
+        page.locator("#searchbar").focus()
+        tab_to(page, "[name=metadata_key]")
+        for number, condition in enumerate(wanted):
+            for typed in condition:
+                page.keyboard.type(typed)
+                page.keyboard.press("Tab")
+            if number == 2:
+                break
+            assert page.evaluate("document.activeElement.textContent") == "Add condition"
+            page.keyboard.press("Enter")
+            if not java_script_enabled:  # the answer has an empty row
+                expect(page.locator(".conversations-condition")).to_have_count(number + 2)
+                page.locator("#searchbar").focus()
+                for _ in range(number + 1):
+                    tab_to(page, "[name=metadata_value]")
+                tab_to(page, "[name=metadata_key]")
+        tab_to(page, "details > button")
+        page.keyboard.press("Enter")
+        expect(page.locator(".conversations-chips li:not(.conversations-clear)")).to_have_count(3)
+        expect(rows(page)).to_have_count(2)
+        found = rows(page).all_inner_texts()
+        if java_script_enabled:
+            assert page.url.count("metadata_key=") == 3
+            assert "owner=" not in page.url
+        page.reload()
+        assert rows(page).all_inner_texts() == found
+        page.get_by_role("link", name="Remove topic is “demo”").press("Enter")
+        expect(rows(page)).to_have_count(3)
+
+    visit(steps, as_user=admin, java_script_enabled=java_script_enabled)
+
+
+def test_keys_and_values_are_completed_by_keyboard(visit, admin, conversations):
+    def steps(page: Page) -> None:
+        page.goto(LIST)
+        key, value = page.locator("[name=metadata_key]").first, page.locator("[name=metadata_value]").first
+        key.focus()
+        options = page.locator(OPTIONS)
+        expect(options).to_have_count(5)
+        key.press_sequentially("to")
+        expect(options).to_have_text(["topic"])
+        expect(key).to_have_attribute("aria-expanded", "true")
+        key.press("ArrowDown")
+        assert key.get_attribute("aria-activedescendant") == options.first.get_attribute("id")
+        key.press("Enter")
+        expect(key).to_have_value("topic")
+        expect(options).to_have_count(0)
+        value.press_sequentially("d")
+        page.wait_for_timeout(400)
+        expect(options).to_have_count(0)
+        value.press_sequentially("e")
+        expect(options).to_have_text(["demo"])
+        value.press("Escape")
+        expect(options).to_have_count(0)
+        expect(value).to_have_value("de")
+        value.press("ArrowDown")
+        expect(options).to_have_text(["demo"])
+        value.press("ArrowUp")
+        value.press("Enter")
+        value.press("Enter")
+        expect(rows(page)).to_have_count(3)
+
+    visit(steps, as_user=admin)
+
+
+def test_the_search_completes_what_is_being_typed(visit, admin, conversations):
+    def steps(page: Page) -> None:
+        page.goto(LIST)
+        search = page.get_by_role("combobox", name="Search", exact=True)
+        option = page.locator(OPTIONS)
+        search.press_sequentially("lang:en -te")
+        expect(option).to_have_text(["tenant"])
+        search.press("ArrowDown")
+        search.press("Enter")
+        expect(search).to_have_value("lang:en -tenant:")
+        search.press_sequentially("aj")
+        expect(option).to_have_text(["ajax"])
+        search.press("ArrowDown")
+        search.press("Enter")
+        expect(search).to_have_value("lang:en -tenant:ajax")
+        search.press_sequentially(" or")
+        expect(option).to_have_text(["order id"])
+        search.press("ArrowDown")
+        search.press("Enter")
+        expect(search).to_have_value('lang:en -tenant:ajax metadata["order id"]:')
+        search.press_sequentially('"67')
+        expect(option).to_have_text(["6735"])
+        option.click()
+        expect(search).to_have_value('lang:en -tenant:ajax metadata["order id"]:6735')
+        search.press("Enter")
+        expect(page.get_by_text("No conversations are here.")).to_be_visible()
+        expect(page.locator(".conversations-chips")).to_contain_text("lang:en -tenant:ajax")
+
+    visit(steps, as_user=admin)
+
+
+def test_single_keys_lead_through_the_filtered_list(visit, admin, conversations):
+    alices = [row for row in conversations if row.owner.username == "alice"]
+
+    def steps(page: Page) -> None:
+        page.goto(f"{LIST}?owner=alice")
+        page.keyboard.press("/")
+        expect(page.locator("#searchbar")).to_be_focused()
+        page.keyboard.type("/?jk")
+        expect(page.locator("#searchbar")).to_have_value("/?jk")
+        page.get_by_role("link", name=alices[1].pk).click()
+        page.keyboard.press("Control+j")
+        page.locator("[name=metadata]").press("j")
+        page.wait_for_timeout(300)
+        assert alices[1].pk.replace("_", "_5F") in page.url
+        page.evaluate("document.activeElement.blur()")
+        page.keyboard.press("j")
+        page.wait_for_url(f"**{alices[2].pk.replace('_', '_5F')}**")
+        page.keyboard.press("k")
+        page.wait_for_url(f"**{alices[1].pk.replace('_', '_5F')}**")
+        page.keyboard.press("?")
+        dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
+        expect(dialog).to_be_visible()
+        page.keyboard.press("j")
+        page.keyboard.press("Escape")
+        expect(dialog).to_be_hidden()
+        assert alices[1].pk.replace("_", "_5F") in page.url
+        page.keyboard.press("/")
+        page.wait_for_url(re.compile(r"\?owner=alice#searchbar"))
+
+    visit(steps, as_user=admin)
+
+
+def test_single_keys_can_be_switched_off(visit, admin, conversations):
+    def steps(page: Page) -> None:
+        page.goto(LIST)
+        page.keyboard.press("?")
+        page.get_by_role("link", name="Switch them off").click()
+        page.wait_for_load_state()
+        page.keyboard.press("/")
+        page.keyboard.press("?")
+        expect(page.locator("#searchbar")).not_to_be_focused()
+        expect(page.get_by_role("dialog")).to_be_hidden()
+        page.get_by_role("button", name="Keyboard shortcuts").click()
+        page.get_by_role("link", name="Switch them on").click()
+        page.wait_for_load_state()
+        page.keyboard.press("/")
+        expect(page.locator("#searchbar")).to_be_focused()
+
+    visit(steps, as_user=admin)
+
+
+def test_the_id_is_copied(visit, admin, conversations):
+    def steps(page: Page) -> str:
+        page.goto(LIST)
+        page.get_by_role("button", name=f"Copy id {conversations[1].pk}").click()
+        expect(page.get_by_text("Copied")).to_be_visible()
+        return page.evaluate("navigator.clipboard.readText()")
+
+    copied = visit(steps, as_user=admin, permissions=["clipboard-read", "clipboard-write"])
+    assert copied == conversations[1].pk
+
+
+def test_nothing_breaks_the_policy_or_asks_another_host(visit, admin, conversations, live_server):
+    def steps(page: Page) -> Watch:
+        watch = Watch(page)
+        response = page.goto(LIST)
+        assert response.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
+        page.locator("[name=metadata_key]").first.press_sequentially("te")
+        page.locator(OPTIONS, has_text="tenant").click()
+        page.get_by_role("button", name="Add condition").click()
+        page.get_by_text("Columns", exact=True).click()
+        page.get_by_label("First message").check()
+        page.get_by_role("combobox", name="Metadata key 1").fill("tenant")
+        page.get_by_role("button", name="Show columns").click()
+        expect(page.locator("tbody .field-first_message").first).to_contain_text("Where is my order?")
+        page.get_by_role("link", name="Last 7 days").click()
+        page.get_by_role("link", name=conversations[1].pk).click()
+        expect(page.get_by_role("article")).to_have_count(1)
+        page.keyboard.press("?")
+        expect(page.get_by_role("dialog")).to_be_visible()
+        return watch
+
+    watch = visit(steps, as_user=admin)
+    assert watch.problems == []
+    assert watch.strangers(live_server.url) == []
+
+
+BUSY = "?q=tenant:*&metadata_key=lang&metadata_operator=eq&metadata_value=en&metadata_key=&metadata_operator=exists"
+BUSY += "&metadata_value=x&owner=alice&created_from=2026-01-01"
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_pages_are_accessible_and_fit(visit, admin, conversations, axe, color_scheme, width, tmp_path_factory):
+    def steps(page: Page) -> None:
+        for address in (LIST, LIST + BUSY, f"{LIST}?q=tenant::"):
+            page.goto(address)
+            assert not scrolls_sideways(page)
+            assert grave_problems(page, axe) == []
+        page.goto(LIST)
+        page.get_by_text("Columns", exact=True).click()
+        page.locator("[name=metadata_key]").first.press_sequentially("te")
+        expect(page.locator(OPTIONS)).to_have_text(["tenant"])
+        assert not scrolls_sideways(page)
+        assert grave_problems(page, axe) == []
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="Keyboard shortcuts").click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        assert grave_problems(page, axe) == []
+        page.goto(f"{LIST}{conversations[0].pk}/change/")
+        assert not scrolls_sideways(page)
+        assert grave_problems(page, axe) == []
+
+    visit(steps, as_user=admin, viewport={"width": width, "height": 800}, color_scheme=color_scheme)
+
+
+def test_a_narrow_table_is_scrolled_by_keyboard(visit, admin, conversations):
+    def steps(page: Page) -> None:
+        page.goto(LIST)
+        table = page.get_by_role("region", name="Conversations", exact=True)
+        assert table.evaluate("box => box.scrollWidth > box.clientWidth")
+        table.focus()
+        page.keyboard.press("ArrowRight")
+        expect(page.locator("#result_list tbody .field-id").first).not_to_be_in_viewport(ratio=1)
+
+    visit(steps, as_user=admin, viewport={"width": 320, "height": 800})
+
+
+def test_every_column_of_the_list_is_seen_on_a_wide_screen(visit, admin, live_server, alice):
+    Conversation.create_with_items(owner=alice, metadata={"customer": "Zürich Insurance", "tenant": "acme-104"})
+
+    def steps(page: Page) -> None:
+        page.goto(LIST)
+        results = page.locator("#changelist-form .results")
+        assert results.evaluate("results => results.scrollWidth <= results.clientWidth")
+
+    visit(steps, as_user=admin, viewport={"width": 1280, "height": 800})
+
+
+def test_without_a_script_pages_and_chips_work(visit, admin, live_server, alice, monkeypatch):
+    monkeypatch.setattr("conversations.admin.ConversationAdmin.list_per_page", 2)
+    for _ in range(5):
+        Conversation.create_with_items(owner=alice, metadata={"k": "v"})
+
+    def steps(page: Page) -> None:
+        page.goto(LIST)
+        page.get_by_role("link", name="k = v").first.click()
+        page.get_by_role("link", name="Next").click()
+        page.get_by_role("link", name="Next").click()
+        expect(rows(page)).to_have_count(1)
+        page.get_by_role("link", name="First").click()
+        rows(page).first.locator(".field-id a").click()
+        page.get_by_role("navigation", name="Conversations of the list").get_by_role("link", name="Next").click()
+        page.get_by_role("link", name="List", exact=True).click()
+        expect(page.locator(".conversations-chips")).to_contain_text("k is “v”")
+
+    visit(steps, as_user=admin, java_script_enabled=False)
+
+
+def test_who_only_lists_sees_no_way_to_what_was_said(visit, live_server, conversations, staff_of):
+    def steps(page: Page) -> None:
+        page.goto(LIST)
+        page.get_by_text("Columns", exact=True).click()
+        expect(page.get_by_label("Owner").last).to_be_visible()
+        expect(page.get_by_label("First message")).to_have_count(0)
+
+    visit(steps, as_user=staff_of("view_conversation"))

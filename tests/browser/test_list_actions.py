@@ -1,0 +1,148 @@
+"""Saved views, exports and bulk deletions, as people go through them."""
+
+import json
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from conversations.models import Conversation, SavedView
+from conversations.schema.items import validate_items
+from tests.browser.axe import axe_script, grave_problems
+from tests.browser.watch import Watch
+
+LIST = "/admin/conversations/conversation/"
+DEMO = "metadata_key=topic&metadata_operator=eq&metadata_value=demo"
+PAGES = [
+    f"{LIST}?{DEMO}",
+    f"{LIST}export/?{DEMO}",
+    f"{LIST}delete/?{DEMO}",
+    "/admin/conversations/savedview/",
+    "/admin/conversations/savedview/add/",
+]
+
+
+@pytest.fixture
+def conversations(live_server, alice) -> list[Conversation]:
+    items = validate_items([{"role": "user", "content": "hello"}])
+    return [
+        Conversation.create_with_items(owner=alice, metadata={"topic": topic}, items=items)
+        for topic in ("other", "demo", "demo")
+    ]
+
+
+@pytest.fixture
+def views(admin, alice) -> None:
+    query = f"{DEMO}&owner=alice"
+    SavedView.objects.create(owner=admin, name="Demo of alice", query_string=query, is_default=True)
+    SavedView.objects.create(owner=alice, name="w" * 100, query_string="", is_shared=True)
+
+
+def rows(page: Page):
+    return page.locator("#result_list tbody tr")
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_view_is_saved_opened_made_default_and_deleted(visit, admin, conversations, scripts):
+    def steps(page: Page) -> list[str]:
+        watch = Watch(page)
+        page.goto(f"{LIST}?{DEMO}")
+        page.get_by_text("Save this view").click()
+        page.get_by_label("Name:").fill("Demo")
+        page.get_by_role("button", name="Save", exact=True).click()
+        expect(page.get_by_text("was added successfully")).to_be_visible()
+        expect(rows(page)).to_have_count(2)
+        views = page.get_by_role("navigation", name="Saved views")
+        views.get_by_role("link", name="All conversations").click()
+        expect(rows(page)).to_have_count(3)
+        views.get_by_role("link", name="Demo").click()
+        expect(rows(page)).to_have_count(2)
+        expect(views.get_by_role("link", name="Demo")).to_have_attribute("aria-current", "page")
+        views.get_by_role("link", name="Rename, share or make default").click()
+        page.get_by_label("Name:").fill("Renamed")
+        page.get_by_label("Default").check()
+        page.get_by_label("Shared").check()
+        page.get_by_role("button", name="Save", exact=True).click()
+        page.goto(LIST)
+        expect(rows(page)).to_have_count(2)
+        expect(views.get_by_role("link", name="Renamed")).to_be_visible()
+        views.get_by_role("link", name="Delete").click()
+        page.get_by_role("button", name="Yes, I\u2019m sure").click()
+        page.goto(LIST)
+        expect(rows(page)).to_have_count(3)
+        return watch.problems
+
+    assert visit(steps, as_user=admin, java_script_enabled=scripts) == []
+    assert not SavedView.objects.exists()
+
+
+def test_the_filtered_list_is_downloaded(visit, admin, conversations):
+    def steps(page: Page) -> tuple[str, str, list[str]]:
+        watch = Watch(page)
+        page.goto(f"{LIST}?{DEMO}")
+        page.get_by_role("link", name="Export all that match").click()
+        expect(page.get_by_text("2 conversations")).to_be_visible()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download").click()
+        return download.value.suggested_filename, download.value.path().read_text(), watch.problems
+
+    name, text, problems = visit(steps, as_user=admin)
+    assert name.startswith("conversations-")
+    assert name.endswith(".jsonl")
+    lines = [json.loads(line) for line in text.splitlines()]
+    assert [line["id"] for line in lines if line["object"] == "conversation"] == [row.pk for row in conversations[1:]]
+    assert problems == []
+
+
+def test_a_conversation_is_downloaded_from_its_page(visit, admin, conversations):
+    def steps(page: Page) -> tuple[str, list[str]]:
+        watch = Watch(page)
+        page.goto(LIST)
+        page.get_by_role("link", name=conversations[0].pk).click()
+        page.get_by_role("link", name="Export").click()
+        page.get_by_label("CSV with a row for each item").check()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download").click()
+        return download.value.suggested_filename, watch.problems
+
+    name, problems = visit(steps, as_user=admin)
+    assert name.startswith(conversations[0].pk)
+    assert name.endswith(".items.csv")
+    assert problems == []
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_all_that_match_are_deleted_after_their_number_was_typed(visit, admin, conversations, scripts):
+    def steps(page: Page) -> list[str]:
+        watch = Watch(page)
+        page.goto(f"{LIST}?{DEMO}")
+        page.get_by_role("link", name="Delete all that match").click()
+        page.get_by_label("Type the number 2 to confirm:").fill("3")
+        page.get_by_role("button", name="Delete").click()
+        expect(page.get_by_text("Nothing was deleted")).to_be_visible()
+        page.get_by_label("Type the number 2 to confirm:").fill("2")
+        page.keyboard.press("Enter")
+        expect(page.get_by_text("Deleted 2 conversations.")).to_be_visible()
+        return watch.problems
+
+    assert visit(steps, as_user=admin, java_script_enabled=scripts) == []
+    assert Conversation.objects.get() == conversations[0]
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+def test_pages_are_accessible_and_fit_a_narrow_screen(visit, admin, conversations, views, color_scheme, pytestconfig):
+    script = axe_script(pytestconfig.cache)
+
+    def steps(page: Page) -> dict[str, object]:
+        watch = Watch(page)
+        found: dict[str, object] = {}
+        for address in PAGES:
+            page.goto(address)
+            violations = list(watch.problems)
+            page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+            wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+            found[address] = (violations, grave_problems(page, script), wide)
+            watch.problems.clear()  # which axe itself has caused
+        return found
+
+    found = visit(steps, as_user=admin, viewport={"width": 320, "height": 800}, color_scheme=color_scheme)
+    assert found == {address: ([], [], False) for address in PAGES}

@@ -1,0 +1,55 @@
+"""A search for what was said leads to where it was said."""
+
+import pytest
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from conversations.models import Conversation
+from conversations.schema.items import validate_items
+from tests.browser.axe import axe_script, grave_problems
+from tests.browser.watch import Watch
+
+LIST_PATH = reverse("admin:conversations_conversation_changelist")
+HOSTILE = "<img src=x onerror=alert(1)> refund <script>alert(2)</script>"
+
+
+@pytest.fixture(scope="session")
+def axe(request) -> str:
+    return axe_script(request.config.cache)
+
+
+@pytest.fixture
+def conversations(alice) -> list[Conversation]:
+    texts = ["hello", "a refund of 100 % " + "x" * 300, HOSTILE, "استرداد refund أموال", "退款 refund 🙏"]
+    items = [validate_items([{"role": "user", "content": text}]) for text in texts]
+    return [Conversation.create_with_items(owner=alice, items=each) for each in items]
+
+
+def test_a_snippet_leads_to_its_item(visit, admin, conversations, live_server):
+    def steps(page: Page) -> None:
+        watch = Watch(page)
+        page.goto(LIST_PATH)
+        page.locator("#searchbar").fill("refund")
+        page.locator("#searchbar").press("Enter")
+        snippets = page.get_by_role("region", name="Where it was said").get_by_role("listitem")
+        expect(snippets).to_have_count(4)
+        expect(snippets.locator("mark")).to_have_text(["refund"] * 4)
+        expect(snippets.nth(2)).to_contain_text(HOSTILE)
+        snippets.nth(2).get_by_role("link").click()
+        expect(page.locator("article:target")).to_contain_text("refund")
+        assert watch.problems == []
+        assert watch.strangers(live_server.url) == []
+
+    visit(steps, as_user=admin)
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280])
+def test_snippets_are_accessible_and_fit(visit, admin, conversations, axe, color_scheme, width):
+    def steps(page: Page) -> None:
+        page.goto(f"{LIST_PATH}?q=refund")
+        expect(page.locator(".conversations-snippets mark")).to_have_count(4)
+        assert grave_problems(page, axe) == []
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+    visit(steps, as_user=admin, viewport={"width": width, "height": 800}, color_scheme=color_scheme)

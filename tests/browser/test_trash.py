@@ -1,0 +1,81 @@
+import pytest
+from django.contrib.admin.utils import quote
+from django.urls import reverse
+
+from conversations.models import Conversation, DeletedConversation
+from conversations.schema.items import validate_items
+from conversations.trashing import move_to_trash
+from tests.browser.axe import axe_script, grave_problems
+from tests.browser.watch import Watch
+
+LIST_URL = reverse("admin:conversations_deletedconversation_changelist")
+
+
+@pytest.fixture
+def conversation(admin) -> Conversation:
+    """One that is there, and others that are deleted."""
+    metadata = {"topic": "a billing question", "tenant": "acme", "order id": "6735-" + "x" * 60, "escalated": "yes"}
+    items = validate_items([{"role": "user", "content": "hi"}] * 3)
+    rows = [Conversation.create_with_items(owner=admin, metadata=metadata, items=items) for _ in range(4)]
+    for row in rows[1:]:
+        move_to_trash(row, deleted_by=admin)
+    return rows[0]
+
+
+def pages(conversation: Conversation) -> dict[str, str]:
+    row = quote(DeletedConversation.objects.latest("pk").pk)
+    return {
+        "list": LIST_URL,
+        "confirmation": reverse("admin:conversations_conversation_delete", args=[quote(conversation.pk)]),
+        "deleted conversation": reverse("admin:conversations_deletedconversation_change", args=[row]),
+        "deleting for good": reverse("admin:conversations_deletedconversation_delete", args=[row]),
+    }
+
+
+def test_what_was_deleted_is_restored_by_clicks_alone(visit, admin, conversation, live_server):
+    confirmation = pages(conversation)["confirmation"]
+
+    def steps(page):
+        watch = Watch(page)
+        page.goto(confirmation)
+        page.get_by_role("button", name="Yes, I\u2019m sure").click()
+        page.goto(LIST_URL)
+        page.locator(".field-conversation_id a").first.click()
+        page.get_by_role("button", name="Restore").click()
+        told = page.locator(".messagelist").inner_text()
+        return told, watch
+
+    told, watch = visit(steps, as_user=admin)
+    assert told == "Restored 1 conversation."
+    assert Conversation.objects.get().pk == conversation.pk
+    assert watch.problems == []
+    assert watch.strangers(live_server.url) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_pages_fit_a_narrow_screen_and_have_no_grave_problems(visit, admin, conversation, scheme, pytestconfig):
+    script = axe_script(pytestconfig.cache)
+
+    urls = pages(conversation)
+
+    def steps(page):
+        found = {}
+        for name, url in urls.items():
+            page.goto(url)
+            found[name] = (page.evaluate("document.documentElement.scrollWidth"), grave_problems(page, script))
+        return found
+
+    found = visit(steps, as_user=admin, viewport={"width": 320, "height": 800}, color_scheme=scheme)
+    assert found == dict.fromkeys(urls, (320, []))
+
+
+def test_every_column_is_in_sight_at_1280_pixels(visit, admin, conversation):
+    def steps(page):
+        page.goto(LIST_URL)
+        return page.evaluate(
+            "(() => { const box = document.querySelector('#changelist-form .results');"
+            " return [box.scrollWidth, box.clientWidth]; })()"
+        )
+
+    needed, there = visit(steps, as_user=admin, viewport={"width": 1280, "height": 800})
+    assert needed <= there

@@ -1,0 +1,145 @@
+import threading
+import time
+from datetime import date
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+
+from conversations.checks import check_full_text
+from conversations.management.commands.fill_full_text import Command
+from conversations.models import Conversation, ItemText, full_text
+from conversations.schema.items import validate_items
+from conversations.schema.query_text import parse_query
+from conversations.seeding import seed_conversations
+
+# MariaDB and MySQL tell of words that are committed, and of no others.
+pytestmark = pytest.mark.django_db(transaction=connection.vendor == "mysql")
+
+
+class Terminal(StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def fill(*arguments, **options):
+    stdout = StringIO()
+    call_command("fill_full_text", *arguments, stdout=stdout, **options)
+    return stdout.getvalue()
+
+
+def said(owner, *texts):
+    items = validate_items([{"role": "user", "content": text} for text in texts])
+    return Conversation.create_with_items(owner=owner, items=items)
+
+
+def found(query):
+    page = Conversation.objects.page(limit=100, order="asc", matching=parse_query(query))
+    return [conversation.pk for conversation in page.conversations]
+
+
+def index():
+    return list(ItemText.objects.order_by("conversation", "position").values_list("conversation", "position", "words"))
+
+
+@pytest.fixture
+def unfilled(alice, settings) -> list[Conversation]:
+    settings.CONVERSATIONS_FULL_TEXT = False
+    conversations = [said(alice, f"refund {n}", "...", *["policy"] * n) for n in range(5)]
+    settings.CONVERSATIONS_FULL_TEXT = True
+    return conversations
+
+
+@pytest.mark.parametrize("size", [1, 2, 5, 100])
+@pytest.mark.parametrize("items", [1, 2, 100])
+def test_what_was_stored_before_is_found_afterwards(unfilled, monkeypatch, size, items):
+    monkeypatch.setattr(Command, "batch_size", size)
+    monkeypatch.setattr(full_text, "BATCH", items)
+    assert found("refund") == []
+    assert fill() == "Added the texts of 15 items.\n"
+    assert found("refund") == [conversation.pk for conversation in unfilled]
+    assert found("policy") == [conversation.pk for conversation in unfilled[1:]]
+
+
+def test_what_is_there_is_left_and_what_lacks_is_added(unfilled):
+    fill()
+    well = index()
+    assert fill() == "Added the texts of 0 items.\n"
+    unfilled[1].item_texts.all().delete()
+    unfilled[3].item_texts.filter(position=4).delete()
+    assert fill() == "Added the texts of 3 items.\n"
+    assert index() == well
+
+
+def test_it_makes_the_index_that_writing_makes(alice):
+    for _ in seed_conversations(conversations=20, items_per=8, seed=1, start=date(2026, 1, 1)):
+        pass
+    said(alice, "hello")
+    written = index()
+    assert len(written) > 100
+    assert fill("--clear") == f"Removed the texts of {len(written):,} items.\n"
+    assert index() == []
+    fill()
+    assert index() == written
+
+
+def test_an_index_that_is_off_is_not_filled_but_can_be_emptied(unfilled, settings):
+    fill()
+    settings.CONVERSATIONS_FULL_TEXT = False
+    with pytest.raises(CommandError, match="Full-text search is off: set CONVERSATIONS_FULL_TEXT = True first"):
+        fill()
+    assert fill("--clear") == "Removed the texts of 15 items.\n"
+
+
+@pytest.mark.parametrize(
+    ("stream", "shown"),
+    [
+        (Terminal, "2 of 5 conversations\r4 of 5 conversations\r5 of 5 conversations\r5 of 5 conversations\n"),
+        (StringIO, ""),
+    ],
+)
+def test_progress_is_shown_on_a_terminal_only(stream, shown, unfilled, monkeypatch):
+    monkeypatch.setattr(Command, "batch_size", 2)
+    stderr = stream()
+    fill(stderr=stderr)
+    assert stderr.getvalue() == shown
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="one connection has the database in memory")
+@pytest.mark.django_db(transaction=True)
+def test_a_deletion_under_way_is_waited_for(unfilled):
+    [item] = unfilled[0].items.all()[:1]
+    done = []
+
+    def run() -> None:
+        try:
+            done.append(fill())
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    with transaction.atomic():
+        unfilled[0].delete_item(item_id=item.item_id)
+        thread.start()
+        time.sleep(0.5)
+        assert done == []
+    thread.join(10)
+    assert done == ["Added the texts of 14 items.\n"]
+    assert not unfilled[0].item_texts.exists()
+
+
+def test_a_check_warns_of_an_index_that_lacks_everything(unfilled, settings):
+    [warning] = check_full_text(["default"])
+    assert warning.id == "conversations.W008"
+    assert warning.hint == "Run `python manage.py fill_full_text`."
+    assert check_full_text() == []
+    fill()
+    assert check_full_text(["default"]) == []
+    fill("--clear")
+    settings.CONVERSATIONS_FULL_TEXT = False
+    assert check_full_text(["default"]) == []
+
+
+def test_an_empty_database_lacks_nothing(db):
+    assert check_full_text(["default"]) == []

@@ -1,0 +1,52 @@
+import subprocess
+import sys
+import threading
+
+from conversations.models import Conversation, DeletedConversation
+from tests.live.client import Client, said
+from tests.live.service import ROOT, clean_environment, until
+
+TIMES = 15
+
+
+def test_a_conversation_trashed_and_restored_under_appends_keeps_what_was_acknowledged(live_service):
+    maker = Client(live_service.port, live_service.secret)
+    _, conversation = maker.post("/conversations", metadata={"topic": "restless"}, items=[said("first")])
+    maker.close()
+    is_over = threading.Event()
+    answers: list[list[tuple[int, list[str]]]] = [[] for _ in range(4)]
+
+    def append(answered: list[tuple[int, list[str]]]) -> None:
+        client = Client(live_service.port, live_service.secret)
+        while not is_over.is_set():
+            status, body = client.post(f"/conversations/{conversation['id']}/items", items=[said("one"), said("two")])
+            answered.append((status, [item["id"] for item in body.get("data", [])]))
+        client.close()
+
+    threads = [threading.Thread(target=append, args=[answered]) for answered in answers]
+    for thread in threads:
+        thread.start()
+    until(lambda: all(answers))
+    trashing = subprocess.run(
+        [sys.executable, "-m", "tests.live.trash_in_models", conversation["id"], str(TIMES)],
+        cwd=ROOT,
+        env=clean_environment(**live_service.variables, DJANGO_SETTINGS_MODULE="project.settings"),
+    )
+    is_over.set()
+    for thread in threads:
+        thread.join()
+    assert trashing.returncode == 0
+    assert {status for answered in answers for status, _ in answered} <= {200, 404}
+
+    with live_service.database.opened() as alias:
+        stored = Conversation.objects.using(alias).get(pk=conversation["id"])
+        rows = list(stored.items.order_by("position").values_list("position", "item_id"))
+        pairs = list(stored.metadata_pairs.values_list("key", "value"))
+        assert not DeletedConversation.objects.using(alias).exists()
+    assert [position for position, _ in rows] == list(range(1, stored.item_count + 1))
+    item_ids = [item_id for _, item_id in rows][1:]
+    acknowledged = [[item_id for status, ids in answered for item_id in ids] for answered in answers]
+    assert sorted(item_ids) == sorted(item_id for ids in acknowledged for item_id in ids)
+    for ids in acknowledged:
+        assert [item_id for item_id in item_ids if item_id in set(ids)] == ids
+    assert pairs == [("topic", "restless")]
