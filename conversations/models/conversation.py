@@ -18,6 +18,7 @@ from django.utils.translation import gettext_lazy as _
 from conversations import errors, ids
 from conversations.models.fields import BytewiseCharField, VerbatimJSONField
 from conversations.models.full_text import ItemText, is_on
+from conversations.models.index_hint import hinted
 from conversations.models.index_walk import IndexWalk
 from conversations.models.item import Item
 from conversations.models.lookups import by_row, lookup, says
@@ -102,7 +103,8 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
 
     def _first(self, count: int, *, is_ascending: bool, after: str | None, query: Query) -> list[Conversation]:
         conversations = self.order_by("pk" if is_ascending else "-pk")
-        walk = IndexWalk(query, is_ascending=is_ascending, owner_id=self._only_owner(), using=self.db)
+        owner_id = self._only_owner()
+        walk = IndexWalk(query, is_ascending=is_ascending, owner_id=owner_id, using=self.db)
         few = ids_where_few_say(query, using=self.db)
         if few is not None or not walk.sources:
             if after is not None:
@@ -111,6 +113,8 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
                 return first_of(few, conversations, count, query=query, is_ascending=is_ascending)
             if searches_text(query):
                 return first_of_many(conversations, count, query=query, is_ascending=is_ascending)
+            if owner_id is not None:
+                conversations = hinted(conversations, "conversations_owner_id")
             return list(conversations.filter(lookup(query, metadata=partial(by_row, id_name="pk")))[:count])
         found: list[Conversation] = []
         matching = walk.ids(after=after, batch=count)

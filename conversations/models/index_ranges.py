@@ -33,13 +33,11 @@ class Stretch:
     def order(self) -> str:
         return "ASC" if self.is_ascending else "DESC"
 
-    @property
-    def beyond(self) -> SQL:
-        return _comparison(">" if self.is_ascending else "<", self.after)
+    def beyond(self, name: str) -> SQL:
+        return _comparison(name, ">" if self.is_ascending else "<", self.after)
 
-    @property
-    def up_to(self) -> SQL:
-        return _comparison("<=" if self.is_ascending else ">=", self.end)
+    def up_to(self, name: str) -> SQL:
+        return _comparison(name, "<=" if self.is_ascending else ">=", self.end)
 
 
 class Range:
@@ -73,7 +71,7 @@ class Range:
         pairs, parameters = self._pairs_beyond(stretch)
         if window is not None:
             pairs += f" ORDER BY {self._order(stretch)} LIMIT {window}"
-        (conditions, values), (up_to, end) = self._conditions, stretch.up_to
+        (conditions, values), (up_to, end) = self._conditions, stretch.up_to(ID)
         return (
             f"SELECT {ID} FROM ({pairs}) AS {MetadataPair._meta.db_table} WHERE {conditions}{up_to}"  # noqa: S608
             f" ORDER BY {ID} {stretch.order} LIMIT {limit}",
@@ -81,7 +79,8 @@ class Range:
         )
 
     def _pairs_beyond(self, stretch: Stretch) -> SQL:
-        (sql, parameters), (beyond, after) = self._sql, stretch.beyond
+        # An expression, so that rows in the order of their values are not read by an index of the other order.
+        (sql, parameters), (beyond, after) = self._sql, stretch.beyond(ID if self.is_ordered else f"SUBSTR({ID}, 1)")
         return f"{sql}{beyond}", (*parameters, *after)
 
     def _order(self, stretch: Stretch) -> str:
@@ -125,5 +124,5 @@ def rows_of(statements: Iterable[SQL], *, using: str) -> list[tuple[str, int]]:
         return list(cursor.fetchall())
 
 
-def _comparison(operator: str, place: str | None) -> SQL:
-    return ("", ()) if place is None else (f" AND {ID} {operator} %s", (place,))
+def _comparison(name: str, operator: str, place: str | None) -> SQL:
+    return ("", ()) if place is None else (f" AND {name} {operator} %s", (place,))
