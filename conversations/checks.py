@@ -15,12 +15,14 @@ from conversations.models.full_text import is_on
 from conversations.schema.include import INCLUDABLE
 from conversations.schema.items import ITEM_TYPES
 
+MAX_API_KEY_SECONDS = 3_600
 MAX_RESTORE_DAYS = 36_500
 
 
 @register()
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
     return [
+        *_api_key_seconds(),
         *_authentication(),
         *_include(),
         *_item_types(),
@@ -30,6 +32,15 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
         *_restore_days(),
         *_unknown_fields(),
     ]
+
+
+def _api_key_seconds() -> Iterator[CheckMessage]:
+    seconds: object = app_settings.api_key_seconds
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= MAX_API_KEY_SECONDS:
+        yield Error(
+            f"CONVERSATIONS_API_KEY_SECONDS is {seconds!r}, not a number of seconds from 0 to {MAX_API_KEY_SECONDS}.",
+            id="conversations.E010",
+        )
 
 
 def _authentication() -> Iterator[CheckMessage]:
@@ -53,9 +64,9 @@ def _include() -> Iterator[CheckMessage]:
 def _item_types() -> Iterator[CheckMessage]:
     longest = Item._meta.get_field("type").max_length or 0
     for item_type in app_settings.extra_item_types:
-        if not isinstance(item_type, str) or not 0 < len(item_type) <= longest:
+        if not isinstance(item_type, str) or not 0 < len(item_type) <= longest or not item_type.isprintable():
             yield Error(
-                f"CONVERSATIONS_EXTRA_ITEM_TYPES: {item_type!r} is not a name of 1 to {longest} characters.",
+                f"CONVERSATIONS_EXTRA_ITEM_TYPES: {item_type!r} is not a name of 1 to {longest} printable characters.",
                 id="conversations.E003",
             )
         elif item_type in ITEM_TYPES:

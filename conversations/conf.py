@@ -10,6 +10,11 @@ T = TypeVar("T")
 
 class AppSettings:
     @property
+    def api_key_seconds(self) -> float:
+        """For how long a process takes an API key for what it was when it looked last."""
+        return self._get("API_KEY_SECONDS", 5)
+
+    @property
     def authentication_classes(self) -> Sequence[str]:
         """Dotted paths of DRF authentication classes."""
         return self._get("AUTHENTICATION_CLASSES", ["conversations.api.authentication.APIKeyAuthentication"])

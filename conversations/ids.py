@@ -4,8 +4,8 @@ Here 8 more digits hold the nanoseconds and the last 32 are random, so text orde
 brought from elsewhere sort among ours by their second.
 """
 
+import os
 import re
-import secrets
 import threading
 import time
 from datetime import UTC, datetime
@@ -55,7 +55,7 @@ _last_ns = 0
 
 
 def new_id(prefix: str) -> str:
-    return id_of(prefix, nanoseconds=_tick(), bits=secrets.randbits(128))
+    return id_of(prefix, nanoseconds=_tick(), bits=int.from_bytes(os.urandom(16)))
 
 
 def id_of(prefix: str, *, nanoseconds: int, bits: int) -> str:

@@ -7,18 +7,18 @@ from conversations.errors import APIError
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
-    if not _is_for_api(request):
+    if not is_for_api(request):
         return defaults.bad_request(request, exception)
     return _envelope(APIError("Bad request."))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
-    if not _is_for_api(request):
+    if not is_for_api(request):
         return defaults.server_error(request)
     return _envelope(APIError("The server had an error processing your request.", status=500, type="server_error"))
 
 
-def _is_for_api(request: HttpRequest) -> bool:
+def is_for_api(request: HttpRequest) -> bool:
     return request.path_info.startswith("/v1/")
 
 

@@ -20,6 +20,7 @@ try:
     DATABASE: Any = env.dj_db_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'conversations.sqlite3'}")
     IS_DATABASE_CHOSEN = bool(env.str("DATABASE_URL", ""))
 
+    CONVERSATIONS_API_KEY_SECONDS = env.float("CONVERSATIONS_API_KEY_SECONDS", 5)
     CONVERSATIONS_DEFAULT_INCLUDE: list[str] = env.list("CONVERSATIONS_DEFAULT_INCLUDE", [])
     CONVERSATIONS_EXTRA_ITEM_TYPES: list[str] = env.list("CONVERSATIONS_EXTRA_ITEM_TYPES", [])
     CONVERSATIONS_FULL_TEXT = env.bool("CONVERSATIONS_FULL_TEXT", True)
@@ -42,13 +43,16 @@ DATABASE_OPTIONS: dict[str, dict[str, Any]] = {
         "timeout": 30,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
     },
-    "django.db.backends.postgresql": {},
+    # Statements that are often executed are prepared by the first of them on each connection.
+    "project.postgresql": {"prepare_threshold": 0},
     "django.db.backends.mysql": {
         "charset": "utf8mb4",
         "sql_mode": "STRICT_TRANS_TABLES",
         "isolation_level": "read committed",
     },
 }
+if DATABASE["ENGINE"] == "django.db.backends.postgresql":
+    DATABASE["ENGINE"] = "project.postgresql"
 if DATABASE["ENGINE"] not in DATABASE_OPTIONS:
     raise ImproperlyConfigured('Environment variable "DATABASE_URL" invalid: use sqlite, postgresql or mysql.')
 DATABASES = {
@@ -73,6 +77,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "project.middleware.without_pages_middleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "project.security.content_security_policy",

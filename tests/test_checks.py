@@ -10,10 +10,14 @@ def test_the_defaults_are_fine():
 @pytest.mark.parametrize(
     ("setting", "value", "found"),
     [
+        ("API_KEY_SECONDS", -1, "conversations.E010"),
+        ("API_KEY_SECONDS", 3_601, "conversations.E010"),
+        ("API_KEY_SECONDS", "5", "conversations.E010"),
         ("AUTHENTICATION_CLASSES", ["nowhere.Auth"], "conversations.E001"),
         ("DEFAULT_INCLUDE", ["reasoning"], "conversations.E002"),
         ("EXTRA_ITEM_TYPES", ["x" * 65], "conversations.E003"),
         ("EXTRA_ITEM_TYPES", [7], "conversations.E003"),
+        ("EXTRA_ITEM_TYPES", ["two\nlines"], "conversations.E003"),
         ("EXTRA_ITEM_TYPES", ["message"], "conversations.W003"),
         ("MAX_BODY_BYTES", 0, "conversations.E004"),
         ("MAX_BODY_BYTES", "1MB", "conversations.E004"),

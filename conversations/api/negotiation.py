@@ -10,7 +10,9 @@ class JSONNegotiation(DefaultContentNegotiation):
     """Answers are JSON whatever a client says it accepts; a body that names no type is taken for JSON."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
-        return super().select_parser(request, parsers) if request.content_type else next(iter(parsers))
+        if request.content_type in ("", "application/json"):
+            return next(iter(parsers))
+        return super().select_parser(request, parsers)
 
     def select_renderer(
         self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None

@@ -1,4 +1,3 @@
-import json
 from collections.abc import Mapping
 from typing import IO, Any
 
@@ -6,7 +5,7 @@ from rest_framework.parsers import BaseParser
 
 from conversations.api import errors
 from conversations.conf import app_settings
-from conversations.schema.storable import MAX_INTEGER, check_storable
+from conversations.schema.storable import loads
 
 
 class JSONParser(BaseParser):
@@ -21,13 +20,6 @@ class JSONParser(BaseParser):
         if length > app_settings.max_body_bytes:
             raise errors.body_too_large(maximum=app_settings.max_body_bytes)
         try:
-            body = json.loads(stream.read().decode(), parse_int=_bounded_int)
-        except (RecursionError, ValueError):
+            return loads(stream.read())
+        except ValueError:
             raise errors.invalid_json() from None
-        check_storable(body)
-        return body
-
-
-def _bounded_int(digits: str) -> int:
-    """Python refuses to convert thousands of digits; any number out of range is refused later, with its path."""
-    return int(digits) if len(digits) <= 20 else MAX_INTEGER + 1

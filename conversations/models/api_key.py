@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,15 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from conversations import keys
+from conversations.conf import app_settings
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
 USE_RECORDED_EVERY = timedelta(minutes=1)
+MAX_REMEMBERED = 10_000  # keys in a process
+
+_remembered: dict[str, tuple[APIKey, float]] = {}  # by their hashes, until when
 
 
 class APIKey(models.Model):
@@ -58,8 +63,16 @@ class APIKey(models.Model):
 
     @classmethod
     def authenticate(cls, secret: str) -> APIKey | None:
-        """The key of this secret, unless it is revoked or expired or its user may not log in."""
-        key = cls.objects.select_related("user").filter(hash=keys.hashed(secret)).first()
+        """The key of this secret, unless it is revoked or expired or its user may not log in.
+
+        Each process remembers it for CONVERSATIONS_API_KEY_SECONDS, and takes notice of a change after these.
+        """
+        hashed = keys.hashed(secret)
+        key, until = _remembered.get(hashed, (None, 0.0))
+        if key is None or until < time.monotonic():
+            key = cls.objects.select_related("user").filter(hash=hashed).first()
+            if key:
+                key._remember()
         return key if key and key.is_active else None
 
     @property
@@ -72,10 +85,17 @@ class APIKey(models.Model):
         now = timezone.now()
         if self.last_used_at and self.last_used_at > now - USE_RECORDED_EVERY:
             return
+        self.last_used_at = now
         stale = Q(last_used_at=None) | Q(last_used_at__lte=now - USE_RECORDED_EVERY)
         APIKey.objects.filter(stale, pk=self.pk).update(last_used_at=now)
 
+    def _remember(self) -> None:
+        if len(_remembered) >= MAX_REMEMBERED:
+            _remembered.clear()
+        _remembered[self.hash] = self, time.monotonic() + app_settings.api_key_seconds
+
     def revoke(self) -> None:
         """Idempotent: the first time counts."""
+        _remembered.pop(self.hash, None)
         APIKey.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=timezone.now())
         self.refresh_from_db(fields=["revoked_at"])

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import models, router, transaction
 from django.db.models import F
 from django.db.models.lookups import Exact
 from django.db.models.sql.where import AND
@@ -16,11 +16,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from conversations import errors, ids
+from conversations.models import statements
+from conversations.models.compiled import CompiledQuery, Parameter
 from conversations.models.fields import BytewiseCharField, VerbatimJSONField
 from conversations.models.full_text import ItemText, is_on
 from conversations.models.index_hint import hinted
 from conversations.models.index_walk import IndexWalk
-from conversations.models.item import Item
+from conversations.models.item import Item, ItemPage
 from conversations.models.lookups import by_row, lookup, says
 from conversations.models.metadata import MetadataPair
 from conversations.models.text_walk import count_of, first_of, first_of_many, ids_where_few_say
@@ -44,8 +46,16 @@ class ConversationPage:
 
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):
+    # Of a set that is all that this owner has. What is done with one of these takes a statement that is at hand.
+    _whole_of_owner: Any = None
+
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> ConversationQuerySet:
-        return self.filter(owner=user.pk)
+        deferring: Any = self.all()
+        deferring._defer_next_filter = True  # until somebody asks for more than what is at hand
+        visible: ConversationQuerySet = deferring.filter(owner=user.pk)
+        if not (self.query.where.children or self.query.annotations):
+            visible._whole_of_owner = user.pk
+        return visible
 
     def matching(self, query: Query) -> ConversationQuerySet:
         """Keys and values compare by their bytes. To read matches in their order, ask `page` for them.
@@ -145,10 +155,32 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
 
     def found(self, conversation_id: str) -> Conversation:
         """The conversation with this id, or the error that says there is none."""
-        conversation = self.filter(pk=conversation_id).first()
+        if self._whole_of_owner is None:
+            conversation = self.filter(pk=conversation_id).first()
+        else:
+            found = _FOUND.rows(using=self.db, id=conversation_id, owner=self._whole_of_owner)
+            conversation = next(iter(found), None)
         if conversation is None:
             raise errors.conversation_not_found(conversation_id)
         return conversation
+
+    def items_page(
+        self, conversation_id: str, *, limit: int, order: Literal["asc", "desc"], after: str | None = None
+    ) -> ItemPage:
+        """A page of the items of the conversation with this id, as `ItemQuerySet.page` has it."""
+        if self._whole_of_owner is not None and (after is None or ids.is_well_formed(after)):
+            page = Item.objects.using(self.db).page_of(
+                conversation_id, owner_id=self._whole_of_owner, limit=limit, order=order, after=after
+            )
+            if page.items:
+                return page
+        return self.found(conversation_id).items.page(limit=limit, order=order, after=after)
+
+    def add_items(self, conversation_id: str, *, items: Sequence[Mapping[str, Any]]) -> list[Item]:
+        """Append to the conversation with this id, as its own method does."""
+        if self._whole_of_owner is None or not _can_append_at_once(items, using=router.db_for_write(Conversation)):
+            return self.found(conversation_id).add_items(items=items)
+        return Conversation(pk=conversation_id, owner_id=self._whole_of_owner).add_items(items=items)
 
 
 class Conversation(models.Model):
@@ -198,11 +230,13 @@ class Conversation(models.Model):
             created_at=ids.created_at(conversation_id),
             metadata=dict(metadata or {}),
         )
-        with transaction.atomic():
-            rows = conversation._rows(items, first_position=1, now=conversation.created_at)
-            if rows:
-                conversation.item_count = conversation.last_position = len(rows)
-                conversation.last_item_at = conversation.created_at
+        using = router.db_for_write(cls)
+        if _can_create_at_once(items, using=using):
+            rows = conversation._first_rows(items)
+            statements.create(conversation, rows, ItemText.objects.using(using).made_of(rows), using=using)
+            return conversation
+        with transaction.atomic(using=using):
+            rows = conversation._first_rows(items)
             conversation.save(force_insert=True)
             MetadataPair.objects.add(conversation, conversation.metadata)
             Item.objects.bulk_create(rows)
@@ -216,7 +250,12 @@ class Conversation(models.Model):
         dense, never used twice, and reach other readers in their order.
         """
         now = timezone.now()
-        with transaction.atomic():
+        using = router.db_for_write(Conversation, instance=self)
+        if _can_append_at_once(items, using=using):
+            rows = self._rows(items, first_position=1, now=now)
+            statements.append(self, rows, ItemText.objects.using(using).made_of(rows), using=using)
+            return rows
+        with transaction.atomic(using=using):
             count = sum(item["type"] != "compaction_trigger" for item in items)
             self._update_counters(
                 item_count=F("item_count") + count,
@@ -259,6 +298,13 @@ class Conversation(models.Model):
         if not Conversation.objects.filter(pk=self.pk).update(**values):
             raise errors.conversation_not_found(self.pk)
 
+    def _first_rows(self, items: Sequence[Mapping[str, Any]]) -> list[Item]:
+        rows = self._rows(items, first_position=1, now=self.created_at)
+        if rows:
+            self.item_count = self.last_position = len(rows)
+            self.last_item_at = self.created_at
+        return rows
+
     def _rows(self, items: Sequence[Mapping[str, Any]], *, first_position: int, now: datetime) -> list[Item]:
         """Unsaved items at consecutive positions; an id that the owner has elsewhere brings its content along."""
         stored = [item for item in items if item["type"] != "compaction_trigger"]
@@ -267,19 +313,33 @@ class Conversation(models.Model):
         for item in stored:
             if item["type"] == "item_reference" and item["id"] not in originals:
                 raise errors.referenced_item_not_found(item["id"])
-        if len(set(sent_ids)) < len(sent_ids) or self.items.has_any(sent_ids):
+        if sent_ids and (len(set(sent_ids)) < len(sent_ids) or self.items.has_any(sent_ids)):
             raise errors.item_already_in_conversation()
         return [
-            Item(
-                conversation=self,
-                position=position,
-                item_id=data["id"],
-                type=data["type"],
-                data=data,
-                created_at=now,
-            )
-            for position, data in enumerate((_data(item, originals) for item in stored), start=first_position)
+            Item.of(self, position=position, data=_data(item, originals), created_at=now)
+            for position, item in enumerate(stored, start=first_position)
         ]
+
+
+_FOUND = CompiledQuery(
+    lambda: Conversation.objects.filter(
+        pk=Parameter("id", of=Conversation._meta.pk), owner=Parameter("owner", of=Conversation._meta.get_field("owner"))
+    )
+)
+
+
+def _can_create_at_once(items: Sequence[Mapping[str, Any]], *, using: str) -> bool:
+    return statements.can_create(Conversation, using=using) and not _have_ids(items)
+
+
+def _can_append_at_once(items: Sequence[Mapping[str, Any]], *, using: str) -> bool:
+    is_any_stored = any(item["type"] != "compaction_trigger" for item in items)
+    return statements.can_append(using=using) and is_any_stored and not _have_ids(items)
+
+
+def _have_ids(items: Sequence[Mapping[str, Any]]) -> bool:
+    """Such as have to be looked for first."""
+    return any(item.get("id") for item in items)
 
 
 def _data(item: Mapping[str, Any], originals: Mapping[str, Item]) -> dict[str, Any]:

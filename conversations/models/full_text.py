@@ -84,8 +84,11 @@ class Snippet:
 class ItemTextQuerySet(models.QuerySet["ItemText"]):
     def add(self, items: Iterable[Item]) -> None:
         """To be called in the transaction that stores the items. Does nothing where full-text search is off."""
-        if is_on(using=self.db):
-            self.bulk_create(filter(None, map(ItemText.of, items)), batch_size=BATCH)
+        self.bulk_create(self.made_of(items), batch_size=BATCH)
+
+    def made_of(self, items: Iterable[Item]) -> list[ItemText]:
+        """Unsaved; none where full-text search is off."""
+        return list(filter(None, map(ItemText.of, items))) if is_on(using=self.db) else []
 
     def snippets(self, conversation_ids: Collection[str], query: Query) -> dict[str, Snippet]:
         """By conversation, of the first of those items that say most of what is asked for. In two queries."""

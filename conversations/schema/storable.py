@@ -1,15 +1,38 @@
 """What JSON can write and not every database can keep: refused on all of them alike."""
 
+import json
 import math
 import re
 from typing import Any
+
+import orjson
 
 from conversations import errors
 
 MAX_DEPTH = 128
 MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 
+LONG_NUMBER = re.compile(rb"[0-9]{19}")
 UNSTORABLE_CHARACTER = re.compile("[\0\ud800-\udfff]")
+
+
+def loads(text: bytes) -> Any:
+    """JSON that can be stored. Raises an `APIError` for what can't be, and a `ValueError` for what is no JSON."""
+    if b"\\u0000" not in text and not LONG_NUMBER.search(text):
+        try:
+            value = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            pass  # be it no JSON, or hold surrogates or numbers that the other parser reads, to tell where they are
+        else:
+            if text.count(b"[") + text.count(b"{") > MAX_DEPTH:
+                check_storable(value)
+            return value
+    try:
+        value = json.loads(text.decode(), parse_int=_bounded_int)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+    check_storable(value)
+    return value
 
 
 def check_storable(value: Any, *, path: str = "") -> None:
@@ -31,6 +54,11 @@ def check_storable(value: Any, *, path: str = "") -> None:
             raise errors.unstorable_value(path, "not a finite number. Expected a number other than NaN and Infinity")
         elif type(value) is int and not MIN_INTEGER <= value <= MAX_INTEGER:
             raise errors.unstorable_value(path, "integer out of range. Expected an integer of at most 64 bits")
+
+
+def _bounded_int(digits: str) -> int:
+    """Python refuses to convert thousands of digits; any number out of range is refused later, with its path."""
+    return int(digits) if len(digits) <= 20 else MAX_INTEGER + 1
 
 
 def _members(value: dict[str, Any] | list[Any], path: str) -> list[tuple[Any, str]]:

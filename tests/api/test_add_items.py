@@ -1,3 +1,5 @@
+from django.db import connection
+
 from conversations.models import Conversation
 
 HELLO = {"role": "user", "content": "Hello!"}
@@ -81,7 +83,8 @@ def test_bob_gets_the_404_of_a_thing_that_does_not_exist(as_alice, as_bob, asser
 
 def test_the_number_of_queries_does_not_grow(as_alice, django_assert_num_queries):
     conversation_id = as_alice.new_conversation()
-    # the key, the conversation, BEGIN, the counter, its new value, the items, their texts, COMMIT
+    # SAVEPOINT, all at once, RELEASE, or the conversation, SAVEPOINT, the counter, its new value, items, texts, RELEASE
+    number = 3 if connection.vendor == "postgresql" else 7
     for count in (1, 20):
-        with django_assert_num_queries(8):
+        with django_assert_num_queries(number):
             as_alice.post(f"/conversations/{conversation_id}/items", {"items": [HELLO] * count})

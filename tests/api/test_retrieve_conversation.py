@@ -22,7 +22,7 @@ def test_ids_are_case_sensitive(as_alice):
     assert as_alice.get(f"/conversations/conv_{conversation_id[5:].upper()}").status_code == 404
 
 
-def test_it_takes_two_queries(as_alice, django_assert_num_queries):
+def test_it_takes_one_query(as_alice, django_assert_num_queries):
     conversation_id = as_alice.new_conversation()
-    with django_assert_num_queries(2):
+    with django_assert_num_queries(1):
         as_alice.get(f"/conversations/{conversation_id}")

@@ -1,4 +1,5 @@
 import hashlib
+import time
 from datetime import timedelta
 
 from django.utils import timezone
@@ -25,13 +26,60 @@ def test_a_secret_finds_its_key_and_user_in_one_query(alice, django_assert_num_q
         assert (found, found.user) == (key, alice)
 
 
+def test_a_secret_is_looked_up_once_in_a_while(alice, django_assert_num_queries, settings):
+    _, secret = APIKey.create(user=alice)
+    with django_assert_num_queries(1):
+        for _ in range(3):
+            assert APIKey.authenticate(secret)
+    settings.CONVERSATIONS_API_KEY_SECONDS = 0
+    _, secret = APIKey.create(user=alice)
+    with django_assert_num_queries(3):
+        for _ in range(3):
+            assert APIKey.authenticate(secret)
+
+
+def test_what_other_processes_do_to_a_key_is_seen_when_its_time_is_over(alice, settings):
+    settings.CONVERSATIONS_API_KEY_SECONDS = 0.2
+    key, secret = APIKey.create(user=alice)
+    assert APIKey.authenticate(secret)
+    APIKey.objects.filter(pk=key.pk).update(revoked_at=timezone.now())  # as seen from here
+    assert APIKey.authenticate(secret)
+    time.sleep(0.3)
+    assert APIKey.authenticate(secret) is None
+
+
+def test_what_this_process_does_to_a_key_is_seen_at_once(alice):
+    key, secret = APIKey.create(user=alice)
+    assert APIKey.authenticate(secret)
+    key.revoke()
+    assert APIKey.authenticate(secret) is None
+
+
+def test_a_remembered_key_expires_in_time(alice):
+    _, secret = APIKey.create(user=alice, expires_at=timezone.now() + timedelta(seconds=0.3))
+    assert APIKey.authenticate(secret)
+    time.sleep(0.4)
+    assert APIKey.authenticate(secret) is None
+
+
+def test_no_more_keys_are_remembered_than_fit(alice, monkeypatch, django_assert_num_queries):
+    monkeypatch.setattr("conversations.models.api_key.MAX_REMEMBERED", 2)
+    secrets = [APIKey.create(user=alice)[1] for _ in range(3)]
+    for secret in secrets:
+        assert APIKey.authenticate(secret)
+    with django_assert_num_queries(1):
+        assert APIKey.authenticate(secrets[2])
+        assert APIKey.authenticate(secrets[0])
+
+
 def test_another_secret_finds_none(alice):
     _, secret = APIKey.create(user=alice)
     for wrong in ("", secret[:-1], secret + "x", secret.upper(), f" {secret}"):
         assert APIKey.authenticate(wrong) is None
 
 
-def test_a_key_ends_when_it_expires(alice):
+def test_a_key_ends_when_it_expires(alice, settings):
+    settings.CONVERSATIONS_API_KEY_SECONDS = 0
     _, secret = APIKey.create(user=alice, expires_at=timezone.now() + timedelta(hours=1))
     assert APIKey.authenticate(secret)
     APIKey.objects.update(expires_at=timezone.now())

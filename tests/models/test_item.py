@@ -6,6 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from conversations.models import Conversation, Item
 from conversations.schema.items import validate_items
+from tests.plans import captured, steps
 
 HELLO = validate_items([{"role": "user", "content": "Hello!"}])
 
@@ -54,6 +55,25 @@ def test_a_page_costs_the_same_in_a_conversation_of_20_and_of_20_000_items(short
             of_long = plan(pages[1][-1])
             assert re.search(by_position, of_long), of_long
             assert not re.search(r"Sort|filesort|TEMP B-TREE|Seq Scan", of_long), of_long
+
+
+def test_nor_does_the_page_that_is_read_with_its_conversation(short_and_long, alice):
+    by_position = "pk of Item" if connection.vendor == "sqlite" else "conversations_item_unique_position"  # its first
+    for conversation in short_and_long:
+        middle = conversation.items.get(position=conversation.last_position // 2).item_id
+        for order in ("asc", "desc"):
+            for after in (None, middle):
+                with captured() as statements:
+                    page = Conversation.objects.visible_to(alice).items_page(
+                        conversation.pk, limit=5, order=order, after=after
+                    )
+                assert [item.pk for item in page.items] == [
+                    item.pk for item in conversation.items.page(limit=5, order=order, after=after).items
+                ]
+                ((sql, parameters),) = statements
+                read = steps(sql, parameters)
+                assert by_position in read
+                assert not any(step in ("sort", "hash") or step.startswith("scan") for step in read), read
 
 
 def test_the_place_of_after_is_looked_up_by_an_index(short_and_long):

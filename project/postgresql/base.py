@@ -1,0 +1,16 @@
+import select
+
+from django.db.backends.postgresql import base
+
+
+class DatabaseWrapper(base.DatabaseWrapper):
+    def is_usable(self) -> bool:
+        """By a look at the socket, where a server that has hung up has said so: asking it costs a way there and back.
+
+        Whatever else is to be read there, the connection is made anew.
+        """
+        if self.connection is None or self.connection.closed:
+            return False
+        poll = select.poll()
+        poll.register(self.connection.fileno(), select.POLLIN)
+        return not poll.poll(0)
