@@ -10,19 +10,22 @@ class Client:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
         self._headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
 
+    def get(self, path: str) -> tuple[int, Any]:
+        return self.send("GET", path)
+
     def post(self, path: str, **body: Any) -> tuple[int, Any]:
-        return self._answer("POST", path, json.dumps(body))
+        return self.send("POST", path, json.dumps(body))
 
     def delete(self, path: str) -> tuple[int, Any]:
-        return self._answer("DELETE", path)
+        return self.send("DELETE", path)
 
-    def close(self) -> None:
-        self._connection.close()
-
-    def _answer(self, method: str, path: str, body: str | None = None) -> tuple[int, Any]:
+    def send(self, method: str, path: str, body: str | None = None) -> tuple[int, Any]:
         self._connection.request(method, f"/v1{path}", body, self._headers)
         response = self._connection.getresponse()
         return response.status, json.loads(response.read())
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 def said(text: str) -> dict[str, str]:

@@ -66,6 +66,11 @@ class Service:
         return f"http://127.0.0.1:{self.port}/v1"
 
     @property
+    def session(self) -> int:
+        """Of its processes, which is also their group."""
+        return self._process.pid
+
+    @property
     def printed(self) -> str:
         """By the last start."""
         return self._stdout.read_text()

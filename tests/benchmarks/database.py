@@ -1,0 +1,45 @@
+"""A PostgreSQL database for each that is measured, beside the one that DATABASE_URL names."""
+
+import os
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import psycopg
+
+DEFAULT_URL = "postgres://127.0.0.1/conversations_benchmarks"
+
+
+class Database:
+    def __init__(self, suffix: str) -> None:
+        parts = urlsplit(os.environ.get("DATABASE_URL", DEFAULT_URL))
+        self.name = f"{parts.path.lstrip('/')}_{suffix}"
+        self.url = parts._replace(path=f"/{self.name}").geturl()
+        self.user, self.password = parts.username or os.environ.get("USER", "postgres"), parts.password or ""
+        self.host, self.port = unquote(parts.hostname or "127.0.0.1"), parts.port or 5432
+
+    def create(self) -> None:
+        self.drop()
+        self._maintain(f"CREATE DATABASE {self.name}")
+
+    def drop(self) -> None:
+        self._maintain(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
+
+    def settle(self) -> None:
+        """So that what filled the tables doesn't slow what comes next."""
+        self.execute("VACUUM (ANALYZE)")
+
+    def checkpoint(self) -> None:
+        self.execute("CHECKPOINT")
+
+    def execute(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
+        with self._connected(self.name) as connection:
+            cursor = connection.execute(statement, parameters or None)
+            return cursor.fetchall() if cursor.description else []
+
+    def _maintain(self, statement: str) -> None:
+        with self._connected("postgres") as connection:
+            connection.execute(statement)
+
+    def _connected(self, name: str) -> psycopg.Connection[tuple[Any, ...]]:
+        where = {"host": self.host, "port": self.port, "user": self.user, "password": self.password}
+        return psycopg.connect(**where, dbname=name, autocommit=True)

@@ -1,0 +1,69 @@
+"""The tables that are printed, in Markdown."""
+
+from collections.abc import Iterable
+
+from tests.benchmarks.contender import Run
+from tests.benchmarks.expectations import EXPECTATIONS
+from tests.benchmarks.machine import BUSY_CORES
+from tests.benchmarks.results import Results
+
+HEADINGS = ["", "", "per second", "p50 ms", "p99 ms", "failed", "MB", "CPU s / 1,000", "PostgreSQL's", "ours is"]
+
+
+def print_headings() -> None:
+    _print(HEADINGS)
+    _print(["---"] * 2 + ["---:"] * (len(HEADINGS) - 2))
+
+
+def print_work(work: str, results: Results) -> None:
+    for contender, runs in results.runs.get(work, {}).items():
+        run = results.median(work, contender)
+        ratio = "" if contender == "ours" else f"{results.ratio(work, contender):.2f} x"
+        _print([work, contender, *_cells(run), ratio])
+        busy = [each.other_cores for each in runs if each.other_cores > BUSY_CORES]
+        if busy:
+            print(f"^ WARNING: others kept {max(busy):.1f} cores busy during {len(busy)} of {len(runs)} runs")
+
+
+def print_expectations(results: Results) -> None:
+    met = [(each, results.ratio(each.work, each.than, at=each.at)) for each in EXPECTATIONS]
+    if any(ratio is not None for _, ratio in met):
+        print()
+        _print(["", "against", "is", "floor", "aim", ""])
+        _print(["---", "---", "---:", "---:", "---:", "---"])
+    for each, ratio in met:
+        if ratio is not None:
+            verdict = "MISSED" if ratio < each.floor else "met" if ratio < each.aim else "aim met"
+            against = f"{each.than} {each.at}".strip()
+            _print([each.work, against, f"{ratio:.2f}", f"{each.floor:g}", f"{each.aim:g}", verdict])
+
+
+def print_comparison(before: Results, now: Results) -> None:
+    """Ratios carry over from one machine or moment to another, which rates don't."""
+    print(f"\nThen: {before.started_at}, {before.processor}")
+    _print(["", "", "then", "now", "x", "ours was", "ours is"])
+    _print(["---", "---", *["---:"] * 5])
+    for work, contenders in now.runs.items():
+        for contender in contenders:
+            then, today = before.median(work, contender), now.median(work, contender)
+            if then and today:
+                rates = [f"{then.rate:.0f}", f"{today.rate:.0f}", f"{today.rate / then.rate:.2f}"]
+                ratios = [before.ratio(work, contender), now.ratio(work, contender)]
+                cells = ["" if contender == "ours" or ratio is None else f"{ratio:.2f} x" for ratio in ratios]
+                _print([work, contender, *rates, *cells])
+
+
+def _cells(run: Run) -> list[str]:
+    return [
+        f"{run.rate:.0f}",
+        f"{run.p50:.1f}",
+        f"{run.p99:.1f}",
+        str(run.failed),
+        f"{run.memory / 1e6:.0f}" if run.memory else "",
+        f"{run.cpu_per_1000:.2f}",
+        f"{run.database_cpu_per_1000:.2f}",
+    ]
+
+
+def _print(cells: Iterable[str]) -> None:
+    print("|", " | ".join(cells), "|", flush=True)

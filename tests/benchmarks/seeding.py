@@ -1,0 +1,32 @@
+"""COUNT SIZE: new conversations of the first API key's user with so many items each, into DATABASE_URL.
+
+Prints their ids as JSON.
+"""
+
+import json
+import os
+import sys
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+
+import django
+
+django.setup()
+
+from conversations.models import APIKey, Conversation  # noqa: E402
+from conversations.schema.items import validate_items  # noqa: E402
+from tests.benchmarks.work import EXAMPLE  # noqa: E402
+
+
+def main(count: int, size: int) -> None:
+    owner = APIKey.objects.select_related("user").earliest("pk").user
+    [item] = validate_items(EXAMPLE["items"])
+    made = (
+        Conversation.create_with_items(owner=owner, metadata=EXAMPLE["metadata"], items=[item] * size)
+        for _ in range(count)
+    )
+    json.dump([conversation.pk for conversation in made], sys.stdout)
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
