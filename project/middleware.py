@@ -1,6 +1,7 @@
 from collections.abc import Callable
 
 from django.http import HttpRequest, HttpResponse
+from django.template.response import SimpleTemplateResponse
 from django.urls import resolve
 
 from project.errors import is_for_api
@@ -16,7 +17,9 @@ def without_pages_middleware(get_response: GetResponse) -> GetResponse:
             return get_response(request)
         request.get_host()  # raises an error for one that is not allowed
         request.resolver_match = match = resolve(request.path_info)
-        response: HttpResponse = match.func(request, *match.args, **match.kwargs).render()
+        response: HttpResponse = match.func(request, *match.args, **match.kwargs)
+        if isinstance(response, SimpleTemplateResponse):
+            response.render()
         response.headers["Content-Length"] = str(len(response.content))
         response.headers["X-Content-Type-Options"] = "nosniff"
         return response

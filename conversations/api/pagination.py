@@ -1,12 +1,11 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from conversations.models import Item
 from conversations.schema.include import revealed
 
 
-def item_list(items: Sequence[Item], *, include: Collection[str], has_more: bool = False) -> dict[str, Any]:
-    return list_object([revealed(item.data, include) for item in items], has_more=has_more)
+def item_list(items: Sequence[dict[str, Any]], *, include: Collection[str], has_more: bool = False) -> dict[str, Any]:
+    return list_object([revealed(item, include) for item in items], has_more=has_more)
 
 
 def list_object(data: Sequence[dict[str, Any]], *, has_more: bool) -> dict[str, Any]:

@@ -55,13 +55,13 @@ class ItemViewSet(OpenAIViewSet):
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         items = self.get_queryset().add_items(conversation_id, **serializer.validated_data)
-        return Response(item_list(items, include=include))
+        return Response(item_list([item.data for item in items], include=include))
 
     def list(self, request: Request, conversation_id: str) -> Response:
         include = include_parameter(request.query_params)
         parameters = page_parameters(request.query_params)
         page = self.get_queryset().items_page(conversation_id, **asdict(parameters))
-        return Response(item_list(page.items, include=include, has_more=page.has_more))
+        return Response(item_list(page.data, include=include, has_more=page.has_more))
 
     def retrieve(self, request: Request, conversation_id: str, item_id: str) -> Response:
         include = include_parameter(request.query_params)

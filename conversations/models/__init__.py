@@ -2,7 +2,7 @@ from conversations.models.access_record import AccessRecord, AccessRecordQuerySe
 from conversations.models.api_key import APIKey
 from conversations.models.conversation import Conversation, ConversationQuerySet
 from conversations.models.full_text import ItemText
-from conversations.models.item import Item, ItemPage, ItemQuerySet
+from conversations.models.item import Item, ItemDataPage, ItemPage, ItemQuerySet
 from conversations.models.metadata import MetadataPair, MetadataPairQuerySet
 from conversations.models.overview import FigureName, Overview, OverviewFigure
 from conversations.models.saved_view import SavedView, SavedViewQuerySet
@@ -19,6 +19,7 @@ __all__ = [
     "DeletedPart",
     "FigureName",
     "Item",
+    "ItemDataPage",
     "ItemPage",
     "ItemQuerySet",
     "ItemText",

@@ -33,16 +33,23 @@ class Compiled(NamedTuple):
 
 
 class CompiledQuery(Generic[Row]):
-    """The rows of the query set that `build` makes of `Parameter`s, which it has to use as they are.
+    """What the query set finds that `build` makes of `Parameter`s, which it has to use as they are.
 
     `build` also takes what the SQL depends on, such as an order; of each such choice the SQL is kept.
     """
 
-    def __init__(self, build: Callable[..., models.QuerySet[Row]]) -> None:
+    def __init__(self, build: Callable[..., models.QuerySet[Row, Any]]) -> None:
         self.build = build
         self._compiled: dict[tuple[Any, ...], Compiled] = {}
 
-    def rows(self, *choice: Any, using: str, **values: Any) -> list[Row]:
+    def first(self, *, using: str, **values: Any) -> Row | None:
+        """The first instance, if there is one."""
+        rows = self.rows(using=using, **values)
+        compiled = self._compiled[using,]
+        instance: Row | None = compiled.model.from_db(using, compiled.names, rows[0]) if rows else None
+        return instance
+
+    def rows(self, *choice: Any, using: str, **values: Any) -> list[list[Any]]:
         compiled = self._compiled.get((using, *choice)) or self._compile(using, choice)
         connection = connections[using]
         parameters = [
@@ -51,8 +58,7 @@ class CompiledQuery(Generic[Row]):
         ]
         with cursor(using) as reading:
             reading.execute(compiled.sql, parameters)
-            rows = reading.fetchall()
-        return [compiled.model.from_db(using, compiled.names, _converted(row, compiled, connection)) for row in rows]
+            return [_converted(row, compiled, connection) for row in reading.fetchall()]
 
     def _compile(self, using: str, choice: tuple[Any, ...]) -> Compiled:
         query = self.build(*choice).query

@@ -22,7 +22,7 @@ from conversations.models.fields import BytewiseCharField, VerbatimJSONField
 from conversations.models.full_text import ItemText, is_on
 from conversations.models.index_hint import hinted
 from conversations.models.index_walk import IndexWalk
-from conversations.models.item import Item, ItemPage
+from conversations.models.item import Item, ItemDataPage
 from conversations.models.lookups import by_row, lookup, says
 from conversations.models.metadata import MetadataPair
 from conversations.models.text_walk import count_of, first_of, first_of_many, ids_where_few_say
@@ -158,23 +158,23 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         if self._whole_of_owner is None:
             conversation = self.filter(pk=conversation_id).first()
         else:
-            found = _FOUND.rows(using=self.db, id=conversation_id, owner=self._whole_of_owner)
-            conversation = next(iter(found), None)
+            conversation = _FOUND.first(using=self.db, id=conversation_id, owner=self._whole_of_owner)
         if conversation is None:
             raise errors.conversation_not_found(conversation_id)
         return conversation
 
     def items_page(
         self, conversation_id: str, *, limit: int, order: Literal["asc", "desc"], after: str | None = None
-    ) -> ItemPage:
-        """A page of the items of the conversation with this id, as `ItemQuerySet.page` has it."""
+    ) -> ItemDataPage:
+        """What the items of a page hold, which is `ItemQuerySet.page` of the conversation with this id."""
         if self._whole_of_owner is not None and (after is None or ids.is_well_formed(after)):
-            page = Item.objects.using(self.db).page_of(
+            page = Item.objects.using(self.db).data_page(
                 conversation_id, owner_id=self._whole_of_owner, limit=limit, order=order, after=after
             )
-            if page.items:
+            if page.data:
                 return page
-        return self.found(conversation_id).items.page(limit=limit, order=order, after=after)
+        rows = self.found(conversation_id).items.page(limit=limit, order=order, after=after)
+        return ItemDataPage([item.data for item in rows.items], has_more=rows.has_more)
 
     def add_items(self, conversation_id: str, *, items: Sequence[Mapping[str, Any]]) -> list[Item]:
         """Append to the conversation with this id, as its own method does."""

@@ -26,6 +26,12 @@ class ItemPage:
 
 
 @dataclass(frozen=True)
+class ItemDataPage:
+    data: list[dict[str, Any]]
+    has_more: bool
+
+
+@dataclass(frozen=True)
 class TypeStatistics:
     """Of the items of one type: `characters` are those of their JSON."""
 
@@ -61,7 +67,7 @@ class ItemQuerySet(models.QuerySet["Item"]):
         rows = list(items.order_by("position" if order == "asc" else "-position")[: limit + 1])
         return ItemPage(rows[:limit], has_more=len(rows) > limit)
 
-    def page_of(
+    def data_page(
         self,
         conversation_id: str,
         *,
@@ -69,11 +75,11 @@ class ItemQuerySet(models.QuerySet["Item"]):
         limit: int,
         order: Literal["asc", "desc"],
         after: str | None = None,
-    ) -> ItemPage:
+    ) -> ItemDataPage:
         """The same of this conversation in one query. Empty also where the owner has none such, or it no such item."""
         values = {"conversation": conversation_id, "owner": owner_id, "after": after}
         rows = _PAGE.rows(order, limit + 1, after is not None, using=self.db, **values)
-        return ItemPage(rows[:limit], has_more=len(rows) > limit)
+        return ItemDataPage([data for (data,) in rows[:limit]], has_more=len(rows) > limit)
 
     def found(self, item_id: str) -> Item:
         """The item with this id in one conversation, or the error that says there is none."""
@@ -168,16 +174,16 @@ class Item(models.Model):
         return item
 
 
-def _page(order: Literal["asc", "desc"], count: int, is_continued: bool) -> ItemQuerySet:
+def _page(order: Literal["asc", "desc"], count: int, is_continued: bool) -> Any:
     field: Any = Item._meta.get_field
     conversation = Parameter("conversation", of=field("conversation"))
     owner = Parameter("owner", of=field("conversation").related_model._meta.get_field("owner"))
-    items = Item.objects.filter(conversation=conversation, conversation__owner=owner)
+    items: Any = Item.objects.filter(conversation=conversation, conversation__owner=owner)
     if is_continued:
         after = Item.objects.filter(conversation=conversation, item_id=Parameter("after", of=field("item_id")))
         position = after.values("position")
         items = items.filter(position__gt=position) if order == "asc" else items.filter(position__lt=position)
-    return items.order_by("position" if order == "asc" else "-position")[:count]
+    return items.order_by("position" if order == "asc" else "-position").values_list("data")[:count]
 
 
 _PAGE = CompiledQuery(_page)
