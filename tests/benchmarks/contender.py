@@ -2,12 +2,14 @@
 
 import os
 import signal
+import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 from tests.benchmarks import machine, wrk
 from tests.benchmarks.database import Database
 from tests.benchmarks.work import Work
+from tests.live.service import until
 
 GROWTH = 1.5  # times their size, to which appends may let conversations grow before there are new ones
 
@@ -70,8 +72,11 @@ class Contender(ABC):
         return None
 
     def pause(self) -> None:
-        """Leave the machine to others."""
+        """Leave the machine to others, with nothing half done that would hold locks meanwhile."""
         if self.session is not None:
+            time.sleep(0.2)
+            if self.database:
+                until(self.database.is_idle)
             os.killpg(self.session, signal.SIGSTOP)
 
     def resume(self) -> None:
@@ -110,4 +115,4 @@ class Contender(ABC):
 
 def expect(condition: bool, message: object) -> None:
     if not condition:
-        raise WrongAnswer(str(message)[:500])
+        raise WrongAnswer(str(message)[-500:])

@@ -31,14 +31,18 @@ class Database:
     def checkpoint(self) -> None:
         self.execute("CHECKPOINT")
 
-    def execute(self, statement: str, *parameters: Any) -> list[tuple[Any, ...]]:
-        with self._connected(self.name) as connection:
-            cursor = connection.execute(statement, parameters or None)
+    def is_idle(self) -> bool:
+        """Whether no request is being worked on."""
+        statement = f"SELECT 1 FROM pg_stat_activity WHERE datname = '{self.name}' AND state <> 'idle'"
+        return not self.execute(statement, within="postgres")
+
+    def execute(self, statement: str, *, within: str = "") -> list[tuple[Any, ...]]:
+        with self._connected(within or self.name) as connection:
+            cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
     def _maintain(self, statement: str) -> None:
-        with self._connected("postgres") as connection:
-            connection.execute(statement)
+        self.execute(statement, within="postgres")
 
     def _connected(self, name: str) -> psycopg.Connection[tuple[Any, ...]]:
         where = {"host": self.host, "port": self.port, "user": self.user, "password": self.password}

@@ -3,6 +3,7 @@
 import http.client
 import json
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -69,8 +70,9 @@ class Peer(HTTPContender):
         until(self._is_answering, seconds=120)
 
     def stop(self) -> None:
-        os.killpg(self.session, 9)
-        self._process.wait()
+        if self._process.poll() is None:
+            os.killpg(self.session, signal.SIGKILL)
+            self._process.wait()
         if self.database:
             self.database.drop()
         self._directory.cleanup()
@@ -124,6 +126,7 @@ class OGX(Peer):
         url = self.database.url
         configuration = {
             "version": 2,
+            "distro_name": "benchmarks",
             "apis": ["conversations"],
             "providers": {},
             "storage": {

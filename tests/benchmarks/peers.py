@@ -8,6 +8,8 @@ DATABASE_URL names, and dropped at the end. Peers that are asked for are install
 """
 
 import argparse
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -36,6 +38,7 @@ def main() -> None:
     others = [cls() for name, cls in OTHERS.items() if name in names or "all" in names]
     wanted = [work for work in WORK if any(text in work.name for text in arguments.only or [""])]
     results = Results(arguments.seconds)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # so that everything started is stopped too
     with ExitStack() as started:
         contenders = [started.enter_context(_started(each)) for each in (Ours(), *others)]
         report.print_headings()
