@@ -1,8 +1,11 @@
 """A service that is measured over HTTP."""
 
+from typing import Any
+
 from tests.benchmarks import machine, wrk
 from tests.benchmarks.contender import Contender, Run, expect
 from tests.benchmarks.work import PAGE, Work
+from tests.benchmarks.wrk import Request
 from tests.live.client import Client
 
 
@@ -12,19 +15,22 @@ class HTTPContender(Contender):
     secret = ""
 
     def check(self, work: Work) -> None:
-        requests = self._requests(work)
         client = Client(self.port, self.secret)
-        status, answer = client.send(requests.method, requests.paths[0], requests.body)
-        expect(status == 200, f"{status} {answer}")
+
+        def send(request: Request) -> Any:
+            status, answer = client.send(request.method, request.path, request.body)
+            expect(status == 200, f"{status} {answer}")
+            return answer
+
+        [first, *_], follow = self._requests(work)
+        answer = send(first)
         conversation_id = self.group(work).ids[0] if work.size else answer["id"]
-        if requests.follow:
-            path, body = requests.follow
-            status, added = client.send("POST", path % conversation_id, body)
-            expect(status == 200, f"{status} {added}")
+        if follow:
+            send(Request(follow.method, follow.path % conversation_id, follow.body))
         match work.verb:
             case "create":
                 _, page = client.get(f"/conversations/{conversation_id}/items?limit=100")
-                stored = work.items if self.stores_items_of_create or requests.follow else 0
+                stored = work.items if self.stores_items_of_create or follow else 0
                 expect(len(page["data"]) == stored, f"{len(page['data'])} of {work.items} items are there")
             case "append":
                 _, page = client.get(f"/conversations/{conversation_id}/items?limit={PAGE}&order=desc")
@@ -40,16 +46,15 @@ class HTTPContender(Contender):
     def run(self, work: Work, seconds: float) -> Run:
         if self.database:
             self.database.checkpoint()
-        headers = {"Authorization": f"Bearer {self.secret}", "Content-Type": "application/json"}
+        requests, follow = self._requests(work)
         with machine.used_by(self.session) as use:
-            timing = wrk.run(self.port, self._requests(work), headers=headers, seconds=seconds)
+            timing = wrk.run(self.port, requests, follow=follow, secret=self.secret, seconds=seconds)
         self.grew(work, timing.requests)
         return Run.of(timing, use)
 
-    def _requests(self, work: Work) -> wrk.Requests:
-        method = "POST" if work.writes else "GET"
+    def _requests(self, work: Work) -> tuple[list[Request], Request | None]:
+        """Those that are sent in turn, and what follows each: on a create that drops its items, the append of them."""
         if work.verb == "create" and work.items > 1 and not self.stores_items_of_create:
-            empty, append = Work("", "create"), Work("", "append", items=work.items)
-            return wrk.Requests(method, [empty.path()], empty.body, follow=(append.path("%s"), append.body))
+            return [Work("", "create").request()], Work("", "append", items=work.items).request("%s")
         ids = self.group(work).ids if work.size else [""]
-        return wrk.Requests(method, [work.path(each) for each in ids], work.body)
+        return [work.request(each) for each in ids], None

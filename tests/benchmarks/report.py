@@ -11,15 +11,15 @@ HEADINGS = ["", "", "per second", "p50 ms", "p99 ms", "failed", "MB", "CPU s / 1
 
 
 def print_headings() -> None:
-    _print(HEADINGS)
-    _print(["---"] * 2 + ["---:"] * (len(HEADINGS) - 2))
+    print_row(HEADINGS)
+    print_row(["---"] * 2 + ["---:"] * (len(HEADINGS) - 2))
 
 
 def print_work(work: str, results: Results) -> None:
     for contender, runs in results.runs.get(work, {}).items():
         run = results.median(work, contender)
         ratio = "" if contender == "ours" else f"{results.ratio(work, contender):.2f} x"
-        _print([work, contender, *_cells(run), ratio])
+        print_row([work, contender, *_cells(run), ratio])
         busy = [each.other_cores for each in runs if each.other_cores > BUSY_CORES]
         if busy:
             print(f"^ WARNING: others kept {max(busy):.1f} cores busy during {len(busy)} of {len(runs)} runs")
@@ -29,20 +29,20 @@ def print_expectations(results: Results) -> None:
     met = [(each, results.ratio(each.work, each.than, at=each.at)) for each in EXPECTATIONS]
     if any(ratio is not None for _, ratio in met):
         print()
-        _print(["", "against", "is", "floor", "aim", ""])
-        _print(["---", "---", "---:", "---:", "---:", "---"])
+        print_row(["", "against", "is", "floor", "aim", ""])
+        print_row(["---", "---", "---:", "---:", "---:", "---"])
     for each, ratio in met:
         if ratio is not None:
             verdict = "MISSED" if ratio < each.floor else "met" if ratio < each.aim else "aim met"
             against = f"{each.than} {each.at}".strip()
-            _print([each.work, against, f"{ratio:.2f}", f"{each.floor:g}", f"{each.aim:g}", verdict])
+            print_row([each.work, against, f"{ratio:.2f}", f"{each.floor:g}", f"{each.aim:g}", verdict])
 
 
 def print_comparison(before: Results, now: Results) -> None:
     """Ratios carry over from one machine or moment to another, which rates don't."""
     print(f"\nThen: {before.started_at}, {before.processor}")
-    _print(["", "", "then", "now", "x", "ours was", "ours is"])
-    _print(["---", "---", *["---:"] * 5])
+    print_row(["", "", "then", "now", "x", "ours was", "ours is"])
+    print_row(["---", "---", *["---:"] * 5])
     for work, contenders in now.runs.items():
         for contender in contenders:
             then, today = before.median(work, contender), now.median(work, contender)
@@ -50,7 +50,7 @@ def print_comparison(before: Results, now: Results) -> None:
                 rates = [f"{then.rate:.0f}", f"{today.rate:.0f}", f"{today.rate / then.rate:.2f}"]
                 ratios = [before.ratio(work, contender), now.ratio(work, contender)]
                 cells = ["" if contender == "ours" or ratio is None else f"{ratio:.2f} x" for ratio in ratios]
-                _print([work, contender, *rates, *cells])
+                print_row([work, contender, *rates, *cells])
 
 
 def _cells(run: Run) -> list[str]:
@@ -65,5 +65,5 @@ def _cells(run: Run) -> list[str]:
     ]
 
 
-def _print(cells: Iterable[str]) -> None:
+def print_row(cells: Iterable[str]) -> None:
     print("|", " | ".join(cells), "|", flush=True)

@@ -4,6 +4,7 @@ import json
 import os
 from dataclasses import asdict, dataclass, field, fields
 from datetime import UTC, datetime
+from math import inf
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -29,9 +30,11 @@ class Results:
         return Run(**figures | {"failed": sum(run.failed for run in runs)})
 
     def ratio(self, work: str, contender: str, *, at: str = "") -> float | None:
-        """How many times as fast as that contender this service is."""
+        """How many times as fast as that contender this service is; infinite if it finished nothing in time."""
         ours, other = self.median(work, "ours"), self.median(at or work, contender)
-        return ours.rate / other.rate if ours and other else None
+        if ours is None or other is None:
+            return None
+        return ours.rate / other.rate if other.rate else inf
 
     def write(self, path: Path) -> None:
         path.write_text(json.dumps(asdict(self), indent=1) + "\n")

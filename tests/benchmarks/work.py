@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from tests.benchmarks.wrk import Request
+
 EXAMPLE = {
     "metadata": {"topic": "demo"},
     "items": [{"type": "message", "role": "user", "content": "Hello!"}],
@@ -25,15 +27,18 @@ class Work:
     def writes(self) -> bool:
         return self.verb in ("create", "append")
 
+    def request(self, conversation_id: str = "") -> Request:
+        return Request("POST" if self.writes else "GET", self._path(conversation_id), self._body)
+
     @property
-    def body(self) -> str | None:
+    def _body(self) -> str | None:
         if self.verb == "create":
             return json.dumps({} if not self.items else {**EXAMPLE, "items": messages(self.items)})
         if self.verb == "append":
             return json.dumps({"items": messages(self.items)})
         return None
 
-    def path(self, conversation_id: str = "") -> str:
+    def _path(self, conversation_id: str) -> str:
         match self.verb:
             case "create":
                 return "/conversations"
