@@ -1,4 +1,6 @@
 import pytest
+from django.contrib.auth.models import User
+from django.db import connection
 from django.test import Client, RequestFactory
 
 from project.errors import server_error
@@ -16,6 +18,30 @@ def test_an_unknown_host_gets_an_envelope_from_the_api_and_a_page_elsewhere(db):
     }
     page = client.get("/admin/login/")
     assert (page.status_code, page["content-type"]) == (400, "text/html; charset=utf-8")
+
+
+def test_the_api_has_no_use_for_the_middleware_of_pages(alice_secret):
+    answer = Client(headers={"authorization": f"Bearer {alice_secret}"}).generic("POST", "/v1/conversations")
+    assert answer.status_code == 200
+    assert answer["content-length"] == str(len(answer.content))
+    assert answer["x-content-type-options"] == "nosniff"
+    assert not {"set-cookie", "x-frame-options", "vary"} & {name.lower() for name in answer.headers}
+    page = Client().get("/admin/login/")
+    assert page["x-frame-options"] == "DENY"
+    assert "csrftoken" in page.cookies
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="a look at PostgreSQL's socket")
+def test_a_connection_that_the_server_has_ended_is_made_anew(transactional_db, settings):
+    connection.ensure_connection()
+    assert connection.is_usable()
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.connection.info.backend_pid])
+    other.close()
+    assert not connection.is_usable()
+    connection.close_if_unusable_or_obsolete()  # as before each request
+    assert User.objects.count() == 0
 
 
 @pytest.mark.parametrize(("path", "content_type"), [("/v1/x", "application/json"), ("/admin/", "text/html")])

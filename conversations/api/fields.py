@@ -1,6 +1,5 @@
 """Serializer fields whose rules are the schema's, and whose errors are OpenAI's."""
 
-from copy import copy
 from typing import Any
 
 from rest_framework import serializers
@@ -12,10 +11,6 @@ from conversations.schema.metadata import validate_metadata
 
 
 class SchemaField(serializers.Field):  # type: ignore[type-arg]
-    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
-        """Each serializer has its own. Nothing here is worth the time to make it from its arguments again."""
-        return copy(self)
-
     def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
         if data is None and not self.allow_null:
             return False, data  # the schema says what null is not

@@ -65,7 +65,7 @@ class ItemViewSet(OpenAIViewSet):
 
     def retrieve(self, request: Request, conversation_id: str, item_id: str) -> Response:
         include = include_parameter(request.query_params)
-        return Response(revealed(self.get_object().items.found(item_id).data, include))
+        return Response(revealed(self.get_queryset().item_data(conversation_id, item_id), include))
 
     def destroy(self, request: Request, conversation_id: str, item_id: str) -> Response:
         conversation = self.get_object()

@@ -19,7 +19,7 @@ from conversations import errors, ids
 from conversations.models import statements
 from conversations.models.compiled import CompiledQuery, Parameter
 from conversations.models.fields import BytewiseCharField, VerbatimJSONField
-from conversations.models.full_text import ItemText, is_on
+from conversations.models.full_text import ItemText, is_on, texts_of
 from conversations.models.index_hint import hinted
 from conversations.models.index_walk import IndexWalk
 from conversations.models.item import Item, ItemDataPage
@@ -176,6 +176,15 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         rows = self.found(conversation_id).items.page(limit=limit, order=order, after=after)
         return ItemDataPage([item.data for item in rows.items], has_more=rows.has_more)
 
+    def item_data(self, conversation_id: str, item_id: str) -> dict[str, Any]:
+        """What the item with this id holds, in the conversation with that one."""
+        if self._whole_of_owner is not None and ids.is_well_formed(item_id):
+            data = Item.objects.using(self.db).data_of(conversation_id, item_id, owner_id=self._whole_of_owner)
+            if data is not None:
+                return data
+        found: dict[str, Any] = self.found(conversation_id).items.found(item_id).data
+        return found
+
     def add_items(self, conversation_id: str, *, items: Sequence[Mapping[str, Any]]) -> list[Item]:
         """Append to the conversation with this id, as its own method does."""
         if self._whole_of_owner is None or not _can_append_at_once(items, using=router.db_for_write(Conversation)):
@@ -233,7 +242,7 @@ class Conversation(models.Model):
         using = router.db_for_write(cls)
         if _can_create_at_once(items, using=using):
             rows = conversation._first_rows(items)
-            statements.create(conversation, rows, ItemText.objects.using(using).made_of(rows), using=using)
+            statements.create(conversation, rows, texts_of(rows, using=using), using=using)
             return conversation
         with transaction.atomic(using=using):
             rows = conversation._first_rows(items)
@@ -253,7 +262,7 @@ class Conversation(models.Model):
         using = router.db_for_write(Conversation, instance=self)
         if _can_append_at_once(items, using=using):
             rows = self._rows(items, first_position=1, now=now)
-            statements.append(self, rows, ItemText.objects.using(using).made_of(rows), using=using)
+            statements.append(self, rows, texts_of(rows, using=using), using=using)
             return rows
         with transaction.atomic(using=using):
             count = sum(item["type"] != "compaction_trigger" for item in items)

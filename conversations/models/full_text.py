@@ -84,11 +84,7 @@ class Snippet:
 class ItemTextQuerySet(models.QuerySet["ItemText"]):
     def add(self, items: Iterable[Item]) -> None:
         """To be called in the transaction that stores the items. Does nothing where full-text search is off."""
-        self.bulk_create(self.made_of(items), batch_size=BATCH)
-
-    def made_of(self, items: Iterable[Item]) -> list[ItemText]:
-        """Unsaved; none where full-text search is off."""
-        return list(filter(None, map(ItemText.of, items))) if is_on(using=self.db) else []
+        self.bulk_create(texts_of(items, using=self.db), batch_size=BATCH)
 
     def snippets(self, conversation_ids: Collection[str], query: Query) -> dict[str, Snippet]:
         """By conversation, of the first of those items that say most of what is asked for. In two queries."""
@@ -169,6 +165,11 @@ class ItemText(models.Model):
 
 def is_on(*, using: str) -> bool:
     return app_settings.full_text and connections[using].vendor in VENDORS
+
+
+def texts_of(items: Iterable[Item], *, using: str) -> list[ItemText]:
+    """Unsaved; none where full-text search is off."""
+    return list(filter(None, map(ItemText.of, items))) if is_on(using=using) else []
 
 
 def snippet_of(item: Item, asked: Iterable[str]) -> Snippet:

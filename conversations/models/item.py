@@ -81,6 +81,11 @@ class ItemQuerySet(models.QuerySet["Item"]):
         rows = _PAGE.rows(order, limit + 1, after is not None, using=self.db, **values)
         return ItemDataPage([data for (data,) in rows[:limit]], has_more=len(rows) > limit)
 
+    def data_of(self, conversation_id: str, item_id: str, *, owner_id: Any) -> dict[str, Any] | None:
+        """Of this item of this conversation of the owner's, if there is one, in one query."""
+        rows = _DATA.rows(using=self.db, conversation=conversation_id, owner=owner_id, item=item_id)
+        return rows[0][0] if rows else None
+
     def found(self, item_id: str) -> Item:
         """The item with this id in one conversation, or the error that says there is none."""
         item = self.filter(item_id=item_id).first() if ids.is_well_formed(item_id) else None
@@ -174,16 +179,32 @@ class Item(models.Model):
         return item
 
 
+def _visible() -> Any:
+    """The items of a conversation, if it is this owner's."""
+    owner = Parameter("owner", of=_field("conversation").related_model._meta.get_field("owner"))
+    return Item.objects.filter(conversation=_conversation(), conversation__owner=owner)
+
+
 def _page(order: Literal["asc", "desc"], count: int, is_continued: bool) -> Any:
-    field: Any = Item._meta.get_field
-    conversation = Parameter("conversation", of=field("conversation"))
-    owner = Parameter("owner", of=field("conversation").related_model._meta.get_field("owner"))
-    items: Any = Item.objects.filter(conversation=conversation, conversation__owner=owner)
+    items = _visible()
     if is_continued:
-        after = Item.objects.filter(conversation=conversation, item_id=Parameter("after", of=field("item_id")))
+        after = Item.objects.filter(conversation=_conversation(), item_id=Parameter("after", of=_field("item_id")))
         position = after.values("position")
         items = items.filter(position__gt=position) if order == "asc" else items.filter(position__lt=position)
     return items.order_by("position" if order == "asc" else "-position").values_list("data")[:count]
 
 
+def _data() -> Any:
+    return _visible().filter(item_id=Parameter("item", of=_field("item_id"))).values_list("data")
+
+
+def _conversation() -> Parameter:
+    return Parameter("conversation", of=_field("conversation"))
+
+
+def _field(name: str) -> Any:
+    return Item._meta.get_field(name)
+
+
 _PAGE = CompiledQuery(_page)
+_DATA = CompiledQuery(_data)

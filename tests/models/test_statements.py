@@ -122,6 +122,8 @@ def test_a_set_with_other_filters_appends_only_to_its_own(alice):
         with pytest.raises(APIError, match="not found"):
             narrowed.items_page(conversation.pk, limit=1, order="asc")
         with pytest.raises(APIError, match="not found"):
+            narrowed.item_data(conversation.pk, "msg_none")
+        with pytest.raises(APIError, match="not found"):
             narrowed.found(conversation.pk)
     assert Conversation.objects.visible_to(alice).found(conversation.pk) == conversation
 

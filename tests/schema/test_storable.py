@@ -2,11 +2,32 @@ import json
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conversations.errors import APIError
-from conversations.schema.storable import MAX_DEPTH, check_storable
+from conversations.schema.storable import MAX_DEPTH, check_storable, loads
+
+NUMBERS = ["0", "-0", "1e5", "1E-400", "1e400", "-1e400", "0.1", "5e-324", "1" * 20 + ".5", "NaN", "-Infinity"]
+NUMBERS += [str(sign * (2**bits + more)) for bits in (53, 63, 64, 70) for more in (-1, 0, 1) for sign in (1, -1)]
+STRINGS = [
+    r'"\u0000"',
+    r'"\\u0000"',
+    r'"\ud83d"',
+    r'"\ud83d\ude42"',
+    r'"\ude42\ud83d"',
+    '"\t"',
+    '"ä🦀"',
+    f'"{"9" * 19}"',
+]
+WORDS = ["null", "true", "nul", ""]
+
+
+def arrays_and_objects(inner):
+    members = st.tuples(st.sampled_from(['"a"', '"b"', *STRINGS]), inner).map(":".join)
+    return st.lists(inner).map(lambda each: f"[{','.join(each)}]") | st.lists(members).map(
+        lambda each: f"{{{','.join(each)}}}"
+    )
 
 
 def refusal(value, **options):
@@ -92,3 +113,23 @@ def test_a_path_may_be_given():
 
 def test_a_value_without_a_path_has_no_param():
     assert refusal("\0")[1] is None
+
+
+def outcome(read):
+    try:
+        return repr(read())  # which tells 1 from 1.0, and the order of members
+    except APIError as error:
+        return error.envelope()
+    except ValueError:
+        return "no JSON"
+
+
+@settings(max_examples=300)
+@given(st.recursive(st.sampled_from([*NUMBERS, *STRINGS, *WORDS]), arrays_and_objects, max_leaves=12))
+def test_text_is_read_as_by_pythons_own_parser(text):
+    def read_and_check():
+        value = json.loads(text)
+        check_storable(value)
+        return value
+
+    assert outcome(lambda: loads(text.encode())) == outcome(read_and_check)
