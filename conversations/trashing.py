@@ -8,7 +8,7 @@ from gzip import GzipFile
 from io import BufferedReader, RawIOBase
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from django.db import transaction
+from django.db import router, transaction
 from django.utils.translation import gettext
 
 from conversations.conf import app_settings
@@ -16,12 +16,14 @@ from conversations.exporting import Export
 from conversations.importing import import_conversations
 from conversations.models import Conversation, DeletedConversation, DeletedPart, Item, ItemText
 from conversations.models.trash import MAX_USERNAME_LENGTH
+from conversations.pacing import Pace
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 PART_BYTES = 1024 * 1024
-BATCH = 100  # purged in one transaction
+BATCH = 20  # conversations that are purged at once, of most of which there is one part
+PARTS = 40  # deleted in one transaction
 GZIP = zlib.MAX_WBITS | 16
 
 
@@ -79,12 +81,22 @@ def restore(deleted: DeletedConversation) -> None:
 def purge() -> Iterator[int]:
     """Delete for good what is overdue, and tell after each batch how many these were.
 
-    Afterwards it is in no table, nor in an index that is one.
+    Each transaction is short (see `Pace`), so that of a long conversation some parts go first: from then on it can't
+    be restored. Afterwards it is in no table, nor in an index that is one.
     """
-    overdue = DeletedConversation.objects.overdue()
+    overdue = DeletedConversation.objects.using(router.db_for_write(DeletedConversation)).overdue()
+    pace = Pace(using=overdue.db, most=PARTS)
     while keys := list(overdue.order_by("deleted_at").values_list("pk", flat=True)[:BATCH]):
-        yield DeletedConversation.objects.filter(pk__in=keys).delete_with_parts()
-    ItemText.objects.forget_deleted()
+        batch = DeletedConversation.objects.using(overdue.db).filter(pk__in=keys)
+        parts = DeletedPart.objects.using(overdue.db).filter(deleted_conversation__in=keys).order_by("pk")
+        while len(first := list(parts.values_list("pk", flat=True)[: pace.rows])) == pace.rows:
+            with pace.transaction():
+                batch.lock()  # none is restored meanwhile
+                parts.filter(pk__in=first).delete()
+        with pace.transaction():
+            count = batch.delete_with_parts()
+        yield count
+    ItemText.objects.using(overdue.db).forget_deleted()
 
 
 def _parts(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -10,7 +10,11 @@ ROOT = Path(__file__).parent.parent
 
 @pytest.mark.parametrize(
     ("settings", "module"),
-    [("tests.host.settings", "tests.host.try_it"), ("tests.host.unfold_settings", "tests.host.try_unfold")],
+    [
+        ("tests.host.settings", "tests.host.try_it"),
+        ("tests.host.unfold_settings", "tests.host.try_unfold"),
+        ("tests.host.notes_settings", "tests.host.try_notes"),
+    ],
 )
 def test_the_app_works_inside_a_project_of_somebody_elses(settings, module):
     run = subprocess.run(

@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Literal
 
 from django.conf import settings
-from django.db import models, router, transaction
+from django.db import connections, models, router, transaction
 from django.db.models import F
 from django.db.models.lookups import Exact
 from django.db.models.sql.where import AND
@@ -147,10 +147,18 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         if part and not is_bounded(query) and self.order_by()[: MAX_READABLE + 1].count() > MAX_READABLE:
             raise errors.unbounded_condition(f"metadata[{part.key}][contains]", maximum=MAX_READABLE)
 
+    def lock(self) -> None:
+        """Take the locks of the rows, in the order of their ids: two who lock several never wait for each other."""
+        rows = self.select_for_update().order_by("pk")
+        if connections[rows.db].features.has_select_for_update:
+            list(rows.values_list("pk"))
+        else:
+            self.update(last_position=F("last_position"))
+
     def fill_full_text(self) -> int:
         """Add what items of these say and the index of words lacks, and tell how many items these were."""
         with transaction.atomic():
-            self.update(last_position=F("last_position"))  # takes the rows' locks: no item comes or goes meanwhile
+            self.lock()  # no item comes or goes meanwhile
             return ItemText.objects.add_missing(list(self.values_list("pk", flat=True)))
 
     def found(self, conversation_id: str) -> Conversation:

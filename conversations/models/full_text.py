@@ -30,11 +30,13 @@ from django.db.models.sql.compiler import SQLCompiler
 from conversations.conf import app_settings
 from conversations.models.fields import BytewiseTextField
 from conversations.models.item import Item
+from conversations.pacing import Pace
 from conversations.schema.query import Query, phrases
 from conversations.schema.text import place_of, text_of, words
 
 VENDORS = ("postgresql", "sqlite", "mysql")
 BATCH = 100  # items in memory at once, some of which are long
+PAGES = 1_000  # of SQLite's index, merged in one transaction
 SNIPPET_CHARACTERS = 80  # on either side of the hit
 MAX_ENCODED_LENGTH = 80  # InnoDB indexes words of 3 to 84 characters
 
@@ -125,13 +127,24 @@ class ItemTextQuerySet(models.QuerySet["ItemText"]):
         return self.filter(HasWords(F("words"), asked)).saying(phrase) if asked else self.none()
 
     def forget_deleted(self) -> None:
-        """SQLite's index keeps words of rows that are gone until it is merged; the others' are no tables."""
+        """SQLite's index keeps words of rows that are gone until it is merged; the others' are no tables.
+
+        As its `optimize`, but some pages at a time, so that others write meanwhile.
+        """
         connection = connections[self.db]
-        if connection.vendor == "sqlite":
-            with connection.cursor() as cursor:
-                cursor.execute(
-                    "INSERT INTO conversations_itemtext_words(conversations_itemtext_words) VALUES ('optimize')"
-                )
+        if connection.vendor != "sqlite":
+            return
+        pace, sign, changes = Pace(using=self.db, most=PAGES), -1, 2  # the sign begins it
+        with connection.cursor() as cursor:
+            while changes >= 2:  # fewer mean that nothing was left to do
+                before = connection.connection.total_changes
+                with pace.transaction():
+                    cursor.execute(
+                        "INSERT INTO conversations_itemtext_words(conversations_itemtext_words, rank) "
+                        "VALUES ('merge', %s)",
+                        [sign * pace.rows],
+                    )
+                changes, sign = connection.connection.total_changes - before, 1
 
 
 class ItemText(models.Model):

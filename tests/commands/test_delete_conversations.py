@@ -1,0 +1,105 @@
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from conversations.models import Conversation, DeletedConversation, Item
+from conversations.schema.items import validate_items
+from tests.commands.test_purge_deleted_conversations import PLANTED, Terminal, tables_with
+
+
+def run(query: str, *arguments: str, stderr: StringIO | None = None) -> str:
+    stdout = StringIO()
+    call_command("delete_conversations", f"--query={query}", *arguments, stdout=stdout, stderr=stderr)
+    return stdout.getvalue()
+
+
+@pytest.fixture
+def conversations(alice, settings) -> list[Conversation]:
+    settings.CONVERSATIONS_FULL_TEXT = True
+    items = validate_items([{"role": "user", "content": f"say {PLANTED} twice"}] * 3)
+    return [
+        Conversation.create_with_items(owner=alice, metadata={"topic": topic, "word": PLANTED}, items=items)
+        for topic in ("old", "old", "new")
+    ]
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """Types this when asked, and then closes standard input."""
+
+    def type_in(text: str) -> None:
+        monkeypatch.setattr("sys.stdin", StringIO(text))
+
+    return type_in
+
+
+def test_what_matches_is_deleted_for_good(conversations):
+    assert run("topic:old", "--no-input") == "Deleted 2 conversations with 6 items.\n"
+    assert Conversation.objects.get() == conversations[2]
+    assert Item.objects.count() == 3
+    assert not DeletedConversation.objects.exists()
+
+
+def test_what_was_planted_is_in_no_table_afterwards(conversations):
+    assert len(tables_with(PLANTED)) >= 4
+    run(f"word:{PLANTED}", "--no-input")
+    assert tables_with(PLANTED) == set()
+
+
+def test_a_dry_run_tells_the_number_and_deletes_nothing(conversations):
+    assert run("topic:old", "--dry-run") == "2 conversations with 6 items would be deleted.\n"
+    assert run("topic:none", "--dry-run") == "0 conversations with 0 items would be deleted.\n"
+    assert Conversation.objects.count() == 3
+
+
+def test_it_asks_first(conversations, answers):
+    answers("yes\n")
+    asked = "2 conversations will be deleted for good. Type 'yes' to go on: "
+    assert run("topic:old") == f"{asked}Deleted 2 conversations with 6 items.\n"
+
+
+@pytest.mark.parametrize("answer", ["", "\n", "no\n", "y\n", "yes please\n"])
+def test_anything_but_yes_deletes_nothing(answer, conversations, answers):
+    answers(answer)
+    with pytest.raises(CommandError, match=r"Nothing was deleted\."):
+        run("topic:old")
+    assert Conversation.objects.count() == 3
+
+
+@pytest.mark.parametrize("query", ["", "  "])
+def test_an_empty_query_is_an_error(query, conversations):
+    with pytest.raises(CommandError, match="An empty query would delete everything"):
+        run(query, "--no-input")
+    assert Conversation.objects.count() == 3
+
+
+def test_no_query_is_an_error(db):
+    with pytest.raises(CommandError, match="--query"):
+        call_command("delete_conversations", "--no-input")
+
+
+@pytest.mark.parametrize("query", ["created<yesterday", 'topic:"', "(topic:old"])
+def test_a_query_that_is_not_understood_is_an_error(query, conversations):
+    with pytest.raises(CommandError):
+        run(query, "--no-input")
+    assert Conversation.objects.count() == 3
+
+
+@pytest.mark.parametrize("batch", ["0", "-1", "many"])
+def test_a_batch_has_rows(batch, db):
+    with pytest.raises(CommandError, match="--batch"):
+        run("topic:old", "--no-input", f"--batch={batch}")
+
+
+def test_small_batches_delete_the_same(conversations):
+    assert run("topic:old", "--no-input", "--batch=1") == "Deleted 2 conversations with 6 items.\n"
+    assert Conversation.objects.get() == conversations[2]
+
+
+def test_progress_is_shown_on_a_terminal_only(conversations):
+    terminal, file = Terminal(), StringIO()
+    run("topic:old", "--no-input", stderr=terminal)
+    run("topic:new", "--no-input", stderr=file)
+    assert terminal.getvalue().endswith("\r2 of 2 conversations, 6 items\n")
+    assert file.getvalue() == ""

@@ -1,0 +1,18 @@
+# ruff: noqa: DJ008 - nobody reads what these rows are called
+from django.db import models
+
+
+class Note(models.Model):
+    item = models.ForeignKey("conversations.Item", models.CASCADE)
+
+
+class Quote(models.Model):
+    item = models.ForeignKey("conversations.Item", models.PROTECT)
+
+
+class Ticket(models.Model):
+    conversation = models.ForeignKey("conversations.Conversation", models.SET_NULL, null=True)
+
+
+class Dispute(models.Model):
+    conversation = models.ForeignKey("conversations.Conversation", models.RESTRICT)

@@ -1,0 +1,6 @@
+"""The host whose own rows point to conversations and items."""
+
+from tests.host.settings import *  # noqa: F403
+from tests.host.settings import INSTALLED_APPS
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.host.notes"]

@@ -1,0 +1,57 @@
+"""What the migration tells PostgreSQL about the tables, and what comes of it."""
+
+import importlib
+
+import pytest
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from conversations.models import Conversation, Item, ItemText, MetadataPair
+from conversations.schema.items import validate_items
+
+migration = importlib.import_module("conversations.migrations.0008_autovacuum")
+BEFORE, AFTER = [("conversations", "0007_trash")], [("conversations", "0008_autovacuum")]
+TABLES = {model._meta.db_table for model in (Conversation, MetadataPair, Item, ItemText)}
+
+
+def options() -> dict[str, dict[str, float]]:
+    """Those that are set, by table."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT relname, reloptions FROM pg_class WHERE reloptions IS NOT NULL AND relkind = 'r'")
+        return {
+            table: {name: float(value) for name, value in (option.split("=") for option in of_table)}
+            for table, of_table in cursor.fetchall()
+        }
+
+
+if connection.vendor == "postgresql":
+
+    def test_each_table_that_grows_has_its_settings(db):
+        assert options() == migration.SETTINGS
+        assert migration.SETTINGS.keys() == TABLES
+
+    def test_appends_leave_the_indexes_of_conversations_alone(alice):
+        conversation = Conversation.create_with_items(owner=alice)
+        updated, in_place = updates()
+        for _ in range(2):
+            conversation.add_items(items=validate_items([{"role": "user", "content": "hi"}]))
+        assert [after - before for before, after in zip((updated, in_place), updates(), strict=True)] == [2, 2]
+
+    def updates() -> tuple[int, int]:
+        """Of conversations in this transaction: all, and those that needed no entry in an index (HOT)."""
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_xact_user_tables WHERE relname = %s",
+                [Conversation._meta.db_table],
+            )
+            return cursor.fetchone()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_it_can_be_taken_back():
+    try:
+        MigrationExecutor(connection).migrate(BEFORE)
+        assert connection.vendor != "postgresql" or options() == {}
+    finally:
+        MigrationExecutor(connection).migrate(AFTER)
+    assert connection.vendor != "postgresql" or options() == migration.SETTINGS
