@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 PART_BYTES = 1024 * 1024
 BATCH = 20  # conversations that are purged at once, of most of which there is one part
-PARTS = 40  # deleted in one transaction
+PARTS = 40  # deleted in one transaction at most
 GZIP = zlib.MAX_WBITS | 16
 
 

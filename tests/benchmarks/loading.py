@@ -32,8 +32,8 @@ def load(conversations: int) -> None:
         for draft in batch:
             draft.conversation.owner_id = owners[seeding._username(draft.owner)]
         with transaction.atomic():
-            insert(Conversation, (_conversation_row(draft.conversation) for draft in batch))
-            insert(MetadataPair, (row for draft in batch for row in _pair_rows(draft.conversation)))
+            _insert(Conversation, (_conversation_row(draft.conversation) for draft in batch))
+            _insert(MetadataPair, (row for draft in batch for row in _pair_rows(draft.conversation)))
     for index in MetadataPair._meta.indexes:
         with connection.schema_editor() as editor:
             editor.add_index(MetadataPair, index)
@@ -51,7 +51,7 @@ def _pair_rows(conversation: Conversation) -> Iterator[tuple[Any, ...]]:
         yield conversation.pk, conversation.owner_id, key, value
 
 
-def insert(model: type[Model], rows: Iterable[Sequence[Any]]) -> None:
+def _insert(model: type[Model], rows: Iterable[Sequence[Any]]) -> None:
     columns = [field.column for field in model._meta.local_concrete_fields]
     table, names = model._meta.db_table, ", ".join(map(connection.ops.quote_name, columns))
     with connection.cursor() as cursor:
