@@ -1,9 +1,13 @@
 import re
 import time
+from types import SimpleNamespace
 
 import pytest
 from django.db import connection
+from rest_framework import serializers
 
+from conversations.api.serializers import ConversationSerializer
+from conversations.errors import APIError
 from conversations.models import Conversation, Item, MetadataPair
 
 HELLO = {"type": "message", "role": "user", "content": "Hello!"}
@@ -79,3 +83,30 @@ def test_the_number_of_queries_does_not_grow_with_the_items(as_alice, django_ass
     for count in (1, 20):
         with django_assert_num_queries(number):
             as_alice.new_conversation(*[HELLO] * count, topic="demo")
+
+
+class HostSerializer(ConversationSerializer):
+    """Of a host that asks for more, and has its own rules."""
+
+    label = serializers.CharField(max_length=5)
+    author = serializers.HiddenField(default=serializers.CurrentUserDefault())
+
+    def validate_label(self, value):
+        return value.upper()
+
+    def create(self, validated_data):
+        validated_data["metadata"] = {"label": validated_data["label"], "author": validated_data["author"].username}
+        return super().create(validated_data)
+
+
+def test_a_host_may_subclass_the_serializer(alice, bob):
+    for user in (alice, bob):
+        context = {"request": SimpleNamespace(user=user)}
+        serializer = HostSerializer(data={"label": "blue", "items": [HELLO]}, context=context)
+        serializer.is_valid(raise_exception=True)
+        assert serializer.save(owner=user).metadata == {"label": "BLUE", "author": user.username}
+    assert not HostSerializer(data={"label": "too long"}, context=context).is_valid()
+    with pytest.raises(APIError, match="Missing required parameter: 'label'"):
+        HostSerializer(data={}, context=context).is_valid(raise_exception=True)
+    with pytest.raises(APIError, match="Unknown parameter: 'label'"):
+        ConversationSerializer(data={"label": "blue"}).is_valid(raise_exception=True)

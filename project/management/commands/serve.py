@@ -19,7 +19,7 @@ from granian.server import Server
 
 from conversations.models import APIKey
 
-THREADS_PER_WORKER = 4
+THREADS = 2  # of a worker, which take turns in Python: more wait for each other, fewer for the database
 REACHED_AT = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - where a host that means all is from here
 STOP_SECONDS = 30  # for requests in flight, and for a worker that was told to stop too early to notice
 EXAMPLE = '{"metadata": {"topic": "demo"}, "items": [{"type": "message", "role": "user", "content": "Hello!"}]}'
@@ -32,10 +32,11 @@ class Command(BaseCommand):
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000)
         parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes; one a core if not given")
+        parser.add_argument("--threads", type=int, default=THREADS, help=f"of each process, {THREADS} if not given")
 
-    def handle(self, *, host: str, port: int, workers: int, **options: Any) -> None:
-        if workers < 1:
-            raise CommandError("There must be at least one worker.")
+    def handle(self, *, host: str, port: int, workers: int, threads: int, **options: Any) -> None:
+        if workers < 1 or threads < 1:
+            raise CommandError("There must be at least one worker, and one thread of it.")
         if not 1 <= port <= 65535:
             raise CommandError("The port must be one of 1 to 65535.")
         self._check_address(host, port)
@@ -55,7 +56,7 @@ class Command(BaseCommand):
             port=port,
             interface=Interfaces.WSGI,
             workers=workers,
-            blocking_threads=THREADS_PER_WORKER,
+            blocking_threads=threads,
             respawn_failed_workers=True,
             workers_kill_timeout=STOP_SECONDS,
             log_level=LogLevels.warning,
