@@ -4,6 +4,7 @@ import os
 import signal
 import time
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from tests.benchmarks import machine, wrk
@@ -82,6 +83,10 @@ class Contender(ABC):
     def resume(self) -> None:
         if self.session is not None:
             os.killpg(self.session, signal.SIGCONT)
+
+    def used(self) -> AbstractContextManager[machine.Use]:
+        """By it and its database, until the end of the block."""
+        return machine.used_by(self.session, postmaster=self.database.postmaster() if self.database else None)
 
     def does(self, work: Work) -> bool:
         return True

@@ -6,6 +6,8 @@ from urllib.parse import unquote, urlsplit
 
 import psycopg
 
+from tests.benchmarks import machine
+
 DEFAULT_URL = "postgres://127.0.0.1/conversations_benchmarks"
 
 
@@ -19,10 +21,10 @@ class Database:
 
     def create(self) -> None:
         self.drop()
-        self._maintain(f"CREATE DATABASE {self.name}")
+        self.execute(f"CREATE DATABASE {self.name}", within="postgres")
 
     def drop(self) -> None:
-        self._maintain(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)")
+        self.execute(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)", within="postgres")
 
     def settle(self) -> None:
         """So that what filled the tables doesn't slow what comes next."""
@@ -36,13 +38,15 @@ class Database:
         statement = f"SELECT 1 FROM pg_stat_activity WHERE datname = '{self.name}' AND state <> 'idle'"
         return not self.execute(statement, within="postgres")
 
+    def postmaster(self) -> int:
+        """The process that is the parent of all others of a PostgreSQL on this machine."""
+        with self._connected(self.name) as connection:
+            return machine.parent_of(connection.info.backend_pid)
+
     def execute(self, statement: str, *, within: str = "") -> list[tuple[Any, ...]]:
         with self._connected(within or self.name) as connection:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
-
-    def _maintain(self, statement: str) -> None:
-        self.execute(statement, within="postgres")
 
     def _connected(self, name: str) -> psycopg.Connection[tuple[Any, ...]]:
         where = {"host": self.host, "port": self.port, "user": self.user, "password": self.password}

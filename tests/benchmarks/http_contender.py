@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from tests.benchmarks import machine, wrk
+from tests.benchmarks import wrk
 from tests.benchmarks.contender import Contender, Run, expect
 from tests.benchmarks.work import PAGE, Work
 from tests.benchmarks.wrk import Request
@@ -47,7 +47,7 @@ class HTTPContender(Contender):
         if self.database:
             self.database.checkpoint()
         requests, follow = self._requests(work)
-        with machine.used_by(self.session) as use:
+        with self.used() as use:
             timing = wrk.run(self.port, requests, follow=follow, secret=self.secret, seconds=seconds)
         self.grew(work, timing.requests)
         return Run.of(timing, use)

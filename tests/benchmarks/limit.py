@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 from statistics import quantiles
 
-from tests.benchmarks import machine, statements, wrk
+from tests.benchmarks import statements, wrk
 from tests.benchmarks.contender import Contender, Run, expect
 from tests.benchmarks.database import Database
 from tests.benchmarks.work import Work
@@ -45,7 +45,7 @@ class Limit(Contender):
 
     def run(self, work: Work, seconds: float) -> Run:
         self.database.checkpoint()
-        with machine.used_by(self.session) as use:
+        with self.used() as use:
             timing = self._pgbench(work, f"-c{wrk.CONNECTIONS}", f"-T{seconds:g}")
         self.grew(work, timing.requests)
         return Run.of(timing, use)

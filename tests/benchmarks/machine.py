@@ -16,10 +16,15 @@ BUSY_CORES = 0.1  # of others, from which on a measurement is doubted
 @dataclass(frozen=True)
 class Process:
     pid: int
-    name: str
+    parent: int
     session: int
-    cpu_seconds: float  # with those of its children that have ended
+    cpu_seconds: float
+    cpu_seconds_of_ended: float  # children
     memory: int  # bytes in RAM
+
+    @property
+    def all_cpu_seconds(self) -> float:
+        return self.cpu_seconds + self.cpu_seconds_of_ended
 
 
 @dataclass
@@ -28,7 +33,7 @@ class Use:
 
     seconds: float = 0
     cpu_seconds: float = 0  # of the session's processes
-    database_cpu_seconds: float = 0  # of all processes of PostgreSQL
+    database_cpu_seconds: float = 0
     other_cores: float = 0  # that anything else kept busy, on average
     memory: int = 0  # of the session's processes at the end, bytes
 
@@ -39,10 +44,16 @@ def processes() -> Iterator[Process]:
             text = (directory / "stat").read_text()
         except OSError:  # it has ended
             continue
-        name, rest = text[text.index("(") + 1 :].rsplit(")", 1)
-        fields = rest.split()
-        cpu_seconds = sum(map(int, fields[11:15])) / TICKS
-        yield Process(int(directory.name), name, int(fields[3]), cpu_seconds, int(fields[21]) * PAGE_BYTES)
+        fields = text.rpartition(")")[2].split()
+        user, system, user_of_ended, system_of_ended = (int(field) / TICKS for field in fields[11:15])
+        yield Process(
+            pid=int(directory.name),
+            parent=int(fields[1]),
+            session=int(fields[3]),
+            cpu_seconds=user + system,
+            cpu_seconds_of_ended=user_of_ended + system_of_ended,
+            memory=int(fields[21]) * PAGE_BYTES,
+        )
 
 
 def session_processes(session: int | None) -> list[Process]:
@@ -50,16 +61,16 @@ def session_processes(session: int | None) -> list[Process]:
 
 
 @contextmanager
-def used_by(session: int | None) -> Iterator[Use]:
-    """What the processes of this session use until the end of the block, where the answer is filled in."""
-    use, before, start = Use(), _figures(session), time.monotonic()
+def used_by(session: int | None, *, postmaster: int | None = None) -> Iterator[Use]:
+    """What this session and this PostgreSQL use until the end of the block, where the answer is filled in."""
+    use, before, start = Use(), _cpu_seconds(session, postmaster), time.monotonic()
     yield use
     use.seconds = time.monotonic() - start
-    busy, ours, of_session, database = (
-        after - earlier for after, earlier in zip(_figures(session), before, strict=True)
+    after = _cpu_seconds(session, postmaster)
+    everything, own, use.cpu_seconds, use.database_cpu_seconds = (
+        late - early for late, early in zip(after, before, strict=True)
     )
-    use.cpu_seconds, use.database_cpu_seconds = of_session, database
-    use.other_cores = max(0.0, (busy - ours - of_session - database) / use.seconds)
+    use.other_cores = max(0.0, (everything - own - use.cpu_seconds - use.database_cpu_seconds) / use.seconds)
     use.memory = sum(process.memory for process in session_processes(session))
 
 
@@ -67,16 +78,25 @@ def other_cores(seconds: float = 0.5) -> float:
     """How many cores anything but this process keeps busy."""
     with used_by(None) as use:
         time.sleep(seconds)
-    return use.other_cores + use.database_cpu_seconds / seconds
+    return use.other_cores
 
 
-def _figures(session: int | None) -> tuple[float, float, float, float]:
-    """CPU seconds of the whole machine, of this process and its children, of the session and of PostgreSQL."""
+def parent_of(pid: int) -> int:
+    return next(process.parent for process in processes() if process.pid == pid)
+
+
+def _cpu_seconds(session: int | None, postmaster: int | None) -> tuple[float, float, float, float]:
+    """Of the whole machine, of this process and its ended children, of the session, and of the database."""
     user, nice, system, _idle, _iowait, irq, softirq, *_ = map(
         int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
     )
     own = sum(use.ru_utime + use.ru_stime for use in map(getrusage, (RUSAGE_SELF, RUSAGE_CHILDREN)))
-    everything = list(processes())
-    of_session = sum(process.cpu_seconds for process in everything if process.session == session)
-    database = sum(process.cpu_seconds for process in everything if process.name == "postgres")
-    return (user + nice + system + irq + softirq) / TICKS, own, of_session, database
+    of_session = of_database = 0.0
+    for process in processes():
+        if process.session == session:
+            of_session += process.all_cpu_seconds
+        elif process.pid == postmaster:
+            of_database += process.all_cpu_seconds
+        elif process.parent == postmaster:
+            of_database += process.cpu_seconds
+    return (user + nice + system + irq + softirq) / TICKS, own, of_session, of_database

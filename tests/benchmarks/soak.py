@@ -59,7 +59,7 @@ def _soak(service: Ours, minutes: int, rate: float | None) -> list[str]:
     print_row(["---:"] * 7)
     timings = []
     for minute in range(1, minutes + 1):
-        with machine.used_by(service.session) as use:
+        with service.used() as use:
             timing = run(60, rate)
         timings.append(timing)
         figures = [f"{timing.rate:.0f}", f"{timing.p50:.1f}", f"{timing.p99:.1f}", str(timing.failed)]

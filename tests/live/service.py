@@ -99,7 +99,7 @@ class Service:
                 stderr=stderr,
                 start_new_session=True,
             )
-        until(self._is_answering)
+        until(self._is_answering, seconds=60)
         until(self._has_every_worker)
 
     def interrupt(self) -> None:
