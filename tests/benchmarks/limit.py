@@ -3,6 +3,7 @@
 import re
 import subprocess
 import tempfile
+from math import nan
 from pathlib import Path
 from statistics import quantiles
 
@@ -60,11 +61,11 @@ class Limit(Contender):
             command += [part for pair in where.items() for part in pair] + [self.database.name]
             done = subprocess.run(command, capture_output=True, text=True)
             expect(done.returncode == 0, done.stderr[-500:])
-            rate = float(re.search(r"tps = ([\d.]+)", done.stdout)[1])
+            rate = re.search(r"tps = ([\d.]+)", done.stdout)  # none where nothing was finished in time
             logs = [path.read_text() for path in directory.glob("log*")]
         times = [int(line.split()[2]) / 1000 for log in logs for line in log.splitlines()]
-        percentiles = quantiles(times * 2, n=100)
-        return wrk.Timing(rate, percentiles[49], percentiles[98], len(times), failed=0)
+        percentiles = quantiles(times * 2, n=100) if times else [nan] * 99
+        return wrk.Timing(float(rate[1]) if rate else 0, percentiles[49], percentiles[98], len(times), failed=0)
 
     def _script(self, work: Work) -> str:
         """Clients have conversations of their own among the seeded ones, so that they don't wait for each other."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from tests.benchmarks.contender import expect
 from tests.benchmarks.database import Database
 from tests.benchmarks.http_contender import HTTPContender
-from tests.benchmarks.work import EXAMPLE, Work
+from tests.benchmarks.work import EARLIER, EXAMPLE, Work
 from tests.live.client import Client
 from tests.live.service import free_port, until
 
@@ -86,7 +86,7 @@ class Peer(HTTPContender):
         _, created = client.post("/conversations", metadata=EXAMPLE["metadata"])
         conversation_id: str = created["id"]
         for _ in range(size // 20):
-            status, answer = client.post(f"/conversations/{conversation_id}/items", items=EXAMPLE["items"] * 20)
+            status, answer = client.post(f"/conversations/{conversation_id}/items", items=[EARLIER] * 20)
             expect(status == 200, f"{status} {answer}")
         client.close()
         return conversation_id

@@ -45,9 +45,9 @@ def main() -> None:
         for work in wanted:
             _measure(work, contenders, results, runs=arguments.runs)
             report.print_work(work.name, results)
+            if arguments.json:
+                results.write(arguments.json)
     report.print_expectations(results)
-    if arguments.json:
-        results.write(arguments.json)
     if arguments.compare:
         report.print_comparison(Results.read(arguments.compare), results)
 

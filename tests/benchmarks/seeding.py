@@ -15,12 +15,12 @@ django.setup()
 
 from conversations.models import APIKey, Conversation  # noqa: E402
 from conversations.schema.items import validate_items  # noqa: E402
-from tests.benchmarks.work import EXAMPLE  # noqa: E402
+from tests.benchmarks.work import EARLIER, EXAMPLE  # noqa: E402
 
 
 def main(count: int, size: int) -> None:
     owner = APIKey.objects.select_related("user").earliest("pk").user
-    [item] = validate_items(EXAMPLE["items"])
+    [item] = validate_items([EARLIER])
     made = (
         Conversation.create_with_items(owner=owner, metadata=EXAMPLE["metadata"], items=[item] * size)
         for _ in range(count)

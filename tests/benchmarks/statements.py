@@ -1,6 +1,6 @@
 """What the service does for each kind of work, as one SQL statement for PostgreSQL."""
 
-from tests.benchmarks.work import EXAMPLE, PAGE, Work, messages
+from tests.benchmarks.work import EARLIER, EXAMPLE, PAGE, Work, messages
 
 # In the order of time, as the service makes them. Those of seeded conversations can be told from their numbers.
 NEW_ID = "left(to_hex((extract(epoch FROM clock_timestamp()) * 1e6)::bigint) || md5(random()::text) || '000', 48)"
@@ -40,14 +40,14 @@ def statement(work: Work, conversation_id: str) -> str:
 def seed(first: int, last: int, size: int) -> list[str]:
     """Three statements: conversations with these numbers, their metadata, and so many items each."""
     numbers = f"generate_series({first}, {last}) AS number"
-    example = messages(1)[0]["content"]
+    text = EARLIER["content"]
     return [
         f"""INSERT INTO conversations_conversation {CONVERSATION_COLUMNS}
             SELECT {seeded_id("number")}, 1, now(), '{{"{KEY}":"{VALUE}"}}', {size}, {size}, now() FROM {numbers}""",
         f"""INSERT INTO conversations_metadatapair {PAIR_COLUMNS}
             SELECT {seeded_id("number")}, 1, '{KEY}', '{VALUE}' FROM {numbers}""",
         f"""INSERT INTO conversations_item {ITEM_COLUMNS}
-            SELECT conversation_id, position, item_id, 'message', {_data("item_id", example)}, now() FROM (
+            SELECT conversation_id, position, item_id, 'message', {_data("item_id", text)}, now() FROM (
                 SELECT {seeded_id("number")} AS conversation_id, position, 'msg_' || {NEW_ID} AS item_id
                 FROM {numbers}, generate_series(1, {size}) AS position
                 OFFSET 0) AS new""",

@@ -10,6 +10,7 @@ EXAMPLE = {
     "metadata": {"topic": "demo"},
     "items": [{"type": "message", "role": "user", "content": "Hello!"}],
 }
+EARLIER = {"type": "message", "role": "user", "content": "Said before."}  # what conversations begin with
 TEXT = ("What was said in a message of five hundred characters. " * 10)[:500]
 PAGE = 20
 
