@@ -25,12 +25,16 @@ SEEDERS = 8
 class Peer(HTTPContender):
     package: str
     program: str
-    python = sys.executable
     has_database = True
+    _process: subprocess.Popen[bytes] | None = None
 
     @abstractmethod
     def arguments(self) -> list[str]:
         """Of its program, to listen at its port and keep everything in its database, if it can have one."""
+
+    @property
+    def python(self) -> str:
+        return sys.executable
 
     @property
     def environment(self) -> dict[str, str]:
@@ -49,7 +53,7 @@ class Peer(HTTPContender):
             return
         print(f"Installing {self.package} into {CACHE / self.name} …", flush=True)
         subprocess.run([self.python, "-m", "venv", CACHE / self.name], check=True)
-        subprocess.run([binaries / "pip", "install", "--quiet", "--pre", self.package], check=True)
+        subprocess.run([binaries / "pip", "install", "--quiet", self.package], check=True)
 
     def start(self) -> None:
         self._directory = tempfile.TemporaryDirectory()
@@ -70,7 +74,7 @@ class Peer(HTTPContender):
         until(self._is_answering, seconds=120)
 
     def stop(self) -> None:
-        if self._process.poll() is None:
+        if self._process and self._process.poll() is None:
             os.killpg(self.session, signal.SIGKILL)
             self._process.wait()
         if self.database:
@@ -119,7 +123,6 @@ class OGX(Peer):
     """FastAPI on SQLAlchemy. Its appends read what is there, so long conversations take it long to make."""
 
     name = package = program = "ogx"
-    python = "python3.12"
     most_at_once = 16
 
     def arguments(self) -> list[str]:
@@ -139,6 +142,12 @@ class OGX(Peer):
         path = self.directory / "configuration.yaml"
         path.write_text(json.dumps(configuration))
         return ["run", "--insecure", str(path), "--port", str(self.port)]
+
+    @property
+    def python(self) -> str:
+        """It needs 3.12; pyenv's own command runs only what was chosen for this folder."""
+        installed = sorted(Path.home().glob(".pyenv/versions/3.12.*/bin/python"))
+        return str(installed[-1]) if installed else "python3.12"
 
     @property
     def environment(self) -> dict[str, str]:

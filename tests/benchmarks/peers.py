@@ -34,6 +34,7 @@ def main() -> None:
     parser.add_argument("--json", type=Path, metavar="FILE", help="keep the figures here")
     parser.add_argument("--compare", type=Path, metavar="FILE", help="with figures that were kept")
     arguments = parser.parse_args()
+    before = Results.read(arguments.compare) if arguments.compare else None
     names = arguments.peer or []
     others = [cls() for name, cls in OTHERS.items() if name in names or "all" in names]
     wanted = [work for work in WORK if any(text in work.name for text in arguments.only or [""])]
@@ -48,8 +49,8 @@ def main() -> None:
             if arguments.json:
                 results.write(arguments.json)
     report.print_expectations(results)
-    if arguments.compare:
-        report.print_comparison(Results.read(arguments.compare), results)
+    if before:
+        report.print_comparison(before, results)
 
 
 @contextmanager

@@ -18,8 +18,7 @@ def print_headings() -> None:
 def print_work(work: str, results: Results) -> None:
     for contender, runs in results.runs.get(work, {}).items():
         run = results.median(work, contender)
-        ratio = "" if contender == "ours" else f"{results.ratio(work, contender):.2f} x"
-        print_row([work, contender, *_cells(run), ratio])
+        print_row([work, contender, *_cells(run), _times(results, work, contender)])
         busy = [each.other_cores for each in runs if each.other_cores > BUSY_CORES]
         if busy:
             print(f"^ WARNING: others kept {max(busy):.1f} cores busy during {len(busy)} of {len(runs)} runs")
@@ -47,10 +46,14 @@ def print_comparison(before: Results, now: Results) -> None:
         for contender in contenders:
             then, today = before.median(work, contender), now.median(work, contender)
             if then and today:
-                rates = [f"{then.rate:.0f}", f"{today.rate:.0f}", f"{today.rate / then.rate:.2f}"]
-                ratios = [before.ratio(work, contender), now.ratio(work, contender)]
-                cells = ["" if contender == "ours" or ratio is None else f"{ratio:.2f} x" for ratio in ratios]
-                print_row([work, contender, *rates, *cells])
+                rates = [f"{then.rate:.0f}", f"{today.rate:.0f}", f"{today.rate / then.rate:.2f}" if then.rate else ""]
+                ratios = [_times(each, work, contender) for each in (before, now)]
+                print_row([work, contender, *rates, *ratios])
+
+
+def _times(results: Results, work: str, contender: str) -> str:
+    ratio = results.ratio(work, contender)
+    return "" if contender == "ours" or ratio is None else f"{ratio:.2f} x"
 
 
 def _cells(run: Run) -> list[str]:

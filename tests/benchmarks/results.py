@@ -30,9 +30,9 @@ class Results:
         return Run(**figures | {"failed": sum(run.failed for run in runs)})
 
     def ratio(self, work: str, contender: str, *, at: str = "") -> float | None:
-        """How many times as fast as that contender this service is; infinite if it finished nothing in time."""
+        """How many times as fast as that contender this service is: infinitely, if it finished nothing in time."""
         ours, other = self.median(work, "ours"), self.median(at or work, contender)
-        if ours is None or other is None:
+        if ours is None or other is None or not ours.rate:
             return None
         return ours.rate / other.rate if other.rate else inf
 
