@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import F
 
 from conversations.models import Conversation, MetadataPair
+from conversations.models.retrying import retried
 from conversations.schema.metadata import validate_metadata
 
 
@@ -38,6 +39,7 @@ def find_differences(conversation_ids: Iterable[str]) -> dict[str, list[str]]:
     return found
 
 
+@retried
 def mend(conversation_id: str) -> list[str]:
     """Make the index what the JSON says, and tell what differed: nothing if the conversation is gone by now.
 

@@ -15,6 +15,7 @@ from conversations.conf import app_settings
 from conversations.exporting import Export
 from conversations.importing import import_conversations
 from conversations.models import Conversation, DeletedConversation, DeletedPart, Item, ItemText
+from conversations.models.retrying import retried
 from conversations.models.trash import MAX_USERNAME_LENGTH
 from conversations.pacing import Pace
 
@@ -31,6 +32,7 @@ class NotRestored(Exception):
     """Says why. Everything is as it was before."""
 
 
+@retried
 def move_to_trash(
     conversation: Conversation, *, deleted_by: AbstractBaseUser | AnonymousUser | None = None
 ) -> DeletedConversation | None:
@@ -62,6 +64,7 @@ def move_to_trash(
     return deleted
 
 
+@retried
 def restore(deleted: DeletedConversation) -> None:
     """Bring the conversation back as it was, metadata index and text index included, or raise `NotRestored`."""
     with transaction.atomic():

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations import ids
 from conversations.models.fields import BytewiseCharField
+from conversations.models.retrying import retried
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -17,6 +18,7 @@ MAX_USERNAME_LENGTH = 255
 
 
 class AccessRecordQuerySet(models.QuerySet["AccessRecord"]):
+    @retried
     def record(
         self,
         *,
@@ -81,6 +83,7 @@ class AccessRecord(models.Model):
     def __str__(self) -> str:
         return f"{self.username}: {self.get_action_display()} {self.conversation_id}".rstrip()
 
+    @retried
     def complete(self, *, conversation_count: int) -> None:
         """Add the number that a streamed export knows at its end only. The first time counts."""
         unfinished = AccessRecord.objects.filter(pk=self.pk, conversation_count=None)

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations import keys
 from conversations.conf import app_settings
+from conversations.models.retrying import retried
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -47,6 +48,7 @@ class APIKey(models.Model):
         return f"{self.name} ({self.prefix}…)" if self.name else f"{self.prefix}…"
 
     @classmethod
+    @retried
     def create(
         cls, *, user: AbstractBaseUser, name: str = "", expires_at: datetime | None = None
     ) -> tuple[APIKey, str]:
@@ -62,6 +64,7 @@ class APIKey(models.Model):
         return key, secret
 
     @classmethod
+    @retried
     def authenticate(cls, secret: str) -> APIKey | None:
         """The key of this secret, unless it is revoked or expired or its user may not log in.
 
@@ -80,6 +83,7 @@ class APIKey(models.Model):
         expired = self.expires_at is not None and self.expires_at <= timezone.now()
         return self.revoked_at is None and not expired and self.user.is_active
 
+    @retried
     def record_use(self) -> None:
         """Written at most once a minute, however many requests the key makes."""
         now = timezone.now()
@@ -94,6 +98,7 @@ class APIKey(models.Model):
             _remembered.clear()
         _remembered[self.hash] = self, time.monotonic() + app_settings.api_key_seconds
 
+    @retried
     def revoke(self) -> None:
         """Idempotent: the first time counts."""
         _remembered.pop(self.hash, None)

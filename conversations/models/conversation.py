@@ -25,6 +25,7 @@ from conversations.models.index_walk import IndexWalk
 from conversations.models.item import Item, ItemDataPage
 from conversations.models.lookups import by_row, lookup, says
 from conversations.models.metadata import MetadataPair
+from conversations.models.retrying import retried
 from conversations.models.text_walk import count_of, first_of, first_of_many, ids_where_few_say
 from conversations.schema.query import EVERYTHING, MetadataCondition, Query, conditions, is_bounded, searches_text
 
@@ -66,6 +67,7 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         self._check_bounded(query)
         return self.filter(lookup(query))
 
+    @retried
     def page(
         self,
         *,
@@ -87,6 +89,7 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         page = rows[:limit] if before is None else rows[:limit][::-1]
         return ConversationPage(page, has_more=len(rows) > limit)
 
+    @retried
     def capped_count(self, maximum: int, *, matching: Query = EVERYTHING) -> int:
         """How many match, or `maximum` if there are more. Errors are those of the method `matching`."""
         self._check_bounded(matching)
@@ -155,12 +158,14 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         else:
             self.update(last_position=F("last_position"))
 
+    @retried
     def fill_full_text(self) -> int:
         """Add what items of these say and the index of words lacks, and tell how many items these were."""
         with transaction.atomic():
             self.lock()  # no item comes or goes meanwhile
             return ItemText.objects.add_missing(list(self.values_list("pk", flat=True)))
 
+    @retried
     def found(self, conversation_id: str) -> Conversation:
         """The conversation with this id, or the error that says there is none."""
         if self._whole_of_owner is None:
@@ -232,6 +237,7 @@ class Conversation(models.Model):
         return str(self.id)
 
     @classmethod
+    @retried
     def create_with_items(
         cls,
         *,
@@ -260,6 +266,7 @@ class Conversation(models.Model):
             ItemText.objects.add(rows)
         return conversation
 
+    @retried
     def add_items(self, *, items: Sequence[Mapping[str, Any]]) -> list[Item]:
         """Append validated items, all or none, and return them in their order.
 
@@ -284,6 +291,7 @@ class Conversation(models.Model):
             ItemText.objects.add(rows)
             return rows
 
+    @retried
     def delete_item(self, *, item_id: str) -> None:
         with transaction.atomic():
             self.lock()
@@ -292,12 +300,14 @@ class Conversation(models.Model):
             self.item_texts.filter(position=item.position).delete()  # also of when full-text search was on
             self._update_counters(item_count=F("item_count") - 1)
 
+    @retried
     def replace_metadata(self, *, metadata: Mapping[str, str]) -> None:
         self.metadata = dict(metadata)
         with transaction.atomic():
             self._update(metadata=self.metadata)
             MetadataPair.objects.replace(self, self.metadata)
 
+    @retried
     def delete_with_items(self) -> None:
         with transaction.atomic():
             self.lock()  # so that no append comes in between

@@ -11,6 +11,7 @@ from django.db.models import Min, Q
 from django.db.models.expressions import RawSQL
 
 from conversations.models.fields import BytewiseCharField
+from conversations.models.retrying import retried
 from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ class MetadataPairQuerySet(models.QuerySet["MetadataPair"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> MetadataPairQuerySet:
         return self.filter(owner=user.pk)
 
+    @retried
     def suggestions(self, column: Literal["key", "value"], *, prefix: str, limit: int) -> Suggestions:
         """The first `limit` distinct keys or values that begin so, sorted by their bytes.
 

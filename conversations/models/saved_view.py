@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models.fields import BytewiseCharField
+from conversations.models.retrying import retried
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -65,6 +66,7 @@ class SavedView(models.Model):
     def __str__(self) -> str:
         return str(self.name)
 
+    @retried
     def save(self, *args: Any, **kwargs: Any) -> None:
         """A new default takes the place of the one before."""
         with transaction.atomic():

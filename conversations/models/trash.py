@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from conversations import ids
 from conversations.conf import app_settings
 from conversations.models.fields import BytewiseCharField, VerbatimJSONField
+from conversations.models.retrying import retried
 
 MAX_USERNAME_LENGTH = 255
 
@@ -25,6 +26,7 @@ class DeletedConversationQuerySet(models.QuerySet["DeletedConversation"]):
         """Take the rows' locks by a write, and tell how many are there."""
         return self.update(item_count=F("item_count"))
 
+    @retried
     def delete_with_parts(self) -> int:
         """Tells how many there were. None is restored meanwhile."""
         with transaction.atomic():
