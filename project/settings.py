@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
-from environs import Env, EnvError
+from environs import Env, EnvError, validate
 
 from project.secret_key import kept_secret_key
 
@@ -18,6 +18,9 @@ try:
     LOG_LEVEL = logging.getLevelName(env.log_level("LOG_LEVEL", logging.INFO))
     SECRET_KEY = env.str("SECRET_KEY", "")
     DATABASE: Any = env.dj_db_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'conversations.sqlite3'}")
+    DATABASE_LOCK_TIMEOUT = env.float("DATABASE_LOCK_TIMEOUT", 10)
+    DATABASE_POOLER = env.str("DATABASE_POOLER", "", validate=validate.OneOf(["", "transaction"]))
+    DATABASE_STATEMENT_TIMEOUT = env.float("DATABASE_STATEMENT_TIMEOUT", 30)
     IS_DATABASE_CHOSEN = bool(env.str("DATABASE_URL", ""))
 
     CONVERSATIONS_API_KEY_SECONDS = env.float("CONVERSATIONS_API_KEY_SECONDS", 5)
@@ -63,6 +66,11 @@ DATABASES = {
         "OPTIONS": {**DATABASE_OPTIONS[DATABASE["ENGINE"]], **DATABASE.get("OPTIONS", {})},
     }
 }
+
+if DATABASE_POOLER:
+    # Each transaction may be on another connection: no cursor and no prepared statement outlives one.
+    DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
+    DATABASES["default"]["OPTIONS"]["prepare_threshold"] = None
 
 INSTALLED_APPS = [
     "project",

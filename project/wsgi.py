@@ -5,8 +5,11 @@ from typing import Any
 from django.core.wsgi import get_wsgi_application
 from django.http import HttpResponse
 
+from project.time_limits import limit_statements
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 handler = get_wsgi_application()
+limit_statements()
 
 
 def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:

@@ -62,6 +62,12 @@ def rate_limited() -> APIError:
     )
 
 
+def unavailable() -> APIError:
+    return APIError(
+        "The server is currently overloaded or not ready yet. Please try again later.", status=503, type="server_error"
+    )
+
+
 def server_error(request_id: str) -> APIError:
     return APIError(
         "The server had an error processing your request. Sorry about that! You can retry your request. "

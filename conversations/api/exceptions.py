@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from django.db import DatabaseError, InterfaceError
 from django.http import Http404, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -10,6 +11,9 @@ from rest_framework.views import set_rollback
 
 from conversations.api import errors
 from conversations.errors import APIError
+from conversations.failures import is_temporary
+
+RETRY_AFTER = 1  # seconds, for which the official clients wait before they try again
 
 logger = logging.getLogger("conversations.api")
 
@@ -17,7 +21,7 @@ logger = logging.getLogger("conversations.api")
 def exception_handler(exception: Exception, context: dict[str, Any]) -> Response:
     set_rollback()
     error = _as_api_error(exception, context)
-    headers = {}
+    headers = {"Retry-After": str(RETRY_AFTER)} if error.status == 503 else {}
     if auth_header := getattr(exception, "auth_header", None):
         headers["WWW-Authenticate"] = auth_header
     if wait := getattr(exception, "wait", None):
@@ -46,6 +50,9 @@ def _as_api_error(exception: Exception, context: dict[str, Any]) -> APIError:
             return errors.invalid_url(request.method, request.path)
         case UnreadablePostError():
             return errors.invalid_json()
+        case DatabaseError() | InterfaceError() if is_temporary(exception):
+            logger.warning("%s %s: %s (%s)", request.method, request.path, exception, context["view"].request_id)
+            return errors.unavailable()
     logger.error("%s %s failed (%s)", request.method, request.path, context["view"].request_id, exc_info=exception)
     return errors.server_error(context["view"].request_id)
 

@@ -16,25 +16,33 @@ class ScratchDatabase:
 
     def __init__(self, directory: Path, blocker: DjangoDbBlocker) -> None:
         self._blocker = blocker
-        self._name = f"conversations_live_{secrets.token_hex(4)}"
+        self.name = f"conversations_live_{secrets.token_hex(4)}"
         if connection.vendor == "sqlite":
-            self._name = str(directory / f"{self._name}.sqlite3")
-            self.url = f"sqlite:///{self._name}"
+            self.name = str(directory / f"{self.name}.sqlite3")
+            self.url = f"sqlite:///{self.name}"
         else:
-            self.url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{self._name}").geturl()
+            self.url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{self.name}").geturl()
 
     def create(self) -> None:
         if connection.vendor != "sqlite":
-            self._execute(f"CREATE DATABASE {self._name}{' CHARACTER SET utf8mb4' * (connection.vendor == 'mysql')}")
+            self._execute(f"CREATE DATABASE {self.name}{' CHARACTER SET utf8mb4' * (connection.vendor == 'mysql')}")
 
     def drop(self) -> None:
         if connection.vendor != "sqlite":
-            self._execute(f"DROP DATABASE {self._name}{' WITH (FORCE)' * (connection.vendor == 'postgresql')}")
+            self._execute(f"DROP DATABASE {self.name}{' WITH (FORCE)' * (connection.vendor == 'postgresql')}")
+
+    def refuse_connections(self) -> None:
+        """Of PostgreSQL only. Those that there are end at once."""
+        self._execute(f"ALTER DATABASE {self.name} ALLOW_CONNECTIONS false")
+        self._execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self.name}'")
+
+    def accept_connections(self) -> None:
+        self._execute(f"ALTER DATABASE {self.name} ALLOW_CONNECTIONS true")
 
     @contextmanager
     def opened(self) -> Iterator[str]:
         """The alias under which the ORM finds it."""
-        connections.databases[ALIAS] = {**connections.databases["default"], "NAME": self._name}
+        connections.databases[ALIAS] = {**connections.databases["default"], "NAME": self.name}
         try:
             with self._blocker.unblock():
                 yield ALIAS

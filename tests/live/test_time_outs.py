@@ -1,0 +1,136 @@
+"""A database that keeps a request waiting: 503, and the official client's own retry succeeds when it has an end."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+
+import httpx2
+import pytest
+from django.db import connection, connections, transaction
+from django.db.models import F
+from openai import InternalServerError, OpenAI
+
+from conversations.models import Conversation, Item
+from tests.live.service import Service
+
+ITEM = {"type": "message", "role": "user", "content": "Hello!"}
+
+
+@pytest.fixture
+def limited(database, tmp_path) -> Iterator[Service]:
+    """A service whose statements wait a second for a lock."""
+    if os.environ.get("DATABASE_POOLER"):  # where the database has to say it
+        with database.opened() as alias, connections[alias].cursor() as cursor:
+            cursor.execute(f"ALTER DATABASE {database.name} SET lock_timeout = '1s'")
+            cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()")
+    service = Service(database, tmp_path, DATABASE_LOCK_TIMEOUT="1")
+    service.start()
+    yield service
+    service.kill()
+
+
+@contextmanager
+def locked(service: Service, conversation_id: str) -> Iterator[None]:
+    with service.database.opened() as alias, transaction.atomic(using=alias):
+        Conversation.objects.using(alias).filter(pk=conversation_id).update(last_position=F("last_position"))
+        yield
+
+
+class Answers:
+    """The official client, and what it was answered, its retries included."""
+
+    def __init__(self, service: Service, **options: int) -> None:
+        self.statuses: list[int] = []
+        self.headers: list[httpx2.Headers] = []
+        self.have_failed = threading.Event()
+        http_client = httpx2.Client(event_hooks={"response": [self._note]})
+        self.client = OpenAI(base_url=service.base_url, api_key=service.secret, http_client=http_client, **options)
+
+    def append(self, conversation_id: str) -> None:
+        self.client.conversations.items.create(conversation_id, items=[ITEM])
+
+    def _note(self, response: httpx2.Response) -> None:
+        self.statuses.append(response.status_code)
+        self.headers.append(response.headers)
+        if response.status_code == 503:
+            self.have_failed.set()
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., Answers]]:
+    with ExitStack() as stack:
+
+        def connect(service: Service, **options: int) -> Answers:
+            answers = Answers(service, **options)
+            stack.enter_context(answers.client)
+            return answers
+
+        yield connect
+
+
+def test_a_lock_that_is_released_costs_the_official_client_a_retry(limited, connect):
+    answers = connect(limited)
+    conversations = answers.client.conversations
+    conversation = conversations.create()
+    with locked(limited, conversation.id):
+        appending = threading.Thread(
+            target=conversations.items.create, args=[conversation.id], kwargs={"items": [ITEM]}
+        )
+        appending.start()
+        assert answers.have_failed.wait(20)
+    appending.join()
+    assert answers.statuses == [200, 503, 200]
+    assert len(conversations.items.list(conversation.id).data) == 1
+
+
+def test_while_it_is_held_the_answer_is_an_envelope_that_asks_to_come_again(limited, connect):
+    answers = connect(limited, max_retries=0)
+    conversation = answers.client.conversations.create()
+    with locked(limited, conversation.id), pytest.raises(InternalServerError) as raised:
+        answers.append(conversation.id)
+    assert raised.value.status_code == 503
+    assert answers.headers[-1]["retry-after"] == "1"
+    assert raised.value.response.json() == {
+        "error": {
+            "message": "The server is currently overloaded or not ready yet. Please try again later.",
+            "type": "server_error",
+            "param": None,
+            "code": None,
+        }
+    }
+    with limited.database.opened() as alias:
+        assert not Item.objects.using(alias).exists()
+
+
+@pytest.mark.skipif(
+    connection.vendor == "sqlite" or "DATABASE_POOLER" in os.environ, reason="the service can't limit statements there"
+)
+def test_a_statement_that_takes_too_long_is_given_up(database, tmp_path, connect):
+    service = Service(database, tmp_path, DATABASE_STATEMENT_TIMEOUT="1")
+    service.start()
+    try:
+        answers = connect(service)
+        conversation = answers.client.conversations.create()
+        with locked(service, conversation.id):
+            appending = threading.Thread(target=answers.append, args=[conversation.id])
+            appending.start()
+            assert answers.have_failed.wait(5)
+        appending.join()
+        assert answers.statuses == [200, 503, 200]
+    finally:
+        service.kill()
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="the others can't refuse the connections to one database")
+def test_a_database_that_refuses_connections_is_waited_for(database, service, connect):
+    service.start()
+    answers = connect(service)
+    conversation = answers.client.conversations.create()
+    database.refuse_connections()
+    reading = threading.Thread(target=answers.client.conversations.retrieve, args=[conversation.id])
+    reading.start()
+    assert answers.have_failed.wait(20)
+    database.accept_connections()
+    reading.join()
+    assert answers.statuses == [200, 503, 200]
