@@ -6,7 +6,7 @@ from typing import Any
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Tags, register
 from django.core.checks import Warning as CheckWarning
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.utils.module_loading import import_string
 
 from conversations.conf import app_settings
@@ -17,6 +17,10 @@ from conversations.schema.items import ITEM_TYPES
 
 MAX_API_KEY_SECONDS = 3_600
 MAX_RESTORE_DAYS = 36_500
+CACHES_OF_ONE_PROCESS = (
+    "django.core.cache.backends.locmem.LocMemCache",
+    "django.core.cache.backends.dummy.DummyCache",
+)
 
 
 @register()
@@ -29,6 +33,7 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
         *_body_limit(),
         *_full_text(),
         *_reading(),
+        *_replica(),
         *_restore_days(),
         *_unknown_fields(),
     ]
@@ -97,6 +102,32 @@ def _reading() -> Iterator[CheckMessage]:
         yield Error(
             f"CONVERSATIONS_STAFF_CAN_READ_CONTENT is {value!r}, neither True nor False, and refuses everyone.",
             id="conversations.E007",
+        )
+
+
+def _replica() -> Iterator[CheckMessage]:
+    replica = app_settings.replica
+    if not replica:
+        return
+    if replica == DEFAULT_DB_ALIAS or replica not in connections:
+        yield Error(
+            f"CONVERSATIONS_REPLICA is {replica!r}, not the alias of another database than the default one.",
+            id="conversations.E010",
+        )
+    elif connections[replica].vendor != "postgresql" or connections[DEFAULT_DB_ALIAS].vendor != "postgresql":
+        yield Error("CONVERSATIONS_REPLICA needs PostgreSQL, and a streaming replica of it.", id="conversations.E011")
+    if "conversations.routing.ReplicaRouter" not in settings.DATABASE_ROUTERS:
+        yield Error(
+            "CONVERSATIONS_REPLICA is set without its router.",
+            hint="Add 'conversations.routing.ReplicaRouter' to DATABASE_ROUTERS.",
+            id="conversations.E012",
+        )
+    if settings.CACHES["default"]["BACKEND"] in CACHES_OF_ONE_PROCESS:
+        yield CheckWarning(
+            "CONVERSATIONS_REPLICA is set, but each process has a cache of its own: a caller that another process "
+            "answers may not find what they have just written.",
+            hint="Let CACHES['default'] be one that all processes share, such as Redis.",
+            id="conversations.W010",
         )
 
 

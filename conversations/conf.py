@@ -39,6 +39,11 @@ class AppSettings:
         return self._get("MAX_BODY_BYTES", 32 * 1024 * 1024)
 
     @property
+    def replica(self) -> str:
+        """The alias of a database that is a streaming replica of the default one, or none."""
+        return self._get("REPLICA", "")
+
+    @property
     def restore_days(self) -> int:
         """For how long a conversation that was deleted in the admin can be restored. 0 deletes it for good at once."""
         return self._get("RESTORE_DAYS", 30)

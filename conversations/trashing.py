@@ -18,6 +18,7 @@ from conversations.models import Conversation, DeletedConversation, DeletedPart,
 from conversations.models.retrying import retried
 from conversations.models.trash import MAX_USERNAME_LENGTH
 from conversations.pacing import Pace
+from conversations.routing import noted
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -32,6 +33,7 @@ class NotRestored(Exception):
     """Says why. Everything is as it was before."""
 
 
+@noted
 @retried
 def move_to_trash(
     conversation: Conversation, *, deleted_by: AbstractBaseUser | AnonymousUser | None = None
@@ -64,6 +66,7 @@ def move_to_trash(
     return deleted
 
 
+@noted
 @retried
 def restore(deleted: DeletedConversation) -> None:
     """Bring the conversation back as it was, metadata index and text index included, or raise `NotRestored`."""

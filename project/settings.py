@@ -21,6 +21,8 @@ try:
     DATABASE_LOCK_TIMEOUT = env.float("DATABASE_LOCK_TIMEOUT", 10)
     DATABASE_POOLER = env.str("DATABASE_POOLER", "", validate=validate.OneOf(["", "transaction"]))
     DATABASE_STATEMENT_TIMEOUT = env.float("DATABASE_STATEMENT_TIMEOUT", 30)
+    DATABASE_REPLICA: Any = env.dj_db_url("DATABASE_REPLICA_URL", "") if env.str("DATABASE_REPLICA_URL", "") else {}
+    CACHES = {"default": env.dj_cache_url("CACHE_URL", f"file://{BASE_DIR / 'cache'}?max_entries=100000")}
     IS_DATABASE_CHOSEN = bool(env.str("DATABASE_URL", ""))
 
     CONVERSATIONS_API_KEY_SECONDS = env.float("CONVERSATIONS_API_KEY_SECONDS", 5)
@@ -47,30 +49,35 @@ DATABASE_OPTIONS: dict[str, dict[str, Any]] = {
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
     },
     # Statements that are often executed are prepared by the first of them on each connection.
-    "project.postgresql": {"prepare_threshold": 0},
+    "project.postgresql": {"prepare_threshold": 0, "connect_timeout": 5},
     "django.db.backends.mysql": {
         "charset": "utf8mb4",
         "sql_mode": "STRICT_TRANS_TABLES",
         "isolation_level": "read committed",
     },
 }
-if DATABASE["ENGINE"] == "django.db.backends.postgresql":
-    DATABASE["ENGINE"] = "project.postgresql"
-if DATABASE["ENGINE"] not in DATABASE_OPTIONS:
-    raise ImproperlyConfigured('Environment variable "DATABASE_URL" invalid: use sqlite, postgresql or mysql.')
-DATABASES = {
-    "default": {
-        **DATABASE,
+DATABASES: dict[str, dict[str, Any]] = {}
+for alias, database in {"default": DATABASE, "replica": DATABASE_REPLICA}.items():
+    if not database:
+        continue
+    if database["ENGINE"] == "django.db.backends.postgresql":
+        database["ENGINE"] = "project.postgresql"
+    if database["ENGINE"] not in DATABASE_OPTIONS:
+        raise ImproperlyConfigured('Environment variable "DATABASE_URL" invalid: use sqlite, postgresql or mysql.')
+    DATABASES[alias] = {
+        **database,
         "CONN_MAX_AGE": 600,
         "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {**DATABASE_OPTIONS[DATABASE["ENGINE"]], **DATABASE.get("OPTIONS", {})},
+        "OPTIONS": {**DATABASE_OPTIONS[database["ENGINE"]], **database.get("OPTIONS", {})},
     }
-}
+    if DATABASE_POOLER:
+        # Each transaction may be on another connection: no cursor and no prepared statement outlives one.
+        DATABASES[alias]["DISABLE_SERVER_SIDE_CURSORS"] = True
+        DATABASES[alias]["OPTIONS"]["prepare_threshold"] = None
 
-if DATABASE_POOLER:
-    # Each transaction may be on another connection: no cursor and no prepared statement outlives one.
-    DATABASES["default"]["DISABLE_SERVER_SIDE_CURSORS"] = True
-    DATABASES["default"]["OPTIONS"]["prepare_threshold"] = None
+if DATABASE_REPLICA:
+    CONVERSATIONS_REPLICA = "replica"
+    DATABASE_ROUTERS = ["conversations.routing.ReplicaRouter"]
 
 INSTALLED_APPS = [
     "project",

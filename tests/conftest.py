@@ -3,9 +3,22 @@ from collections.abc import Iterator
 import pytest
 from django.contrib.auth.models import User
 
+from conversations.conf import app_settings
 from conversations.models import APIKey
 from tests.live.database import ScratchDatabase
 from tests.live.service import Service
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """With a replica, which nothing reaches that is not committed. Queries are those of one connection: not counted."""
+    if not app_settings.replica:
+        return
+    counting = [item for item in items if "django_assert_num_queries" in item.fixturenames]
+    config.hook.pytest_deselected(items=counting)
+    items[:] = [item for item in items if item not in counting]
+    for item in items:
+        if "db" in item.fixturenames or item.get_closest_marker("django_db"):
+            item.add_marker(pytest.mark.django_db(transaction=True, databases="__all__"), append=False)
 
 
 @pytest.fixture

@@ -1,3 +1,6 @@
 from project.settings import *  # noqa: F403
 
+if "replica" in DATABASES:  # noqa: F405 - it has the suite's database from the primary
+    DATABASES["replica"]["TEST"] = {"MIRROR": "default"}  # noqa: F405
+
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -1,4 +1,5 @@
 import pytest
+from django.db import connection, connections
 
 from conversations.checks import check_settings
 
@@ -34,3 +35,29 @@ def test_a_wrong_setting_is_found(settings, setting, value, found):
     [message] = check_settings()
     assert message.id == found
     assert setting in message.msg
+
+
+LOCAL = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
+SHARED = {"default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": "/nowhere"}}
+ROUTERS = ["conversations.routing.ReplicaRouter"]
+
+
+@pytest.mark.parametrize(
+    ("alias", "routers", "caches", "found"),
+    [
+        ("nowhere", ROUTERS, SHARED, ["E010"]),
+        ("default", ROUTERS, SHARED, ["E010"]),
+        ("copy", [], SHARED, ["E012"]),
+        ("copy", ROUTERS, LOCAL, ["W010"]),
+        ("copy", ROUTERS, SHARED, []),
+    ],
+)
+def test_a_replica_is_one_and_has_what_it_needs(settings, alias, routers, caches, found):
+    settings.CONVERSATIONS_REPLICA, settings.DATABASE_ROUTERS, settings.CACHES = alias, routers, caches
+    connections.databases["copy"] = connections.databases["default"]
+    try:
+        if alias == "copy" and connection.vendor != "postgresql":
+            found = ["E011", *found]
+        assert [message.id for message in check_settings()] == [f"conversations.{each}" for each in found]
+    finally:
+        del connections.databases["copy"]

@@ -21,6 +21,7 @@ from conversations.api.parsers import JSONParser
 from conversations.api.renderers import JSONRenderer
 from conversations.conf import app_settings
 from conversations.models import Conversation, ConversationQuerySet
+from conversations.routing import database_to_read
 
 
 class OpenAIView(APIView):
@@ -72,7 +73,12 @@ class OpenAIViewSet(OpenAIView, GenericViewSet):  # type: ignore[type-arg]
             ids.check_id(kwargs["conversation_id"], prefix=ids.CONVERSATION_PREFIX, path="conversation_id")
 
     def get_queryset(self) -> ConversationQuerySet:
-        return Conversation.objects.visible_to(self.request.user)
+        return Conversation.objects.using(self.database).visible_to(self.request.user)
+
+    @property
+    def database(self) -> str | None:
+        """A replica, perhaps, for a request that only reads."""
+        return database_to_read(self.request.user.pk) if self.request.method == "GET" else None
 
     def get_object(self) -> Conversation:
         return self.get_queryset().found(self.kwargs["conversation_id"])

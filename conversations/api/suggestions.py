@@ -14,7 +14,7 @@ class MetadataSuggestionViewSet(OpenAIViewSet):
 
     def list_keys(self, request: Request) -> Response:
         parameters = suggestion_parameters(request.query_params, longest=MAX_KEY_LENGTH)
-        pairs = MetadataPair.objects.visible_to(request.user)
+        pairs = MetadataPair.objects.using(self.database).visible_to(request.user)
         return _listed(pairs.suggestions("key", prefix=parameters.prefix, limit=parameters.limit))
 
     def list_values(self, request: Request) -> Response:
@@ -22,7 +22,7 @@ class MetadataSuggestionViewSet(OpenAIViewSet):
         key = text_parameter(request.query_params, "key", longest=MAX_KEY_LENGTH)
         if key is None:
             raise errors.missing_parameter("key")
-        pairs = MetadataPair.objects.visible_to(request.user).filter(key=key)
+        pairs = MetadataPair.objects.using(self.database).visible_to(request.user).filter(key=key)
         return _listed(pairs.suggestions("value", prefix=parameters.prefix, limit=parameters.limit))
 
 

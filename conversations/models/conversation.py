@@ -27,6 +27,7 @@ from conversations.models.lookups import by_row, lookup, says
 from conversations.models.metadata import MetadataPair
 from conversations.models.retrying import retried
 from conversations.models.text_walk import count_of, first_of, first_of_many, ids_where_few_say
+from conversations.routing import noted
 from conversations.schema.query import EVERYTHING, MetadataCondition, Query, conditions, is_bounded, searches_text
 
 if TYPE_CHECKING:
@@ -237,6 +238,7 @@ class Conversation(models.Model):
         return str(self.id)
 
     @classmethod
+    @noted
     @retried
     def create_with_items(
         cls,
@@ -266,6 +268,7 @@ class Conversation(models.Model):
             ItemText.objects.add(rows)
         return conversation
 
+    @noted
     @retried
     def add_items(self, *, items: Sequence[Mapping[str, Any]]) -> list[Item]:
         """Append validated items, all or none, and return them in their order.
@@ -291,6 +294,7 @@ class Conversation(models.Model):
             ItemText.objects.add(rows)
             return rows
 
+    @noted
     @retried
     def delete_item(self, *, item_id: str) -> None:
         with transaction.atomic():
@@ -300,6 +304,7 @@ class Conversation(models.Model):
             self.item_texts.filter(position=item.position).delete()  # also of when full-text search was on
             self._update_counters(item_count=F("item_count") - 1)
 
+    @noted
     @retried
     def replace_metadata(self, *, metadata: Mapping[str, str]) -> None:
         self.metadata = dict(metadata)
@@ -307,6 +312,7 @@ class Conversation(models.Model):
             self._update(metadata=self.metadata)
             MetadataPair.objects.replace(self, self.metadata)
 
+    @noted
     @retried
     def delete_with_items(self) -> None:
         with transaction.atomic():

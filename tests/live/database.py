@@ -23,6 +23,14 @@ class ScratchDatabase:
         else:
             self.url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{self.name}").geturl()
 
+    @property
+    def variables(self) -> dict[str, str]:
+        """For a service that keeps its conversations here."""
+        variables = {"DATABASE_URL": self.url}
+        if replica := os.environ.get("DATABASE_REPLICA_URL"):
+            variables["DATABASE_REPLICA_URL"] = urlsplit(replica)._replace(path=f"/{self.name}").geturl()
+        return variables
+
     def create(self) -> None:
         if connection.vendor != "sqlite":
             self._execute(f"CREATE DATABASE {self.name}{' CHARACTER SET utf8mb4' * (connection.vendor == 'mysql')}")
@@ -30,6 +38,10 @@ class ScratchDatabase:
     def drop(self) -> None:
         if connection.vendor != "sqlite":
             self._execute(f"DROP DATABASE {self.name}{' WITH (FORCE)' * (connection.vendor == 'postgresql')}")
+
+    def limit_lock_waits(self, seconds: int) -> None:
+        """Of PostgreSQL only, for connections to come."""
+        self._execute(f"ALTER DATABASE {self.name} SET lock_timeout = '{seconds}s'")
 
     def refuse_connections(self) -> None:
         """Of PostgreSQL only. Those that there are end at once."""

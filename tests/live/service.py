@@ -15,7 +15,7 @@ from tests.live.database import ScratchDatabase
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKERS = 2
-OWN_VARIABLES = ("ALLOWED_HOSTS", "DATABASE_URL", "DEBUG", "LOG_LEVEL", "SECRET_KEY")
+OWN_VARIABLES = ("ALLOWED_HOSTS", "DATABASE_REPLICA_URL", "DATABASE_URL", "DEBUG", "LOG_LEVEL", "SECRET_KEY")
 
 
 def until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
@@ -56,7 +56,7 @@ class Service:
     def __init__(self, database: ScratchDatabase, directory: Path, **variables: str) -> None:
         self.database = database
         self.port = free_port()
-        self.variables = {"DATABASE_URL": database.url, "SECRET_KEY": "live", "LOG_LEVEL": "ERROR", **variables}
+        self.variables = {**database.variables, "SECRET_KEY": "live", "LOG_LEVEL": "ERROR", **variables}
         self._stdout = directory / f"{self.port}.stdout"
         self._stderr = directory / f"{self.port}.stderr"
         self._process: subprocess.Popen[bytes] | None = None

@@ -7,7 +7,7 @@ from contextlib import ExitStack, contextmanager
 
 import httpx2
 import pytest
-from django.db import connection, connections, transaction
+from django.db import connection, transaction
 from django.db.models import F
 from openai import InternalServerError, OpenAI
 
@@ -21,9 +21,7 @@ ITEM = {"type": "message", "role": "user", "content": "Hello!"}
 def limited(database, tmp_path) -> Iterator[Service]:
     """A service whose statements wait a second for a lock."""
     if os.environ.get("DATABASE_POOLER"):  # where the database has to say it
-        with database.opened() as alias, connections[alias].cursor() as cursor:
-            cursor.execute(f"ALTER DATABASE {database.name} SET lock_timeout = '1s'")
-            cursor.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()")
+        database.limit_lock_waits(1)
     service = Service(database, tmp_path, DATABASE_LOCK_TIMEOUT="1")
     service.start()
     yield service

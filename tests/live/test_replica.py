@@ -1,0 +1,156 @@
+"""Several workers read from a streaming replica, whose replay is held up. `.ci/with-replica` brings one."""
+
+import os
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import psycopg
+import pytest
+
+from conversations.conf import app_settings
+from conversations.models import Conversation
+from tests.live.client import Client, said
+from tests.live.service import Service, until
+
+pytestmark = pytest.mark.skipif(not app_settings.replica, reason="there is no replica")
+
+TIMES = 12  # each on a connection of its own, so that all workers have their turn
+
+
+def ask(name: str, statement: str) -> Any:
+    """One value, of the cluster that this variable leads to."""
+    url = urlsplit(os.environ[name])._replace(path="/postgres").geturl()
+    with closing(psycopg.connect(url, autocommit=True)) as connection:
+        return connection.execute(statement).fetchone()[0]
+
+
+def wait_for_replay() -> None:
+    position = ask("DATABASE_URL", "SELECT pg_current_wal_insert_lsn()::text")
+    until(lambda: ask("DATABASE_REPLICA_URL", f"SELECT pg_last_wal_replay_lsn() >= '{position}'"))
+
+
+@contextmanager
+def replay_paused() -> Iterator[None]:
+    wait_for_replay()
+    ask("DATABASE_REPLICA_URL", "SELECT pg_wal_replay_pause()")
+    try:
+        until(lambda: ask("DATABASE_REPLICA_URL", "SELECT pg_get_wal_replay_pause_state()") == "paused")
+        yield
+    finally:
+        ask("DATABASE_REPLICA_URL", "SELECT pg_wal_replay_resume()")
+
+
+class Caller:
+    def __init__(self, service: Service, secret: str) -> None:
+        self.service = service
+        self.secret = secret
+
+    def post(self, path: str, **body: Any) -> Any:
+        with closing(Client(self.service.port, self.secret)) as client:
+            status, answer = client.post(path, **body)
+            assert status == 200, answer
+            return answer
+
+    def delete(self, path: str) -> None:
+        with closing(Client(self.service.port, self.secret)) as client:
+            assert client.delete(path)[0] == 200
+
+    def sees(self, path: str) -> list[Any]:
+        """What the workers answer, each answer once."""
+        seen = []
+        for _ in range(TIMES):
+            with closing(Client(self.service.port, self.secret)) as client:
+                _, answer = client.get(path)
+            told = answer.get("data", answer.get("metadata", answer))
+            if told not in seen:
+                seen.append(told)
+        return seen
+
+
+@pytest.fixture
+def alice_and_bob(service) -> tuple[Caller, Caller]:
+    service.start()
+    return Caller(service, service.secret), Caller(service, service.create_api_key("bob"))
+
+
+def change_unnoticed(service: Service, conversation: Any, metadata: dict[str, str]) -> None:
+    """On the primary, past the verbs."""
+    with service.database.opened() as alias:
+        assert Conversation.objects.using(alias).filter(pk=conversation["id"]).update(metadata=metadata)
+
+
+def test_who_has_just_written_reads_it_at_once_and_others_read_the_replica(service, alice_and_bob):
+    alice, bob = alice_and_bob
+    bobs = bob.post("/conversations", metadata={"on": "both"})
+    alices = alice.post("/conversations", metadata={"topic": "first"}, items=[said("one")])
+    path = f"/conversations/{alices['id']}"
+    with replay_paused():
+        change_unnoticed(service, bobs, {"on": "the primary"})
+        assert bob.sees(f"/conversations/{bobs['id']}") == [{"on": "both"}]
+
+        alice.post(path, metadata={"topic": "second"})
+        assert alice.sees(path) == [{"topic": "second"}]
+        assert [[each["id"] for each in data] for data in alice.sees("/conversations?metadata[topic]=second")] == [
+            [alices["id"]]
+        ]
+        assert alice.sees("/conversation_metadata/values?key=topic") == [["second"]]
+        [added] = alice.post(f"{path}/items", items=[said("two")])["data"]
+        assert alice.sees(f"{path}/items?limit=1") == [[added]]
+        assert alice.sees(f"{path}/items/{added['id']}") == [added]
+        alice.delete(f"{path}/items/{added['id']}")
+        [[item]] = alice.sees(f"{path}/items")
+        assert item["content"][0]["text"] == "one"
+        new = alice.post("/conversations", metadata={"topic": "third"})
+        assert alice.sees(f"/conversations/{new['id']}") == [{"topic": "third"}]
+        alice.delete(path)
+        assert [answer["error"]["type"] for answer in alice.sees(path)] == ["invalid_request_error"]
+
+        assert bob.sees(f"/conversations/{bobs['id']}") == [{"on": "both"}]
+    wait_for_replay()
+    assert bob.sees(f"/conversations/{bobs['id']}") == [{"on": "the primary"}]
+    service.stop()
+
+
+def test_once_the_replica_has_it_its_writer_reads_from_there(service, alice_and_bob):
+    alice, _bob = alice_and_bob
+    conversation = alice.post("/conversations", metadata={"on": "both"})
+    with replay_paused():
+        change_unnoticed(service, conversation, {"on": "the primary"})
+        assert alice.sees(f"/conversations/{conversation['id']}")[-1] == {"on": "both"}
+        assert alice.sees(f"/conversations/{conversation['id']}") == [{"on": "both"}]
+
+
+def test_writes_begin_with_what_the_primary_has(service, alice_and_bob):
+    _alice, bob = alice_and_bob
+    with replay_paused():
+        with service.database.opened() as alias:
+            owner = Conversation.objects.using(alias).model._meta.get_field("owner").related_model
+            bobs = Conversation(owner=owner.objects.using(alias).get(username="bob"), created_at="2026-01-01T00:00Z")
+            bobs.save(using=alias)
+        assert "error" in bob.sees(f"/conversations/{bobs.pk}")[0]
+        bob.post(f"/conversations/{bobs.pk}/items", items=[said("one")])
+        assert [len(items) for items in bob.sees(f"/conversations/{bobs.pk}/items")] == [1]
+
+
+def test_without_an_answer_from_the_replica_the_primary_is_read(database, tmp_path):
+    service = Service(database, tmp_path, DATABASE_REPLICA_URL="postgres://%2Fnowhere/conversations")
+    try:
+        service.start()
+        alice = Caller(service, service.secret)
+        conversation = alice.post("/conversations", metadata={"topic": "demo"})
+        assert alice.sees(f"/conversations/{conversation['id']}") == [{"topic": "demo"}]
+    finally:
+        service.kill()
+
+
+def test_connections_that_the_replica_ends_are_made_anew(service, alice_and_bob):
+    _alice, bob = alice_and_bob
+    bobs = bob.post("/conversations", metadata={"on": "both"})
+    wait_for_replay()
+    assert bob.sees(f"/conversations/{bobs['id']}") == [{"on": "both"}]
+    ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = "
+    assert ask("DATABASE_REPLICA_URL", f"{ended}'{service.database.name}'") > 0
+    assert bob.sees(f"/conversations/{bobs['id']}") == [{"on": "both"}]
+    service.stop()
