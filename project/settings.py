@@ -70,7 +70,7 @@ for alias, database in {"default": DATABASE, "replica": DATABASE_REPLICA}.items(
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {**DATABASE_OPTIONS[database["ENGINE"]], **database.get("OPTIONS", {})},
     }
-    if DATABASE_POOLER:
+    if DATABASE_POOLER and database["ENGINE"] == "project.postgresql":
         # Each transaction may be on another connection: no cursor and no prepared statement outlives one.
         DATABASES[alias]["DISABLE_SERVER_SIDE_CURSORS"] = True
         DATABASES[alias]["OPTIONS"]["prepare_threshold"] = None
