@@ -16,7 +16,7 @@ from conversations.admin.conditions import NAMES
 from conversations.admin.list_form import FIELDS, ListForm
 from conversations.errors import APIError
 from conversations.models import Conversation, ConversationQuerySet
-from conversations.models.conversation import ConversationPage
+from conversations.models.conversation_set import ConversationPage
 from conversations.schema.query import EVERYTHING, MetadataCondition, Query, conditions, is_bounded
 
 if TYPE_CHECKING:

@@ -1,6 +1,7 @@
 from conversations.models.access_record import AccessRecord, AccessRecordQuerySet
 from conversations.models.api_key import APIKey
-from conversations.models.conversation import Conversation, ConversationQuerySet
+from conversations.models.conversation import Conversation
+from conversations.models.conversation_set import ConversationQuerySet
 from conversations.models.full_text import ItemText
 from conversations.models.item import Item, ItemDataPage, ItemPage, ItemQuerySet
 from conversations.models.metadata import MetadataPair, MetadataPairQuerySet

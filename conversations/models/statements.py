@@ -5,7 +5,7 @@ The methods of `Conversation` say what these have to do, by what they do in seve
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
@@ -70,13 +70,20 @@ _CREATED = """
 SELECT 1"""
 
 
-def can_append(*, using: str) -> bool:
-    return connections[using].vendor == "postgresql"
-
-
-def can_create(model: type[Model], *, using: str) -> bool:
+def can_create(model: type[Model], items: Sequence[Mapping[str, Any]], *, using: str) -> bool:
     """Not where a host listens to what is saved: no statement tells of that."""
-    return can_append(using=using) and not (pre_save.has_listeners(model) or post_save.has_listeners(model))
+    is_listened_to = pre_save.has_listeners(model) or post_save.has_listeners(model)
+    return connections[using].vendor == "postgresql" and not is_listened_to and not _have_ids(items)
+
+
+def can_append(items: Sequence[Mapping[str, Any]], *, using: str) -> bool:
+    is_any_stored = any(item["type"] != "compaction_trigger" for item in items)
+    return connections[using].vendor == "postgresql" and is_any_stored and not _have_ids(items)
+
+
+def _have_ids(items: Sequence[Mapping[str, Any]]) -> bool:
+    """Such as have to be looked for first."""
+    return any(item.get("id") for item in items)
 
 
 def create(conversation: Conversation, items: Sequence[Item], texts: Sequence[ItemText], *, using: str) -> None:

@@ -18,7 +18,8 @@ from conversations.models.lookups import by_row, lookup, said_by_index, said_by_
 from conversations.schema.query import All, Any, Query, TextCondition
 
 if TYPE_CHECKING:
-    from conversations.models.conversation import Conversation, ConversationQuerySet
+    from conversations.models.conversation import Conversation
+    from conversations.models.conversation_set import ConversationQuerySet
 
 MAX_FEW = 1_000
 WINDOW = 1_000

@@ -1,3 +1,4 @@
+import gc
 import os
 import secrets
 import signal
@@ -21,6 +22,7 @@ from conversations.models import APIKey
 
 THREADS = 2  # of a worker, which take turns in Python: more wait for each other, fewer for the database
 REACHED_AT = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - where a host that means all is from here
+ALLOCATIONS = 20_000  # that a worker makes between two collections of garbage, as some tens of requests do
 STOP_SECONDS = 30  # for requests in flight, and for a worker that was told to stop too early to notice
 EXAMPLE = '{"metadata": {"topic": "demo"}, "items": [{"type": "message", "role": "user", "content": "Hello!"}]}'
 
@@ -106,4 +108,8 @@ def _load_application(path: str) -> Callable[..., Any]:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     application: Callable[..., Any] = import_string(path)
+    # What is there by now stays, and is not to be looked through again and again, nor what a request makes each time.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(ALLOCATIONS)
     return application
