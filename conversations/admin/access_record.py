@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.filters import FilterForm, FormFilter
 from conversations.admin.paginator import CappedPaginator
+from conversations.admin.places import PlacedChangeList
 from conversations.admin.security import ContentSecurityPolicyMixin
 from conversations.models import AccessRecord
 
@@ -46,6 +47,9 @@ class AccessRecordAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: 
 
     class Media:
         css: ClassVar = {"all": ("conversations/admin.css", "conversations/access_record.css")}
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PlacedChangeList]:
+        return PlacedChangeList
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

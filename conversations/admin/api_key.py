@@ -14,6 +14,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.paginator import CappedPaginator
+from conversations.admin.places import PlacedChangeList
 from conversations.admin.security import ContentSecurityPolicyMixin
 from conversations.models import APIKey
 
@@ -56,6 +57,9 @@ class APIKeyAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: ignore
         count = len(unrevoked)
         revoked = ngettext("Revoked %(count)d API key.", "Revoked %(count)d API keys.", count) % {"count": count}
         self.message_user(request, revoked, messages.SUCCESS)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PlacedChangeList]:
+        return PlacedChangeList
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         return ("name", f"user__{get_user_model().USERNAME_FIELD}")

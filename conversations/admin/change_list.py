@@ -1,19 +1,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from django.contrib.admin.views.main import ChangeList
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.formats import number_format
 
 from conversations import ids
 from conversations.admin.conditions import NAMES
 from conversations.admin.list_form import FIELDS, ListForm
+from conversations.admin.places import PLACES, PlacedChangeList, Rows
 from conversations.errors import APIError
 from conversations.models import Conversation, ConversationQuerySet
 from conversations.models.conversation_set import ConversationPage
@@ -22,7 +20,6 @@ from conversations.schema.query import EVERYTHING, MetadataCondition, Query, con
 if TYPE_CHECKING:
     from conversations.admin.conversation import ConversationAdmin
 
-PLACES = ("after", "before", "last")
 VIEW = "view"  # the saved view that the list was opened by
 CHOICES = ("columns", "column_key", "shortcuts")  # kept in the session, so that no address has to go on telling them
 
@@ -30,21 +27,13 @@ Order = Literal["asc", "desc"]
 REVERSED: Mapping[Order, Order] = {"asc": "desc", "desc": "asc"}
 
 
-@dataclass(frozen=True)
-class Place:
-    conversations: list[Conversation]
-    has_earlier: bool
-    has_later: bool
-
-
-class ConversationChangeList(ChangeList):
+class ConversationChangeList(PlacedChangeList):
     """The conversations that match `query` among `conversations`, read in their order a page at a time.
 
     What a filter of the host's own leaves (`list_filter`) is in `conversations` too. Where anything that was asked
     makes no sense there are none. Nothing of a page is read before it is asked for.
     """
 
-    max_count: ClassVar[int] = 10_000
     max_count_unbounded: ClassVar[int] = 1_000  # where no index finds what is asked for, and rows are read for nothing
     form_class: ClassVar[type[ListForm]] = ListForm
 
@@ -52,12 +41,10 @@ class ConversationChangeList(ChangeList):
     query: Query  # type: ignore[assignment]
     conversations: ConversationQuerySet
     form: ListForm
-    formset = None
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Conversation]:
         """Those that match, for actions. It is read by `result_list` alone in a way that is always fast."""
         self.request = request
-        self.places = {name: request.GET.get(name, "") for name in PLACES if name in request.GET}
         parameters = request.GET.copy()
         for name in (*PLACES, *CHOICES, "p", "e", "all"):
             parameters.pop(name, None)
@@ -65,7 +52,7 @@ class ConversationChangeList(ChangeList):
             self.filter_params.pop(name, None)
         self.form = self.form_class(parameters)
         self.query = ""  # type: ignore[assignment]  # Django's text of a search: here the form has it
-        conversations: Any = super().get_queryset(request, exclude_parameters).order_by("-pk")
+        conversations: Any = super().get_queryset(request, exclude_parameters)
         self.has_active_filters = self.has_active_filters or bool(self.form.chips)
         try:
             if self.form.is_valid():
@@ -93,17 +80,18 @@ class ConversationChangeList(ChangeList):
         order = REVERSED[self.order] if is_reversed else self.order
         return self.conversations.page(limit=limit, order=order, after=after, before=before, matching=self.query)
 
-    def get_results(self, request: HttpRequest) -> None:
-        self.full_result_count = None
-        self.show_full_result_count = False
-        self.show_admin_actions = True
-        self.show_all = self.can_show_all = self.multi_page = False
+    def rows(self, *, limit: int, after: Any = None, before: Any = None, is_reversed: bool = False) -> Rows:
+        page = self.page(limit=limit, after=after, before=before, is_reversed=is_reversed)
+        return Rows(page.conversations, page.has_more)
+
+    def url(self, *more: tuple[str, str]) -> str:
+        return self.form.url(*more)
 
     @cached_property
     def result_list(self) -> list[Conversation]:
-        rows = self._place.conversations
+        rows = super().result_list
         for conversation in rows:
-            conversation.condition_url = self.form.condition_url  # type: ignore[attr-defined]
+            conversation.condition_url = self.form.condition_url
         self.model_admin.add_previews(self.request, rows, query_text=self.filters_text)
         self.model_admin.add_snippets(self.request, rows, query=self.query, query_text=self.filters_text)
         return rows
@@ -111,18 +99,6 @@ class ConversationChangeList(ChangeList):
     @property
     def conversations_with_snippets(self) -> list[Conversation]:
         return [conversation for conversation in self.result_list if hasattr(conversation, "snippet")]
-
-    @cached_property
-    def result_count(self) -> int:  # type: ignore[override]
-        return min(self._counted, self._max_count)
-
-    @property
-    def is_capped(self) -> bool:
-        return self._counted > self._max_count
-
-    @property
-    def shown_count(self) -> str:
-        return f"{number_format(self.result_count, force_grouping=True)}{'+' if self.is_capped else ''}"
 
     @property
     def suggestions_url(self) -> str:
@@ -134,56 +110,17 @@ class ConversationChangeList(ChangeList):
         """What was asked, for people and the same in every language."""
         return self.form.text
 
-    @property
-    def first_url(self) -> str | None:
-        return self.form.url() if self._place.has_earlier else None
-
-    @property
-    def previous_url(self) -> str | None:
-        if not self._place.has_earlier:
-            return None
-        rows = self._place.conversations
-        return self.form.url(("before", rows[0].pk) if rows else ("last", "1"))
-
-    @property
-    def next_url(self) -> str | None:
-        rows = self._place.conversations
-        return self.form.url(("after", rows[-1].pk)) if self._place.has_later else None
-
-    @property
-    def last_url(self) -> str | None:
-        return self.form.url(("last", "1")) if self._place.has_later else None
-
-    @cached_property
-    def _place(self) -> Place:
-        limit = self.list_per_page
-        after, before = self._cursor("after"), self._cursor("before")
-        if "last" in self.places:
-            page = self.page(limit=limit, is_reversed=True)
-            return Place(page.conversations[::-1], has_earlier=page.has_more, has_later=False)
-        if before:
-            page = self.page(limit=limit, before=before)
-            if page.has_more:
-                return Place(page.conversations, has_earlier=True, has_later=True)
-            after = None  # the first page, and not just a part of it
-        page = self.page(limit=limit, after=after)
-        return Place(page.conversations, has_earlier=after is not None, has_later=page.has_more)
-
-    def _cursor(self, name: str) -> str | None:
-        """As in the API: a place in the order, whether or not there is such a conversation."""
-        cursor = self.places.get(name, "")
-        return cursor if cursor.startswith(ids.CONVERSATION_PREFIX) and ids.is_well_formed(cursor) else None
+    def _cursor(self, text: str) -> str | None:
+        """As in the API."""
+        return text if text.startswith(ids.CONVERSATION_PREFIX) and ids.is_well_formed(text) else None
 
     @property
     def _max_count(self) -> int:
         asks_for_metadata = any(isinstance(each, MetadataCondition) for each in conditions(self.query))
         return self.max_count_unbounded if asks_for_metadata and not is_bounded(self.query) else self.max_count
 
-    @cached_property
-    def _counted(self) -> int:
-        if not (self._place.has_earlier or self._place.has_later):
-            return len(self._place.conversations)
-        return self.conversations.capped_count(self._max_count + 1, matching=self.query)
+    def _count(self, maximum: int) -> int:
+        return self.conversations.capped_count(maximum, matching=self.query)
 
 
 def without_choices(request: HttpRequest) -> str:

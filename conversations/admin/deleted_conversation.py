@@ -17,6 +17,7 @@ from conversations.admin import metadata
 from conversations.admin.columns import shown_time
 from conversations.admin.deletion import Deletion
 from conversations.admin.paginator import CappedPaginator
+from conversations.admin.places import PlacedChangeList
 from conversations.admin.security import ContentSecurityPolicyMixin
 from conversations.models import DeletedConversation
 from conversations.trashing import NotRestored, restore
@@ -60,6 +61,9 @@ class DeletedConversationAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  #
     @admin.display(description=_("can be restored until"))
     def until(self, deleted: DeletedConversation) -> str:
         return shown_time(deleted.restorable_until)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PlacedChangeList]:
+        return PlacedChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("owner")

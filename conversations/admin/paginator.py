@@ -9,9 +9,13 @@ from django.utils.functional import cached_property
 
 
 class CappedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts no further than `max_count` rows and pages through no more, so that no page reads a whole table."""
+    """Counts no further than `max_count` rows and pages through no more, so that no page reads a whole table.
 
-    max_count: ClassVar[int] = 10_000
+    For lists in any order, and for completion in the host's own forms. Those in the order of their keys go further,
+    as `PlacedChangeList`.
+    """
+
+    max_count: ClassVar[int] = 1_000
     object_list: QuerySet[Any]
 
     @cached_property

@@ -13,10 +13,11 @@ from django.http import HttpRequest, QueryDict
 from django.utils.http import urlencode
 from django.utils.translation import gettext
 
-from conversations.admin.change_list import PLACES, VIEW
+from conversations.admin.change_list import VIEW
 from conversations.admin.columns import COLUMNS
 from conversations.admin.conditions import NAMES
 from conversations.admin.list_form import ListForm
+from conversations.admin.places import PLACES
 
 COLUMN_PARAMETERS = ("columns", "column_key")
 NOT_KEPT = (*PLACES, VIEW, "shortcuts", PAGE_VAR, ERROR_FLAG, ALL_VAR, IS_POPUP_VAR, TO_FIELD_VAR)

@@ -2,23 +2,40 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
+from importlib import import_module
 from itertools import islice
 from typing import Any
 
 import orjson
 from django.contrib.auth import get_user_model
-from django.db import connection, transaction
-from django.db.models import Model
+from django.core.management import call_command
+from django.db import DatabaseError, connection, transaction
+from django.db.models import AutoField, Model
 
 from conversations import seeding
-from conversations.models import Conversation, MetadataPair
+from conversations.models import Conversation, Item, ItemText, MetadataPair
 
 BATCH = 20_000
 SEED, START = 1, date(2026, 1, 1)
 
 
-def load(conversations: int) -> None:
-    """Fill empty tables with what `seed_conversations --items-per 0` makes, unless they are filled."""
+def create_database(name: str) -> None:
+    """Make a database of this name at the server, or find it there, and connect to it with the app's tables."""
+    connection.close()
+    connection.settings_dict["NAME"] = name
+    if connection.vendor != "sqlite":
+        character_set = " CHARACTER SET utf8mb4" if connection.vendor == "mysql" else ""
+        try:
+            with connection._nodb_cursor() as cursor:
+                cursor.execute(f"CREATE DATABASE {name}{character_set}")
+        except DatabaseError as error:
+            if "exists" not in str(error):
+                raise
+    call_command("migrate", verbosity=0)
+
+
+def load(conversations: int, *, items_per: float = 0) -> None:
+    """Fill empty tables with what `seed_conversations --items-per …` makes, unless they are filled."""
     if Conversation.objects.count() >= conversations:
         return
     owners: dict[str, Any] = {}
@@ -27,23 +44,38 @@ def load(conversations: int) -> None:
     with connection.schema_editor() as editor:
         for index in MetadataPair._meta.indexes:
             editor.remove_index(MetadataPair, index)
-    drafts = seeding._drafts(conversations, 0, SEED, START)
+    text_index = import_module("conversations.migrations.0006_item_text")
+    is_postgresql = connection.vendor == "postgresql"
+    if is_postgresql:
+        _execute(text_index.DROP["postgresql"][0])
+    drafts = seeding._drafts(conversations, items_per, SEED, START)
     while batch := list(islice(drafts, BATCH)):
         for draft in batch:
             draft.conversation.owner_id = owners[seeding._username(draft.owner)]
         with transaction.atomic():
             _insert(Conversation, (_conversation_row(draft.conversation) for draft in batch))
             _insert(MetadataPair, (row for draft in batch for row in _pair_rows(draft.conversation)))
+            items = [item for draft in batch for item in draft.items]
+            _insert(Item, map(_item_row, items))
+            _insert(ItemText, map(_text_row, filter(None, map(ItemText.of, items))))
     for index in MetadataPair._meta.indexes:
         with connection.schema_editor() as editor:
             editor.add_index(MetadataPair, index)
+    if is_postgresql:
+        _execute(text_index.CREATE["postgresql"][1])
     _drop_what_django_made_instead()
     _analyze()
 
 
+def _execute(statement: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement)
+
+
 def _conversation_row(conversation: Conversation) -> tuple[Any, ...]:
     metadata = orjson.dumps(conversation.metadata).decode()
-    return (conversation.pk, conversation.owner_id, conversation.created_at, metadata, 0, 0, None)
+    counted = (conversation.item_count, conversation.last_position, conversation.last_item_at)
+    return (conversation.pk, conversation.owner_id, conversation.created_at, metadata, *counted)
 
 
 def _pair_rows(conversation: Conversation) -> Iterator[tuple[Any, ...]]:
@@ -51,17 +83,28 @@ def _pair_rows(conversation: Conversation) -> Iterator[tuple[Any, ...]]:
         yield conversation.pk, conversation.owner_id, key, value
 
 
+def _item_row(item: Item) -> tuple[Any, ...]:
+    data = orjson.dumps(item.data).decode()
+    return (item.conversation_id, item.position, item.item_id, item.type, data, item.created_at)
+
+
+def _text_row(text: ItemText) -> tuple[Any, ...]:
+    words = ItemText._meta.get_field("words").get_db_prep_value(text.words, connection)
+    return (text.conversation_id, text.position, words)
+
+
 def _insert(model: type[Model], rows: Iterable[Sequence[Any]]) -> None:
-    columns = [field.column for field in model._meta.local_concrete_fields]
+    fields = model._meta.local_concrete_fields
+    columns = [field.column for field in fields if not isinstance(field, AutoField)]
     table, names = model._meta.db_table, ", ".join(map(connection.ops.quote_name, columns))
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
-        else:
+        elif some := list(rows):
             places = ", ".join(["%s"] * len(columns))
-            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", list(rows))
+            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", some)
 
 
 def _drop_what_django_made_instead() -> None:
@@ -77,7 +120,7 @@ def _analyze() -> None:
     statements = {
         "postgresql": ["VACUUM ANALYZE"],
         "sqlite": ["ANALYZE"],
-        "mysql": [f"ANALYZE TABLE {model._meta.db_table}" for model in (Conversation, MetadataPair)],
+        "mysql": [f"ANALYZE TABLE {model._meta.db_table}" for model in (Conversation, Item, ItemText, MetadataPair)],
     }
     with connection.cursor() as cursor:
         for statement in statements[connection.vendor]:

@@ -29,12 +29,11 @@ import django
 
 django.setup()
 
-from django.core.management import call_command  # noqa: E402
-from django.db import DatabaseError, connection  # noqa: E402
+from django.db import connection  # noqa: E402
 
 from conversations.models import APIKey, Conversation, ConversationQuerySet, MetadataPair  # noqa: E402
 from conversations.schema.query import EVERYTHING, All, MetadataCondition, Query  # noqa: E402
-from tests.benchmarks.loading import load, owner_of_rank  # noqa: E402
+from tests.benchmarks.loading import create_database, load, owner_of_rank  # noqa: E402
 from tests.live.service import Service  # noqa: E402
 from tests.plans import captured, steps  # noqa: E402
 
@@ -74,9 +73,7 @@ def main() -> None:
     name = str(connection.settings_dict["NAME"])
     smallest: dict[str, Figures] = {}
     for size in sorted(arguments.sizes):
-        connection.close()
-        connection.settings_dict["NAME"] = f"{name}_{size}"
-        _create_database()
+        create_database(f"{name}_{size}")
         load(size)
         print(f"\n{connection.vendor}, {size:,} conversations, {MetadataPair.objects.count():,} pairs\n")
         print("| a page of 20 | p50 | p95 | above | x smallest | reads |\n|---|---|---|---|---|---|")
@@ -85,18 +82,6 @@ def main() -> None:
         for suggested, figures in _suggestions(arguments.runs):
             _print(suggested, figures, smallest.setdefault(suggested, figures))
         _compare_creates()
-
-
-def _create_database() -> None:
-    if connection.vendor != "sqlite":
-        character_set = " CHARACTER SET utf8mb4" if connection.vendor == "mysql" else ""
-        try:
-            with connection._nodb_cursor() as cursor:
-                cursor.execute(f"CREATE DATABASE {connection.settings_dict['NAME']}{character_set}")
-        except DatabaseError as error:
-            if "exists" not in str(error):
-                raise
-    call_command("migrate", verbosity=0)
 
 
 def _print(name: str, figures: Figures, smallest: Figures) -> None:

@@ -1,0 +1,64 @@
+"""What the pages of the admin ask the database, however many rows there are."""
+
+import re
+from datetime import date
+
+import pytest
+from django.contrib.admin import ModelAdmin
+from django.contrib.auth.models import User
+from django.core.management import call_command
+
+from conversations.models import Conversation
+from conversations.seeding import seed_conversations
+from tests.admin_pages import PREVIEWS, add_others, list_pages, other_pages, transcript_pages
+from tests.plans import captured
+
+MAX_OFFSET = 1_000
+
+
+@pytest.fixture
+def store(admin_user, monkeypatch):
+    """So many rows that each list has more than it counts or pages through, and few on each page."""
+    monkeypatch.setattr(ModelAdmin, "list_per_page", 10)
+    for _ in seed_conversations(conversations=60, items_per=3, seed=1, start=date(2026, 1, 1)):
+        pass
+    call_command("refresh_overview", verbosity=0)
+    add_others(admin_user, User.objects.get(username="seed-0001"), count=MAX_OFFSET + 20)
+
+
+def counts_all(sql: str) -> bool:
+    """Counting items of the conversation that is shown is bounded by that conversation."""
+    return "COUNT(" in sql.upper() and not re.search(r"\bLIMIT \d+|\bconversation_id. = ", sql)
+
+
+def offset(sql: str) -> int:
+    return max(map(int, re.findall(r"\bOFFSET (\d+)", sql)), default=0)
+
+
+@pytest.mark.parametrize("pages", [list_pages, transcript_pages, other_pages])
+def test_no_page_counts_without_a_bound_or_skips_many_rows(admin_client, store, pages):
+    asked = {}
+    for name, url in pages().items():
+        with captured() as statements:
+            answer = admin_client.get(url)
+        assert answer.status_code == 200, name
+        asked[name] = [sql for sql, _parameters in statements]
+    assert all(asked.values())
+    unbounded = {name: [sql for sql in statements if counts_all(sql)] for name, statements in asked.items()}
+    assert {name: found for name, found in unbounded.items() if found} == {}
+    assert max(offset(sql) for statements in asked.values() for sql in statements) <= MAX_OFFSET
+
+
+def test_these_columns_do_not_either(admin_client, store):
+    admin_client.get(f"/admin/conversations/conversation/?{PREVIEWS}")
+    with captured() as statements:
+        html = admin_client.get("/admin/conversations/conversation/").content.decode()
+    assert "field-first_message" in html
+    assert not any(counts_all(sql) or offset(sql) for sql, _parameters in statements)
+
+
+def test_what_counts_or_skips_would_be_seen(db):
+    with captured() as statements:
+        Conversation.objects.count()
+        list(Conversation.objects.all()[2_000:2_001])
+    assert [(counts_all(sql), offset(sql)) for sql, _parameters in statements] == [(True, 0), (False, 2_000)]

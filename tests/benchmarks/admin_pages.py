@@ -1,0 +1,159 @@
+"""How long each page of the admin takes, whole: from the request to the last byte of HTML.
+
+    DATABASE_URL=postgres://… SECRET_KEY=x python -m tests.benchmarks.admin_pages 1000000
+
+makes a database of this size at that server, with four items a conversation on average, keeps it for the next run, and
+prints a table: milliseconds of 20 runs after a first one, the number of queries, and the longest statement of one run.
+Then transcripts of 5,000 items, and how long `refresh_overview --rebuild` takes. For figures that can be trusted the
+machine must have nothing else to do.
+"""
+
+import argparse
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from statistics import median, quantiles
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "tests.settings")
+
+import django
+
+django.setup()
+
+from django.contrib.admin.utils import quote  # noqa: E402
+from django.contrib.auth import get_user_model  # noqa: E402
+from django.core.management import call_command  # noqa: E402
+from django.db import connection  # noqa: E402
+from django.test import Client  # noqa: E402
+from django.urls import reverse  # noqa: E402
+
+from conversations.models import Conversation, Item, OverviewFigure, SavedView  # noqa: E402
+from conversations.schema.items import validate_items  # noqa: E402
+from tests.admin_pages import PREVIEWS, add_others, list_pages, other_pages, transcript_pages  # noqa: E402
+from tests.benchmarks.loading import create_database, load, owner_of_rank  # noqa: E402
+
+OTHERS = 100_000
+ITEMS = 5_000
+CHARACTERS = (600, 20_000)  # of an item of a long conversation
+WITH_PREVIEWS = ("plain", "deep", "is, common", "largest owner", "text, frequent")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("conversations", type=int)
+    parser.add_argument("--runs", type=int, default=20)
+    parser.add_argument("--only", default="", metavar="TEXT", help="pages whose name holds this")
+    arguments = parser.parse_args()
+    create_database(f"{connection.settings_dict['NAME']}_{arguments.conversations}")
+    load(arguments.conversations, items_per=4)
+    _add_others()
+    print(f"\n{connection.vendor}, {Conversation.objects.count():,} conversations, {Item.objects.count():,} items\n")
+    print("| page | p50 | p95 | queries | longest statement |\n|---|---|---|---|---|")
+    _print_pages({**list_pages(), **other_pages(), **transcript_pages(), **_long_transcripts()}, arguments)
+    pages = list_pages()
+    with_previews = {f"previews and metadata columns, {name}": pages[f"list: {name}"] for name in WITH_PREVIEWS}
+    _print_pages(with_previews, arguments, columns=PREVIEWS)
+    if not arguments.only:
+        start = time.perf_counter()
+        call_command("refresh_overview", rebuild=True, verbosity=0)
+        print(f"\nrefresh_overview --rebuild: {time.perf_counter() - start:.0f} s")
+        start = time.perf_counter()
+        call_command("refresh_overview", verbosity=0)
+        print(f"refresh_overview with nothing new: {time.perf_counter() - start:.1f} s", flush=True)
+
+
+def _add_others() -> None:
+    user, _is_new = get_user_model()._default_manager.get_or_create(
+        username="admin", defaults={"is_staff": True, "is_superuser": True}
+    )
+    if not SavedView.objects.exists():
+        add_others(user, owner_of_rank(2), count=OTHERS)
+        for characters in CHARACTERS:
+            _add_long_conversation(characters)
+    if not OverviewFigure.objects.exists():
+        call_command("refresh_overview")
+
+
+def _add_long_conversation(characters: int) -> None:
+    """Turns of a question, a call, its output and an answer, all of them long."""
+    text = ("Where is my order? **It** should have been `here`.\n\n" * (characters // 50 + 1))[:characters]
+    conversation = Conversation.create_with_items(owner=owner_of_rank(3), metadata={"long": str(characters)})
+    for turn in range(ITEMS // 4):
+        call = {"call_id": f"call_{turn}"}
+        items = [
+            {"role": "user", "content": text},
+            {"type": "function_call", "name": "find", "arguments": '{"text": "' + "x" * characters + '"}', **call},
+            {"type": "function_call_output", "output": text, **call},
+            {"role": "assistant", "content": text},
+        ]
+        conversation.add_items(items=validate_items(items))
+
+
+def _long_transcripts() -> dict[str, str]:
+    pages = {}
+    for characters in CHARACTERS:
+        conversation = Conversation.objects.get(metadata_pairs__key="long", metadata_pairs__value=str(characters))
+        url = reverse("admin:conversations_conversation_change", args=[quote(conversation.pk)])
+        item = conversation.items.get(position=ITEMS // 2)
+        name = f"{conversation.item_count:,} items of {characters:,}"
+        pages |= {
+            f"{name}: first": url,
+            f"{name}: around an item": f"{url}?item={item.item_id}",
+            f"{name}: last": f"{url}?before={ITEMS + 1}",
+            f"{name}: raw": f"{url}?view=raw",
+            f"{name}: conversation only": f"{url}?view=rendered&show=messages",
+        }
+    return pages
+
+
+def _print_pages(pages: Mapping[str, str], arguments: argparse.Namespace, *, columns: str = "") -> None:
+    client = Client(HTTP_HOST="localhost")
+    client.force_login(get_user_model()._default_manager.get(username="admin"))
+    if columns:
+        client.get(f"{reverse('admin:conversations_conversation_changelist')}?{columns}")
+    for name, url in pages.items():
+        if arguments.only in name:
+            _print_page(name, url, client, arguments.runs)
+
+
+def _print_page(name: str, url: str, client: Client, runs: int) -> None:
+    with _timed_statements() as statements:
+        answer = client.get(url)
+    assert answer.status_code == 200, (url, answer.status_code)
+    times = []
+    for _ in range(runs):
+        start = time.perf_counter()
+        answer = client.get(url)
+        times.append((time.perf_counter() - start) * 1000)
+        assert answer.status_code == 200
+    with _timed_statements() as statements:
+        client.get(url)
+    longest, sql = max(statements)
+    cells = (f"{median(times):.0f}", f"{quantiles(times, n=20)[-1]:.0f}", str(len(statements)))
+    print("|", " | ".join((name, *cells, f"{longest:.0f} ms {_shortened(sql)}")), "|", flush=True)
+
+
+@contextmanager
+def _timed_statements() -> Iterator[list[tuple[float, str]]]:
+    statements: list[tuple[float, str]] = []
+
+    def record(execute, sql, params, many, context):
+        start = time.perf_counter()
+        try:
+            return execute(sql, params, many, context)
+        finally:
+            statements.append(((time.perf_counter() - start) * 1000, sql))
+
+    with connection.execute_wrapper(record):
+        yield statements
+
+
+def _shortened(sql: str) -> str:
+    tables = dict.fromkeys(re.findall(r'(?:FROM|INTO|JOIN|UPDATE) ["`]?(?:conversations_)?(\w+)', sql))
+    return f"{sql.split()[0]} {', '.join(tables)}"
+
+
+if __name__ == "__main__":
+    main()
