@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
+from conversations.admin.columns import time_column
 from conversations.admin.filters import FilterForm, FormFilter
 from conversations.admin.paginator import CappedPaginator
 from conversations.admin.places import PlacedChangeList
@@ -35,7 +36,16 @@ class UserFilter(FormFilter):
 class AccessRecordAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """Only ever looked at: not even a superuser may add, change or delete what was recorded."""
 
-    fields = list_display = ("created_at", "username", "action", "conversation_id", "query", "conversation_count")
+    list_display: Any = (
+        time_column(AccessRecord, "created_at"),
+        "username",
+        "action",
+        "conversation_id",
+        "query",
+        "conversation_count",
+    )
+    fields: ClassVar[Any] = list_display
+    readonly_fields: ClassVar[Any] = list_display
     list_filter = (UserFilter, "action")
     ordering = ("-id",)
     paginator = CappedPaginator

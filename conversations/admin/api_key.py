@@ -2,8 +2,9 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from django import forms
 from django.contrib import admin, messages
-from django.contrib.auth import get_user_model
+from django.contrib.auth import get_permission_codename, get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.forms import ModelForm
@@ -13,18 +14,35 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from conversations.admin.columns import time_column
 from conversations.admin.paginator import CappedPaginator
 from conversations.admin.places import PlacedChangeList
 from conversations.admin.security import ContentSecurityPolicyMixin
 from conversations.models import APIKey
+
+CREATED, LAST_USED, EXPIRES, REVOKED = (
+    time_column(APIKey, name) for name in ("created_at", "last_used_at", "expires_at", "revoked_at")
+)
+
+
+class NewKeyForm(forms.ModelForm):  # type: ignore[type-arg]
+    class Meta:
+        help_texts = {"user": _("Whoever has the key may do through the API what this user may.")}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "expires_at" in self.fields:  # Django's label is of neither part
+            date, time = self.fields["expires_at"].widget.widgets
+            date.attrs["aria-label"], time.attrs["aria-label"] = _("Expires at: date"), _("Expires at: time")
 
 
 @admin.register(APIKey)
 class APIKeyAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """Keys are made and revoked, not deleted: what a key did stays explained."""
 
+    form = NewKeyForm
     actions = ("revoke",)
-    list_display = ("name", "shown_prefix", "user", "created_at", "last_used_at", "expires_at", "state")
+    list_display = ("name", "shown_prefix", "user", CREATED, LAST_USED, EXPIRES, "state")
     list_display_links = ("name", "shown_prefix")
     list_select_related = ("user",)
     ordering = ("-id",)
@@ -66,8 +84,8 @@ class APIKeyAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: ignore
 
     def get_fields(self, request: HttpRequest, obj: APIKey | None = None) -> Any:
         if obj is None:
-            return ("user", "name", "expires_at")
-        return ("name", "shown_prefix", "user", "created_at", "last_used_at", "expires_at", "revoked_at", "state")
+            return (*(["user"] if self._may_choose_user(request) else []), "name", "expires_at")
+        return ("name", "shown_prefix", "user", CREATED, LAST_USED, EXPIRES, REVOKED, "state")
 
     def get_readonly_fields(self, request: HttpRequest, obj: APIKey | None = None) -> Any:
         return [name for name in self.get_fields(request, obj) if name != "name"] if obj else ()
@@ -76,12 +94,18 @@ class APIKeyAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: ignore
         if change:
             obj.save(update_fields=["name"])
             return
-        key, secret = APIKey.create(user=obj.user, name=obj.name, expires_at=obj.expires_at)
+        user: Any = obj.user if self._may_choose_user(request) else request.user
+        key, secret = APIKey.create(user=user, name=obj.name, expires_at=obj.expires_at)
         obj.pk = key.pk
         obj.refresh_from_db()
         once = gettext("The secret of this key is shown only once. Copy it now: {}")
         shown = format_html('<code class="conversations-secret">{}</code>', secret)
         self.message_user(request, format_html(once, shown), messages.WARNING)
+
+    def _may_choose_user(self, request: HttpRequest) -> bool:
+        """A key speaks for its user: others than oneself are for those who could as well change that user."""
+        opts = get_user_model()._meta
+        return request.user.has_perm(f"{opts.app_label}.{get_permission_codename('change', opts)}")
 
     # Deleting a user takes the permission to delete the keys as well, so it is not that which is missing here.
 

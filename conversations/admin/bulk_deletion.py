@@ -18,10 +18,12 @@ from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from conversations.admin.change_list import TOO_LONG
 from conversations.admin.selection import Selection, list_url
 from conversations.admin.trash import restoring
 from conversations.errors import APIError
 from conversations.models import Conversation
+from conversations.models.time_limit import TookTooLong
 
 BATCH = 100
 SELECTED, MATCHING = "selected", "matching"
@@ -85,6 +87,8 @@ class BulkDeletionMixin(admin.ModelAdmin):  # type: ignore[type-arg]
         form = Confirmation(request.POST)
         if not form.is_valid():
             return self._ask(request, selection, scope=scope, typed=request.POST.get("typed", ""))
+        if not form.cleaned_data["after"]:
+            selection.record_search(request.user)
         progress = self._delete_some(request, selection, form.cleaned_data)
         if progress.is_complete:
             self._tell(request, progress)
@@ -101,11 +105,17 @@ class BulkDeletionMixin(admin.ModelAdmin):  # type: ignore[type-arg]
         return f"{url}?{request.GET.urlencode()}" if request.GET else url
 
     def _ask(self, request: HttpRequest, selection: Selection, *, scope: str, typed: str | None = None) -> HttpResponse:
-        if not selection.newest_id:
-            self.message_user(request, gettext("There is nothing to delete."), messages.WARNING)
+        selection.record_search(request.user)
+        try:
+            refusal = "" if selection.newest_id else gettext("There is nothing to delete.")
+        except TookTooLong:
+            refusal = str(TOO_LONG)
+        if refusal:
+            self.message_user(request, refusal, messages.WARNING)
             return HttpResponseRedirect(list_url(self, request))
         # Where the count is capped, no number would be true.
-        expected = gettext("delete") if selection.is_capped else str(selection.count)
+        is_known = selection.count is not None and not selection.is_capped
+        expected = str(selection.count) if is_known else gettext("delete")
         asked = {"scope": scope, "expected": expected, "newest_id": selection.newest_id, "deleted": 0, "kept": 0}
         form = Confirmation(initial=asked) if typed is None else Confirmation({**asked, "typed": typed})
         return self._page(request, selection, form, None)

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from conversations import ids
 from conversations.admin.conditions import NAMES
@@ -15,13 +17,17 @@ from conversations.admin.places import PLACES, PlacedChangeList, Rows
 from conversations.errors import APIError
 from conversations.models import Conversation, ConversationQuerySet
 from conversations.models.conversation_set import ConversationPage
-from conversations.schema.query import EVERYTHING, MetadataCondition, Query, conditions, is_bounded
+from conversations.models.time_limit import TookTooLong, time_limit
+from conversations.schema.query import EVERYTHING, MetadataCondition, Query, conditions, is_bounded, is_positive
 
 if TYPE_CHECKING:
     from conversations.admin.conversation import ConversationAdmin
 
 VIEW = "view"  # the saved view that the list was opened by
+OPEN = "open"  # that the form is to be shown for one condition more
 CHOICES = ("columns", "column_key", "shortcuts")  # kept in the session, so that no address has to go on telling them
+
+TOO_LONG = _("This takes too long to find out. Add a condition that few conversations meet, or dates.")
 
 Order = Literal["asc", "desc"]
 REVERSED: Mapping[Order, Order] = {"asc": "desc", "desc": "asc"}
@@ -35,18 +41,20 @@ class ConversationChangeList(PlacedChangeList):
     """
 
     max_count_unbounded: ClassVar[int] = 1_000  # where no index finds what is asked for, and rows are read for nothing
+    max_seconds: ClassVar[float] = 5  # for the rows, and again for their number, before it is given up
     form_class: ClassVar[type[ListForm]] = ListForm
 
     model_admin: ConversationAdmin
     query: Query  # type: ignore[assignment]
     conversations: ConversationQuerySet
     form: ListForm
+    _is_uncounted = False
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Conversation]:
         """Those that match, for actions. It is read by `result_list` alone in a way that is always fast."""
         self.request = request
         parameters = request.GET.copy()
-        for name in (*PLACES, *CHOICES, "p", "e", "all"):
+        for name in (*PLACES, *CHOICES, OPEN, "p", "e", "all"):
             parameters.pop(name, None)
             self.params.pop(name, None)
             self.filter_params.pop(name, None)
@@ -77,12 +85,23 @@ class ConversationChangeList(PlacedChangeList):
     def page(
         self, *, limit: int, after: str | None = None, before: str | None = None, is_reversed: bool = False
     ) -> ConversationPage:
+        """Raises `TookTooLong`."""
         order = REVERSED[self.order] if is_reversed else self.order
-        return self.conversations.page(limit=limit, order=order, after=after, before=before, matching=self.query)
+        with self.time_limit():
+            return self.conversations.page(limit=limit, order=order, after=after, before=before, matching=self.query)
 
     def rows(self, *, limit: int, after: Any = None, before: Any = None, is_reversed: bool = False) -> Rows:
-        page = self.page(limit=limit, after=after, before=before, is_reversed=is_reversed)
+        try:
+            page = self.page(limit=limit, after=after, before=before, is_reversed=is_reversed)
+        except TookTooLong:
+            self.form.add_error(None, TOO_LONG)
+            return Rows([], has_more=False)
         return Rows(page.conversations, page.has_more)
+
+    def time_limit(self) -> AbstractContextManager[None]:
+        """Where an index leads to each hit it is not needed."""
+        is_needed = not is_positive(self.query)
+        return time_limit(self.max_seconds, using=self.conversations.db) if is_needed else nullcontext()
 
     def url(self, *more: tuple[str, str]) -> str:
         return self.form.url(*more)
@@ -95,6 +114,11 @@ class ConversationChangeList(PlacedChangeList):
         self.model_admin.add_previews(self.request, rows, query_text=self.filters_text)
         self.model_admin.add_snippets(self.request, rows, query=self.query, query_text=self.filters_text)
         return rows
+
+    @property
+    def has_open_form(self) -> bool:
+        """Not where it would push the rows out of sight: the chips tell what it holds."""
+        return OPEN in self.request.GET or not (self.form.chips and self.form.is_valid())
 
     @property
     def conversations_with_snippets(self) -> list[Conversation]:
@@ -119,8 +143,17 @@ class ConversationChangeList(PlacedChangeList):
         asks_for_metadata = any(isinstance(each, MetadataCondition) for each in conditions(self.query))
         return self.max_count_unbounded if asks_for_metadata and not is_bounded(self.query) else self.max_count
 
+    @property
+    def is_capped(self) -> bool:
+        return self._counted > self._max_count or self._is_uncounted
+
     def _count(self, maximum: int) -> int:
-        return self.conversations.capped_count(maximum, matching=self.query)
+        try:
+            with self.time_limit():
+                return self.conversations.capped_count(maximum, matching=self.query)
+        except TookTooLong:
+            self._is_uncounted = True
+            return len(self._place.rows)
 
 
 def without_choices(request: HttpRequest) -> str:

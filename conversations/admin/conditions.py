@@ -98,7 +98,7 @@ class ConditionForm(forms.Form):
             "nin": pgettext("a key has a value", "is there and none of"),
         }
         told = operators.get(operator, dict(self.OPERATORS).get(operator, operator))
-        shown = "" if operator in ("exists", "absent") else value if self._is_list else f"“{value}”"
+        shown = "" if operator in ("exists", "absent") else _shown_list(value) if self._is_list else f"“{value}”"
         return f"{key or '…'} {told} {shown}".rstrip()
 
     @property
@@ -127,6 +127,14 @@ def listed(text: str) -> tuple[str, ...]:
         at = match.end()
         if not comma:
             return tuple(values)
+
+
+def _shown_list(text: str) -> str:
+    """What can't be understood stays as it was typed."""
+    try:
+        return ", ".join(f"“{value}”" for value in listed(text))
+    except forms.ValidationError:
+        return text
 
 
 def _storable(text: str) -> str:

@@ -104,7 +104,9 @@ class ConversationAdmin(
     ) -> tuple[QuerySet[Any], bool]:
         """By the whole id, or else by the typed language. The list itself does without: its form has the search."""
         try:
-            self.check_query(request, searched(search_term.strip()))
+            query = searched(search_term.strip())
+            self.check_query(request, query)
+            self.record_search(request, query, query_text=search_term)
             return filtered_by_search(cast(ConversationQuerySet, queryset), search_term), False
         except APIError as error:
             self.message_user(request, error.message, messages.ERROR)
@@ -148,6 +150,28 @@ class ConversationAdmin(
     def record_reading(self, request: HttpRequest, conversation: Conversation) -> None:
         """To be called before any content is shown: where it fails, none is."""
         AccessRecord.objects.record(user=request.user, action=AccessRecord.Action.READ, conversation_id=conversation.pk)
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        try:
+            return super().change_view(request, object_id, form_url, extra_context)
+        except APIError as error:
+            return self._gone(request, object_id, error)
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except APIError as error:
+            return self._gone(request, object_id, error)
+
+    def _gone(self, request: HttpRequest, object_id: str, error: APIError) -> HttpResponse:
+        """Somebody else has deleted it since the page was asked for."""
+        if error.status != 404:
+            raise error
+        return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
 
     def save_model(self, request: HttpRequest, obj: Conversation, form: ModelForm[Any], change: bool) -> None:
         if "metadata" in form.changed_data:

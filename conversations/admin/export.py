@@ -129,6 +129,7 @@ class ExportMixin(admin.ModelAdmin):  # type: ignore[type-arg]
         )
         if form.is_valid():
             return self._download(request, selection, conversation, FILE_FORMATS[form.cleaned_data["file_format"]])
+        selection.record_search(request.user)
         context = {
             **self.admin_site.each_context(request),
             "title": _("Export conversations") if conversation is None else _("Export conversation"),

@@ -15,6 +15,7 @@ from django.utils.http import urlencode
 from conversations.admin.change_list import ConversationChangeList
 from conversations.admin.list_form import ListForm
 from conversations.models import Conversation
+from conversations.models.time_limit import TookTooLong
 
 if TYPE_CHECKING:
     from conversations.admin.conversation import ConversationAdmin
@@ -34,8 +35,11 @@ class Neighbours:
         self._form = change_list.form if change_list else ListForm(QueryDict())
         if change_list is None:
             return
-        before = change_list.page(limit=1, before=conversation.pk).conversations
-        after = change_list.page(limit=1, after=conversation.pk).conversations
+        try:
+            before = change_list.page(limit=1, before=conversation.pk).conversations
+            after = change_list.page(limit=1, after=conversation.pk).conversations
+        except TookTooLong:
+            return
         self.previous_url = self._url(before[0]) if before else None
         self.next_url = self._url(after[0]) if after else None
 

@@ -15,6 +15,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.change_list import VIEW
+from conversations.admin.columns import time_column
 from conversations.admin.list_form import ListForm
 from conversations.admin.paginator import CappedPaginator
 from conversations.admin.security import ContentSecurityPolicyMixin
@@ -52,7 +53,7 @@ class SavedViewAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: ign
     """Whoever may see the list has views of their own; superusers see those of all."""
 
     form = SavedViewForm
-    list_display = ("name", "filters", "is_shared", "is_default", "owner", "created_at")
+    list_display = ("name", "filters", "is_shared", "is_default", "owner", time_column(SavedView, "created_at"))
     list_select_related = ("owner",)
     ordering = ("name", "id")
     paginator = CappedPaginator

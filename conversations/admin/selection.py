@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -14,8 +15,9 @@ from django.urls import reverse
 from django.utils.formats import number_format
 
 from conversations.admin.change_list import VIEW, ConversationChangeList
-from conversations.models import ConversationQuerySet
-from conversations.schema.query import EVERYTHING, Query
+from conversations.models import AccessRecord, ConversationQuerySet
+from conversations.models.time_limit import TookTooLong, time_limit
+from conversations.schema.query import EVERYTHING, Query, is_positive, searches_text
 
 MAX_COUNT = ConversationChangeList.max_count
 NOT_FILTERS = (VIEW, ORDER_VAR)
@@ -38,27 +40,48 @@ class Selection:
         filters = " ".join(filter(None, [change_list.form.text, *others]))
         return cls(change_list.conversations, change_list.query, filters)
 
-    @cached_property
-    def newest_id(self) -> str:
-        """Of the newest conversation, or "" where there is none."""
-        newest = self.conversations.page(limit=1, order="desc", matching=self.query).conversations
-        return newest[0].pk if newest else ""
+    def record_search(self, user: Any) -> None:
+        """To be called before anything is told or done: even a number of conversations tells what was said."""
+        if searches_text(self.query):
+            AccessRecord.objects.record(
+                user=user,
+                action=AccessRecord.Action.SEARCH,
+                query=self.filters,
+                conversation_count=self.count,
+            )
 
     @cached_property
-    def count(self) -> int:
-        return min(self._counted, MAX_COUNT)
+    def newest_id(self) -> str:
+        """Of the newest conversation, or "" where there is none. Raises `TookTooLong`."""
+        with self._time_limit():
+            newest = self.conversations.page(limit=1, order="desc", matching=self.query).conversations
+        return newest[0].pk if newest else ""
+
+    @property
+    def count(self) -> int | None:
+        """None where it takes too long to count them."""
+        return None if self._counted is None else min(self._counted, MAX_COUNT)
 
     @property
     def is_capped(self) -> bool:
-        return self._counted > MAX_COUNT
+        return self._counted is not None and self._counted > MAX_COUNT
 
     @property
     def shown_count(self) -> str:
-        return f"{number_format(self.count, force_grouping=True)}{'+' if self.is_capped else ''}"
+        return f"{number_format(self.count or 0, force_grouping=True)}{'+' if self.is_capped else ''}"
 
     @cached_property
-    def _counted(self) -> int:
-        return self.conversations.capped_count(MAX_COUNT + 1, matching=self.query)
+    def _counted(self) -> int | None:
+        try:
+            with self._time_limit():
+                return self.conversations.capped_count(MAX_COUNT + 1, matching=self.query)
+        except TookTooLong:
+            return None
+
+    def _time_limit(self) -> AbstractContextManager[None]:
+        if is_positive(self.query):
+            return nullcontext()
+        return time_limit(ConversationChangeList.max_seconds, using=self.conversations.db)
 
 
 def list_url(model_admin: admin.ModelAdmin[Any], request: HttpRequest) -> str:

@@ -30,6 +30,18 @@ class TextSearchMixin(admin.ModelAdmin):  # type: ignore[type-arg]
         if searches_text(query) and not self.has_read_content_permission(request):
             raise APIError(rights.missing_right(), status=403)
 
+    def record_search(
+        self, request: HttpRequest, query: Query, *, query_text: str, conversation_count: int | None = None
+    ) -> None:
+        """To be called before it is told what was found, of every search for what items say."""
+        if searches_text(query):
+            AccessRecord.objects.record(
+                user=request.user,
+                action=AccessRecord.Action.SEARCH,
+                query=query_text,
+                conversation_count=conversation_count,
+            )
+
     def add_snippets(
         self, request: HttpRequest, conversations: Iterable[Conversation], *, query: Query, query_text: str
     ) -> None:
@@ -37,12 +49,7 @@ class TextSearchMixin(admin.ModelAdmin):  # type: ignore[type-arg]
         if not searches_text(query):
             return
         readable = [row for row in conversations if self.has_read_content_permission(request, row)]
-        AccessRecord.objects.record(
-            user=request.user,
-            action=AccessRecord.Action.SEARCH,
-            query=query_text,
-            conversation_count=len(readable),
-        )
+        self.record_search(request, query, query_text=query_text, conversation_count=len(readable))
         found = ItemText.objects.snippets([conversation.pk for conversation in readable], query)
         for conversation in readable:
             if snippet := found.get(conversation.pk):

@@ -101,6 +101,18 @@ def is_bounded(query: Query) -> bool:
             return True
 
 
+def is_positive(query: Query) -> bool:
+    """Whether each condition says of a key what its value is, or tells a time: what an index leads to, hit by hit."""
+    match query:
+        case All(of) | Any(of):
+            return all(map(is_positive, of))
+        case MetadataCondition(operator=operator):
+            return operator in ("eq", "in", "prefix", "exists")
+        case CreatedCondition():
+            return True
+    return False
+
+
 def phrases(query: Query) -> list[str]:
     """What is searched for in texts, but for what must not be there."""
     match query:

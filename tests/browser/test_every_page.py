@@ -1,0 +1,69 @@
+"""What holds on every page of the admin, in a browser."""
+
+from datetime import date
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from playwright.sync_api import Page
+
+from conversations.models import Conversation
+from conversations.seeding import seed_conversations
+from tests.admin_pages import PREVIEWS, add_others, list_pages, other_pages, transcript_pages
+from tests.browser.axe import axe_script, grave_problems
+from tests.browser.watch import Watch
+
+LIST = "/admin/conversations/conversation/"
+NARROW = {"width": 320, "height": 800}
+INLINE = "script:not([src]):not([type='application/json']), style, [onclick], [onload], [onsubmit], [onchange], "
+INLINE += "[style]:not(.calendarbox, .clockbox)"  # which Django's scripts place, as the policy allows them to
+NO_PAGES = ("item", "suggested keys", "suggested values")  # but a download, and JSON
+
+
+@pytest.fixture
+def pages(live_server, admin) -> dict[str, str]:
+    """By name. Of the ways to ask for the list, those that show something of its own."""
+    for _ in seed_conversations(conversations=12, items_per=4, seed=1, start=date(2026, 1, 1)):
+        pass
+    add_others(admin, User.objects.get(username="seed-0001"), count=5)
+    call_command("refresh_overview", verbosity=0)
+    empty = Conversation.create_with_items(owner=admin)
+    lists = list_pages()
+    shown = ("plain", "is, none", "three conditions", "contains", "typed", "text, rare", "wrong")
+    found = {
+        **{f"list: {name}": lists[f"list: {name}"] for name in shown},
+        "previews": f"{LIST}?{PREVIEWS}",
+        "empty conversation": f"{LIST}{empty.pk}/change/",
+        **transcript_pages(),
+        **other_pages(),
+    }
+    left_out = {*NO_PAGES, *(name for name in found if name.endswith((", deep", ", last")))}
+    return {name: url for name, url in found.items() if name not in left_out}
+
+
+@pytest.mark.parametrize("color_scheme", ["light", "dark"])
+def test_it_is_accessible_narrow_and_keeps_to_the_policy(visit, admin, pages, live_server, request, color_scheme):
+    script = axe_script(request.config.cache)
+
+    def steps(page: Page) -> dict[str, list[Any]]:
+        watch = Watch(page)
+        faults = {}
+        for name, url in pages.items():
+            page.goto(url)
+            page.evaluate("document.querySelectorAll('main details').forEach(each => { each.open = true; })")
+            width = page.evaluate("document.documentElement.scrollWidth")
+            faults[name] = [
+                *([] if page.title().endswith("| Conversations") else ["title"]),
+                *([] if width == NARROW["width"] else [f"{width} px wide"]),
+                *page.locator(INLINE).evaluate_all("all => all.map(each => 'inline: ' + each.outerHTML)"),
+                *watch.problems,
+                *watch.strangers(live_server.url),
+                *grave_problems(page, script),
+            ]
+            watch.problems.clear()  # which axe itself has caused
+        return faults
+
+    faults = visit(steps, as_user=admin, viewport=NARROW, color_scheme=color_scheme)
+    assert {name: found for name, found in faults.items() if found} == {}
+    assert len(faults) > 40
