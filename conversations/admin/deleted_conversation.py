@@ -27,6 +27,7 @@ from conversations.trashing import NotRestored, restore
 class DeletedConversationAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: ignore[type-arg]
     """Facts only, whoever looks: to read what was said, restore it."""
 
+    max_restored_items: ClassVar[int] = 20_000  # in a request: what takes some seconds
     actions = ("restore_selected", "delete_selected")
     fields = ("conversation_id", "owner", "created", "metadata_pairs", "item_count", "deleted", "by", "until")
     list_display = ("conversation_id", "owner", "metadata_pairs", "item_count", "deleted", "by", "until")
@@ -119,14 +120,30 @@ class DeletedConversationAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  #
         return HttpResponseRedirect(url)
 
     def _restore(self, request: HttpRequest, rows: Iterable[DeletedConversation]) -> None:
-        restored = 0
+        restored = left = items = 0
         for deleted in rows:
+            if deleted.item_count > self.max_restored_items:
+                told = gettext("“%(id)s” has so many items that it takes a command: %(command)s")
+                command = f"manage.py restore_conversations {deleted}"
+                self.message_user(request, told % {"id": deleted, "command": command}, messages.WARNING)
+                continue
+            items += deleted.item_count
+            if items > self.max_restored_items:
+                left += 1
+                continue
             try:
                 restore(deleted)
             except NotRestored as refusal:
                 self.message_user(request, str(refusal), messages.ERROR)
             else:
                 restored += 1
+        if left:
+            text = ngettext(
+                "%(count)d conversation is left: restore it next.",
+                "%(count)d conversations are left: restore them next.",
+                left,
+            )
+            self.message_user(request, text % {"count": left}, messages.WARNING)
         if restored:
             text = ngettext("Restored %(count)d conversation.", "Restored %(count)d conversations.", restored)
             self.message_user(request, text % {"count": restored}, messages.SUCCESS)

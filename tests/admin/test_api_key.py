@@ -2,7 +2,7 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.contrib.sessions.models import Session
 from django.urls import reverse
 from django.utils import timezone
@@ -112,6 +112,18 @@ def test_who_may_only_view_keys_cannot_revoke_or_make_them(staff_client, alice):
     assert APIKey.objects.get().revoked_at is None
     assert client.post(ADD_URL, {"user": alice.pk}).status_code == 403
     assert client.get(change_url(key)).status_code == 200
+
+
+def test_others_than_oneself_are_for_those_who_may_change_users(staff_client, alice):
+    client = staff_client("add_apikey", "view_apikey")
+    staff = User.objects.get(username="staff")
+    assert 'name="user"' not in client.get(ADD_URL).content.decode()
+    client.post(ADD_URL, {"user": alice.pk, "name": "mine"})
+    assert APIKey.objects.get().user == staff
+    staff.user_permissions.add(Permission.objects.get(codename="change_user"))
+    assert 'name="user"' in client.get(ADD_URL).content.decode()
+    client.post(ADD_URL, {"user": alice.pk, "name": "hers"})
+    assert APIKey.objects.get(name="hers").user == alice
 
 
 def test_keys_are_not_deleted_on_their_own(admin_client, alice):

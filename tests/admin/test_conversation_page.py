@@ -2,6 +2,7 @@ import pytest
 from django.contrib.admin.utils import quote
 from django.urls import reverse
 
+from conversations.admin import ConversationAdmin
 from conversations.models import Conversation, MetadataPair
 from conversations.schema.query import equalities
 
@@ -94,6 +95,22 @@ def test_nothing_but_the_metadata_can_be_changed(admin_client, conversation, bob
 
 def test_the_page_takes_a_permission(staff_client, conversation):
     assert staff_client("delete_conversation").get(url(conversation)).status_code == 403
+
+
+@pytest.mark.parametrize("page", ["change", "delete"])
+def test_one_that_is_deleted_meanwhile_is_said_not_to_exist(admin_client, conversation, monkeypatch, page):
+    url = reverse(f"admin:conversations_conversation_{page}", args=[quote(conversation.pk)])
+    form = ConversationAdmin.get_object
+
+    def deleted_after_it_was_found(self, *args, **kwargs):
+        found = form(self, *args, **kwargs)
+        Conversation.objects.get(pk=found.pk).delete_with_items()
+        return found
+
+    monkeypatch.setattr(ConversationAdmin, "get_object", deleted_after_it_was_found)
+    response = admin_client.post(url, {"metadata": '{"topic": "new"}', "post": "yes"}, follow=True)
+    assert response.status_code == 200
+    assert "Perhaps it was deleted?" in response.content.decode()
 
 
 def test_an_unknown_conversation_is_said_not_to_exist(admin_client):

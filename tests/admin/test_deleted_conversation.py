@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
+from conversations.admin import DeletedConversationAdmin
 from conversations.admin.security import CONTENT_SECURITY_POLICY
 from conversations.admin.trash import restoring
 from conversations.models import Conversation, DeletedConversation, DeletedPart, Item
@@ -176,6 +177,21 @@ def test_selected_ones_are_restored_and_each_refusal_is_told(admin_client, alice
     ]
     assert DeletedConversation.objects.get() == rows[1]
     assert Conversation.objects.count() == 3
+
+
+def test_no_request_restores_more_items_than_it_has_time_for(admin_client, alice, monkeypatch):
+    monkeypatch.setattr(DeletedConversationAdmin, "max_restored_items", 5)
+    rows = [move_to_trash(conversation_of(alice)) for _ in range(3)]
+    DeletedConversation.objects.update(item_count=3)
+    DeletedConversation.objects.filter(pk=rows[0].pk).update(item_count=6)
+    response = admin_client.post(LIST_URL, action("restore_selected", *rows), follow=True)
+    told = [message.message for message in response.context["messages"]]
+    assert told == [
+        f"“{rows[0]}” has so many items that it takes a command: manage.py restore_conversations {rows[0]}",
+        "1 conversation is left: restore it next.",
+        "Restored 1 conversation.",
+    ]
+    assert Conversation.objects.get().pk == rows[1].conversation_id
 
 
 def test_deleting_for_good_takes_a_right_of_its_own(staff_client, deleted):

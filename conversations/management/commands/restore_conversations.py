@@ -1,0 +1,32 @@
+from argparse import ArgumentParser
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError
+
+from conversations.models import DeletedConversation
+from conversations.trashing import NotRestored, restore
+
+
+class Command(BaseCommand):
+    help = "Restores deleted conversations, also those with too many items for a page of the admin."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("ids", nargs="+", metavar="CONVERSATION", help="the id of a deleted conversation")
+
+    def handle(self, *, ids: list[str], **options: Any) -> None:
+        failed = 0
+        for conversation_id in ids:
+            deleted = DeletedConversation.objects.filter(conversation_id=conversation_id).order_by("pk").last()
+            if deleted is None:
+                self.stderr.write(f"{conversation_id}: there is no deleted conversation with this id.")
+                failed += 1
+                continue
+            try:
+                restore(deleted)
+            except NotRestored as refusal:
+                self.stderr.write(str(refusal))
+                failed += 1
+            else:
+                self.stdout.write(f"Restored {conversation_id} with {deleted.item_count:,} items.")
+        if failed:
+            raise CommandError(f"{failed} of {len(ids)} were not restored.")
