@@ -2,8 +2,11 @@
 
 from typing import Any as Anything
 
+from django.contrib.auth.models import User
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from conversations.models import Conversation
 from conversations.schema.query import All, Any, MetadataCondition, Not, Query
 
 KEYS = ["topic", "1", "a__b", "__gt", "'; --", 'quo"te', "back\\slash", "a[b]", "ключ", "🦓", " "]
@@ -45,6 +48,30 @@ query = st.recursive(
     ),
     max_leaves=5,
 )
+
+
+# For tests that take their fixtures through all examples.
+many = settings(
+    max_examples=200,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+
+def conversations_of(owner: User, *others: User, count: int) -> list[Conversation]:
+    """Of the first owner, oldest first, the same each time; the others' lie between them with the same metadata."""
+    rows = []
+
+    @settings(max_examples=count, derandomize=True, deadline=None, database=None)
+    @given(metadata)
+    def create(metadata: dict[str, str]) -> None:
+        rows.append(Conversation.create_with_items(owner=owner, metadata=metadata))
+        for other in others:
+            Conversation.create_with_items(owner=other, metadata=metadata)
+
+    create()
+    return rows
 
 
 def holds(query: Query, metadata: dict[str, str]) -> bool:

@@ -6,7 +6,7 @@ from io import BytesIO, StringIO
 
 import pytest
 from django.http import StreamingHttpResponse
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from conversations import exporting
 from conversations.errors import APIError
@@ -64,15 +64,7 @@ def everything() -> list[list[tuple]]:
 @pytest.fixture
 def varied(alice, monkeypatch) -> list[Conversation]:
     monkeypatch.setattr(exporting, "CONVERSATIONS", 7)
-    rows = []
-
-    @settings(max_examples=40, derandomize=True, deadline=None, database=None)
-    @given(random_queries.metadata)
-    def create(metadata):
-        rows.append(Conversation.create_with_items(owner=alice, metadata=metadata))
-
-    create()
-    return rows
+    return random_queries.conversations_of(alice, count=40)
 
 
 def test_all_that_is_stored_comes_back_from_an_export(alice, bob):
@@ -164,9 +156,7 @@ def test_the_same_conversations_as_in_the_list(alice, bob):
 
 
 @pytest.mark.django_db
-@settings(
-    max_examples=200, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@random_queries.many
 @given(random_queries.query)
 def test_any_query_exports_what_it_means(varied, query):
     export = Export(Conversation.objects.all(), query=query, with_items=False)

@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 from django.urls import reverse
 from django.utils.http import urlencode
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 
 from conversations.models import Conversation
 from conversations.schema.query import All, MetadataCondition
@@ -16,27 +16,12 @@ from tests.api.conftest import Caller
 from tests.random_queries import as_parameters, as_text, holds
 
 pytestmark = pytest.mark.django_db
-repeatable = settings(
-    max_examples=200,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
 
 
 @pytest.fixture
 def conversations(alice, bob) -> list[Conversation]:
     """Newest first; bob's are in the way."""
-    rows = []
-
-    @settings(max_examples=60, derandomize=True, deadline=None, database=None)
-    @given(random_queries.metadata)
-    def create(metadata):
-        rows.insert(0, Conversation.create_with_items(owner=alice, metadata=metadata))
-        Conversation.create_with_items(owner=bob, metadata=metadata)
-
-    create()
-    return rows
+    return random_queries.conversations_of(alice, bob, count=60)[::-1]
 
 
 @pytest.fixture
@@ -67,7 +52,7 @@ def as_form_value(condition: MetadataCondition) -> str:
     return ", ".join('"{}"'.format(value.replace('"', '""')) for value in condition.values)
 
 
-@repeatable
+@random_queries.many
 @given(random_queries.query)
 def test_trees_by_the_typed_language_of_the_api_and_of_the_admin(conversations, as_alice, admin_client, query):
     expected = [each.pk for each in conversations if holds(query, each.metadata)]
@@ -77,7 +62,7 @@ def test_trees_by_the_typed_language_of_the_api_and_of_the_admin(conversations, 
     assert [row.pk for row in page.context["cl"].result_list] == expected
 
 
-@repeatable
+@random_queries.many
 @given(random_queries.condition)
 def test_conditions_by_parameters_and_by_the_admins_form(conversations, as_alice, admin_client, condition):
     expected = [each.pk for each in conversations if holds(condition, each.metadata)]
@@ -86,7 +71,7 @@ def test_conditions_by_parameters_and_by_the_admins_form(conversations, as_alice
     assert built(admin_client, condition) == expected
 
 
-@repeatable
+@random_queries.many
 @given(random_queries.condition, random_queries.condition)
 def test_two_conditions_by_parameters_and_by_the_rows_of_the_admins_form(
     conversations, as_alice, admin_client, first, second
@@ -99,7 +84,7 @@ def test_two_conditions_by_parameters_and_by_the_rows_of_the_admins_form(
     assert built(admin_client, first, second) == expected
 
 
-@repeatable
+@random_queries.many
 @given(random_queries.query)
 def test_an_export_from_the_list_and_its_number(conversations, as_alice, admin_client, query):
     address = urlencode({"q": as_text(query), "owner": "alice"})

@@ -329,3 +329,37 @@ def test_who_only_lists_sees_no_way_to_what_was_said(visit, live_server, convers
         expect(page.get_by_label("First message")).to_have_count(0)
 
     visit(steps, as_user=staff_of("view_conversation"))
+
+
+@pytest.mark.parametrize("width", [1280, 375])
+def test_the_form_is_folded_where_chips_tell_what_it_holds(visit, admin, conversations, width):
+    filtered = f"{LIST}?metadata_key=topic&metadata_operator=eq&metadata_value=demo&owner=alice"
+
+    def steps(page: Page) -> None:
+        page.goto(LIST)
+        form = page.locator("details.conversations-form")
+        expect(form).to_have_attribute("open", "")
+        page.goto(filtered)
+        expect(form).not_to_have_attribute("open", "")
+        expect(page.locator(".conversations-chips")).to_contain_text("topic is “demo”")
+        expect(rows(page).first).to_be_in_viewport()
+        form.locator("summary").press("Enter")
+        expect(page.locator("[name=metadata_value]").first).to_have_value("demo")
+        page.goto(f"{filtered}&created_from=x")  # what is wrong is not hidden
+        expect(form).to_have_attribute("open", "")
+
+    visit(steps, as_user=admin, viewport={"width": width, "height": 900})
+
+
+def test_a_pair_of_metadata_adds_its_condition(visit, admin, conversations):
+    def steps(page: Page) -> None:
+        page.goto(f"{LIST}?owner=alice")
+        page.get_by_role("link", name="topic = demo").first.press("Enter")
+        expect(page.locator(".conversations-chips li")).to_contain_text(["topic is “demo”", "owner: alice"])
+        expect(rows(page)).to_have_count(2)
+        rows(page).first.locator(".field-id a").click()
+        page.get_by_role("link", name="lang = en").click()
+        expect(page.locator(".conversations-chips li")).to_contain_text(["topic", "lang is “en”", "owner"])
+        expect(rows(page)).to_have_count(1)
+
+    visit(steps, as_user=admin)

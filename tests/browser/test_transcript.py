@@ -1,9 +1,12 @@
+import re
 import time
 from itertools import pairwise
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from conversations.admin.items import ShownItem
+from conversations.admin.layouts import TYPE_NAMES
 from conversations.models import Conversation, Item
 from conversations.schema.items import validate_items
 from tests.browser.axe import axe_script, grave_problems
@@ -269,3 +272,52 @@ def test_a_huge_output_is_cut_and_downloaded_whole(visit, admin, alice, live_ser
     duration, size = visit(steps, as_user=admin)
     assert duration < 5
     assert size > len(output)
+
+
+def test_every_type_is_shown_under_its_name(visit, admin, alice, live_server):
+    conversation = everything(alice)
+    shown = {row.anchor: row.title for row in map(ShownItem, conversation.items.all())}
+    assert set(TYPE_NAMES) <= set(conversation.items.values_list("type", flat=True))
+
+    def steps(page: Page) -> dict[str, str]:
+        found = {}
+        page.goto(address(conversation))
+        while True:
+            headings = (
+                "all => all.map(each => [each.id, each.querySelector('h3, h4').childNodes[0].textContent.trim()])"
+            )
+            found |= dict(page.locator("#transcript .conversations-item").evaluate_all(headings))
+            later = page.get_by_role("link", name="Later").first
+            if later.count() == 0:
+                return found
+            later.click()
+
+    assert visit(steps, as_user=admin) == shown
+
+
+def test_an_empty_conversation_says_so(visit, admin, alice, live_server):
+    conversation = Conversation.create_with_items(owner=alice)
+
+    def steps(page: Page) -> None:
+        watch = Watch(page)
+        for query in ("", "?view=raw", "?show=messages", "?after=5", "?item=item_x"):
+            page.goto(address(conversation) + query)
+            expect(page.get_by_role("heading", name="Transcript")).to_be_visible()
+            expect(page.get_by_role("article")).to_have_count(0)
+            expect(page.locator("#transcript")).to_contain_text(
+                re.compile("This conversation has no|There are no items")
+            )
+        assert watch.problems == []
+
+    visit(steps, as_user=admin)
+
+
+def test_text_from_right_to_left_and_emoji_are_shown_as_such(visit, admin, talk):
+    def steps(page: Page) -> None:
+        page.goto(address(talk))
+        direction = "each => getComputedStyle(each).direction"
+        assert page.get_by_text("ما هو الطقس").evaluate(direction) == "rtl"
+        assert page.get_by_text("What is the weather in").evaluate(direction) == "ltr"
+        expect(page.get_by_text("🌦️ 👩‍👩‍👧")).to_be_visible()
+
+    visit(steps, as_user=admin)

@@ -58,6 +58,8 @@ def everything(owner: Any) -> Conversation:
     for item_type in sorted(ITEM_TYPES - {"item_reference", "compaction_trigger"}):
         for example in json.loads((GOLDEN / f"{item_type}.json").read_text())["accepted"]:
             conversation.add_items(items=validate_items([example["sent"]]))
+    for item_type in ("item_reference", "compaction_trigger"):  # which no request leaves as they are
+        store(conversation, {"id": f"{item_type}_1", "type": item_type}, item_type=item_type, item_id=f"{item_type}_1")
     store(conversation, {"id": "holo_1", "type": "hologram", "beam": {"<b>": ["ü"]}})
     return conversation
 

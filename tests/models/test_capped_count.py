@@ -3,7 +3,7 @@ import re
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conversations.errors import APIError
@@ -16,23 +16,10 @@ DEMO = MetadataCondition("topic", "eq", ("demo",))
 
 @pytest.fixture
 def conversations(alice) -> list[Conversation]:
-    rows = []
-
-    @settings(max_examples=60, derandomize=True, deadline=None, database=None)
-    @given(random_queries.metadata)
-    def create(metadata):
-        rows.append(Conversation.create_with_items(owner=alice, metadata=metadata))
-
-    create()
-    return rows
+    return random_queries.conversations_of(alice, count=60)
 
 
-@settings(
-    max_examples=200,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@random_queries.many
 @given(query=random_queries.query, maximum=st.sampled_from([1, 5, 1000]))
 def test_matches_are_counted_up_to_the_maximum(conversations, query, maximum):
     expected = sum(random_queries.holds(query, each.metadata) for each in conversations)

@@ -3,7 +3,7 @@ from datetime import date
 import pytest
 from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from conversations.models import Conversation, MetadataPair
@@ -30,23 +30,10 @@ class ShortSighted(IndexWalk):
 
 @pytest.fixture
 def conversations(alice) -> list[Conversation]:
-    rows = []
-
-    @settings(max_examples=100, derandomize=True, deadline=None, database=None)
-    @given(random_queries.metadata)
-    def create(metadata):
-        rows.append(Conversation.create_with_items(owner=alice, metadata=metadata))
-
-    create()
-    return rows
+    return random_queries.conversations_of(alice, count=100)
 
 
-@settings(
-    max_examples=200,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@random_queries.many
 @given(
     query=random_queries.query,
     is_ascending=st.booleans(),

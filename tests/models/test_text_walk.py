@@ -2,7 +2,7 @@
 
 import pytest
 from django.db import connection
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conversations.models import Conversation, text_walk
@@ -54,12 +54,7 @@ def conversations(alice) -> list[tuple[Conversation, list[str]]]:
     return rows
 
 
-@settings(
-    max_examples=200,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
-)
+@random_queries.many
 @given(
     query=query,
     order=st.sampled_from(["asc", "desc"]),
