@@ -15,6 +15,7 @@ from conversations.schema.items import validate_items
 
 RARE_WORD = "platypus"
 BATCH = 2_000
+MAX_VIEWS = 1_100
 
 PREVIEWS = urlencode(
     {
@@ -26,7 +27,7 @@ PREVIEWS = urlencode(
 
 
 def add_others(user: Any, owner: Any, *, count: int) -> None:
-    """As many saved views (of which 100 at most are shared), keys, deleted conversations and access log entries each.
+    """As many keys, deleted conversations, access log entries and, up to `MAX_VIEWS`, saved views each.
 
     And a conversation that says a rare word.
     """
@@ -37,7 +38,9 @@ def add_others(user: Any, owner: Any, *, count: int) -> None:
     for start in range(0, count, BATCH):
         numbers = range(start, min(start + BATCH, count))
         SavedView.objects.bulk_create(
-            SavedView(owner=user, name=f"view {n}", query_string=f"owner={owner}", is_shared=n < 100) for n in numbers
+            SavedView(owner=user, name=f"view {n}", query_string=f"owner={owner}", is_shared=n < 100)
+            for n in numbers
+            if n < MAX_VIEWS
         )
         APIKey.objects.bulk_create(
             APIKey(user=owner, name=f"key {n}", prefix=f"sk-conv-{n}", hash=f"{n:064}") for n in numbers

@@ -3,7 +3,8 @@
     DATABASE_URL=postgres://… SECRET_KEY=x python -m tests.benchmarks.admin_pages 1000000
 
 makes a database of this size at that server, with four items a conversation on average, keeps it for the next run, and
-prints a table: milliseconds of 20 runs after a first one, the number of queries, and the longest statement of one run.
+prints a table: milliseconds of 20 runs after a first one, how much of them is this process's own work, the number of
+queries, and the longest statement of one run.
 Then transcripts of 5,000 items, and how long `refresh_overview --rebuild` takes. For figures that can be trusted the
 machine must have nothing else to do.
 """
@@ -51,7 +52,7 @@ def main() -> None:
     load(arguments.conversations, items_per=4)
     _add_others()
     print(f"\n{connection.vendor}, {Conversation.objects.count():,} conversations, {Item.objects.count():,} items\n")
-    print("| page | p50 | p95 | queries | longest statement |\n|---|---|---|---|---|")
+    print("| page | p50 | p95 | CPU | queries | longest statement |\n|---|---|---|---|---|---|")
     _print_pages({**list_pages(), **other_pages(), **transcript_pages(), **_long_transcripts()}, arguments)
     pages = list_pages()
     with_previews = {f"previews and metadata columns, {name}": pages[f"list: {name}"] for name in WITH_PREVIEWS}
@@ -121,11 +122,14 @@ def _print_pages(pages: Mapping[str, str], arguments: argparse.Namespace, *, col
 
 def _print_page(name: str, url: str, client: Client, runs: int) -> None:
     first = _timed(client, url)
+    cpu = time.process_time()
     times = [_timed(client, url) for _ in range(runs if first < SLOW else 3)]
+    cpu = (time.process_time() - cpu) * 1000 / len(times)
     with _timed_statements() as statements:
         client.get(url)
     longest, sql = max(statements)
-    cells = (f"{median(times):.0f}", f"{quantiles(times, n=20, method='inclusive')[-1]:.0f}", str(len(statements)))
+    p95 = quantiles(times, n=20, method="inclusive")[-1]
+    cells = (f"{median(times):.0f}", f"{p95:.0f}", f"{cpu:.0f}", str(len(statements)))
     print("|", " | ".join((name, *cells, f"{longest:.0f} ms {_shortened(sql)}")), "|", flush=True)
 
 
