@@ -41,7 +41,8 @@ class ConversationChangeList(PlacedChangeList):
     """
 
     max_count_unbounded: ClassVar[int] = 1_000  # where no index finds what is asked for, and rows are read for nothing
-    max_seconds: ClassVar[float] = 5  # for the rows, and again for their number, before it is given up
+    max_seconds: ClassVar[float] = 5  # for the rows, before they are given up
+    max_count_seconds: ClassVar[float] = 0.25  # for their number
     form_class: ClassVar[type[ListForm]] = ListForm
 
     model_admin: ConversationAdmin
@@ -87,7 +88,7 @@ class ConversationChangeList(PlacedChangeList):
     ) -> ConversationPage:
         """Raises `TookTooLong`."""
         order = REVERSED[self.order] if is_reversed else self.order
-        with self.time_limit():
+        with self.time_limit(self.max_seconds):
             return self.conversations.page(limit=limit, order=order, after=after, before=before, matching=self.query)
 
     def rows(self, *, limit: int, after: Any = None, before: Any = None, is_reversed: bool = False) -> Rows:
@@ -98,10 +99,9 @@ class ConversationChangeList(PlacedChangeList):
             return Rows([], has_more=False)
         return Rows(page.conversations, page.has_more)
 
-    def time_limit(self) -> AbstractContextManager[None]:
+    def time_limit(self, seconds: float) -> AbstractContextManager[None]:
         """Where an index leads to each hit it is not needed."""
-        is_needed = not is_positive(self.query)
-        return time_limit(self.max_seconds, using=self.conversations.db) if is_needed else nullcontext()
+        return nullcontext() if is_positive(self.query) else time_limit(seconds, using=self.conversations.db)
 
     def url(self, *more: tuple[str, str]) -> str:
         return self.form.url(*more)
@@ -149,7 +149,7 @@ class ConversationChangeList(PlacedChangeList):
 
     def _count(self, maximum: int) -> int:
         try:
-            with self.time_limit():
+            with self.time_limit(self.max_count_seconds):
                 return self.conversations.capped_count(maximum, matching=self.query)
         except TookTooLong:
             self._is_uncounted = True

@@ -8,7 +8,7 @@ import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.test import Client
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 FLAGS = [
     "--no-sandbox",
@@ -18,6 +18,9 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
+
+TIMEOUT = 60_000  # milliseconds: other tests may keep the machine busy
+expect.set_options(timeout=20_000)
 
 Visit = Callable[..., Any]
 
@@ -61,7 +64,7 @@ def visit(live_server, browser_thread, chromium) -> Visit:
 
         def run() -> Any:
             context = chromium.new_context(base_url=live_server.url, **options)
-            context.set_default_timeout(10_000)
+            context.set_default_timeout(TIMEOUT)
             context.add_cookies(cookies)
             try:
                 return steps(context.new_page())
