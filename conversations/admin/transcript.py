@@ -15,7 +15,7 @@ from conversations.models import Conversation, Item, ItemQuerySet
 from conversations.models.item import TypeStatistics
 
 PLACES = ("after", "before", "item")
-MAX_PAGE_CHARACTERS = 2_000_000
+MAX_PAGE_CHARACTERS = 1_000_000
 MAX_MARKDOWN_CHARACTERS = 150_000  # of a page: what takes half a second
 MIN_PART_CHARACTERS = 2_000
 

@@ -33,7 +33,7 @@ from django.urls import reverse  # noqa: E402
 from conversations.models import Conversation, Item, OverviewFigure, SavedView  # noqa: E402
 from conversations.schema.items import validate_items  # noqa: E402
 from tests.admin_pages import PREVIEWS, add_others, list_pages, other_pages, transcript_pages  # noqa: E402
-from tests.benchmarks.loading import create_database, load, owner_of_rank  # noqa: E402
+from tests.benchmarks.loading import analyze, create_database, load, owner_of_rank  # noqa: E402
 
 OTHERS = 100_000
 ITEMS = 5_000
@@ -74,6 +74,7 @@ def _add_others() -> None:
         add_others(user, owner_of_rank(2), count=OTHERS)
         for characters in CHARACTERS:
             _add_long_conversation(characters)
+        analyze()
     if not OverviewFigure.objects.exists():
         call_command("refresh_overview")
 

@@ -64,7 +64,7 @@ def load(conversations: int, *, items_per: float = 0) -> None:
     if is_postgresql:
         _execute(text_index.CREATE["postgresql"][1])
     _drop_what_django_made_instead()
-    _analyze()
+    analyze()
 
 
 def _execute(statement: str) -> None:
@@ -116,7 +116,7 @@ def _drop_what_django_made_instead() -> None:
                 cursor.execute(f"DROP INDEX {name} ON {table}")
 
 
-def _analyze() -> None:
+def analyze() -> None:
     statements = {
         "postgresql": ["VACUUM ANALYZE"],
         "sqlite": ["ANALYZE"],

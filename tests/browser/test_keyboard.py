@@ -7,12 +7,14 @@ from conversations.schema.items import validate_items
 from tests.browser.transcripts import TALK
 
 
+TOLD = """(each => each.matches("[type=submit]") ? each.value : each.ariaLabel || each.textContent)(document.activeElement)"""
+
+
 def tab_to(page: Page, name: str) -> None:
     """To what assistive technology calls by this name, or that shows it."""
     for _ in range(150):
         page.keyboard.press("Tab")
-        told = "document.activeElement.getAttribute('aria-label') || document.activeElement.value || "
-        if name in page.evaluate(told + "document.activeElement.textContent"):
+        if name in page.evaluate(TOLD):
             return
     raise AssertionError(f"{name} is not reached")
 
@@ -25,30 +27,35 @@ def test_all_of_it_is_done_by_keyboard(visit, admin, live_server):
             tab_to(page, name)
             page.keyboard.press("Enter")
 
+        def follow(name: str) -> None:
+            tab_to(page, name)
+            with page.expect_navigation():
+                page.keyboard.press("Enter")
+
         page.goto("/admin/")
         press("Skip to main content")
-        press("Conversations")
-        press(conversation.pk)
-        press("Conversation only")
+        follow("Conversations")
+        follow(conversation.pk)
+        follow("Conversation only")
         expect(page.get_by_role("article")).to_have_count(6)
-        press("All items")
+        follow("All items")
         press("Items by type")
         expect(page.get_by_text("Function call", exact=True).first).to_be_visible()
-        system = page.get_by_role("article", name="System").locator("details")
-        system.locator("summary").focus()
+        page.get_by_role("article", name="System").locator("summary").focus()
         page.keyboard.press("Enter")
         expect(page.get_by_text("Answer briefly.")).to_be_visible()
-        press("Raw view of item 1")
-        expect(page.get_by_role("article").first).to_contain_text('"role": "system"')
-        press("Export")
-        press("Back")
+        follow("Raw view of item 2")
+        expect(page.get_by_role("article").nth(1)).to_contain_text('"role": "user"')
         page.goto(f"/admin/conversations/conversation/{conversation.pk}/change/")
-        press("Delete")
-        press("Yes, I")
+        follow("Export")
+        follow("Back")
+        follow(conversation.pk)
+        follow("Delete")
+        follow("Yes, I")
         expect(page.get_by_text("was deleted successfully")).to_be_visible()
         page.goto("/admin/conversations/deletedconversation/")
-        press(conversation.pk)
-        press("Restore")
+        follow(conversation.pk)
+        follow("Restore")
         expect(page.get_by_text("Restored 1 conversation.")).to_be_visible()
 
     visit(steps, as_user=admin)

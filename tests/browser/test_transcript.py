@@ -286,7 +286,7 @@ def test_every_type_is_shown_under_its_name(visit, admin, alice, live_server):
             headings = (
                 "all => all.map(each => [each.id, each.querySelector('h3, h4').childNodes[0].textContent.trim()])"
             )
-            found |= dict(page.locator("#transcript .conversations-item").evaluate_all(headings))
+            found |= dict(page.locator("#transcript .conversations-item[id]").evaluate_all(headings))
             later = page.get_by_role("link", name="Later").first
             if later.count() == 0:
                 return found
