@@ -6,8 +6,7 @@ from conversations.models import Conversation
 from conversations.schema.items import validate_items
 from tests.browser.transcripts import TALK
 
-
-TOLD = """(each => each.matches("[type=submit]") ? each.value : each.ariaLabel || each.textContent)(document.activeElement)"""
+TOLD = "(each => each.type === 'submit' ? each.value : each.ariaLabel || each.textContent)(document.activeElement)"
 
 
 def tab_to(page: Page, name: str) -> None:
