@@ -10,16 +10,19 @@ def cursor(using: str) -> CursorWrapper:
     """For statements that are often executed; to be closed.
 
     Django's own cursors for psycopg write the values into the SQL, so that each statement is a new one to PostgreSQL.
-    This one sends them beside it, and has it prepared where the connection's `prepare_threshold` allows that.
+    This one sends them beside it, and has it prepared where OPTIONS of the database have a `prepare_threshold`.
     """
     connection = connections[using]
     if connection.vendor != "postgresql":
         return connection.cursor()
-    from django.db.backends.postgresql import base, psycopg_any  # which need its driver
+    from django.db.backends.postgresql import psycopg_any  # which needs its driver
 
     if not psycopg_any.is_psycopg3:
         return connection.cursor()
+    from conversations.models.prepared import PreparedCursor
+
     connection.close_if_health_check_failed()
     connection.ensure_connection()
-    raw: Any = base.ServerBindingCursor(connection.connection)  # type: ignore[call-arg]
+    threshold = connection.settings_dict["OPTIONS"].get("prepare_threshold")
+    raw: Any = PreparedCursor(connection.connection, threshold=threshold)
     return connection.make_debug_cursor(raw) if connection.queries_logged else connection.make_cursor(raw)
