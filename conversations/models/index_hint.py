@@ -17,7 +17,12 @@ class HintedTable(BaseTable):
 
     def as_mysql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
         sql, parameters = self.as_sql(compiler, connection)
-        return f"{sql} FORCE INDEX ({connection.ops.quote_name(self.index)})", parameters
+        return sql + hint(self.index, connection), parameters
+
+
+def hint(index: str, connection: BaseDatabaseWrapper) -> str:
+    """What is said of it after the name of a table."""
+    return f" FORCE INDEX ({connection.ops.quote_name(index)})" if connection.vendor == "mysql" else ""
 
 
 def hinted(rows: Rows, index: str) -> Rows:

@@ -4,21 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property, partial
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet, FullResultSet
 from django.db import connections
-from django.db.models import F, Q
 
-from conversations.models.lookups import by_row, lookup, said_by_row, says
-from conversations.models.metadata import MetadataPair, MetadataPairQuerySet
-from conversations.schema.query import MetadataCondition, Query
-
-ID = "conversation_id"
-ALL = ~Q((f"{ID}__in", []))
-
-SQL = tuple[str, tuple[Any, ...]]
+from conversations.models.row_conditions import ID, ROW, SQL
 
 
 @dataclass(frozen=True)
@@ -40,81 +30,48 @@ class Stretch:
         return _comparison(name, "<=" if self.is_ascending else ">=", self.end)
 
 
+@dataclass(frozen=True)
 class Range:
-    """Pairs of one key, and of one value unless it is None, which an index has side by side.
+    """Pairs that an index has side by side: of one key and perhaps of one value, and then in the order of their ids.
 
-    Of more values than one they may be in another order than that of conversations.
+    Of more values than one they may be in the order of these.
     """
 
-    def __init__(
-        self, pairs: MetadataPairQuerySet, query: Query, *, key: str, value: str | None = None, is_ordered: bool = True
-    ) -> None:
-        self.pairs = pairs
-        self.query = query
-        self.key = key
-        self.value = value
-        self.is_ordered = is_ordered
+    pairs: SQL  # that selects them, and ends with a condition
+    conditions: SQL  # that tell of each whether its conversation matches
+    is_ordered: bool = True
 
-    def nth(self, number: int, stretch: Stretch) -> SQL:
-        """The id in the row of this number, counted from 1, if there are as many."""
-        sql, parameters = self._pairs_beyond(stretch)
-        sql += f" ORDER BY {self._order(stretch)} LIMIT 1 OFFSET {number - 1}"
-        return f"SELECT {ID} FROM ({sql}) AS pair", parameters  # noqa: S608
+    def ends(self, window: int, stretch: Stretch) -> SQL:
+        """The least and the greatest id in the next `window` rows, and how many rows these are."""
+        pairs, parameters = self._pairs_beyond(stretch, window)
+        return (
+            f"SELECT MIN({ID}) AS least, MAX({ID}) AS greatest, COUNT(*) AS rows_read FROM ({pairs}) AS {ROW}",  # noqa: S608
+            parameters,
+        )
 
-    def matching(self, limit: int, stretch: Stretch, window: int | None) -> SQL | None:
-        """The ids of conversations that match, of the next `window` rows if it is not None; None where none can.
+    def matching(self, limit: int, stretch: Stretch, window: int | None) -> SQL:
+        """The ids of conversations that match, of the next `window` rows if it is not None.
 
         The window is a query of its own, or else a database might read it by an index which it thinks shorter.
         """
-        if self._conditions is None:
-            return None
-        pairs, parameters = self._pairs_beyond(stretch)
-        if window is not None:
-            pairs += f" ORDER BY {self._order(stretch)} LIMIT {window}"
-        (conditions, values), (up_to, end) = self._conditions, stretch.up_to(ID)
+        pairs, parameters = self._pairs_beyond(stretch, window)
+        (conditions, values), (up_to, end) = self.conditions, stretch.up_to(ID)
         return (
-            f"SELECT {ID} FROM ({pairs}) AS {MetadataPair._meta.db_table} WHERE {conditions}{up_to}"  # noqa: S608
+            f"SELECT {ID} FROM ({pairs}) AS {ROW} WHERE {conditions}{up_to}"  # noqa: S608
             f" ORDER BY {ID} {stretch.order} LIMIT {limit}",
             (*parameters, *values, *end),
         )
 
-    def _pairs_beyond(self, stretch: Stretch) -> SQL:
+    def _pairs_beyond(self, stretch: Stretch, window: int | None) -> SQL:
         # An expression, so that rows in the order of their values are not read by an index of the other order.
-        (sql, parameters), (beyond, after) = self._sql, stretch.beyond(ID if self.is_ordered else f"SUBSTR({ID}, 1)")
-        return f"{sql}{beyond}", (*parameters, *after)
-
-    def _order(self, stretch: Stretch) -> str:
-        return f"{ID} {stretch.order}" if self.is_ordered else "value"
-
-    @cached_property
-    def _sql(self) -> SQL:
-        sql, parameters = self.pairs.values_list(ID, "value").query.get_compiler(self.pairs.db).as_sql()
-        return sql, tuple(parameters)
-
-    @cached_property
-    def _conditions(self) -> SQL | None:
-        """What tells of such a row whether its conversation matches."""
-        text = partial(said_by_row, id_name=ID)
-        query = MetadataPair.objects.filter(lookup(self.query, metadata=self._metadata, text=text, id_name=ID)).query
-        try:
-            sql, parameters = query.get_compiler(self.pairs.db).compile(query.where)
-        except FullResultSet:
-            return "1 = 1", ()
-        except EmptyResultSet:
-            return None
-        return sql, tuple(parameters)
-
-    def _metadata(self, condition: MetadataCondition) -> Q:
-        if condition.key != self.key:
-            return by_row(condition, id_name=ID)
-        if self.value is None:
-            return says(condition, F("value"))
-        # Of what all of them say, nothing is asked again: a database would take it for one more condition.
-        return ALL if condition.allows(self.value) else ~ALL
+        (sql, parameters), (beyond, after) = self.pairs, stretch.beyond(ID if self.is_ordered else f"SUBSTR({ID}, 1)")
+        order = f"{ID} {stretch.order}" if self.is_ordered else "value"
+        limit = "" if window is None else f" ORDER BY {order} LIMIT {window}"
+        return f"{sql}{beyond}{limit}", (*parameters, *after)
 
 
-def rows_of(statements: Iterable[SQL], *, using: str) -> list[tuple[str, int]]:
-    """The ids that these select, each with the number of its statement, at one go."""
+def rows_of(statements: Iterable[SQL], *, using: str) -> list[tuple[Any, ...]]:
+    """What these select at one go, each row with the number of its statement at the end."""
     parts = list(statements)
     if not parts:
         return []

@@ -10,24 +10,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from itertools import chain
-from operator import and_
 from typing import Any as Anything
 from typing import ClassVar, Literal
 
-from django.db.models import F, Q
+from django.db import connections
 
-from conversations.models.index_hint import hinted
-from conversations.models.index_ranges import ID, Range, Stretch, rows_of
-from conversations.models.lookups import created, says
+from conversations.models.index_hint import hint
+from conversations.models.index_ranges import Range, Stretch, rows_of
+from conversations.models.lookups import created
 from conversations.models.metadata import MetadataPair
+from conversations.models.row_conditions import ID, ROW, SQL, RowConditions, compiled, joined
 from conversations.schema.query import All, Any, CreatedCondition, MetadataCondition, Query
 
 MAX_VALUES, MAX_VALUES_OF_PREFIX = 16, 8  # of one condition, so that each is a range of its own
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Source:
     """Ranges that together hold all that match."""
 
@@ -36,6 +35,16 @@ class Source:
     @property
     def is_ordered(self) -> bool:
         return all(each.is_ordered for each in self.ranges)
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """How far the next rows of a source reach."""
+
+    source: Source
+    rows: int
+    first: str  # the id in the nearest row
+    last: str | None  # that up to which no row is missing, or None where there are no more rows
 
 
 @dataclass(frozen=True)
@@ -55,11 +64,11 @@ class IndexWalk:
     window_growth: ClassVar[int] = 4
 
     def __init__(self, query: Query, *, is_ascending: bool, owner_id: Anything, using: str) -> None:
-        self.query = query
         self.is_ascending = is_ascending
         self.using = using
-        self._of_owner = {} if owner_id is None else {"owner": owner_id}
-        self._bounds = _bounds(query)
+        self._owner_id = owner_id
+        self._conditions = RowConditions(query, using=using)
+        self._scope = list(self._scope_of(query))
         self.sources = self._sources(query)
 
     def ids(self, *, after: str | None, batch: int) -> Iterator[str]:
@@ -79,42 +88,43 @@ class IndexWalk:
         """By the source whose next rows reach furthest, or none where one has no more."""
         if len(self.sources) == 1:
             return Step(self.sources[0], after)
-        nearest, furthest = (min, max) if self.is_ascending else (max, min)
-        ordered = [source for source in self.sources if source.is_ordered]
-        while True:
-            firsts, ends = self._look_ahead(Stretch(self.is_ascending, after), window)
-            if not all(firsts[source] for source in ordered):
-                return None
-            for source in self.sources:
-                if not ends[source]:
-                    return Step(source, after, window=window)
-            first = {source: nearest(firsts[source]) for source in ordered}
-            last = {source: nearest(ends[source]) for source in ordered}
-            source = furthest(ordered, key=lambda source: last[source])
-            widest = max(ordered, key=lambda source: _distance(first[source], last[source]))
-            if source is widest or furthest(last[widest], first[source]) == last[widest]:
-                return Step(source, after, last[source], window)
+        furthest = max if self.is_ascending else min
+        while (outlooks := self._look_ahead(after, window)) is not None:
+            if whole := [each for each in outlooks if each.last is None]:
+                return Step(min(whole, key=lambda each: each.rows).source, after, window=window)
+            ordered = [(each.last or "", each) for each in outlooks if each.source.is_ordered]
+            reach, best = furthest(ordered, key=lambda pair: pair[0])
+            widest_reach, widest = max(ordered, key=lambda pair: _distance(pair[1].first, pair[0]))
+            if best is widest or furthest(widest_reach, best.first) == widest_reach:
+                return Step(best.source, after, reach, window)
             # Nothing matches before the first row of this source, and beyond it the other may reach further.
-            after = first[source][:-1] if self.is_ascending else f"{first[source]}~"
+            after = best.first[:-1] if self.is_ascending else f"{best.first}~"
+        return None
 
-    def _look_ahead(self, stretch: Stretch, window: int) -> tuple[dict[Source, list[str]], dict[Source, list[str]]]:
-        """By source, the ids in the first rows of its ranges, and those in the last rows of their windows."""
-        firsts: dict[Source, list[str]] = {source: [] for source in self.sources}
-        ends: dict[Source, list[str]] = {source: [] for source in self.sources}
-        rows = [
-            (of[source], each.nth(number, stretch))
-            for of, number in ((firsts, 1), (ends, window))
-            for source in self.sources
-            for each in source.ranges
+    def _look_ahead(self, after: str | None, window: int) -> list[Outlook] | None:
+        """By each source, or None where one has no more rows, so that nothing matches."""
+        nearest, stretch = min if self.is_ascending else max, Stretch(self.is_ascending, after)
+        rows: dict[Source, list[tuple[Anything, ...]]] = {source: [] for source in self.sources}
+        parts = [(source, each.ends(window, stretch)) for source in self.sources for each in source.ranges]
+        for *ends, number in rows_of((sql for _, sql in parts), using=self.using):
+            if ends[-1]:
+                rows[parts[number][0]].append(tuple(ends if self.is_ascending else (ends[1], ends[0], ends[2])))
+        if not all(rows.values()):
+            return None
+        return [
+            Outlook(
+                source,
+                rows=sum(count for _, _, count in found),
+                first=nearest(first for first, _, _ in found),
+                last=nearest((last for _, last, count in found if count == window), default=None),
+            )
+            for source, found in rows.items()
         ]
-        for conversation_id, number in rows_of((sql for _, sql in rows), using=self.using):
-            rows[number][0].append(conversation_id)
-        return firsts, ends
 
     def _matching(self, step: Step, after: str | None, limit: int) -> list[str]:
         stretch = Stretch(self.is_ascending, after, step.end)
         statements = (each.matching(limit, stretch, step.window) for each in step.source.ranges)
-        found = {conversation_id for conversation_id, _ in rows_of(filter(None, statements), using=self.using)}
+        found = {conversation_id for conversation_id, _ in rows_of(statements, using=self.using)}
         return sorted(found, reverse=not self.is_ascending)[:limit]
 
     def _sources(self, query: Query) -> list[Source]:
@@ -137,33 +147,46 @@ class IndexWalk:
             case "eq" | "in", texts:
                 values = texts
             case "prefix", (prefix,):
-                pairs = MetadataPair.objects.using(self.using).filter(key=key, **self._of_owner)
+                of_owner = {} if self._owner_id is None else {"owner": self._owner_id}
+                pairs = MetadataPair.objects.using(self.using).filter(key=key, **of_owner)
                 suggestions = pairs.suggestions("value", prefix=prefix, limit=MAX_VALUES_OF_PREFIX)
                 values = None if suggestions.has_more else suggestions.texts
             case _:
-                return [Source((self._range("key", Q(key=key), key=key),))]
+                return [Source((self._range("key", key),))]
         if values is not None and len(values) <= MAX_VALUES:
-            return [Source(tuple(self._range("value", Q(key=key, value=each), key=key, value=each) for each in values))]
-        some = Q(key=key) & says(condition, F("value"))
+            return [Source(tuple(self._range("value", key, value=each) for each in values))]
         return [
-            Source((self._range("key", Q(key=key), key=key),)),
-            Source((self._range("value", some, key=key, is_ordered=False),)),
+            Source((self._range("key", key),)),
+            Source((self._range("value", key, self._conditions.says(condition)),)),
         ]
 
-    def _range(self, index: Literal["key", "value"], where: Q, **of: Anything) -> Range:
-        name = f"conversations_pair{'_owner' if self._of_owner else ''}_{index}"
-        pairs = hinted(MetadataPair.objects.using(self.using), name)
-        return Range(pairs.filter(where, self._bounds, **self._of_owner), self.query, **of)
+    def _range(self, index: Literal["key", "value"], key: str, *which: SQL, value: str | None = None) -> Range:
+        """Pairs of this key and value, or those of this key that `which` tells."""
+        name = f"conversations_pair{'' if self._owner_id is None else '_owner'}_{index}"
+        connection = connections[self.using]
+        of_key = f"{connection.ops.quote_name('key')} = %s", (key,)
+        of_value = [] if value is None else [("value = %s", (value,))]
+        condition, parameters = joined(" AND ", [of_key, *of_value, *which, *self._scope])
+        pairs = f"SELECT {ID}, value FROM {ROW}{hint(name, connection)} WHERE {condition}"  # noqa: S608
+        return Range((pairs, parameters), self._conditions.of(key=key, value=value), is_ordered=not which)
+
+    def _scope_of(self, query: Query) -> Iterator[SQL]:
+        """That pairs are of the owner and of the time that the conditions share."""
+        if self._owner_id is not None:
+            owner = MetadataPair._meta.get_field("owner")
+            value = owner.get_db_prep_value(self._owner_id, connections[self.using])
+            yield f"{owner.column} = %s", (value,)
+        for condition in _bounds(query):
+            yield compiled(created(condition, id_name=ID), using=self.using)
 
 
-def _bounds(query: Query) -> Q:
-    """The window of time that the conditions share."""
+def _bounds(query: Query) -> Iterator[CreatedCondition]:
+    """The windows of time that the conditions share."""
     match query:
         case All(of):
-            return reduce(and_, map(_bounds, of), Q())
+            yield from chain.from_iterable(map(_bounds, of))
         case CreatedCondition():
-            return created(query, id_name=ID)
-    return Q()
+            yield query
 
 
 def _distance(one: str, other: str) -> int:

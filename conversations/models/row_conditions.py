@@ -1,0 +1,87 @@
+"""SQL that tells of one row of the metadata index after the other whether its conversation matches."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any as Anything
+
+from django.db import connections
+from django.db.models import Q
+from django.db.models.expressions import RawSQL
+from django.db.models.sql import Query as Statement
+
+from conversations.models.lookups import created, said_by_row, says
+from conversations.models.metadata import MetadataPair
+from conversations.schema.query import All, Any, CreatedCondition, MetadataCondition, Not, Query, TextCondition
+
+SQL = tuple[str, tuple[Anything, ...]]
+
+ID = "conversation_id"
+ROW = MetadataPair._meta.db_table  # what the row has to be called around these conditions
+VALUE = RawSQL("value", (), output_field=MetadataPair._meta.get_field("value"))  # the row's, or that of a looked-up one
+
+
+class RowConditions:
+    """All that is asked, for rows of one key or value after the other.
+
+    Written here and not by the ORM, which takes longer to write a look-up in each row than a database to do it.
+    """
+
+    def __init__(self, query: Query, *, using: str) -> None:
+        self.query = query
+        self.using = using
+        self._compiled: dict[Query, SQL] = {}
+
+    def of(self, *, key: str, value: str | None) -> SQL:
+        """For rows of this key, and of this value unless it is None."""
+        return self._asked(self.query, key, value)
+
+    def says(self, condition: MetadataCondition) -> SQL:
+        """What is asked of the value at hand."""
+        return self._once(condition, says(condition, VALUE))
+
+    def _asked(self, query: Query, key: str, value: str | None) -> SQL:
+        match query:
+            case All(of):
+                return joined(" AND ", (self._asked(part, key, value) for part in of))
+            case Any(of):
+                return joined(" OR ", (self._asked(part, key, value) for part in of))
+            case Not(of):
+                sql, parameters = self._asked(of, key, value)
+                return f"NOT {sql}", parameters
+            case CreatedCondition():
+                return self._once(query, created(query, id_name=ID))
+            case TextCondition():
+                return self._once(query, said_by_row(query, id_name=ID))
+            case MetadataCondition() if query.key != key:
+                return self._looked_up(query)
+            case MetadataCondition() if value is None:
+                return self.says(query)
+            case MetadataCondition():
+                # Of what all of them say, nothing is asked again: a database would take it for one more condition.
+                return ("(1 = 1)" if query.allows(value) else "(1 = 0)"), ()
+
+    def _looked_up(self, condition: MetadataCondition) -> SQL:
+        sql, parameters = self.says(condition)
+        quoted = connections[self.using].ops.quote_name("key")
+        # Unlike EXISTS, a scalar is never made a join.
+        found = f"SELECT {ID} FROM {ROW} AS other WHERE {ID} = {ROW}.{ID} AND {quoted} = %s AND {sql}"  # noqa: S608
+        return f"(({found}) IS NOT NULL)", (condition.key, *parameters)
+
+    def _once(self, query: Query, condition: Q) -> SQL:
+        if query not in self._compiled:
+            self._compiled[query] = compiled(condition, using=self.using)
+        return self._compiled[query]
+
+
+def compiled(condition: Q, *, using: str) -> SQL:
+    """In brackets."""
+    statement = Statement(MetadataPair)
+    sql, parameters = statement.get_compiler(using).compile(statement.build_where(condition))
+    return f"({sql})", tuple(parameters)
+
+
+def joined(operator: str, conditions: Iterable[SQL]) -> SQL:
+    """In brackets."""
+    parts = list(conditions)
+    return f"({operator.join(sql for sql, _ in parts) or '1 = 1'})", tuple(each for _, of in parts for each in of)
