@@ -49,6 +49,10 @@ class Range:
             parameters,
         )
 
+    def first_ids(self, number: int, stretch: Stretch) -> SQL:
+        pairs, parameters = self._pairs_beyond(stretch, number)
+        return f"SELECT {ID} FROM ({pairs}) AS {ROW}", parameters  # noqa: S608
+
     def matching(self, limit: int, stretch: Stretch, window: int | None) -> SQL:
         """The ids of conversations that match, of the next `window` rows if it is not None.
 

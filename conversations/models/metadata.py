@@ -1,14 +1,14 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any, Literal
 
 from django.conf import settings
+from django.core.exceptions import FullResultSet
 from django.db import connections, models
-from django.db.models import Min, Q
-from django.db.models.expressions import RawSQL
+from django.db.models import Min
 
 from conversations.models.fields import BytewiseCharField
 from conversations.models.retrying import retried
@@ -47,18 +47,19 @@ class MetadataPairQuerySet(models.QuerySet["MetadataPair"]):
         return Suggestions(found[:limit], has_more=len(found) > limit)
 
     def _distinct_at_once(self, column: str, start: str, limit: int) -> Iterator[str]:
-        first, first_parameters = self._first(column, Q((f"{column}__gte", start)))
-        following, following_parameters = self._first(column, Q((f"{column}__gt", RawSQL("found.text", []))))
+        condition, parameters = self._condition()
+        first = f"SELECT {column} FROM {self.model._meta.db_table} WHERE {condition} AND {column}"  # noqa: S608
         steps = f"""
             WITH RECURSIVE found (text, number) AS (
-                SELECT ({first}), 1
+                SELECT ({first} >= %s ORDER BY {column} LIMIT 1), 1
                 UNION ALL
-                SELECT ({following}), number + 1 FROM found WHERE text IS NOT NULL AND number < %s
+                SELECT ({first} > found.text ORDER BY {column} LIMIT 1), number + 1
+                FROM found WHERE text IS NOT NULL AND number < %s
             )
             SELECT text FROM found WHERE text IS NOT NULL ORDER BY number
-        """  # noqa: S608 - the ORM's own statements
+        """  # noqa: S608
         with connections[self.db].cursor() as cursor:
-            cursor.execute(steps, [*first_parameters, *following_parameters, limit])
+            cursor.execute(steps, [*parameters, start, *parameters, limit])
             yield from (text for (text,) in cursor.fetchall())
 
     def _distinct_in_turn(self, column: str, start: str, limit: int) -> Iterator[str]:
@@ -71,9 +72,13 @@ class MetadataPairQuerySet(models.QuerySet["MetadataPair"]):
             yield text
             rest = self.filter(**{f"{column}__gt": text})
 
-    def _first(self, column: str, condition: Q) -> Any:
-        first = self.filter(condition).order_by(column).values(column)[:1]
-        return first.query.get_compiler(self.db).as_sql()
+    def _condition(self) -> tuple[str, Sequence[Any]]:
+        """What these pairs are filtered by."""
+        try:
+            sql, parameters = self.query.get_compiler(self.db).compile(self.query.where)
+        except FullResultSet:
+            return "1 = 1", []
+        return sql, parameters
 
     def add(self, conversation: Conversation, metadata: Mapping[str, str]) -> None:
         self.bulk_create(

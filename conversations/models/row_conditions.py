@@ -32,15 +32,15 @@ class RowConditions:
         self.using = using
         self._compiled: dict[Query, SQL] = {}
 
-    def of(self, *, key: str, value: str | None) -> SQL:
-        """For rows of this key, and of this value unless it is None."""
+    def of(self, *, key: str | None = None, value: str | None = None) -> SQL:
+        """For rows of this key and of this value, unless these are None."""
         return self._asked(self.query, key, value)
 
     def says(self, condition: MetadataCondition) -> SQL:
         """What is asked of the value at hand."""
         return self._once(condition, says(condition, VALUE))
 
-    def _asked(self, query: Query, key: str, value: str | None) -> SQL:
+    def _asked(self, query: Query, key: str | None, value: str | None) -> SQL:
         match query:
             case All(of):
                 return joined(" AND ", (self._asked(part, key, value) for part in of))

@@ -1,0 +1,111 @@
+"""Where the metadata index holds what matches: ranges of it that can be read in the order of conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from typing import Any as Anything
+from typing import Literal
+
+from django.db import connections
+
+from conversations.models.index_hint import hint
+from conversations.models.index_ranges import Range, Stretch
+from conversations.models.lookups import created
+from conversations.models.metadata import MetadataPair
+from conversations.models.row_conditions import ID, ROW, SQL, RowConditions, compiled, joined
+from conversations.schema.query import All, Any, CreatedCondition, MetadataCondition, Query
+
+MAX_VALUES, MAX_VALUES_OF_PREFIX = 16, 8  # of one condition, so that each is a range of its own
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """Ranges that together hold all that match."""
+
+    ranges: tuple[Range, ...]
+
+    @property
+    def is_ordered(self) -> bool:
+        return all(each.is_ordered for each in self.ranges)
+
+    def first_ids(self, number: int, stretch: Stretch) -> SQL:
+        """Those in its next rows, in their order."""
+        if len(self.ranges) == 1:
+            return self.ranges[0].first_ids(number, stretch)
+        parts = [each.first_ids(number, stretch) for each in self.ranges]
+        either = " UNION ALL ".join(f"SELECT {ID} FROM ({sql}) AS range_{n}" for n, (sql, _) in enumerate(parts))  # noqa: S608
+        sql = f"SELECT {ID} FROM ({either}) AS ranges ORDER BY {ID} {stretch.order} LIMIT {number}"  # noqa: S608
+        return sql, tuple(each for _, parameters in parts for each in parameters)
+
+
+class IndexSources:
+    """For one query, in the part of the index that is of one owner or in all of it."""
+
+    def __init__(self, query: Query, conditions: RowConditions, *, owner_id: Anything, using: str) -> None:
+        self.conditions = conditions
+        self.owner_id = owner_id
+        self.using = using
+        self.scope = list(self._scope_of(query))
+
+    def of(self, query: Query) -> list[Source]:
+        """Each of these holds all that match. The first is ordered, if there is any."""
+        match query:
+            case All(of):
+                return [source for part in of for source in self.of(part)]
+            case Any(of):
+                choices = [self.of(part) for part in of]
+                ranges = chain.from_iterable(choice[0].ranges for choice in choices if choice)
+                return [Source(tuple(ranges))] if all(choices) else []
+            case MetadataCondition():
+                return self._of_condition(query)
+        return []
+
+    def _of_condition(self, condition: MetadataCondition) -> list[Source]:
+        key = condition.key
+        values: Sequence[str] | None = None
+        match condition.operator, condition.values:
+            case "eq" | "in", texts:
+                values = texts
+            case "prefix", (prefix,):
+                of_owner = {} if self.owner_id is None else {"owner": self.owner_id}
+                pairs = MetadataPair.objects.using(self.using).filter(key=key, **of_owner)
+                suggestions = pairs.suggestions("value", prefix=prefix, limit=MAX_VALUES_OF_PREFIX)
+                values = None if suggestions.has_more else suggestions.texts
+            case _:
+                return [Source((self._range("key", key),))]
+        if values is not None and len(values) <= MAX_VALUES:
+            return [Source(tuple(self._range("value", key, value=each) for each in values))]
+        return [
+            Source((self._range("key", key),)),
+            Source((self._range("value", key, self.conditions.says(condition)),)),
+        ]
+
+    def _range(self, index: Literal["key", "value"], key: str, *which: SQL, value: str | None = None) -> Range:
+        """Pairs of this key and value, or those of this key that `which` tells."""
+        name = f"conversations_pair{'' if self.owner_id is None else '_owner'}_{index}"
+        connection = connections[self.using]
+        of_key = f"{connection.ops.quote_name('key')} = %s", (key,)
+        of_value = [] if value is None else [("value = %s", (value,))]
+        condition, parameters = joined(" AND ", [of_key, *of_value, *which, *self.scope])
+        pairs = f"SELECT {ID}, value FROM {ROW}{hint(name, connection)} WHERE {condition}"  # noqa: S608
+        return Range((pairs, parameters), self.conditions.of(key=key, value=value), is_ordered=not which)
+
+    def _scope_of(self, query: Query) -> Iterator[SQL]:
+        """That pairs are of the owner and of the time that the conditions share."""
+        if self.owner_id is not None:
+            owner = MetadataPair._meta.get_field("owner")
+            value = owner.get_db_prep_value(self.owner_id, connections[self.using])
+            yield f"{owner.column} = %s", (value,)
+        for condition in _bounds(query):
+            yield compiled(created(condition, id_name=ID), using=self.using)
+
+
+def _bounds(query: Query) -> Iterator[CreatedCondition]:
+    """The windows of time that the conditions share."""
+    match query:
+        case All(of):
+            yield from chain.from_iterable(map(_bounds, of))
+        case CreatedCondition():
+            yield query
