@@ -41,16 +41,8 @@ class Range:
     conditions: SQL  # that tell of each whether its conversation matches
     is_ordered: bool = True
 
-    def ends(self, window: int, stretch: Stretch) -> SQL:
-        """The least and the greatest id in the next `window` rows, and how many rows these are."""
+    def ids(self, window: int, stretch: Stretch) -> SQL:
         pairs, parameters = self._pairs_beyond(stretch, window)
-        return (
-            f"SELECT MIN({ID}) AS least, MAX({ID}) AS greatest, COUNT(*) AS rows_read FROM ({pairs}) AS {ROW}",  # noqa: S608
-            parameters,
-        )
-
-    def first_ids(self, number: int, stretch: Stretch) -> SQL:
-        pairs, parameters = self._pairs_beyond(stretch, number)
         return f"SELECT {ID} FROM ({pairs}) AS {ROW}", parameters  # noqa: S608
 
     def matching(self, limit: int, stretch: Stretch, window: int | None) -> SQL:

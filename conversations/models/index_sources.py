@@ -30,14 +30,20 @@ class Source:
     def is_ordered(self) -> bool:
         return all(each.is_ordered for each in self.ranges)
 
-    def first_ids(self, number: int, stretch: Stretch) -> SQL:
-        """Those in its next rows, in their order."""
+    def ids(self, window: int, stretch: Stretch) -> SQL:
+        """Those in its next `window` rows."""
         if len(self.ranges) == 1:
-            return self.ranges[0].first_ids(number, stretch)
-        parts = [each.first_ids(number, stretch) for each in self.ranges]
+            return self.ranges[0].ids(window, stretch)
+        parts = [each.ids(window, stretch) for each in self.ranges]
         either = " UNION ALL ".join(f"SELECT {ID} FROM ({sql}) AS range_{n}" for n, (sql, _) in enumerate(parts))  # noqa: S608
-        sql = f"SELECT {ID} FROM ({either}) AS ranges ORDER BY {ID} {stretch.order} LIMIT {number}"  # noqa: S608
+        sql = f"SELECT {ID} FROM ({either}) AS ranges ORDER BY {ID} {stretch.order} LIMIT {window}"  # noqa: S608
         return sql, tuple(each for _, parameters in parts for each in parameters)
+
+    def ends(self, window: int, stretch: Stretch) -> SQL:
+        """The least and the greatest id in its next `window` rows, and how many rows these are."""
+        sql, parameters = self.ids(window, stretch)
+        ends = f"SELECT MIN({ID}) AS least, MAX({ID}) AS greatest, COUNT(*) AS number_of_rows"
+        return f"{ends} FROM ({sql}) AS ids", parameters
 
 
 class IndexSources:

@@ -30,7 +30,7 @@ class Outlook:
 
     source: Source
     rows: int
-    density: float  # rows in the unit of time
+    density: float  # rows in a unit of time
     first: str  # the id in the nearest row
     last: str | None  # that up to which no row is missing, or None where there are no more rows
 
@@ -64,24 +64,23 @@ class IndexWalk:
         """Those beyond `after` in their order, read `batch` at a time."""
         window = self.first_window
         while (step := self._next_step(after, window)) is not None:
-            after = step.after
-            found_before = 0
+            after, count = step.after, 0
             while len(found := self._matching(step, after, batch)) == batch:
                 yield from found
-                after, found_before = found[-1], found_before + batch
+                after, count = found[-1], count + batch
             yield from found
             if step.end is None:
                 return
             after = step.end
-            sizes = self._sizes(step, rows_per_batch=window * batch // max(1, found_before + len(found)))
-            if len(sizes) < 2:
+            windows = self._windows(step, share=(count + len(found)) / window, batch=batch)
+            if len(windows) < 2:
                 window *= self.window_growth
                 continue
-            while len(found := self._in_common(sizes, after, batch)) == batch:
+            while len(found := self._in_common(windows, after, batch)) == batch:
                 yield from found
                 after = found[-1]
             yield from found
-            ends = [each.last for each in self._look_ahead(after, sizes) or () if each.last is not None]
+            ends = [each.last for each in self._look_ahead(after, windows) or () if each.last is not None]
             if not ends:
                 return
             after = self._nearest(ends)
@@ -104,25 +103,19 @@ class IndexWalk:
 
     def _look_ahead(self, after: str | None, windows: dict[Source, int]) -> list[Outlook] | None:
         """By each of these sources and as many rows of it, or None where one has no more, so that nothing matches."""
-        stretch = Stretch(self.is_ascending, after)
-        rows: dict[Source, list[tuple[Anything, ...]]] = {source: [] for source in windows}
-        parts = [(source, each.ends(windows[source], stretch)) for source in windows for each in source.ranges]
-        for least, greatest, count, number in rows_of((sql for _, sql in parts), using=self.using):
-            if count:
-                ends = (least, greatest) if self.is_ascending else (greatest, least)
-                rows[parts[number][0]].append((*ends, count))
-        if not all(rows.values()):
+        if not all(source.ranges for source in windows):
             return None
-        return [
-            Outlook(
-                source,
-                rows=sum(count for _, _, count in found),
-                density=sum(count / (_distance(first, last) + 1) for first, last, count in found),
-                first=self._nearest(first for first, _, _ in found),
-                last=self._nearest((last for _, last, count in found if count == windows[source]), default=None),
-            )
-            for source, found in rows.items()
-        ]
+        stretch = Stretch(self.is_ascending, after)
+        statements = [source.ends(window, stretch) for source, window in windows.items()]
+        outlooks = {}
+        for least, greatest, rows, number in rows_of(statements, using=self.using):
+            if rows == 0:
+                return None
+            source, window = list(windows.items())[number]
+            first, last = (least, greatest) if self.is_ascending else (greatest, least)
+            density = rows / (_distance(first, last) + 1)
+            outlooks[number] = Outlook(source, rows, density, first, last if rows == window else None)
+        return [outlooks[number] for number in sorted(outlooks)]
 
     def _matching(self, step: Step, after: str | None, limit: int) -> list[str]:
         stretch = Stretch(self.is_ascending, after, step.end)
@@ -130,22 +123,22 @@ class IndexWalk:
         found = {conversation_id for conversation_id, _ in rows_of(statements, using=self.using)}
         return sorted(found, reverse=not self.is_ascending)[:limit]
 
-    def _sizes(self, step: Step, *, rows_per_batch: int) -> dict[Source, int]:
-        """Of windows that reach as far as so many rows of the step's source: what they have in common is a batch.
+    def _windows(self, step: Step, *, share: float, batch: int) -> dict[Source, int]:
+        """Which reach equally far, and far enough for a batch if as large a share of the step's source matches again.
 
-        Only sources that this is faster with than to look up what the others tell.
+        Only of sources that are read up to there faster than looked up in.
         """
         if not connections[self.using].features.supports_select_intersection:
             return {}
         density = next(each.density for each in step.outlooks if each.source is step.source)
-        shares = {each.source: each.density / density for each in step.outlooks if each.source.is_ordered}
-        rows = min(self.max_in_common, rows_per_batch + rows_per_batch // 4)
-        return {source: round(rows * max(1, share)) for source, share in shares.items() if share <= LOOK_UP}
+        ratios = {each.source: each.density / density for each in step.outlooks if each.source.is_ordered}
+        rows = min(self.max_in_common, round(1.25 * batch / share) if share else self.max_in_common)
+        return {source: round(rows * max(1, ratio)) for source, ratio in ratios.items() if ratio <= LOOK_UP}
 
     def _in_common(self, windows: dict[Source, int], after: str | None, limit: int) -> list[str]:
         """What matches of the conversations that are in the next rows of each of these sources."""
         stretch = Stretch(self.is_ascending, after)
-        parts = [source.first_ids(rows, stretch) for source, rows in windows.items()]
+        parts = [source.ids(window, stretch) for source, window in windows.items()]
         common = " INTERSECT ".join(f"SELECT {ID} FROM ({sql}) AS part_{n}" for n, (sql, _) in enumerate(parts))  # noqa: S608
         conditions, values = self._conditions.of()
         sql = f"SELECT {ID} FROM ({common}) AS {ROW} WHERE {conditions} ORDER BY {ID} {stretch.order} LIMIT {limit}"  # noqa: S608

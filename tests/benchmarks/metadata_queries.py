@@ -6,7 +6,8 @@ makes a database of each size at that server, keeps it for the next run, and pri
 page of 20, the worst of those for all owners, the largest and a small one, newest and oldest first; how much the 95th
 percentile is above that of the page without condition; the median as a multiple of the smallest size's; and what the
 statements read. Then pages deep in the list, suggestions, and creating with metadata. For figures that can be
-trusted the machine must have nothing else to do.
+trusted the machine must have nothing else to do. `--only 'eq rare'` measures pages under conditions of which one is so
+called, and nothing else.
 """
 
 import argparse
@@ -69,6 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("sizes", type=int, nargs="+", metavar="CONVERSATIONS")
     parser.add_argument("--runs", type=int, default=40)
+    parser.add_argument("--only", action="append", choices=("no condition", *SINGLE), metavar="CONDITION")
     arguments = parser.parse_args()
     name = str(connection.settings_dict["NAME"])
     smallest: dict[str, Figures] = {}
@@ -77,8 +79,10 @@ def main() -> None:
         load(size)
         print(f"\n{connection.vendor}, {size:,} conversations, {MetadataPair.objects.count():,} pairs\n")
         print("| a page of 20 | p50 | p95 | above | x smallest | reads |\n|---|---|---|---|---|---|")
-        for condition, figures in _pages(arguments.runs):
+        for condition, figures in _pages(arguments.runs, arguments.only):
             _print(condition, figures, smallest.setdefault(condition, figures))
+        if arguments.only:
+            continue
         for suggested, figures in _suggestions(arguments.runs):
             _print(suggested, figures, smallest.setdefault(suggested, figures))
         _compare_creates()
@@ -89,13 +93,18 @@ def _print(name: str, figures: Figures, smallest: Figures) -> None:
     print("|", " | ".join((name, *cells, ", ".join(sorted(figures.read)))), "|", flush=True)
 
 
-def _pages(runs: int) -> Iterator[tuple[str, Figures]]:
+def _pages(runs: int, only: list[str] | None) -> Iterator[tuple[str, Figures]]:
+    def chosen(queries: dict[str, Query]) -> Iterator[tuple[str, Query]]:
+        for name, query in queries.items():
+            if only is None or not set(only).isdisjoint(name.split(", ")):
+                yield name, query
+
     scopes = [None, owner_of_rank(1), owner_of_rank(500)]
     newest_and_oldest = [(owner, order, None) for owner in scopes for order in ("desc", "asc")]
-    for name, query in ({"no condition": EVERYTHING} | SINGLE | PAIRS).items():
+    for name, query in chosen({"no condition": EVERYTHING} | SINGLE | PAIRS):
         yield name, _worst(_page_figures(*case, query, runs) for case in newest_and_oldest)
     middle = Conversation.objects.order_by("pk")[Conversation.objects.count() // 2].pk
-    for name, query in ({"no condition": EVERYTHING} | SINGLE).items():
+    for name, query in chosen({"no condition": EVERYTHING} | SINGLE):
         yield f"{name}, from the middle", _worst(_page_figures(owner, "desc", middle, query, runs) for owner in scopes)
 
 

@@ -1,4 +1,5 @@
 from datetime import date
+from random import Random
 
 import pytest
 from django.core.management import call_command
@@ -6,6 +7,7 @@ from django.db import DEFAULT_DB_ALIAS
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conversations import ids
 from conversations.models import Conversation, MetadataPair
 from conversations.models.index_walk import IndexWalk
 from conversations.schema.query import EVERYTHING, All, Any, CreatedCondition, MetadataCondition, Not
@@ -26,6 +28,7 @@ class ShortSighted(IndexWalk):
     """Many windows where the other needs but one."""
 
     first_window = 2
+    max_in_common = 5
 
 
 @pytest.fixture
@@ -51,6 +54,49 @@ def test_it_finds_each_match_once_and_in_order(conversations, query, is_ascendin
     order = "asc" if is_ascending else "desc"
     page = Conversation.objects.page(limit=100, order=order, after=place, matching=query)
     assert [row.pk for row in page.conversations] == expected
+
+
+@pytest.fixture
+def scattered(alice) -> list[Conversation]:
+    """Here close together in time and there far apart, and few with as many as two of the keys."""
+    random, nanoseconds, rows = Random(1), 0, []
+    for _ in range(400):
+        nanoseconds += 10 ** random.randrange(9, 16)
+        metadata = {key: random.choice("1112") for key in "abc" if random.random() < 0.25}
+        conversation_id = ids.id_of(ids.CONVERSATION_PREFIX, nanoseconds=nanoseconds, bits=0)
+        created_at = ids.created_at(conversation_id)
+        rows.append(Conversation(id=conversation_id, owner=alice, created_at=created_at, metadata=metadata))
+    Conversation.objects.bulk_create(rows)
+    pairs = [
+        MetadataPair(conversation=row, owner=alice, key=key, value=value)
+        for row in rows
+        for key, value in row.metadata.items()
+    ]
+    MetadataPair.objects.bulk_create(pairs)
+    return rows
+
+
+@pytest.mark.parametrize("is_ascending", [True, False])
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        (MetadataCondition("a", "eq", ("1",)), MetadataCondition("b", "exists")),
+        (MetadataCondition("a", "in", ("1", "2")), MetadataCondition("b", "in", ("1", "2"))),
+        (MetadataCondition("a", "in", ("1", "2", "3")), MetadataCondition("b", "ne", ("1",))),
+        (MetadataCondition("a", "exists"), MetadataCondition("b", "exists"), MetadataCondition("c", "in", ("1", "3"))),
+        (Any((MetadataCondition("a", "exists"), MetadataCondition("b", "exists"))), MetadataCondition("c", "exists")),
+    ],
+)
+def test_it_finds_each_match_where_conditions_seldom_meet(scattered, conditions, is_ascending):
+    query = All(conditions)
+    expected = [row.pk for row in scattered if random_queries.holds(query, row.metadata)]
+    assert len(expected) > 1
+    walk = ShortSighted(query, is_ascending=is_ascending, owner_id=None, using=DEFAULT_DB_ALIAS)
+    for batch in (1, 4, 100):
+        with captured() as statements:
+            found = list(walk.ids(after=None, batch=batch))
+        assert found == (expected if is_ascending else expected[::-1])
+        assert any("INTERSECT" in sql for sql, _ in statements)
 
 
 def test_a_page_holds_what_any_other_filter_leaves_of_the_matches(conversations):
