@@ -41,16 +41,16 @@ class Range:
     conditions: SQL  # that tell of each whether its conversation matches
     is_ordered: bool = True
 
-    def ids(self, window: int, stretch: Stretch) -> SQL:
-        pairs, parameters = self._pairs_beyond(stretch, window)
+    def ids(self, window: int | None, stretch: Stretch) -> SQL:
+        pairs, parameters = self._pairs_beyond(window, stretch)
         return f"SELECT {ID} FROM ({pairs}) AS {ROW}", parameters  # noqa: S608
 
-    def matching(self, limit: int, stretch: Stretch, window: int | None) -> SQL:
+    def matching(self, limit: int, window: int | None, stretch: Stretch) -> SQL:
         """The ids of conversations that match, of the next `window` rows if it is not None.
 
         The window is a query of its own, or else a database might read it by an index which it thinks shorter.
         """
-        pairs, parameters = self._pairs_beyond(stretch, window)
+        pairs, parameters = self._pairs_beyond(window, stretch)
         (conditions, values), (up_to, end) = self.conditions, stretch.up_to(ID)
         return (
             f"SELECT {ID} FROM ({pairs}) AS {ROW} WHERE {conditions}{up_to}"  # noqa: S608
@@ -58,7 +58,7 @@ class Range:
             (*parameters, *values, *end),
         )
 
-    def _pairs_beyond(self, stretch: Stretch, window: int | None) -> SQL:
+    def _pairs_beyond(self, window: int | None, stretch: Stretch) -> SQL:
         # An expression, so that rows in the order of their values are not read by an index of the other order.
         (sql, parameters), (beyond, after) = self.pairs, stretch.beyond(ID if self.is_ordered else f"SUBSTR({ID}, 1)")
         order = f"{ID} {stretch.order}" if self.is_ordered else "value"

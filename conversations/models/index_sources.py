@@ -30,16 +30,17 @@ class Source:
     def is_ordered(self) -> bool:
         return all(each.is_ordered for each in self.ranges)
 
-    def ids(self, window: int, stretch: Stretch) -> SQL:
-        """Those in its next `window` rows."""
+    def ids(self, window: int | None, stretch: Stretch) -> SQL:
+        """Those in its next `window` rows, or in all if that is None."""
         if len(self.ranges) == 1:
             return self.ranges[0].ids(window, stretch)
         parts = [each.ids(window, stretch) for each in self.ranges]
         either = " UNION ALL ".join(f"SELECT {ID} FROM ({sql}) AS range_{n}" for n, (sql, _) in enumerate(parts))  # noqa: S608
-        sql = f"SELECT {ID} FROM ({either}) AS ranges ORDER BY {ID} {stretch.order} LIMIT {window}"  # noqa: S608
+        limit = "" if window is None else f" ORDER BY {ID} {stretch.order} LIMIT {window}"
+        sql = f"SELECT {ID} FROM ({either}) AS ranges{limit}"  # noqa: S608
         return sql, tuple(each for _, parameters in parts for each in parameters)
 
-    def ends(self, window: int, stretch: Stretch) -> SQL:
+    def ends(self, window: int | None, stretch: Stretch) -> SQL:
         """The least and the greatest id in its next `window` rows, and how many rows these are."""
         sql, parameters = self.ids(window, stretch)
         ends = f"SELECT MIN({ID}) AS least, MAX({ID}) AS greatest, COUNT(*) AS number_of_rows"
@@ -53,7 +54,8 @@ class IndexSources:
         self.conditions = conditions
         self.owner_id = owner_id
         self.using = using
-        self.scope = list(self._scope_of(query))
+        bounds = (compiled(created(each, id_name=ID), using=using) for each in _bounds(query))
+        self.scope = [*self._of_owner(), *bounds]
 
     def of(self, query: Query) -> list[Source]:
         """Each of these holds all that match. The first is ordered, if there is any."""
@@ -98,14 +100,20 @@ class IndexSources:
         pairs = f"SELECT {ID}, value FROM {ROW}{hint(name, connection)} WHERE {condition}"  # noqa: S608
         return Range((pairs, parameters), self.conditions.of(key=key, value=value), is_ordered=not which)
 
-    def _scope_of(self, query: Query) -> Iterator[SQL]:
-        """That pairs are of the owner and of the time that the conditions share."""
+    @property
+    def everything(self) -> Source:
+        """The conversations themselves, to compare with how close together the rows of a source are."""
+        table = MetadataPair._meta.get_field("conversation").related_model._meta.db_table
+        index = hint("PRIMARY" if self.owner_id is None else "conversations_owner_id", connections[self.using])
+        of_owner, parameters = joined(" AND ", self._of_owner())
+        rows = f"SELECT id AS {ID} FROM {table}{index} WHERE {of_owner}"  # noqa: S608
+        pairs = f"SELECT {ID} FROM ({rows}) AS conversation WHERE 1 = 1"  # noqa: S608
+        return Source((Range((pairs, parameters), ("1 = 1", ())),))
+
+    def _of_owner(self) -> Iterator[SQL]:
         if self.owner_id is not None:
             owner = MetadataPair._meta.get_field("owner")
-            value = owner.get_db_prep_value(self.owner_id, connections[self.using])
-            yield f"{owner.column} = %s", (value,)
-        for condition in _bounds(query):
-            yield compiled(created(condition, id_name=ID), using=self.using)
+            yield f"{owner.column} = %s", (owner.get_db_prep_value(self.owner_id, connections[self.using]),)
 
 
 def _bounds(query: Query) -> Iterator[CreatedCondition]:

@@ -3,14 +3,16 @@
 Left to itself a database takes keys, values and age for independent of each other, and reads millions of rows where
 they are not: a value that only old conversations have, two values that seldom meet. So each statement here reads
 ranges of one index in the order of the page, and tells of each row by itself whether it matches. Where there are
-several ranges to choose from, it reads the one whose next rows reach furthest. Where few of these match, it goes on
-with what several ranges have in common.
+several ranges to choose from, it reads the one whose next rows reach furthest, or where few of these are likely to
+match what several ranges have in common.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import ceil, prod
+from operator import itemgetter
 from typing import Any as Anything
 from typing import ClassVar
 
@@ -37,13 +39,14 @@ class Outlook:
 
 @dataclass(frozen=True)
 class Step:
-    """To read what matches among the next `window` rows of each range, or all if that is None, up to `end`."""
+    """To read what matches in the next rows of a source, up to `end`, or what the next rows of several have in common.
 
-    source: Source
+    As many as `windows` says, or all if that is None.
+    """
+
+    windows: dict[Source, int | None]
     after: str | None
     end: str | None = None
-    window: int | None = None
-    outlooks: tuple[Outlook, ...] = ()
 
 
 class IndexWalk:
@@ -51,100 +54,103 @@ class IndexWalk:
 
     first_window: ClassVar[int] = 250  # rows to look ahead
     window_growth: ClassVar[int] = 4
-    max_in_common: ClassVar[int] = 16_000  # rows that a database keeps in memory
+    max_in_common: ClassVar[int] = 8_000  # rows that a database keeps in memory
 
     def __init__(self, query: Query, *, is_ascending: bool, owner_id: Anything, using: str) -> None:
         self.is_ascending = is_ascending
         self.using = using
         self._nearest, self._furthest = (min, max) if is_ascending else (max, min)
         self._conditions = RowConditions(query, using=using)
-        self.sources = IndexSources(query, self._conditions, owner_id=owner_id, using=using).of(query)
+        index = IndexSources(query, self._conditions, owner_id=owner_id, using=using)
+        self.sources = index.of(query)
+        self._everything = index.everything
 
     def ids(self, *, after: str | None, batch: int) -> Iterator[str]:
         """Those beyond `after` in their order, read `batch` at a time."""
         window = self.first_window
-        while (step := self._next_step(after, window)) is not None:
-            after, count = step.after, 0
-            while len(found := self._matching(step, after, batch)) == batch:
-                yield from found
-                after, count = found[-1], count + batch
-            yield from found
-            if step.end is None:
-                return
-            after = step.end
-            windows = self._windows(step, share=(count + len(found)) / window, batch=batch)
-            if len(windows) < 2:
-                window *= self.window_growth
-                continue
-            while len(found := self._in_common(windows, after, batch)) == batch:
+        while (step := self._next_step(after, window, batch)) is not None:
+            matching = self._matching if len(step.windows) == 1 else self._in_common
+            after = step.after
+            while len(found := matching(step, after, batch)) == batch:
                 yield from found
                 after = found[-1]
             yield from found
-            ends = [each.last for each in self._look_ahead(after, windows) or () if each.last is not None]
-            if not ends:
+            after = step.end if len(step.windows) == 1 else self._end_in_common(step, after)
+            if after is None:
                 return
-            after = self._nearest(ends)
+            window *= self.window_growth
 
-    def _next_step(self, after: str | None, window: int) -> Step | None:
+    def _next_step(self, after: str | None, window: int, batch: int) -> Step | None:
         """By the source whose next rows reach furthest, or none where one has no more."""
         if len(self.sources) == 1:
-            return Step(self.sources[0], after)
-        while (outlooks := self._look_ahead(after, dict.fromkeys(self.sources, window))) is not None:
-            if whole := [each for each in outlooks if each.last is None]:
-                return Step(min(whole, key=lambda each: each.rows).source, after, window=window)
-            ordered = [(each.last or "", each) for each in outlooks if each.source.is_ordered]
+            return Step({self.sources[0]: None}, after)
+        windows: dict[Source, int | None] = dict.fromkeys((*self.sources, self._everything), window)
+        while (outlooks := self._look_ahead(after, windows)) is not None:
+            *of_sources, everything = outlooks
+            if whole := [each for each in of_sources if each.last is None]:
+                return Step({min(whole, key=lambda each: each.rows).source: window}, after)
+            ordered = [(each.last or "", each) for each in of_sources if each.source.is_ordered]
             reach, best = self._furthest(ordered, key=lambda pair: pair[0])
             widest_reach, widest = max(ordered, key=lambda pair: _distance(pair[1].first, pair[0]))
             if best is widest or self._furthest(widest_reach, best.first) == widest_reach:
-                return Step(best.source, after, reach, window, tuple(outlooks))
+                in_common = self._windows_in_common([each for _, each in ordered], best, everything, window, batch)
+                return Step(in_common, after) if in_common else Step({best.source: window}, after, reach)
             # Nothing matches before the first row of this source, and beyond it the other may reach further.
             after = best.first[:-1] if self.is_ascending else f"{best.first}~"
         return None
 
-    def _look_ahead(self, after: str | None, windows: dict[Source, int]) -> list[Outlook] | None:
+    def _windows_in_common(
+        self, outlooks: list[Outlook], best: Outlook, everything: Outlook, window: int, batch: int
+    ) -> dict[Source, int | None]:
+        """Of sources that are read sooner than looked up in, unless the first window of the best is likely to do.
+
+        They reach equally far, and far enough for a batch if the sources have nothing to do with each other.
+        """
+        near = [each for each in outlooks if each.density <= LOOK_UP * best.density]
+        share = prod(each.density / everything.density for each in near if each is not best)
+        is_supported = connections[self.using].features.supports_select_intersection
+        if len(near) < 2 or (window == self.first_window and share * window >= batch) or not is_supported:
+            return {}
+        rows = min(max(window, 1.4 * batch / share), self.max_in_common)
+        return {each.source: ceil(rows * each.density / best.density) for each in near}
+
+    def _look_ahead(self, after: str | None, windows: dict[Source, int | None]) -> list[Outlook] | None:
         """By each of these sources and as many rows of it, or None where one has no more, so that nothing matches."""
         if not all(source.ranges for source in windows):
             return None
         stretch = Stretch(self.is_ascending, after)
-        statements = [source.ends(window, stretch) for source, window in windows.items()]
-        outlooks = {}
-        for least, greatest, rows, number in rows_of(statements, using=self.using):
+        ends = rows_of((source.ends(window, stretch) for source, window in windows.items()), using=self.using)
+        outlooks = []
+        for (source, window), (least, greatest, rows, _) in zip(
+            windows.items(), sorted(ends, key=itemgetter(-1)), strict=True
+        ):
             if rows == 0:
                 return None
-            source, window = list(windows.items())[number]
-            first, last = (least, greatest) if self.is_ascending else (greatest, least)
-            density = rows / (_distance(first, last) + 1)
-            outlooks[number] = Outlook(source, rows, density, first, last if rows == window else None)
-        return [outlooks[number] for number in sorted(outlooks)]
+            nearest, furthest = (least, greatest) if self.is_ascending else (greatest, least)
+            density = rows / (_distance(least, greatest) + 1)
+            outlooks.append(Outlook(source, rows, density, nearest, furthest if rows == window else None))
+        return outlooks
 
     def _matching(self, step: Step, after: str | None, limit: int) -> list[str]:
+        [(source, window)] = step.windows.items()
         stretch = Stretch(self.is_ascending, after, step.end)
-        statements = (each.matching(limit, stretch, step.window) for each in step.source.ranges)
+        statements = (each.matching(limit, window, stretch) for each in source.ranges)
         found = {conversation_id for conversation_id, _ in rows_of(statements, using=self.using)}
         return sorted(found, reverse=not self.is_ascending)[:limit]
 
-    def _windows(self, step: Step, *, share: float, batch: int) -> dict[Source, int]:
-        """Which reach equally far, and far enough for a batch if as large a share of the step's source matches again.
-
-        Only of sources that are read up to there faster than looked up in.
-        """
-        if not connections[self.using].features.supports_select_intersection:
-            return {}
-        density = next(each.density for each in step.outlooks if each.source is step.source)
-        ratios = {each.source: each.density / density for each in step.outlooks if each.source.is_ordered}
-        rows = min(self.max_in_common, round(1.25 * batch / share) if share else self.max_in_common)
-        return {source: round(rows * max(1, ratio)) for source, ratio in ratios.items() if ratio <= LOOK_UP}
-
-    def _in_common(self, windows: dict[Source, int], after: str | None, limit: int) -> list[str]:
-        """What matches of the conversations that are in the next rows of each of these sources."""
+    def _in_common(self, step: Step, after: str | None, limit: int) -> list[str]:
         stretch = Stretch(self.is_ascending, after)
-        parts = [source.ids(window, stretch) for source, window in windows.items()]
+        parts = [source.ids(window, stretch) for source, window in step.windows.items()]
         common = " INTERSECT ".join(f"SELECT {ID} FROM ({sql}) AS part_{n}" for n, (sql, _) in enumerate(parts))  # noqa: S608
         conditions, values = self._conditions.of()
         sql = f"SELECT {ID} FROM ({common}) AS {ROW} WHERE {conditions} ORDER BY {ID} {stretch.order} LIMIT {limit}"  # noqa: S608
-        with connections[self.using].cursor() as cursor:
-            cursor.execute(sql, [*(each for _, parameters in parts for each in parameters), *values])
-            return [conversation_id for (conversation_id,) in cursor.fetchall()]
+        parameters = (*(each for _, of_part in parts for each in of_part), *values)
+        return [conversation_id for conversation_id, _ in rows_of([(sql, parameters)], using=self.using)]
+
+    def _end_in_common(self, step: Step, after: str | None) -> str | None:
+        """Up to which nothing is missing, or None where there is no more."""
+        outlooks = self._look_ahead(after, step.windows) or []
+        return self._nearest((each.last for each in outlooks if each.last is not None), default=None)
 
 
 def _distance(one: str, other: str) -> int:
