@@ -18,6 +18,7 @@ from typing import ClassVar
 
 from django.db import connections
 
+from conversations import ids
 from conversations.models.index_ranges import Stretch, rows_of
 from conversations.models.index_sources import IndexSources, Source
 from conversations.models.row_conditions import ID, ROW, RowConditions
@@ -154,6 +155,13 @@ class IndexWalk:
 
 
 def _distance(one: str, other: str) -> int:
-    """Between two ids in their order. They begin with the time, so that it tells how far apart rows lie."""
-    first, second = (int.from_bytes(each.encode()[:24].ljust(24)) for each in (one, other))
-    return abs(first - second)
+    """Between two conversations in time, by their ids."""
+    return abs(_time(one) - _time(other))
+
+
+def _time(conversation_id: str) -> int:
+    """For ids that do not begin with it, as ours do, it is all the same: the answers are right, but take longer."""
+    try:
+        return int(conversation_id.removeprefix(ids.CONVERSATION_PREFIX)[:16], 16)
+    except ValueError:
+        return 0
