@@ -76,10 +76,13 @@ class IndexWalk:
                 yield from found
                 after = found[-1]
             yield from found
-            after = step.end if len(step.windows) == 1 else self._end_in_common(step, after)
+            window *= self.window_growth
+            if len(step.windows) == 1:
+                after = step.end
+            else:
+                after, window = self._end_in_common(step, after), min(window, self.max_in_common)
             if after is None:
                 return
-            window *= self.window_growth
 
     def _next_step(self, after: str | None, window: int, batch: int) -> Step | None:
         """By the source whose next rows reach furthest, or none where one has no more."""
