@@ -112,6 +112,8 @@ class IndexWalk:
         """
         near = [each for each in outlooks if each.density <= LOOK_UP * best.density]
         share = prod(each.density / everything.density for each in near if each is not best)
+        if everything.last is not None and self._nearest(best.first, everything.last) == everything.last:
+            share = 1.0  # how close together conversations lie where these rows begin is not known
         is_supported = connections[self.using].features.supports_select_intersection
         if len(near) < 2 or (window == self.first_window and share * window >= batch) or not is_supported:
             return {}
