@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from django.db import models
-from django.db.models import Case, Count, F, Max, Min, Q, Sum, TextField, When
+from django.db.models import Case, Count, Exists, F, Max, Min, Q, Sum, TextField, When
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Length
 from django.utils.translation import gettext_lazy as _
@@ -185,9 +185,12 @@ class Item(models.Model):
 
 
 def _visible() -> Any:
-    """The items of a conversation, if it is this owner's."""
-    owner = Parameter("owner", of=_field("conversation").related_model._meta.get_field("owner"))
-    return Item.objects.filter(conversation=_conversation(), conversation__owner=owner)
+    """The items of a conversation, if it is this owner's: a question of its own, which changes no plan for the items."""
+    conversations = _field("conversation").related_model._default_manager
+    owner = Parameter("owner", of=conversations.model._meta.get_field("owner"))
+    return Item.objects.filter(
+        Exists(conversations.filter(pk=_conversation(), owner=owner)), conversation=_conversation()
+    )
 
 
 def _page(order: Literal["asc", "desc"], count: int, is_continued: bool) -> Any:

@@ -20,7 +20,7 @@ from granian.server import Server
 
 from conversations.models import APIKey
 
-THREADS = 2  # of a worker, which take turns in Python: more wait for each other, fewer for the database
+THREADS = 4  # of a worker, which take turns in Python; a client that sends slowly keeps one to itself
 REACHED_AT = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - where a host that means all is from here
 ALLOCATIONS = 20_000  # that a worker makes between two collections of garbage, as some tens of requests do
 STOP_SECONDS = 30  # for requests in flight, and for a worker that was told to stop too early to notice
