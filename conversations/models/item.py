@@ -185,12 +185,11 @@ class Item(models.Model):
 
 
 def _visible() -> Any:
-    """The items of a conversation, if it is this owner's: a question of its own, which changes no plan for the items."""
+    """The items of a conversation, if it is this owner's. A join would let SQLite sort all of them."""
     conversations = _field("conversation").related_model._default_manager
     owner = Parameter("owner", of=conversations.model._meta.get_field("owner"))
-    return Item.objects.filter(
-        Exists(conversations.filter(pk=_conversation(), owner=owner)), conversation=_conversation()
-    )
+    is_owners = Exists(conversations.filter(pk=_conversation(), owner=owner))
+    return Item.objects.filter(is_owners, conversation=_conversation())
 
 
 def _page(order: Literal["asc", "desc"], count: int, is_continued: bool) -> Any:
