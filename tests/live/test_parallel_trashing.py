@@ -1,12 +1,14 @@
 import subprocess
 import sys
 import threading
+import time
 
 from conversations.models import Conversation, DeletedConversation
 from tests.live.client import Client, said
 from tests.live.service import ROOT, clean_environment, until
 
 TIMES = 15
+PAUSE = 0.01  # seconds between appends, so that the conversation stays short enough to be trashed often
 
 
 def test_a_conversation_trashed_and_restored_under_appends_keeps_what_was_acknowledged(live_service):
@@ -21,6 +23,7 @@ def test_a_conversation_trashed_and_restored_under_appends_keeps_what_was_acknow
         while not is_over.is_set():
             status, body = client.post(f"/conversations/{conversation['id']}/items", items=[said("one"), said("two")])
             answered.append((status, [item["id"] for item in body.get("data", [])]))
+            time.sleep(PAUSE)
         client.close()
 
     threads = [threading.Thread(target=append, args=[answered]) for answered in answers]
@@ -48,5 +51,6 @@ def test_a_conversation_trashed_and_restored_under_appends_keeps_what_was_acknow
     acknowledged = [[item_id for status, ids in answered for item_id in ids] for answered in answers]
     assert sorted(item_ids) == sorted(item_id for ids in acknowledged for item_id in ids)
     for ids in acknowledged:
-        assert [item_id for item_id in item_ids if item_id in set(ids)] == ids
+        own = set(ids)
+        assert [item_id for item_id in item_ids if item_id in own] == ids
     assert pairs == [("topic", "restless")]
