@@ -10,7 +10,7 @@ from django.db import connections, models
 
 from conversations.failures import is_conflict
 
-ATTEMPTS = 10
+ATTEMPTS = 30
 SECONDS = 5.0  # after which none is begun: what waited for a lock until its time-out has waited enough
 FIRST_PAUSE, LONGEST_PAUSE = 0.01, 0.25  # seconds, of which a random part is waited, so that rivals come apart
 
