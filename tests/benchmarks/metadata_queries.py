@@ -163,7 +163,7 @@ def _compare_creates(runs: int = 400) -> None:
     if connection.vendor != "sqlite":
         url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{name}").geturl()
     with tempfile.TemporaryDirectory() as directory:
-        service = Service(SimpleNamespace(url=url), Path(directory))
+        service = Service(SimpleNamespace(variables={"DATABASE_URL": url}), Path(directory))
         try:
             service.start()
             client = http.client.HTTPConnection("127.0.0.1", service.port)

@@ -20,7 +20,7 @@ class Ours(HTTPContender):
     def start(self) -> None:
         self._directory = tempfile.TemporaryDirectory()
         self._service = Service(
-            SimpleNamespace(url=self._create_database()),
+            SimpleNamespace(variables={"DATABASE_URL": self._create_database()}),
             Path(self._directory.name),
             CONVERSATIONS_FULL_TEXT=str(self.full_text),
         )
