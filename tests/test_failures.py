@@ -1,5 +1,5 @@
 import pytest
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, connection, transaction
 
 from conversations.failures import is_conflict, is_temporary
 
@@ -15,7 +15,7 @@ def test_a_server_that_does_not_answer_is_temporary_and_no_conflict(db):
 
 
 def test_a_statement_that_is_wrong_is_neither(db):
-    with pytest.raises(DatabaseError) as raised, connection.cursor() as cursor:
+    with pytest.raises(DatabaseError) as raised, transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT one FROM nowhere")
     assert not is_temporary(raised.value)
 

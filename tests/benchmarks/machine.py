@@ -62,7 +62,7 @@ def session_processes(session: int | None) -> list[Process]:
 
 @contextmanager
 def used_by(session: int | None, *, postmaster: int | None = None) -> Iterator[Use]:
-    """What this session and this PostgreSQL use until the end of the block, where the answer is filled in."""
+    """What this connection and this PostgreSQL use until the end of the block, where the answer is filled in."""
     use, before, start = Use(), _cpu_seconds(session, postmaster), time.monotonic()
     yield use
     use.seconds = time.monotonic() - start
