@@ -48,6 +48,12 @@ def rows(page: Page):
     return page.locator("#result_list tbody tr")
 
 
+def follow(page: Page, link: str) -> None:
+    """Until the next page's scripts have run, which listen to keys."""
+    with page.expect_navigation():
+        page.get_by_role("link", name=link).click()
+
+
 def scrolls_sideways(page: Page) -> bool:
     return page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
 
@@ -171,7 +177,7 @@ def test_single_keys_lead_through_the_filtered_list(visit, admin, conversations)
         expect(page.locator("#searchbar")).to_be_focused()
         page.keyboard.type("/?jk")
         expect(page.locator("#searchbar")).to_have_value("/?jk")
-        page.get_by_role("link", name=alices[1].pk).click()
+        follow(page, alices[1].pk)
         page.keyboard.press("Control+j")
         page.locator("[name=metadata]").press("j")
         page.wait_for_timeout(300)
@@ -198,15 +204,13 @@ def test_single_keys_can_be_switched_off(visit, admin, conversations):
     def steps(page: Page) -> None:
         page.goto(LIST)
         page.keyboard.press("?")
-        page.get_by_role("link", name="Switch them off").click()
-        page.wait_for_load_state()
+        follow(page, "Switch them off")
         page.keyboard.press("/")
         page.keyboard.press("?")
         expect(page.locator("#searchbar")).not_to_be_focused()
         expect(page.get_by_role("dialog")).to_be_hidden()
         page.get_by_role("button", name="Keyboard shortcuts").click()
-        page.get_by_role("link", name="Switch them on").click()
-        page.wait_for_load_state()
+        follow(page, "Switch them on")
         page.keyboard.press("/")
         expect(page.locator("#searchbar")).to_be_focused()
 
@@ -237,8 +241,8 @@ def test_nothing_breaks_the_policy_or_asks_another_host(visit, admin, conversati
         page.get_by_role("combobox", name="Metadata key 1").fill("tenant")
         page.get_by_role("button", name="Show columns").click()
         expect(page.locator("tbody .field-first_message").first).to_contain_text("Where is my order?")
-        page.get_by_role("link", name="Last 7 days").click()
-        page.get_by_role("link", name=conversations[1].pk).click()
+        follow(page, "Last 7 days")
+        follow(page, conversations[1].pk)
         expect(page.get_by_role("article")).to_have_count(1)
         page.keyboard.press("?")
         expect(page.get_by_role("dialog")).to_be_visible()
