@@ -3,6 +3,7 @@ from playwright.sync_api import Page, expect
 
 from conversations.models import APIKey, Conversation
 from conversations.schema.items import validate_items
+from tests.browser.pages import follow, scrolls_sideways
 
 ITEMS = [
     {"role": "user", "content": "What is the weather in Zürich?"},
@@ -18,23 +19,19 @@ def demo(live_server, alice) -> Conversation:
     return Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=validate_items(ITEMS))
 
 
-def scrolls_sideways(page: Page) -> bool:
-    return page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
-
-
 def test_staff_log_in_and_find_a_transcript_by_metadata(visit, admin, demo):
     def steps(page: Page) -> None:
         page.goto("/admin/")
         page.get_by_label("Username").fill("admin")
         page.get_by_label("Password").fill("password")
-        page.get_by_role("button", name="Log in").click()
-        page.get_by_role("link", name="Conversations", exact=True).last.click()
+        follow(page.get_by_role("button", name="Log in"))
+        follow(page.get_by_role("link", name="Conversations", exact=True).last)
         expect(page.locator("#result_list tbody tr")).to_have_count(2)
         page.get_by_role("combobox", name="Key:").fill("topic")
         page.get_by_role("combobox", name="Value:").fill("demo")
         page.get_by_role("button", name="Apply").click()
         expect(page.locator("#result_list tbody tr")).to_have_count(1)
-        page.get_by_role("link", name=demo.pk).click()
+        follow(page.get_by_role("link", name=demo.pk))
         articles = page.get_by_role("article")
         expect(articles).to_have_count(4)
         expect(articles.nth(0)).to_contain_text("What is the weather in Zürich?")
@@ -55,12 +52,12 @@ def test_pages_fit_a_narrow_screen_in_light_and_dark(visit, admin, alice, color_
         assert not scrolls_sideways(page)
         page.goto("/admin/conversations/conversation/")
         assert not scrolls_sideways(page)
-        page.get_by_role("link", name=conversation.pk).click()
+        follow(page.get_by_role("link", name=conversation.pk))
         expect(page.get_by_role("article")).to_have_count(5)
         assert not scrolls_sideways(page)
         background = page.evaluate("getComputedStyle(document.body).backgroundColor")
         assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 18, 18)"}[color_scheme]
-        page.get_by_role("link", name="Delete", exact=True).click()
+        follow(page.get_by_role("link", name="Delete", exact=True))
         expect(page.get_by_text("5 items")).to_be_visible()
         assert not scrolls_sideways(page)
 
@@ -88,7 +85,7 @@ def test_the_secret_of_a_new_key_is_shown_until_the_next_page(visit, admin, alic
         page.goto("/admin/conversations/apikey/add/")
         page.get_by_label("User").fill(str(alice.pk))
         page.get_by_label("Name").fill("laptop")
-        page.get_by_role("button", name="Save", exact=True).click()
+        follow(page.get_by_role("button", name="Save", exact=True))
         secret = page.locator(".conversations-secret").inner_text()
         page.reload()
         expect(page.locator(".conversations-secret")).to_have_count(0)

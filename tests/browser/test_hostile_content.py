@@ -5,6 +5,7 @@ from playwright.sync_api import Page, expect
 
 from conversations.models import Conversation
 from conversations.schema.items import validate_items
+from tests.browser.pages import follow
 from tests.browser.transcripts import store
 from tests.browser.watch import Watch
 
@@ -85,7 +86,7 @@ def test_nothing_in_a_conversation_is_run_or_fetched(visit, admin, hostile, live
         page.goto("/admin/conversations/conversation/?metadata_key=%3Cscript%3E&metadata_value=%22%3E%3Cscript%3E")
         titles.append(page.title())
         page.goto("/admin/conversations/conversation/")
-        page.get_by_role("link", name=hostile.pk).click()
+        follow(page.get_by_role("link", name=hostile.pk))
         for address in (
             page.url,
             f"{page.url.partition('?')[0]}?view=raw",

@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 from conversations.models import Conversation
 from conversations.schema.items import validate_items
 from tests.browser.axe import axe_script, grave_problems
+from tests.browser.pages import follow, scrolls_sideways
 from tests.browser.watch import Watch
 
 LIST = "/admin/conversations/conversation/"
@@ -46,16 +47,6 @@ def staff_of(live_server):
 
 def rows(page: Page):
     return page.locator("#result_list tbody tr")
-
-
-def follow(page: Page, link: str) -> None:
-    """Until the next page's scripts have run, which listen to keys."""
-    with page.expect_navigation():
-        page.get_by_role("link", name=link).click()
-
-
-def scrolls_sideways(page: Page) -> bool:
-    return page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
 
 
 def tab_to(page: Page, selector: str) -> None:
@@ -177,7 +168,7 @@ def test_single_keys_lead_through_the_filtered_list(visit, admin, conversations)
         expect(page.locator("#searchbar")).to_be_focused()
         page.keyboard.type("/?jk")
         expect(page.locator("#searchbar")).to_have_value("/?jk")
-        follow(page, alices[1].pk)
+        follow(page.get_by_role("link", name=alices[1].pk))
         page.keyboard.press("Control+j")
         page.locator("[name=metadata]").press("j")
         page.wait_for_timeout(300)
@@ -204,13 +195,13 @@ def test_single_keys_can_be_switched_off(visit, admin, conversations):
     def steps(page: Page) -> None:
         page.goto(LIST)
         page.keyboard.press("?")
-        follow(page, "Switch them off")
+        follow(page.get_by_role("link", name="Switch them off"))
         page.keyboard.press("/")
         page.keyboard.press("?")
         expect(page.locator("#searchbar")).not_to_be_focused()
         expect(page.get_by_role("dialog")).to_be_hidden()
         page.get_by_role("button", name="Keyboard shortcuts").click()
-        follow(page, "Switch them on")
+        follow(page.get_by_role("link", name="Switch them on"))
         page.keyboard.press("/")
         expect(page.locator("#searchbar")).to_be_focused()
 
@@ -239,10 +230,10 @@ def test_nothing_breaks_the_policy_or_asks_another_host(visit, admin, conversati
         page.get_by_text("Columns", exact=True).click()
         page.get_by_label("First message").check()
         page.get_by_role("combobox", name="Metadata key 1").fill("tenant")
-        page.get_by_role("button", name="Show columns").click()
+        follow(page.get_by_role("button", name="Show columns"))
         expect(page.locator("tbody .field-first_message").first).to_contain_text("Where is my order?")
-        follow(page, "Last 7 days")
-        follow(page, conversations[1].pk)
+        follow(page.get_by_role("link", name="Last 7 days"))
+        follow(page.get_by_role("link", name=conversations[1].pk))
         expect(page.get_by_role("article")).to_have_count(1)
         page.keyboard.press("?")
         expect(page.get_by_role("dialog")).to_be_visible()
@@ -312,14 +303,14 @@ def test_without_a_script_pages_and_chips_work(visit, admin, live_server, alice,
 
     def steps(page: Page) -> None:
         page.goto(LIST)
-        page.get_by_role("link", name="k = v").first.click()
-        page.get_by_role("link", name="Next").click()
-        page.get_by_role("link", name="Next").click()
+        follow(page.get_by_role("link", name="k = v").first)
+        follow(page.get_by_role("link", name="Next"))
+        follow(page.get_by_role("link", name="Next"))
         expect(rows(page)).to_have_count(1)
-        page.get_by_role("link", name="First").click()
-        rows(page).first.locator(".field-id a").click()
-        page.get_by_role("navigation", name="Conversations of the list").get_by_role("link", name="Next").click()
-        page.get_by_role("link", name="List", exact=True).click()
+        follow(page.get_by_role("link", name="First"))
+        follow(rows(page).first.locator(".field-id a"))
+        follow(page.get_by_role("navigation", name="Conversations of the list").get_by_role("link", name="Next"))
+        follow(page.get_by_role("link", name="List", exact=True))
         expect(page.locator(".conversations-chips")).to_contain_text("k is “v”")
 
     visit(steps, as_user=admin, java_script_enabled=False)
@@ -361,8 +352,8 @@ def test_a_pair_of_metadata_adds_its_condition(visit, admin, conversations):
         page.get_by_role("link", name="topic = demo").first.press("Enter")
         expect(page.locator(".conversations-chips li")).to_contain_text(["topic is “demo”", "owner: alice"])
         expect(rows(page)).to_have_count(2)
-        rows(page).first.locator(".field-id a").click()
-        page.get_by_role("link", name="lang = en").click()
+        follow(rows(page).first.locator(".field-id a"))
+        follow(page.get_by_role("link", name="lang = en"))
         expect(page.locator(".conversations-chips li")).to_contain_text(["topic", "lang is “en”", "owner"])
         expect(rows(page)).to_have_count(1)
 

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from conversations.models import Conversation, SavedView
 from conversations.schema.items import validate_items
 from tests.browser.axe import axe_script, grave_problems
+from tests.browser.pages import follow, scrolls_sideways
 from tests.browser.watch import Watch
 
 LIST = "/admin/conversations/conversation/"
@@ -48,25 +49,25 @@ def test_a_view_is_saved_opened_made_default_and_deleted(visit, admin, conversat
         page.goto(f"{LIST}?{DEMO}")
         page.get_by_text("Save this view").click()
         page.get_by_label("Name:").fill("Demo")
-        page.get_by_role("button", name="Save", exact=True).click()
+        follow(page.get_by_role("button", name="Save", exact=True))
         expect(page.get_by_text("was added successfully")).to_be_visible()
         expect(rows(page)).to_have_count(2)
         views = page.get_by_role("navigation", name="Saved views")
-        views.get_by_role("link", name="All conversations").click()
+        follow(views.get_by_role("link", name="All conversations"))
         expect(rows(page)).to_have_count(3)
-        views.get_by_role("link", name="Demo").click()
+        follow(views.get_by_role("link", name="Demo"))
         expect(rows(page)).to_have_count(2)
         expect(views.get_by_role("link", name="Demo")).to_have_attribute("aria-current", "page")
-        views.get_by_role("link", name="Rename, share or make default").click()
+        follow(views.get_by_role("link", name="Rename, share or make default"))
         page.get_by_label("Name:").fill("Renamed")
         page.get_by_label("Default").check()
         page.get_by_label("Shared").check()
-        page.get_by_role("button", name="Save", exact=True).click()
+        follow(page.get_by_role("button", name="Save", exact=True))
         page.goto(LIST)
         expect(rows(page)).to_have_count(2)
         expect(views.get_by_role("link", name="Renamed")).to_be_visible()
-        views.get_by_role("link", name="Delete").click()
-        page.get_by_role("button", name="Yes, I\u2019m sure").click()
+        follow(views.get_by_role("link", name="Delete"))
+        follow(page.get_by_role("button", name="Yes, I\u2019m sure"))
         page.goto(LIST)
         expect(rows(page)).to_have_count(3)
         return watch.problems
@@ -97,8 +98,8 @@ def test_a_conversation_is_downloaded_from_its_page(visit, admin, conversations)
     def steps(page: Page) -> tuple[str, list[str]]:
         watch = Watch(page)
         page.goto(LIST)
-        page.get_by_role("link", name=conversations[0].pk).click()
-        page.get_by_role("link", name="Export").click()
+        follow(page.get_by_role("link", name=conversations[0].pk))
+        follow(page.get_by_role("link", name="Export"))
         page.get_by_label("CSV with a row for each item").check()
         with page.expect_download() as download:
             page.get_by_role("button", name="Download").click()
@@ -139,7 +140,7 @@ def test_pages_are_accessible_and_fit_a_narrow_screen(visit, admin, conversation
             page.goto(address)
             violations = list(watch.problems)
             page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
-            wide = page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
+            wide = scrolls_sideways(page)
             found[address] = (violations, grave_problems(page, script), wide)
             watch.problems.clear()  # which axe itself has caused
         return found

@@ -10,6 +10,7 @@ from conversations.admin.layouts import TYPE_NAMES
 from conversations.models import Conversation, Item
 from conversations.schema.items import validate_items
 from tests.browser.axe import axe_script, grave_problems
+from tests.browser.pages import follow, scrolls_sideways
 from tests.browser.transcripts import PIXEL, TALK, everything, store
 from tests.browser.watch import Watch
 
@@ -26,10 +27,6 @@ def talk(live_server, alice) -> Conversation:
 
 def address(conversation: Conversation) -> str:
     return f"/admin/conversations/conversation/{conversation.pk}/change/"
-
-
-def scrolls_sideways(page: Page) -> bool:
-    return page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth")
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
@@ -76,7 +73,7 @@ def test_all_types_keep_to_the_policy(visit, admin, alice, live_server):
         expect(page.locator("#transcript details:not([open])")).to_have_count(0)
         page.get_by_role("button", name="Collapse all").click()
         expect(page.locator("#transcript details[open]")).to_have_count(0)
-        page.get_by_role("link", name="Later").first.click()
+        follow(page.get_by_role("link", name="Later").first)
         expect(page.get_by_role("article", name="hologram")).to_be_visible()
         page.get_by_label("Metadata:").fill('{"topic": "other"}')
         page.get_by_role("button", name="Save", exact=True).click()
@@ -290,7 +287,7 @@ def test_every_type_is_shown_under_its_name(visit, admin, alice, live_server):
             later = page.get_by_role("link", name="Later").first
             if later.count() == 0:
                 return found
-            later.click()
+            follow(later)
 
     assert visit(steps, as_user=admin) == shown
 

@@ -6,6 +6,7 @@ from conversations.models import Conversation, DeletedConversation
 from conversations.schema.items import validate_items
 from conversations.trashing import move_to_trash
 from tests.browser.axe import axe_script, grave_problems
+from tests.browser.pages import follow
 from tests.browser.watch import Watch
 
 LIST_URL = reverse("admin:conversations_deletedconversation_changelist")
@@ -38,10 +39,10 @@ def test_what_was_deleted_is_restored_by_clicks_alone(visit, admin, conversation
     def steps(page):
         watch = Watch(page)
         page.goto(confirmation)
-        page.get_by_role("button", name="Yes, I\u2019m sure").click()
+        follow(page.get_by_role("button", name="Yes, I\u2019m sure"))
         page.goto(LIST_URL)
-        page.locator(".field-conversation_id a").first.click()
-        page.get_by_role("button", name="Restore").click()
+        follow(page.locator(".field-conversation_id a").first)
+        follow(page.get_by_role("button", name="Restore"))
         told = page.locator(".messagelist").inner_text()
         return told, watch
 
