@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 VIEW = "view"  # the saved view that the list was opened by
 OPEN = "open"  # that the form is to be shown for one condition more
-CHOICES = ("columns", "column_key", "shortcuts")  # kept in the session, so that no address has to go on telling them
+CHOICES = ("columns", "column_key", "shortcuts")  # kept of the user, so that no address has to go on telling them
 
 TOO_LONG = _("This takes too long to find out. Add a condition that few conversations meet, or dates.")
 
@@ -157,7 +157,7 @@ class ConversationChangeList(PlacedChangeList):
 
 
 def without_choices(request: HttpRequest) -> str:
-    """The address of this page without what the session keeps."""
+    """The address of this page without what is kept of the user."""
     parameters = request.GET.copy()
     for name in CHOICES:
         parameters.pop(name, None)

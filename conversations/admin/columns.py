@@ -1,4 +1,4 @@
-"""The columns of the conversation list: those that a member of staff has chosen, kept in the session."""
+"""The columns of the conversation list: those that a member of staff has chosen."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin import rights
+from conversations.admin.preferences import chosen, keep
 from conversations.admin.previews import PREVIEWS
 from conversations.models import Conversation
 from conversations.schema.metadata import MAX_KEY_LENGTH
@@ -24,7 +25,6 @@ from conversations.schema.metadata import MAX_KEY_LENGTH
 if TYPE_CHECKING:
     from conversations.admin.conversation import ConversationAdmin
 
-SESSION_KEY = "conversations_columns"
 MAX_KEYS = 8
 
 FIRST = "id"  # always there: it is the link, and what the list is sorted by
@@ -51,11 +51,10 @@ class Columns:
 
     @classmethod
     def kept(cls, request: HttpRequest, model_admin: ConversationAdmin) -> Columns:
-        session: Any = getattr(request, "session", {})
-        chosen = session.get(SESSION_KEY, {"names": model_admin.list_display, "keys": []})
+        kept = chosen(request, "columns", {"names": model_admin.list_display, "keys": []})
         may_read_content = rights.may_read_content(request)
         return cls(
-            **chosen,
+            **kept,
             allowed=[name for name in COLUMNS if may_read_content or name not in PREVIEWS],
             own=[column for column in model_admin.list_display if column not in (FIRST, *COLUMNS)],
         )
@@ -80,10 +79,8 @@ def keep_columns(request: HttpRequest) -> None:
     if "columns" not in request.GET:
         return
     keys = dict.fromkeys(key for key in request.GET.getlist("column_key") if 0 < len(key) <= MAX_KEY_LENGTH)
-    request.session[SESSION_KEY] = {
-        "names": [name for name in COLUMNS if name in request.GET.getlist("columns")],
-        "keys": list(keys)[:MAX_KEYS],
-    }
+    names = [name for name in COLUMNS if name in request.GET.getlist("columns")]
+    keep(request, "columns", {"names": names, "keys": list(keys)[:MAX_KEYS]})
 
 
 def shown_time(moment: datetime | None) -> SafeString | str:

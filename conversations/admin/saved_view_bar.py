@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 
 from conversations.admin.change_list import VIEW
-from conversations.admin.columns import SESSION_KEY
+from conversations.admin.preferences import chosen
 from conversations.admin.saved_view import ALL
 from conversations.admin.view_query import kept, without_columns
 from conversations.models import SavedView
@@ -63,7 +63,7 @@ class SavedViewsMixin(admin.ModelAdmin):  # type: ignore[type-arg]
 
     def _columns(self, request: HttpRequest) -> str:
         """Those chosen, as an address tells them, or nothing where there was no choice."""
-        chosen = request.session.get(SESSION_KEY)
-        if chosen is None:
+        columns = chosen(request, "columns", None)
+        if columns is None:
             return ""
-        return urlencode({"columns": chosen["names"] or [""], "column_key": chosen["keys"]}, doseq=True)
+        return urlencode({"columns": columns["names"] or [""], "column_key": columns["keys"]}, doseq=True)

@@ -6,6 +6,7 @@ from conversations.models.full_text import ItemText
 from conversations.models.item import Item, ItemDataPage, ItemPage, ItemQuerySet
 from conversations.models.metadata import MetadataPair, MetadataPairQuerySet
 from conversations.models.overview import FigureName, Overview, OverviewFigure
+from conversations.models.preferences import Preferences, PreferencesQuerySet
 from conversations.models.saved_view import SavedView, SavedViewQuerySet
 from conversations.models.trash import DeletedConversation, DeletedConversationQuerySet, DeletedPart
 
@@ -28,6 +29,8 @@ __all__ = [
     "MetadataPairQuerySet",
     "Overview",
     "OverviewFigure",
+    "Preferences",
+    "PreferencesQuerySet",
     "SavedView",
     "SavedViewQuerySet",
 ]

@@ -62,9 +62,8 @@ class IndexWalk:
         self.using = using
         self._nearest, self._furthest = (min, max) if is_ascending else (max, min)
         self._conditions = RowConditions(query, using=using)
-        index = IndexSources(query, self._conditions, owner_id=owner_id, using=using)
-        self.sources = index.of(query)
-        self._everything = index.everything
+        self._index = IndexSources(query, self._conditions, owner_id=owner_id, using=using)
+        self.sources = self._index.of(query)
 
     def ids(self, *, after: str | None, batch: int) -> Iterator[str]:
         """Those beyond `after` in their order, read `batch` at a time."""
@@ -88,7 +87,7 @@ class IndexWalk:
         """By the source whose next rows reach furthest, or none where one has no more."""
         if len(self.sources) == 1:
             return Step({self.sources[0]: None}, after)
-        windows: dict[Source, int | None] = dict.fromkeys((*self.sources, self._everything), window)
+        windows: dict[Source, int | None] = dict.fromkeys((*self.sources, self._index.everything), window)
         while (outlooks := self._look_ahead(after, windows)) is not None:
             *of_sources, everything = outlooks
             if whole := [each for each in of_sources if each.last is None]:

@@ -157,8 +157,8 @@ def test_each_item_can_be_switched_by_itself(tools):
 
 def test_a_long_conversation_is_paged_without_offset(admin_client, alice, django_assert_num_queries):
     conversation = with_messages(alice, 250)
-    # session, user, conversation, its neighbours in the list, record, items by type, items
-    with django_assert_num_queries(8) as queries:
+    # session, user, their preferences, conversation, its neighbours in the list, record, items by type, items
+    with django_assert_num_queries(9) as queries:
         response = admin_client.get(url(conversation), {"after": "100"})
     assert not any("OFFSET" in query["sql"] for query in queries)
     html = response.content.decode()
@@ -199,7 +199,7 @@ def test_one_query_finds_all_counterparts_on_other_pages(admin_client, alice, dj
     for items in (calls, outputs):
         for start in range(0, 100, 20):
             conversation.add_items(items=validate_items(items[start : start + 20]))
-    with django_assert_num_queries(9):  # those of any page, and counterparts
+    with django_assert_num_queries(10):  # those of any page, and counterparts
         html = admin_client.get(url(conversation)).content.decode()
     assert html.count("on another page") == 100
     assert "Its output is item 101, on another page" in html

@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.conf import settings
+from django.db import models, transaction
+from django.utils.translation import gettext_lazy as _
+
+from conversations.models.fields import VerbatimJSONField
+from conversations.models.retrying import retried
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+
+class PreferencesQuerySet(models.QuerySet["Preferences"]):
+    def of(self, user: AbstractBaseUser | AnonymousUser) -> dict[str, Any]:
+        """What this user has chosen, by name."""
+        choices: dict[str, Any] | None = self.filter(user=user.pk).values_list("choices", flat=True).first()
+        return choices or {}
+
+    @retried
+    def keep(self, user: Any, **choices: Any) -> dict[str, Any]:
+        """Add these to what the user has chosen, and tell all of it. Values are JSON."""
+        with transaction.atomic(using=self.db):
+            preferences, _is_new = self.select_for_update().get_or_create(user=user)
+            preferences.choices |= choices
+            preferences.save(update_fields=["choices"])
+        kept: dict[str, Any] = preferences.choices
+        return kept
+
+
+class Preferences(models.Model):
+    """How somebody likes the pages of the admin, wherever they log in."""
+
+    user = models.OneToOneField(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.CASCADE,
+        primary_key=True,
+        related_name="conversations_preferences",
+        verbose_name=_("user"),
+    )
+    choices = VerbatimJSONField(_("choices"), default=dict)
+
+    objects = PreferencesQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("preferences")
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.user)
