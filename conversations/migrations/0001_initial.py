@@ -57,6 +57,7 @@ class Migration(migrations.Migration):
                         max_length=64,
                         primary_key=True,
                         serialize=False,
+                        verbose_name="id",
                     ),
                 ),
                 ("created_at", models.DateTimeField(editable=False, verbose_name="created at")),

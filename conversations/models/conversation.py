@@ -31,7 +31,9 @@ def new_conversation_id() -> str:
 class Conversation(models.Model):
     """A list of items that belongs to a user. Write through the methods: they keep counters and index in step."""
 
-    id = BytewiseCharField(primary_key=True, max_length=ids.MAX_LENGTH, default=new_conversation_id, editable=False)
+    id = BytewiseCharField(
+        _("id"), primary_key=True, max_length=ids.MAX_LENGTH, default=new_conversation_id, editable=False
+    )
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,

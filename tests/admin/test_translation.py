@@ -1,0 +1,112 @@
+"""Every word that the admin's pages say of themselves can be translated: here each translation is put in brackets."""
+
+import json
+import re
+from datetime import date
+from html.parser import HTMLParser
+from urllib.parse import unquote
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import connection
+from django.utils import translation
+
+from conversations.models import APIKey, Conversation, SavedView
+from conversations.seeding import seed_conversations
+from tests.admin_pages import add_others, list_pages, other_pages, transcript_pages
+from tests.browser.transcripts import everything
+
+# MariaDB and MySQL find words in committed rows only.
+pytestmark = pytest.mark.django_db(transaction=connection.vendor == "mysql")
+
+BEGIN, END = "\u27e6", "\u27e7"
+TOLD = ("alt", "aria-label", "placeholder", "title")  # attributes that are read to people
+NOT_OURS = {"PNG", "UTC", "True", "False", "metadata"}  # of all languages, of Django's icons, of parameters
+NO_PAGES = ("item", "suggested keys", "suggested values")  # but a download, and JSON
+
+
+@pytest.fixture
+def bracketed(monkeypatch):
+    def of_one(message: str) -> str:
+        return f"{BEGIN}{message}{END}" if message else ""
+
+    def of_number(singular: str, plural: str, number: int) -> str:
+        return of_one(singular if number == 1 else plural)
+
+    monkeypatch.setattr(translation._trans, "gettext", of_one)
+    monkeypatch.setattr(translation._trans, "pgettext", lambda context, message: of_one(message))
+    monkeypatch.setattr(translation._trans, "ngettext", of_number)
+    monkeypatch.setattr(translation._trans, "npgettext", lambda context, *of: of_number(*of))
+
+
+@pytest.fixture
+def store(admin_user, alice) -> None:
+    for _ in seed_conversations(conversations=12, items_per=4, seed=1, start=date(2026, 1, 1)):
+        pass
+    everything(alice)
+    call_command("refresh_overview", verbosity=0)
+    add_others(admin_user, alice, count=5)
+
+
+def without_brackets(html: str) -> str:
+    while html != (html := re.sub(f"{BEGIN}[^{BEGIN}{END}]*{END}", " ", html)):
+        pass
+    return html
+
+
+class Said(HTMLParser):
+    """What a page says in its text and in attributes that people are told."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.parts: list[str] = []
+        self._silent = 0
+        self.feed(html)
+
+    def handle_starttag(self, tag, attributes):
+        self._silent += tag in ("script", "style")
+        is_button = tag == "input" and ("type", "submit") in attributes
+        self.parts += [value for name, value in attributes if name in TOLD or (name == "value" and is_button)]
+
+    def handle_endtag(self, tag):
+        self._silent -= tag in ("script", "style")
+
+    def handle_data(self, data):
+        if not self._silent:
+            self.parts.append(data)
+
+
+def words(text: str) -> set[str]:
+    return {word for word in re.findall(r"\w{2,}", text) if word.isalpha()}
+
+
+def stored_words() -> set[str]:
+    stored = [
+        [[row.pk, row.metadata, [item.data for item in row.items.all()]] for row in Conversation.objects.all()],
+        list(User.objects.values_list("username", flat=True)),
+        list(SavedView.objects.values_list("name", "query_string")),
+        list(APIKey.objects.values_list("name", "prefix")),
+    ]
+    text = json.dumps(stored, ensure_ascii=False)
+    return words(text) | words(text.replace("\\n", " "))  # as the raw view shows them, and as the rendered one does
+
+
+def all_types() -> dict[str, str]:
+    [conversation] = Conversation.objects.filter(item_count__gt=100)
+    url = f"/admin/conversations/conversation/{conversation.pk}/change/"
+    return {asked: url + asked for asked in ("", "?after=100", "?view=raw")}
+
+
+@pytest.mark.parametrize("pages", [list_pages, transcript_pages, all_types, other_pages])
+def test_every_string_is_marked(admin_client, store, bracketed, pages):
+    stored = stored_words()
+    found = {}
+    for name, url in pages().items():
+        if name in NO_PAGES:
+            continue
+        html = admin_client.get(url).content.decode()
+        assert BEGIN in html, name
+        said = words(" ".join(filter(None, Said(without_brackets(html)).parts)))
+        found[name] = said - stored - words(unquote(url)) - NOT_OURS
+    assert {name: unmarked for name, unmarked in found.items() if unmarked} == {}
