@@ -130,7 +130,7 @@ def list_pages() -> dict[str, str]:
         "text and rare condition": [("q", '"order" escalated:*')],
         "text, small owner": [("q", '"order"'), ("owner", small)],
         "text, not said": [("q", '-"order"')],
-        "wrong": [("q", "tenant::")],
+        "wrong": [("q", "(tenant:acme")],
         "newest": [("created_from", newest.created_at.date().isoformat())],
     }
     url = reverse("admin:conversations_conversation_changelist")
