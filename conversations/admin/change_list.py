@@ -18,7 +18,15 @@ from conversations.errors import APIError
 from conversations.models import Conversation, ConversationQuerySet
 from conversations.models.conversation_set import ConversationPage
 from conversations.models.time_limit import TookTooLong, time_limit
-from conversations.schema.query import EVERYTHING, MetadataCondition, Query, conditions, is_bounded, is_positive
+from conversations.schema.query import (
+    EVERYTHING,
+    MetadataCondition,
+    Query,
+    conditions,
+    is_bounded,
+    is_positive,
+    searches_text,
+)
 
 if TYPE_CHECKING:
     from conversations.admin.conversation import ConversationAdmin
@@ -41,6 +49,7 @@ class ConversationChangeList(PlacedChangeList):
     """
 
     max_count_unbounded: ClassVar[int] = 1_000  # where no index finds what is asked for, and rows are read for nothing
+    max_count_of_text: ClassVar[int] = 1_000  # where one conversation after the other is looked through
     max_seconds: ClassVar[float] = 5  # for the rows, before they are given up
     max_count_seconds: ClassVar[float] = 0.25  # for their number
     form_class: ClassVar[type[ListForm]] = ListForm
@@ -140,6 +149,8 @@ class ConversationChangeList(PlacedChangeList):
 
     @property
     def _max_count(self) -> int:
+        if searches_text(self.query):
+            return self.max_count_of_text
         asks_for_metadata = any(isinstance(each, MetadataCondition) for each in conditions(self.query))
         return self.max_count_unbounded if asks_for_metadata and not is_bounded(self.query) else self.max_count
 

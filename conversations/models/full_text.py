@@ -38,6 +38,7 @@ VENDORS = ("postgresql", "sqlite", "mysql")
 BATCH = 100  # items in memory at once, some of which are long
 PAGES = 1_000  # of SQLite's index, merged in one transaction
 SNIPPET_CHARACTERS = 80  # on either side of the hit
+FREQUENT = 20_000  # items
 MAX_ENCODED_LENGTH = 80  # InnoDB indexes words of 3 to 84 characters
 
 
@@ -123,8 +124,18 @@ class ItemTextQuerySet(models.QuerySet["ItemText"]):
 
     def found(self, phrase: str) -> ItemTextQuerySet:
         """The same by the database's index, which has no order."""
+        return self._with_words(phrase).saying(phrase)
+
+    def is_frequent(self, phrase: str) -> bool:
+        """Whether by PostgreSQL's statistics many items say it: its index reads all of these before it tells of one."""
+        if connections[self.db].vendor != "postgresql" or not words(phrase):
+            return False
+        expected = re.search(r"\brows=(\d+)", self._with_words(phrase).values("pk").explain())
+        return expected is not None and int(expected[1]) > FREQUENT
+
+    def _with_words(self, phrase: str) -> ItemTextQuerySet:
         asked = tuple(sorted(set(words(phrase))))
-        return self.filter(HasWords(F("words"), asked)).saying(phrase) if asked else self.none()
+        return self.filter(HasWords(F("words"), asked)) if asked else self.none()
 
     def forget_deleted(self) -> None:
         """SQLite's index keeps words of rows that are gone until it is merged; the others' are no tables.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from conversations.models.full_text import ItemText
 from conversations.models.lookups import by_row, lookup, said_by_index, said_by_row
-from conversations.schema.query import All, Any, Query, TextCondition
+from conversations.schema.query import All, Any, Query, TextCondition, conditions
 
 if TYPE_CHECKING:
     from conversations.models.conversation import Conversation
@@ -40,8 +40,10 @@ def ids_where_few_say(query: Query, *, using: str) -> set[str] | None:
                 union |= ids
             return union
         case TextCondition(phrase):
-            found = ItemText.objects.using(using).found(phrase).values_list("conversation", flat=True)
-            some = list(found[: MAX_FEW + 1])
+            texts = ItemText.objects.using(using)
+            if texts.is_frequent(phrase):
+                return None
+            some = list(texts.found(phrase).values_list("conversation", flat=True)[: MAX_FEW + 1])
             return set(some) if len(some) <= MAX_FEW else None
     return None
 
@@ -78,6 +80,11 @@ def first_of_many(
 def count_of(conversations: ConversationQuerySet, maximum: int, *, query: Query, ids: set[str] | None) -> int:
     """How many match, those with these ids or all, or `maximum` if there are more."""
     if ids is None:
+        texts = ItemText.objects.using(conversations.db)
+        asked = (each.phrase for each in conditions(query) if isinstance(each, TextCondition))
+        if any(map(texts.is_frequent, asked)):
+            near = conversations.filter(lookup(query, metadata=_metadata, text=_text))
+            return near.order_by("-pk")[:maximum].count()
         matching = conversations.filter(lookup(query, metadata=_metadata, text=said_by_index))
         return matching.order_by()[:maximum].count()
     matching = conversations.filter(lookup(query, metadata=_metadata, text=_text))

@@ -5,7 +5,7 @@ from django.db import connection
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conversations.models import Conversation, text_walk
+from conversations.models import Conversation, ItemText, full_text, text_walk
 from conversations.schema.items import validate_items
 from conversations.schema.query import All, Any, Not, Query, TextCondition
 from tests import random_queries
@@ -61,9 +61,10 @@ def conversations(alice) -> list[tuple[Conversation, list[str]]]:
     limit=st.sampled_from([1, 3, 100]),
     few=st.sampled_from([0, 5, 1_000]),
     window=st.sampled_from([1, 7, 1_000]),
+    frequent=st.sampled_from([0, 20_000]),
     after=st.none() | st.integers(0, 59),
 )
-def test_a_page_holds_what_matches_in_its_order(conversations, query, order, limit, few, window, after):
+def test_a_page_holds_what_matches_in_its_order(conversations, query, order, limit, few, window, frequent, after):
     ordered = conversations if order == "asc" else conversations[::-1]
     rest = ordered if after is None else ordered[after + 1 :]
     expected = [row.pk for row, said in rest if holds(query, row.metadata, said)]
@@ -71,9 +72,25 @@ def test_a_page_holds_what_matches_in_its_order(conversations, query, order, lim
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text_walk, "MAX_FEW", few)
         patch.setattr(text_walk, "WINDOW", window)
+        patch.setattr(full_text, "FREQUENT", frequent)
         page = Conversation.objects.page(limit=limit, order=order, after=place, matching=query)
         assert [row.pk for row in page.conversations] == expected[:limit]
         assert page.has_more == (len(expected) > limit)
         everything = {row.pk for row, said in conversations if holds(query, row.metadata, said)}
         assert Conversation.objects.capped_count(100, matching=query) == len(everything)
         assert set(Conversation.objects.matching(query).values_list("pk", flat=True)) == everything
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="the others do not tell")
+def test_what_is_frequent_is_known_without_a_look(alice, monkeypatch, django_assert_num_queries):
+    monkeypatch.setattr(full_text, "FREQUENT", 50)
+    for said in [["the order"] * 20] * 10 + [["a platypus"]]:
+        items = validate_items([{"role": "user", "content": text} for text in said])
+        Conversation.create_with_items(owner=alice, items=items)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE conversations_itemtext")
+    asked = ["order", "the order", "platypus", "order platypus", "unheard", "!"]
+    with django_assert_num_queries(5) as queries:
+        found = [phrase for phrase in asked if ItemText.objects.is_frequent(phrase)]
+    assert found == ["order", "the order"]
+    assert all(query["sql"].startswith("EXPLAIN ") for query in queries)
