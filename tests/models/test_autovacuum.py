@@ -10,7 +10,7 @@ from conversations.models import Conversation, Item, ItemText, MetadataPair
 from conversations.schema.items import validate_items
 
 migration = importlib.import_module("conversations.migrations.0008_autovacuum")
-BEFORE, AFTER = [("conversations", "0007_trash")], [("conversations", "0008_autovacuum")]
+BEFORE = [("conversations", "0007_trash")]
 TABLES = {model._meta.db_table for model in (Conversation, MetadataPair, Item, ItemText)}
 
 
@@ -53,5 +53,6 @@ def test_it_can_be_taken_back():
         MigrationExecutor(connection).migrate(BEFORE)
         assert connection.vendor != "postgresql" or options() == {}
     finally:
-        MigrationExecutor(connection).migrate(AFTER)
+        executor = MigrationExecutor(connection)
+        executor.migrate(executor.loader.graph.leaf_nodes())  # all, as other tests need them
     assert connection.vendor != "postgresql" or options() == migration.SETTINGS
