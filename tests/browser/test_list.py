@@ -1,38 +1,16 @@
-import re
-
 import pytest
 from django.contrib.auth.models import Permission, User
 from playwright.sync_api import Page, expect
 
 from conversations.models import Conversation
-from conversations.schema.items import validate_items
-from tests.browser.axe import axe_script, grave_problems
-from tests.browser.pages import follow, scrolls_sideways
+from tests.browser.list_page import LIST, OPTIONS, listed, rows
+from tests.browser.pages import follow
 from tests.browser.watch import Watch
-
-LIST = "/admin/conversations/conversation/"
-OPTIONS = ".conversations-suggestions [role=option]"
-
-
-@pytest.fixture(scope="session")
-def axe(request) -> str:
-    return axe_script(request.config.cache)
 
 
 @pytest.fixture
 def conversations(live_server, alice, bob) -> list[Conversation]:
-    """Newest first."""
-    rows = [
-        (alice, {"tenant": "acme", "topic": "refund", "lang": "en"}),
-        (alice, {"tenant": "acme", "topic": "demo", "lang": "de"}),
-        (bob, {"tenant": "ajax", "topic": "demo", "lang": "en", "order id": "6735"}),
-        (alice, {"tenant": "acme-104", "topic": "demo", "lang": "en"}),
-        (alice, {"k" * 64: "v" * 512}),
-    ]
-    items = validate_items([{"role": "user", "content": "Where is my order? " * 20}])
-    return [Conversation.create_with_items(owner=owner, metadata=metadata, items=items) for owner, metadata in rows][
-        ::-1
-    ]
+    return listed(alice, bob)
 
 
 @pytest.fixture
@@ -43,10 +21,6 @@ def staff_of(live_server):
         return user
 
     return staff_of
-
-
-def rows(page: Page):
-    return page.locator("#result_list tbody tr")
 
 
 def tab_to(page: Page, selector: str) -> None:
@@ -159,55 +133,6 @@ def test_the_search_completes_what_is_being_typed(visit, admin, conversations):
     visit(steps, as_user=admin)
 
 
-def test_single_keys_lead_through_the_filtered_list(visit, admin, conversations):
-    alices = [row for row in conversations if row.owner.username == "alice"]
-
-    def steps(page: Page) -> None:
-        page.goto(f"{LIST}?owner=alice")
-        page.keyboard.press("/")
-        expect(page.locator("#searchbar")).to_be_focused()
-        page.keyboard.type("/?jk")
-        expect(page.locator("#searchbar")).to_have_value("/?jk")
-        follow(page.get_by_role("link", name=alices[1].pk))
-        page.keyboard.press("Control+j")
-        page.locator("[name=metadata]").press("j")
-        page.wait_for_timeout(300)
-        assert alices[1].pk.replace("_", "_5F") in page.url
-        page.evaluate("document.activeElement.blur()")
-        page.keyboard.press("j")
-        page.wait_for_url(f"**{alices[2].pk.replace('_', '_5F')}**")
-        page.keyboard.press("k")
-        page.wait_for_url(f"**{alices[1].pk.replace('_', '_5F')}**")
-        page.keyboard.press("?")
-        dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
-        expect(dialog).to_be_visible()
-        page.keyboard.press("j")
-        page.keyboard.press("Escape")
-        expect(dialog).to_be_hidden()
-        assert alices[1].pk.replace("_", "_5F") in page.url
-        page.keyboard.press("/")
-        page.wait_for_url(re.compile(r"\?owner=alice#searchbar"))
-
-    visit(steps, as_user=admin)
-
-
-def test_single_keys_can_be_switched_off(visit, admin, conversations):
-    def steps(page: Page) -> None:
-        page.goto(LIST)
-        page.keyboard.press("?")
-        follow(page.get_by_role("link", name="Switch them off"))
-        page.keyboard.press("/")
-        page.keyboard.press("?")
-        expect(page.locator("#searchbar")).not_to_be_focused()
-        expect(page.get_by_role("dialog")).to_be_hidden()
-        page.get_by_role("button", name="Keyboard shortcuts").click()
-        follow(page.get_by_role("link", name="Switch them on"))
-        page.keyboard.press("/")
-        expect(page.locator("#searchbar")).to_be_focused()
-
-    visit(steps, as_user=admin)
-
-
 def test_the_id_is_copied(visit, admin, conversations):
     def steps(page: Page) -> str:
         page.goto(LIST)
@@ -242,59 +167,6 @@ def test_nothing_breaks_the_policy_or_asks_another_host(visit, admin, conversati
     watch = visit(steps, as_user=admin)
     assert watch.problems == []
     assert watch.strangers(live_server.url) == []
-
-
-BUSY = "?q=tenant:*&metadata_key=lang&metadata_operator=eq&metadata_value=en&metadata_key=&metadata_operator=exists"
-BUSY += "&metadata_value=x&owner=alice&created_from=2026-01-01"
-
-
-@pytest.mark.parametrize("color_scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [320, 1280])
-def test_pages_are_accessible_and_fit(visit, admin, conversations, axe, color_scheme, width, tmp_path_factory):
-    def steps(page: Page) -> None:
-        for address in (LIST, LIST + BUSY, f"{LIST}?q=(tenant:acme"):
-            page.goto(address)
-            assert not scrolls_sideways(page)
-            assert grave_problems(page, axe) == []
-        expect(page.get_by_text("expected ')' at position 13, but got the end")).to_be_visible()
-        page.goto(LIST)
-        page.get_by_text("Columns", exact=True).click()
-        page.locator("[name=metadata_key]").first.press_sequentially("te")
-        expect(page.locator(OPTIONS)).to_have_text(["tenant"])
-        assert not scrolls_sideways(page)
-        assert grave_problems(page, axe) == []
-        page.keyboard.press("Escape")
-        page.get_by_role("button", name="Keyboard shortcuts").click()
-        expect(page.get_by_role("dialog")).to_be_visible()
-        assert grave_problems(page, axe) == []
-        page.goto(f"{LIST}{conversations[0].pk}/change/")
-        assert not scrolls_sideways(page)
-        assert grave_problems(page, axe) == []
-
-    visit(steps, as_user=admin, viewport={"width": width, "height": 800}, color_scheme=color_scheme)
-
-
-def test_a_narrow_table_is_scrolled_by_keyboard(visit, admin, conversations):
-    def steps(page: Page) -> None:
-        page.goto(LIST)
-        table = page.get_by_role("region", name="Conversations", exact=True)
-        assert table.evaluate("box => box.scrollWidth > box.clientWidth")
-        table.focus()
-        page.keyboard.press("ArrowRight")
-        expect(page.locator("#result_list tbody .field-id").first).not_to_be_in_viewport(ratio=1)
-
-    visit(steps, as_user=admin, viewport={"width": 320, "height": 800})
-
-
-def test_every_column_of_the_list_is_seen_on_a_wide_screen(visit, admin, live_server, alice):
-    Conversation.create_with_items(owner=alice, metadata={"customer": "Zürich Insurance", "tenant": "acme-104"})
-
-    def steps(page: Page) -> None:
-        page.goto(LIST)
-        results = page.locator("#changelist-form .results")
-        assert results.evaluate("results => results.scrollWidth <= results.clientWidth")
-
-    visit(steps, as_user=admin, viewport={"width": 1280, "height": 800})
 
 
 def test_without_a_script_pages_and_chips_work(visit, admin, live_server, alice, monkeypatch):

@@ -1,0 +1,27 @@
+from django.contrib.auth.models import User
+from playwright.sync_api import Page
+
+from conversations.models import Conversation
+from conversations.schema.items import validate_items
+
+LIST = "/admin/conversations/conversation/"
+OPTIONS = ".conversations-suggestions [role=option]"
+
+
+def listed(alice: User, bob: User) -> list[Conversation]:
+    """Newest first."""
+    rows = [
+        (alice, {"tenant": "acme", "topic": "refund", "lang": "en"}),
+        (alice, {"tenant": "acme", "topic": "demo", "lang": "de"}),
+        (bob, {"tenant": "ajax", "topic": "demo", "lang": "en", "order id": "6735"}),
+        (alice, {"tenant": "acme-104", "topic": "demo", "lang": "en"}),
+        (alice, {"k" * 64: "v" * 512}),
+    ]
+    items = validate_items([{"role": "user", "content": "Where is my order? " * 20}])
+    return [Conversation.create_with_items(owner=owner, metadata=metadata, items=items) for owner, metadata in rows][
+        ::-1
+    ]
+
+
+def rows(page: Page):
+    return page.locator("#result_list tbody tr")
