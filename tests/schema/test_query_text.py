@@ -1,38 +1,13 @@
 import re
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from conversations.errors import APIError
-from conversations.schema.query import All, Any, CreatedCondition, MetadataCondition, Not
+from conversations.schema.query import All, Any, Not
 from conversations.schema.query_text import parse_query
+from tests.schema.query_trees import A, B, C, D, contains, created, eq, has, prefix, refusal
 
 NEW_YEAR = 1767225600  # 2026-01-01T00:00:00Z
 DAY = 86_400
-
-
-def eq(key, value):
-    return MetadataCondition(key, "eq", (value,))
-
-
-def contains(key, value):
-    return MetadataCondition(key, "contains", (value,))
-
-
-def prefix(key, value):
-    return MetadataCondition(key, "prefix", (value,))
-
-
-def has(key):
-    return MetadataCondition(key, "exists")
-
-
-def created(operator, seconds):
-    return CreatedCondition(operator, seconds)
-
-
-A, B, C, D = (eq(key, "1") for key in "abcd")
 
 ACCEPTED = {
     # Nothing
@@ -256,23 +231,6 @@ REFUSED = {
     'a:"x\ud800"': ("a character that can be stored", 5, "a lone surrogate"),
 }
 
-KEY_TOO_LONG = "key too long at position {}. Expected a string with maximum length 64, but got a string with length {}"
-VALUE_TOO_LONG = (
-    "value too long at position {}. Expected a string with maximum length 512, but got a string with length {}"
-)
-
-
-def refusal(text):
-    with pytest.raises(APIError) as refused:
-        parse_query(text)
-    error = refused.value
-    assert (error.status, error.param, error.code) == (400, "query", "invalid_query")
-    return error.message
-
-
-def conditions(count):
-    return " ".join(f"k{n}:v" for n in range(count))
-
 
 @pytest.mark.parametrize("text", ACCEPTED)
 def test_a_text_becomes_a_tree(text):
@@ -288,146 +246,3 @@ def test_a_refusal_names_the_place_and_what_was_expected(text):
 @pytest.mark.parametrize("text", ["a:1 " * 3 + "x" * 63 + "=", "a:1 !" + "x" * 1000, "created>" + "9" * 1000])
 def test_a_refusal_shows_at_most_20_characters(text):
     assert re.search(r"but got '(.{1,20})'\.$", refusal(text))
-
-
-def test_a_text_may_have_2000_characters():
-    assert parse_query("a:1".ljust(2000)) == A
-    assert refusal("a:1".ljust(2001)) == (
-        "Invalid 'query': string too long. "
-        "Expected a string with maximum length 2000, but got a string with length 2001 instead."
-    )
-
-
-def test_a_query_may_have_16_conditions():
-    assert len(parse_query(conditions(16)).of) == 16
-    position = len(conditions(16)) + 2
-    assert (
-        refusal(conditions(17)) == f"Invalid 'query': too many conditions at position {position}. Expected at most 16."
-    )
-
-
-def test_conditions_are_counted_in_every_group():
-    text = f"({conditions(8)}) OR -({conditions(8)}) OR created>0"
-    assert refusal(text).startswith(f"Invalid 'query': too many conditions at position {text.index('created') + 1}.")
-
-
-@pytest.mark.parametrize("opening", ["(", "-", "( ", "-("])
-def test_a_query_may_be_nested_20_deep(opening):
-    levels = len(opening.strip())
-    deepest = opening * (20 // levels)
-    closing = ")" * deepest.count("(")
-    parse_query(f"{deepest}a:1{closing}")
-    assert refusal(f"{deepest}-a:1{closing}") == (
-        f"Invalid 'query': nested too deeply at position {len(deepest) + 1}. Expected at most 20 levels."
-    )
-
-
-def test_depth_is_given_back_after_a_group():
-    group = "(" * 20 + "a:1" + ")" * 20
-    assert parse_query(f"{group} {group} OR {group}") == Any((All((A, A)), A))
-
-
-@pytest.mark.parametrize("character", ["(", "-", "( ", "-("])
-def test_endless_nesting_ends_at_the_limit(character):
-    assert "nested too deeply at position" in refusal((character * 2000)[:2000])
-
-
-def test_a_key_may_have_64_characters():
-    longest = "k" * 64
-    assert parse_query(f"{longest}:x") == eq(longest, "x")
-    assert parse_query(f'metadata["{longest}"]:x') == eq(longest, "x")
-    assert parse_query('metadata["' + '\\"' * 64 + '"]:x') == eq('"' * 64, "x")
-    assert refusal(f"a:1 {longest}k:x") == f"Invalid 'query': {KEY_TOO_LONG.format(5, 65)} instead."
-    assert refusal(f'metadata["{longest}k"]:x') == f"Invalid 'query': {KEY_TOO_LONG.format(10, 65)} instead."
-
-
-def test_a_value_may_have_512_characters():
-    longest = "v" * 512
-    assert parse_query(f"a:{longest}") == eq("a", longest)
-    assert parse_query(f'a~"{longest}"') == contains("a", longest)
-    assert parse_query('a:"' + "\\\\" * 512 + '"') == eq("a", "\\" * 512)
-    assert refusal(f"a:{longest}v") == f"Invalid 'query': {VALUE_TOO_LONG.format(3, 513)} instead."
-    assert refusal(f'b:1 a^"{longest}v"') == f"Invalid 'query': {VALUE_TOO_LONG.format(7, 513)} instead."
-
-
-pieces = st.sampled_from(
-    [
-        *'()-"\\:~^*[]<>= ',
-        "AND",
-        "OR",
-        " AND ",
-        " OR ",
-        "metadata",
-        'metadata["',
-        '"]',
-        "created",
-        ">=2026-01-01",
-        "a:1",
-    ]
-)
-texts = st.text(max_size=60) | st.lists(pieces | st.characters(), max_size=80).map("".join)
-
-
-def problem(text):
-    try:
-        parse_query(text)
-    except APIError as error:
-        return error
-
-
-@given(texts)
-def test_any_text_is_parsed_or_refused_at_a_place_within_it(text):
-    if error := problem(text):
-        assert (error.status, error.param, error.code) == (400, "query", "invalid_query")
-        assert 1 <= int(re.search(r" at position (\d+)[.,]", error.message)[1]) <= len(text) + 1
-
-
-storable = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
-keys = st.text(storable, min_size=1, max_size=6)
-values = st.text(storable, max_size=6)
-leaves = (
-    st.builds(eq, keys, values)
-    | st.builds(contains, keys, values)
-    | st.builds(prefix, keys, values)
-    | st.builds(has, keys)
-    | st.builds(created, st.sampled_from(["gt", "gte", "lt", "lte"]), st.integers(-(10**12) + 1, 10**12 - 1))
-)
-
-
-def joined(kind, parts):
-    return kind(tuple(inner for part in parts for inner in (part.of if isinstance(part, kind) else [part])))
-
-
-def groups(trees):
-    several = st.lists(trees, min_size=2, max_size=3)
-    return (
-        several.map(lambda parts: joined(All, parts)) | several.map(lambda parts: joined(Any, parts)) | trees.map(Not)
-    )
-
-
-trees = st.recursive(leaves, groups, max_leaves=8)
-
-
-def quote(text):
-    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def written(tree):
-    match tree:
-        case All(of):
-            return f"({' AND '.join(map(written, of))})"
-        case Any(of):
-            return f"({' OR '.join(map(written, of))})"
-        case Not(of):
-            return f"-{written(of)}"
-        case CreatedCondition(operator, seconds):
-            return f"created{ {'gt': '>', 'gte': '>=', 'lt': '<', 'lte': '<='}[operator] }{seconds}"
-        case MetadataCondition(key, "exists"):
-            return f"metadata[{quote(key)}]:*"
-        case MetadataCondition(key, operator, (value,)):
-            return f"metadata[{quote(key)}]{ {'eq': ':', 'contains': '~', 'prefix': '^'}[operator] }{quote(value)}"
-
-
-@given(trees)
-def test_a_tree_that_is_written_out_is_read_back_the_same(tree):
-    assert parse_query(written(tree)) == tree
