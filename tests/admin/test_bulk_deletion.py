@@ -1,56 +1,16 @@
-import re
-from datetime import timedelta
-
 import pytest
-from django.contrib import admin
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import LogEntry
-from django.contrib.auth.models import Permission, User
 from django.db import connection
-from django.test import Client, RequestFactory
+from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from django.urls import resolve, reverse
-from django.utils import timezone
+from django.urls import resolve
 from django.utils.http import urlencode
 
 from conversations.admin import ConversationAdmin, bulk_deletion, selection
-from conversations.models import AccessRecord, Conversation, DeletedConversation, Item, MetadataPair
+from conversations.models import Conversation, DeletedConversation, Item, MetadataPair
 from conversations.schema.items import validate_items
-from conversations.trashing import purge
-
-LIST_URL = reverse("admin:conversations_conversation_changelist")
-URL = reverse("admin:conversations_conversation_bulk_deletion")
-DEMO = {"metadata_key": "topic", "metadata_operator": "eq", "metadata_value": "demo"}
-PLANTED = "plantedword"
-
-
-def create(owner, topic: str = "demo", **metadata: str) -> Conversation:
-    items = validate_items([{"role": "user", "content": PLANTED}] * 2)
-    return Conversation.create_with_items(owner=owner, metadata={"topic": topic, **metadata}, items=items)
-
-
-def matching(query: dict[str, str]) -> str:
-    return f"{URL}?{urlencode(query)}"
-
-
-def hidden(response) -> dict[str, object]:
-    """What the form of a page sends besides what is typed."""
-    found = re.findall(r'<input type="hidden" name="(\w+)"(?: value="([^"]*)")?', response.content.decode())
-    fields: dict[str, object] = {name: value for name, value in found if name != ACTION_CHECKBOX_NAME}
-    return {**fields, ACTION_CHECKBOX_NAME: [value for name, value in found if name == ACTION_CHECKBOX_NAME]}
-
-
-def confirm(client: Client, page, url: str, typed: str, **more):
-    return client.post(url, {**hidden(page), "typed": typed, **more}, follow=True)
-
-
-def select(client: Client, *conversations: Conversation):
-    ids = [conversation.pk for conversation in conversations]
-    return client.post(LIST_URL, {"action": "delete_selected", ACTION_CHECKBOX_NAME: ids})
-
-
-def messages(response) -> list[str]:
-    return [str(message) for message in response.context["messages"]]
+from tests.admin.bulk_deletion_page import DEMO, LIST_URL, URL, confirm, create, hidden, matching, messages, select
 
 
 @pytest.fixture
@@ -216,105 +176,6 @@ def test_conversations_that_are_gone_already_do_no_harm(client, alice, monkeypat
     monkeypatch.setattr(ConversationAdmin, "delete_model", too_late)
     response = confirm(client, page, matching(DEMO), "2")
     assert messages(response)[0].startswith("Deleted 1 conversation")
-
-
-def test_without_the_permission_nothing_is_deleted(staff_client, alice):
-    client = staff_client("view_conversation", "change_conversation")
-    conversation = create(alice)
-    sent = {"scope": "matching", "expected": "1", "newest_id": conversation.pk, "deleted": 0, "kept": 0, "typed": "1"}
-    assert client.get(matching(DEMO)).status_code == 403
-    assert client.post(matching(DEMO), sent).status_code == 403
-    select(client, conversation)
-    assert Conversation.objects.exists()
-    html = client.get(LIST_URL, DEMO).content.decode()
-    assert "delete_selected" not in html
-    assert URL not in html
-
-
-def test_the_right_to_delete_without_the_list_is_not_enough(staff_client, alice):
-    create(alice)
-    assert staff_client("delete_conversation").get(matching(DEMO)).status_code == 403
-
-
-def test_a_request_from_elsewhere_deletes_nothing(admin_user, alice):
-    conversation = create(alice)
-    client = Client(enforce_csrf_checks=True)
-    client.force_login(admin_user)
-    sent = {"scope": "matching", "expected": "1", "newest_id": conversation.pk, "deleted": 0, "kept": 0, "typed": "1"}
-    assert client.post(matching(DEMO), sent).status_code == 403
-    assert Conversation.objects.exists()
-
-
-def test_conversations_that_a_subclass_protects_are_kept_and_told(alice, bob, rf):
-    class OnlyOfAlice(ConversationAdmin):
-        def has_delete_permission(self, request, obj=None):
-            return super().has_delete_permission(request, obj) and (obj is None or obj.owner == alice)
-
-    staff = User.objects.create_user("staff", is_staff=True)
-    staff.user_permissions.set(Permission.objects.filter(codename__in=["view_conversation", "delete_conversation"]))
-    gone, stays = create(alice), create(bob)
-    request = RequestFactory().post(
-        matching(DEMO),
-        {"scope": "matching", "expected": "2", "typed": "2", "newest_id": stays.pk, "deleted": 0, "kept": 0},
-    )
-    told = []
-    request.user, request.session = staff, {}
-    model_admin = OnlyOfAlice(Conversation, admin.site)
-    model_admin.message_user = lambda request, message, level: told.append(message)
-    model_admin.bulk_deletion_view(request)
-    assert Conversation.objects.get() == stays
-    assert not Conversation.objects.filter(pk=gone.pk).exists()
-    assert told[0] == "Deleted 1 conversation."
-    assert told[1].startswith("Kept 1 conversation that you may not delete")
-    assert LogEntry.objects.count() == 1
-
-
-def test_what_was_planted_is_found_in_no_table_once_it_is_purged(admin_client, alice):
-    url = matching({"owner": "alice"})
-    create(alice, note=PLANTED)
-    create(alice, **{PLANTED: "x"})
-    page = admin_client.get(url)
-    assert {"conversations_conversation", "conversations_item", "conversations_metadatapair"} <= holding(PLANTED)
-    confirm(admin_client, page, url, "2")
-    DeletedConversation.objects.update(deleted_at=timezone.now() - timedelta(days=60))
-    assert sum(purge()) == 2
-    assert holding(PLANTED) == set()
-
-
-def test_without_days_to_restore_it_is_in_no_table_at_once(admin_client, alice, settings):
-    settings.CONVERSATIONS_RESTORE_DAYS = 0
-    settings.CONVERSATIONS_FULL_TEXT = False
-    url = matching({"owner": "alice"})
-    create(alice, note=PLANTED)
-    page = admin_client.get(url)
-    assert "deleted for good at once" in page.content.decode()
-    confirm(admin_client, page, url, "1")
-    assert holding(PLANTED) == set()
-
-
-def holding(text: str) -> set[str]:
-    """The tables that have it anywhere, in whatever is in the database."""
-    found = set()
-    with connection.cursor() as cursor:
-        for table in connection.introspection.table_names():
-            name = connection.ops.quote_name(table)
-            cursor.execute(f"SELECT * FROM {name}")
-            if any(
-                text in str(value) or text.encode() in bytes_of(value) for row in cursor.fetchall() for value in row
-            ):
-                found.add(table)
-    return found
-
-
-def bytes_of(value: object) -> bytes:
-    return bytes(value) if isinstance(value, bytes | memoryview) else b""
-
-
-def test_looking_is_no_reading(admin_client, alice):
-    create(alice)
-    html = admin_client.get(matching(DEMO)).content.decode()
-    assert PLANTED not in html
-    assert not AccessRecord.objects.exists()
 
 
 def test_queries_grow_with_conversations_and_not_with_their_items(client, alice, settings):
