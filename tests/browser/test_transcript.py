@@ -9,123 +9,15 @@ from conversations.admin.items import ShownItem
 from conversations.admin.layouts import TYPE_NAMES
 from conversations.models import Conversation, Item
 from conversations.schema.items import validate_items
-from tests.browser.axe import axe_script, grave_problems
-from tests.browser.pages import follow, scrolls_sideways
+from tests.browser.pages import follow
+from tests.browser.transcript_page import address
 from tests.browser.transcripts import PIXEL, TALK, everything, store
 from tests.browser.watch import Watch
-
-
-@pytest.fixture(scope="session")
-def axe(request) -> str:
-    return axe_script(request.config.cache)
 
 
 @pytest.fixture
 def talk(live_server, alice) -> Conversation:
     return Conversation.create_with_items(owner=alice, items=validate_items(TALK))
-
-
-def address(conversation: Conversation) -> str:
-    return f"/admin/conversations/conversation/{conversation.pk}/change/"
-
-
-@pytest.mark.parametrize("color_scheme", ["light", "dark"])
-def test_all_types_are_accessible(visit, admin, alice, live_server, axe, color_scheme):
-    conversation = everything(alice)
-
-    def steps(page: Page) -> None:
-        page.goto(address(conversation))
-        assert grave_problems(page, axe) == []
-        page.get_by_role("button", name="Expand all").click()
-        expect(page.locator("#transcript details:not([open])")).to_have_count(0)
-        assert grave_problems(page, axe) == []
-        page.goto(address(conversation) + "?view=raw&item=holo_1#item_holo_1")
-        assert grave_problems(page, axe) == []
-
-    visit(steps, as_user=admin, color_scheme=color_scheme)
-
-
-def test_a_wide_table_is_scrolled_by_keyboard(visit, admin, alice, axe, live_server):
-    wide = "|" + "column|" * 30 + "\n|" + "-|" * 30 + "\n|" + "long cell|" * 30
-    items = validate_items([{"role": "assistant", "content": wide}])
-    conversation = Conversation.create_with_items(owner=alice, items=items)
-
-    def steps(page: Page) -> None:
-        page.goto(address(conversation))
-        table = page.locator("#transcript table")
-        assert table.evaluate("table => table.scrollWidth > table.clientWidth")
-        assert grave_problems(page, axe) == []
-        table.focus()
-        page.keyboard.press("ArrowRight")
-        expect(table.locator("th").first).not_to_be_in_viewport(ratio=1)
-
-    visit(steps, as_user=admin, viewport={"width": 375, "height": 800})
-
-
-def test_all_types_keep_to_the_policy(visit, admin, alice, live_server):
-    conversation = everything(alice)
-
-    def steps(page: Page) -> Watch:
-        watch = Watch(page)
-        response = page.goto(address(conversation))
-        assert response.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
-        page.get_by_role("button", name="Expand all").click()
-        expect(page.locator("#transcript details:not([open])")).to_have_count(0)
-        page.get_by_role("button", name="Collapse all").click()
-        expect(page.locator("#transcript details[open]")).to_have_count(0)
-        follow(page.get_by_role("link", name="Later").first)
-        expect(page.get_by_role("article", name="hologram")).to_be_visible()
-        page.get_by_label("Metadata:").fill('{"topic": "other"}')
-        page.get_by_role("button", name="Save", exact=True).click()
-        expect(page.get_by_text("was changed successfully")).to_be_visible()
-        return watch
-
-    watch = visit(steps, as_user=admin)
-    assert watch.problems == []
-    assert watch.strangers(live_server.url) == []
-
-
-def test_the_pages_of_the_admin_itself_work_under_the_policy(visit, admin, alice, live_server):
-    Conversation.create_with_items(owner=alice, metadata={"topic": "demo"})
-
-    def steps(page: Page) -> Watch:
-        watch = Watch(page)
-        page.goto("/admin/conversations/conversation/")
-        page.get_by_role("checkbox", name="Select all").check()
-        expect(page.get_by_text("1 of 1 selected")).to_be_visible()
-        page.get_by_role("button", name="Toggle theme").click()
-        page.get_by_label("Toggle navigation").click()
-        page.goto("/admin/conversations/apikey/add/")
-        with page.expect_popup() as popup:
-            page.locator(".related-lookup").click()
-        popup.value.get_by_role("link", name="alice").click()
-        expect(page.get_by_label("User:")).to_have_value(str(alice.pk))
-        page.get_by_text("Today").first.click()
-        expect(page.locator("#id_expires_at_0")).not_to_have_value("")
-        page.locator(".date-icon").first.click()
-        expect(page.locator(".calendarbox").first).to_be_visible()
-        return watch
-
-    watch = visit(steps, as_user=admin)
-    assert [problem for problem in watch.problems if not problem.startswith("opened")] == []
-    assert watch.strangers(live_server.url) == []
-
-
-@pytest.mark.parametrize("width", [320, 375])
-def test_all_types_fit_a_narrow_screen(visit, admin, alice, live_server, width):
-    conversation = everything(alice)
-    store(conversation, {"type": "message", "role": "user", "content": "x" * 2_000}, item_type="message", item_id="m_1")
-    wide = "|" + "column|" * 30 + "\n|" + "-|" * 30 + "\n|" + "long cell|" * 30
-    store(conversation, {"type": "message", "role": "user", "content": wide}, item_type="message", item_id="m_2")
-
-    def steps(page: Page) -> None:
-        for query in ("", "?view=raw", "?view=rendered&after=90"):
-            page.goto(address(conversation) + query)
-            assert not scrolls_sideways(page)
-            page.get_by_role("button", name="Expand all").click()
-            assert not scrolls_sideways(page)
-
-    visit(steps, as_user=admin, viewport={"width": width, "height": 800})
 
 
 def test_headings_are_in_order_and_nothing_is_a_live_region(visit, admin, talk):
