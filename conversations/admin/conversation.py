@@ -60,7 +60,14 @@ class ConversationAdmin(
     transcript_class: ClassVar[type[Transcript]] = Transcript
 
     class Media:
-        css: ClassVar = {"all": ("conversations/admin.css", "conversations/list.css")}
+        css: ClassVar = {
+            "all": (
+                "conversations/admin.css",
+                "conversations/list.css",
+                "conversations/completion.css",
+                "conversations/shortcuts.css",
+            )
+        }
 
     @admin.display(description=_("metadata"))
     def metadata_pairs(self, conversation: Conversation) -> str:
