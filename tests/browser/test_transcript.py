@@ -10,8 +10,7 @@ from conversations.admin.layouts import TYPE_NAMES
 from conversations.models import Conversation, Item
 from conversations.schema.items import validate_items
 from tests.browser.pages import follow
-from tests.browser.transcript_page import address
-from tests.browser.transcripts import PIXEL, TALK, everything, store
+from tests.browser.transcripts import PIXEL, TALK, address, everything, store
 from tests.browser.watch import Watch
 
 

@@ -5,8 +5,7 @@ from conversations.models import Conversation
 from conversations.schema.items import validate_items
 from tests.browser.axe import axe_script, grave_problems
 from tests.browser.pages import scrolls_sideways
-from tests.browser.transcript_page import address
-from tests.browser.transcripts import everything, store
+from tests.browser.transcripts import address, everything, store
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,7 @@ from playwright.sync_api import Page, expect
 
 from conversations.models import Conversation
 from tests.browser.pages import follow
-from tests.browser.transcript_page import address
-from tests.browser.transcripts import everything
+from tests.browser.transcripts import address, everything
 from tests.browser.watch import Watch
 
 

@@ -52,6 +52,10 @@ TALK: list[dict[str, Any]] = [
 ]
 
 
+def address(conversation: Conversation) -> str:
+    return f"/admin/conversations/conversation/{conversation.pk}/change/"
+
+
 def everything(owner: Any) -> Conversation:
     """Every example of every item type, an unknown type, orphans, calls out of order and apart, many scripts."""
     conversation = Conversation.create_with_items(owner=owner, metadata={"topic": "demo"}, items=validate_items(TALK))
