@@ -60,7 +60,7 @@ def test_a_conversation_with_every_item_type_comes_back_as_it_was(size, alice, b
     for case in STORED.values():
         conversation.add_items(items=[{**item, "id": None} for item in validate_items([case["sent"]])])
     conversation.add_items(items=validate_items([UNHEARD_OF], extra_types=["unheard_of"]))
-    positions = list(conversation.items.values_list("position", flat=True))
+    positions = list(conversation.items.order_by("position").values_list("position", flat=True))
     types = {case["returned"]["type"] for case in STORED.values()}
     assert {*conversation.items.values_list("type", flat=True)} == {*types, "unheard_of"}
     for position in random.Random(1).sample(positions, 5) + positions[-1:]:
