@@ -46,7 +46,7 @@ def test_a_compaction_trigger_is_accepted_and_not_stored(as_alice):
     alone = as_alice.post(path, {"items": [{"type": "compaction_trigger"}]})
     assert alone.json() == {"object": "list", "data": [], "first_id": None, "has_more": False, "last_id": None}
     assert texts(as_alice.items(conversation_id)) == ["Hello!", "two"]
-    assert list(Conversation.objects.get().items.values_list("position", flat=True)) == [1, 2]
+    assert list(Conversation.objects.get().items.order_by("position").values_list("position", flat=True)) == [1, 2]
 
 
 def test_items_are_required_and_not_empty(as_alice, assert_error):
