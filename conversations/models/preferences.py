@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import models, transaction
+from django.db import models, router, transaction
 from django.utils.translation import gettext_lazy as _
 
 from conversations.models.fields import VerbatimJSONField
@@ -22,8 +22,9 @@ class PreferencesQuerySet(models.QuerySet["Preferences"]):
     @retried
     def keep(self, user: Any, **choices: Any) -> dict[str, Any]:
         """Add these to what the user has chosen, and tell all of it. Values are JSON."""
-        with transaction.atomic(using=self.db):
-            preferences, _is_new = self.select_for_update().get_or_create(user=user)
+        using = router.db_for_write(self.model)
+        with transaction.atomic(using=using):
+            preferences, _is_new = self.using(using).select_for_update().get_or_create(user=user)
             preferences.choices |= choices
             preferences.save(update_fields=["choices"])
         kept: dict[str, Any] = preferences.choices

@@ -2,8 +2,9 @@
 
 The indexes of words have no order, and what else is asked for may hold of few of those that say a word. So there are
 two ways. What no more than `MAX_FEW` items say is fetched whole, and all else is asked of their conversations alone.
-What is said more often is looked for in one conversation after the other, in `WINDOW` of them; only where these don't
-fill the page is the index asked for all that is left, which costs as much as there are items that say it.
+What is said more often, which PostgreSQL knows by its statistics, is looked for in one conversation after the other, in
+`WINDOW` of them; only where these don't fill the page is the index asked for all that is left, which costs as much as
+there are items that say it. To be counted, what its statistics call frequent is looked for so to the end.
 """
 
 from __future__ import annotations

@@ -5,6 +5,7 @@ from django.db import connection
 from django.urls import reverse
 
 from conversations.admin import ConversationAdmin
+from conversations.admin.change_list import ConversationChangeList
 from conversations.models import AccessRecord, Conversation
 from conversations.schema.items import validate_items
 from tests.plans import captured
@@ -43,6 +44,15 @@ def test_a_search_finds_what_was_said_and_shows_where(admin_client, alice):
     assert link.replace("&", "&amp;") in text
     transcript = admin_client.get(link).content.decode()
     assert f'id="item_{item.item_id}"' in transcript
+
+
+@pytest.mark.parametrize(("cap", "told"), [(2, "2+ conversations"), (3, "3 conversations")])
+def test_what_is_found_is_counted_no_further_than_the_cap_of_text(admin_client, alice, monkeypatch, cap, told):
+    for _ in range(3):
+        said(alice, "refund", topic="demo")
+    monkeypatch.setattr(ConversationChangeList, "max_count_of_text", cap)
+    for asked in ("refund", "refund topic:demo", "-parcel"):
+        assert told in admin_client.get(LIST_URL, {"q": asked}).content.decode()
 
 
 def test_what_was_not_said_is_shown_without_snippets(admin_client, alice):

@@ -81,16 +81,18 @@ def test_a_page_holds_what_matches_in_its_order(conversations, query, order, lim
         assert set(Conversation.objects.matching(query).values_list("pk", flat=True)) == everything
 
 
-@pytest.mark.skipif(connection.vendor != "postgresql", reason="the others do not tell")
 def test_what_is_frequent_is_known_without_a_look(alice, monkeypatch, django_assert_num_queries):
+    """To PostgreSQL; the others have nothing to ask for it."""
+    knows = connection.vendor == "postgresql"
     monkeypatch.setattr(full_text, "FREQUENT", 50)
     for said in [["the order"] * 20] * 10 + [["a platypus"]]:
         items = validate_items([{"role": "user", "content": text} for text in said])
         Conversation.create_with_items(owner=alice, items=items)
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE conversations_itemtext")
+    if knows:
+        with connection.cursor() as cursor:
+            cursor.execute("ANALYZE conversations_itemtext")
     asked = ["order", "the order", "platypus", "order platypus", "unheard", "!"]
-    with django_assert_num_queries(5) as queries:
+    with django_assert_num_queries(5 if knows else 0) as queries:
         found = [phrase for phrase in asked if ItemText.objects.is_frequent(phrase)]
-    assert found == ["order", "the order"]
+    assert found == (["order", "the order"] if knows else [])
     assert all(query["sql"].startswith("EXPLAIN ") for query in queries)
