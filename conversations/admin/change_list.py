@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -13,18 +12,18 @@ from django.utils.translation import gettext_lazy as _
 from conversations import ids
 from conversations.admin.conditions import NAMES
 from conversations.admin.list_form import FIELDS, ListForm
+from conversations.admin.patience import Patience
 from conversations.admin.places import PLACES, PlacedChangeList, Rows
 from conversations.errors import APIError
 from conversations.models import Conversation, ConversationQuerySet
 from conversations.models.conversation_set import ConversationPage
-from conversations.models.time_limit import TookTooLong, time_limit
+from conversations.models.time_limit import TookTooLong
 from conversations.schema.query import (
     EVERYTHING,
     MetadataCondition,
     Query,
     conditions,
     is_bounded,
-    is_positive,
     searches_text,
 )
 
@@ -33,8 +32,10 @@ if TYPE_CHECKING:
 
 VIEW = "view"  # the saved view that the list was opened by
 OPEN = "open"  # that the form is to be shown for one condition more
+LOOK_ON = "look_on"  # that it may take `max_patient_seconds`
 CHOICES = ("columns", "column_key", "shortcuts")  # kept of the user, so that no address has to go on telling them
 
+NOT_AT_ONCE = _("This can't be found out at once. A condition that few conversations meet, or dates, would help.")
 TOO_LONG = _("This takes too long to find out. Add a condition that few conversations meet, or dates.")
 
 Order = Literal["asc", "desc"]
@@ -50,21 +51,25 @@ class ConversationChangeList(PlacedChangeList):
 
     max_count_unbounded: ClassVar[int] = 1_000  # where no index finds what is asked for, and rows are read for nothing
     max_count_of_text: ClassVar[int] = 1_000  # where one conversation after the other is looked through
-    max_seconds: ClassVar[float] = 5  # for the rows, before they are given up
-    max_count_seconds: ClassVar[float] = 0.25  # for their number
+    # Where no index leads to each hit, for the rows and their number together, before they are given up.
+    max_seconds: ClassVar[float] = 0.2
+    max_patient_seconds: ClassVar[float] = 5
+    max_count_seconds: ClassVar[float] = 0.2  # of them, for the number
     form_class: ClassVar[type[ListForm]] = ListForm
 
     model_admin: ConversationAdmin
     query: Query  # type: ignore[assignment]
     conversations: ConversationQuerySet
     form: ListForm
+    has_given_up = False
     _is_uncounted = False
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Conversation]:
         """Those that match, for actions. It is read by `result_list` alone in a way that is always fast."""
         self.request = request
+        self.is_patient = LOOK_ON in request.GET
         parameters = request.GET.copy()
-        for name in (*PLACES, *CHOICES, OPEN, "p", "e", "all"):
+        for name in (*PLACES, *CHOICES, OPEN, LOOK_ON, "p", "e", "all"):
             parameters.pop(name, None)
             self.params.pop(name, None)
             self.filter_params.pop(name, None)
@@ -97,23 +102,33 @@ class ConversationChangeList(PlacedChangeList):
     ) -> ConversationPage:
         """Raises `TookTooLong`."""
         order = REVERSED[self.order] if is_reversed else self.order
-        with self.time_limit(self.max_seconds):
+        with self.patience.limit():
             return self.conversations.page(limit=limit, order=order, after=after, before=before, matching=self.query)
 
     def rows(self, *, limit: int, after: Any = None, before: Any = None, is_reversed: bool = False) -> Rows:
         try:
             page = self.page(limit=limit, after=after, before=before, is_reversed=is_reversed)
         except TookTooLong:
-            self.form.add_error(None, TOO_LONG)
+            if not self.has_given_up:
+                self.form.add_error(None, TOO_LONG if self.is_patient else NOT_AT_ONCE)
+            self.has_given_up = True
             return Rows([], has_more=False)
         return Rows(page.conversations, page.has_more)
 
-    def time_limit(self, seconds: float) -> AbstractContextManager[None]:
-        """Where an index leads to each hit it is not needed."""
-        return nullcontext() if is_positive(self.query) else time_limit(seconds, using=self.conversations.db)
+    @cached_property
+    def patience(self) -> Patience:
+        seconds = self.max_patient_seconds if self.is_patient else self.max_seconds
+        return Patience(self.query, seconds=seconds, using=self.conversations.db)
 
     def url(self, *more: tuple[str, str]) -> str:
-        return self.form.url(*more)
+        return self.form.url(*more, *([(LOOK_ON, "1")] if self.is_patient else []))
+
+    @property
+    def look_on_url(self) -> str | None:
+        """The address of this page where it has given up too early."""
+        if not self.has_given_up or self.is_patient:
+            return None
+        return self.form.url(*self.places.items(), (LOOK_ON, "1"))
 
     @cached_property
     def result_list(self) -> list[Conversation]:
@@ -160,7 +175,7 @@ class ConversationChangeList(PlacedChangeList):
 
     def _count(self, maximum: int) -> int:
         try:
-            with self.time_limit(self.max_count_seconds):
+            with self.patience.limit(self.max_count_seconds):
                 return self.conversations.capped_count(maximum, matching=self.query)
         except TookTooLong:
             self._is_uncounted = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,8 +17,8 @@ from django.utils.formats import number_format
 
 from conversations.admin.change_list import VIEW, ConversationChangeList
 from conversations.models import AccessRecord, ConversationQuerySet
-from conversations.models.time_limit import TookTooLong, time_limit
-from conversations.schema.query import EVERYTHING, Query, is_positive, searches_text
+from conversations.models.time_limit import TookTooLong
+from conversations.schema.query import EVERYTHING, Query, searches_text
 
 MAX_COUNT = ConversationChangeList.max_count
 NOT_FILTERS = (VIEW, ORDER_VAR)
@@ -28,6 +29,7 @@ class Selection:
     conversations: ConversationQuerySet
     query: Query = EVERYTHING
     filters: str = ""  # as a person reads them
+    time_limit: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @classmethod
     def of_list(cls, model_admin: admin.ModelAdmin[Any], request: HttpRequest) -> Selection:
@@ -38,7 +40,7 @@ class Selection:
             return cls(model_admin.get_queryset(request).none())  # type: ignore[arg-type]
         others = (f"{name}={value}" for name, value in change_list.form.others if name not in NOT_FILTERS)
         filters = " ".join(filter(None, [change_list.form.text, *others]))
-        return cls(change_list.conversations, change_list.query, filters)
+        return cls(change_list.conversations, change_list.query, filters, change_list.patience.limit)
 
     def record_search(self, user: Any) -> None:
         """To be called before anything is told or done: even a number of conversations tells what was said."""
@@ -53,7 +55,7 @@ class Selection:
     @cached_property
     def newest_id(self) -> str:
         """Of the newest conversation, or "" where there is none. Raises `TookTooLong`."""
-        with self._time_limit():
+        with self.time_limit():
             newest = self.conversations.page(limit=1, order="desc", matching=self.query).conversations
         return newest[0].pk if newest else ""
 
@@ -73,15 +75,10 @@ class Selection:
     @cached_property
     def _counted(self) -> int | None:
         try:
-            with self._time_limit():
+            with self.time_limit():
                 return self.conversations.capped_count(MAX_COUNT + 1, matching=self.query)
         except TookTooLong:
             return None
-
-    def _time_limit(self) -> AbstractContextManager[None]:
-        if is_positive(self.query):
-            return nullcontext()
-        return time_limit(ConversationChangeList.max_seconds, using=self.conversations.db)
 
 
 def list_url(model_admin: admin.ModelAdmin[Any], request: HttpRequest) -> str:

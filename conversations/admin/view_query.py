@@ -13,14 +13,14 @@ from django.http import HttpRequest, QueryDict
 from django.utils.http import urlencode
 from django.utils.translation import gettext
 
-from conversations.admin.change_list import OPEN, VIEW
+from conversations.admin.change_list import LOOK_ON, OPEN, VIEW
 from conversations.admin.columns import COLUMNS
 from conversations.admin.conditions import NAMES
 from conversations.admin.list_form import ListForm
 from conversations.admin.places import PLACES
 
 COLUMN_PARAMETERS = ("columns", "column_key")
-NOT_KEPT = (*PLACES, VIEW, OPEN, "shortcuts", PAGE_VAR, ERROR_FLAG, ALL_VAR, IS_POPUP_VAR, TO_FIELD_VAR)
+NOT_KEPT = (*PLACES, VIEW, OPEN, LOOK_ON, "shortcuts", PAGE_VAR, ERROR_FLAG, ALL_VAR, IS_POPUP_VAR, TO_FIELD_VAR)
 
 
 def kept(query_string: str) -> str:

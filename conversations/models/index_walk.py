@@ -95,9 +95,13 @@ class IndexWalk:
             ordered = [(each.last or "", each) for each in of_sources if each.source.is_ordered]
             reach, best = self._furthest(ordered, key=lambda pair: pair[0])
             widest_reach, widest = max(ordered, key=lambda pair: _distance(pair[1].first, pair[0]))
-            if best is widest or self._furthest(widest_reach, best.first) == widest_reach:
+            do_meet = best is widest or self._furthest(widest_reach, best.first) == widest_reach
+            if do_meet:
                 in_common = self._windows_in_common([each for _, each in ordered], best, everything, window, batch)
-                return Step(in_common, after) if in_common else Step({best.source: window}, after, reach)
+                if in_common:
+                    return Step(in_common, after)
+            if do_meet or window == self.first_window:  # which is sooner tried than looked ahead again
+                return Step({best.source: window}, after, reach)
             # Nothing matches before the first row of this source, and beyond it the other may reach further.
             after = best.first[:-1] if self.is_ascending else f"{best.first}~"
         return None

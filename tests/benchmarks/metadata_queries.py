@@ -11,6 +11,7 @@ called, and nothing else.
 """
 
 import argparse
+import gc
 import http.client
 import json
 import os
@@ -74,6 +75,8 @@ def main() -> None:
     arguments = parser.parse_args()
     name = str(connection.settings_dict["NAME"])
     smallest: dict[str, Figures] = {}
+    gc.collect()
+    gc.freeze()  # as in a worker of the service
     for size in sorted(arguments.sizes):
         create_database(f"{name}_{size}")
         load(size)
@@ -169,14 +172,21 @@ def _compare_creates(runs: int = 400) -> None:
             client = http.client.HTTPConnection("127.0.0.1", service.port)
             headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
 
-            def create(body: str) -> None:
-                client.request("POST", "/v1/conversations", body, headers)
+            def send(method: str, path: str, body: str | None = None) -> Any:
+                client.request(method, f"/v1/conversations{path}", body, headers)
                 answer = client.getresponse()
                 assert answer.status == 200, answer.read()
-                answer.read()
+                return json.loads(answer.read())
+
+            created: list[str] = []
+
+            def create(body: str) -> None:
+                created.append(send("POST", "", body)["id"])
 
             times = [[_timed(lambda body=body: create(body)) for body in bodies] for _ in range(runs)]
             without, with_four = (median(each) for each in zip(*times, strict=True))
+            for conversation_id in created:  # of which so many at once would tell in the next run
+                send("DELETE", f"/{conversation_id}")
         finally:
             service.kill()
     print(f"\ncreate: {without:.2f} ms, with 4 pairs {with_four:.2f} ms: x {with_four / without:.2f}", flush=True)

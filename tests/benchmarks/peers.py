@@ -2,7 +2,8 @@
 
     DATABASE_URL=postgres://… python -m tests.benchmarks.peers --peer pgbench --peer smg --only 'create' --seconds 2
 
-Needs wrk, a superuser of PostgreSQL and an otherwise idle Linux machine. Databases are made beside the one that
+Needs wrk, a superuser of PostgreSQL and an otherwise idle Linux machine; for all peers at once `max_connections` of
+300, since each keeps its own while others are measured. Databases are made beside the one that
 DATABASE_URL names, and dropped at the end. Peers that are asked for are installed into
 ~/.cache/conversations-benchmarks. All take turns for each row, and all but the one that is measured are stopped.
 """

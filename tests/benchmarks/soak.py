@@ -22,7 +22,7 @@ Memory = dict[int, int]  # bytes, by process id of each worker
 CREATE, RETRIEVE = Work("", "create", items=1), Work("", "retrieve", size=20, crowd=MANY)
 LIST, APPEND = Work("", "list", size=20, crowd=MANY), Work("", "append", items=1, size=20, crowd=MANY)
 MIX = [APPEND, LIST, CREATE, APPEND, RETRIEVE, LIST, APPEND, RETRIEVE, LIST, APPEND]
-WARM_UP_RATE, WARM_UP_SECONDS = 100, 10  # a thousand requests
+WARM_UP_RATE, WARM_UP_SECONDS = 1_000, 1
 PEAK_SECONDS = 10
 MAX_P99, MAX_MEMORY_CHANGE = 2, 0.05
 

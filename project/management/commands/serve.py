@@ -22,7 +22,7 @@ from conversations.models import APIKey
 
 THREADS = 4  # of a worker, which take turns in Python; a client that sends slowly keeps one to itself
 REACHED_AT = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - where a host that means all is from here
-ALLOCATIONS = 20_000  # that a worker makes between two collections of garbage, as some tens of requests do
+ALLOCATIONS = 2_000  # that a worker makes between two collections of garbage, as some requests do
 STOP_SECONDS = 30  # for requests in flight, and for a worker that was told to stop too early to notice
 EXAMPLE = '{"metadata": {"topic": "demo"}, "items": [{"type": "message", "role": "user", "content": "Hello!"}]}'
 
@@ -108,8 +108,9 @@ def _load_application(path: str) -> Callable[..., Any]:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     application: Callable[..., Any] = import_string(path)
-    # What is there by now stays, and is not to be looked through again and again, nor what a request makes each time.
+    # What is there by now stays, and is not to be looked through again and again. What other threads work on when
+    # garbage is collected soon is garbage too: unless that is found as often, memory goes on growing.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(ALLOCATIONS)
+    gc.set_threshold(ALLOCATIONS, 1, 1)
     return application
