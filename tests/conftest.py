@@ -3,6 +3,7 @@ from collections.abc import Iterator
 import pytest
 from django.contrib.auth.models import User
 
+from conversations.admin.change_list import ConversationChangeList
 from conversations.conf import app_settings
 from conversations.models import APIKey
 from tests.live.database import ScratchDatabase
@@ -19,6 +20,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if "db" in item.fixturenames or item.get_closest_marker("django_db"):
             item.add_marker(pytest.mark.django_db(transaction=True, databases="__all__"), append=False)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _patience() -> None:
+    """What is told of a list is not to depend on how busy the machine is."""
+    ConversationChangeList.max_seconds = ConversationChangeList.max_count_seconds = 60
 
 
 @pytest.fixture
