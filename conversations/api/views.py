@@ -1,5 +1,3 @@
-from dataclasses import asdict
-
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -26,7 +24,7 @@ class ConversationViewSet(OpenAIViewSet):
         parameters = conversation_page_parameters(request.query_params)
         conversations = self.get_queryset()
         conditions = ConversationFilterSet(request.query_params, conversations).conditions
-        page = conversations.page(**asdict(parameters), matching=conditions)
+        page = conversations.page(**vars(parameters), matching=conditions)
         data = self.get_serializer(page.conversations, many=True).data
         return Response(list_object(data, has_more=page.has_more))
 
@@ -60,7 +58,7 @@ class ItemViewSet(OpenAIViewSet):
     def list(self, request: Request, conversation_id: str) -> Response:
         include = include_parameter(request.query_params)
         parameters = page_parameters(request.query_params)
-        page = self.get_queryset().items_page(conversation_id, **asdict(parameters))
+        page = self.get_queryset().items_page(conversation_id, **vars(parameters))
         return Response(item_list(page.data, include=include, has_more=page.has_more))
 
     def retrieve(self, request: Request, conversation_id: str, item_id: str) -> Response:

@@ -83,12 +83,14 @@ class APIKey(models.Model):
         expired = self.expires_at is not None and self.expires_at <= timezone.now()
         return self.revoked_at is None and not expired and self.user.is_active
 
-    @retried
     def record_use(self) -> None:
         """Written at most once a minute, however many requests the key makes."""
         now = timezone.now()
-        if self.last_used_at and self.last_used_at > now - USE_RECORDED_EVERY:
-            return
+        if not self.last_used_at or self.last_used_at <= now - USE_RECORDED_EVERY:
+            self._record_use(now)
+
+    @retried
+    def _record_use(self, now: datetime) -> None:
         self.last_used_at = now
         stale = Q(last_used_at=None) | Q(last_used_at__lte=now - USE_RECORDED_EVERY)
         APIKey.objects.filter(stale, pk=self.pk).update(last_used_at=now)

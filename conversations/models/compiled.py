@@ -8,7 +8,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from django.db import connections, models
 from django.db.models.sql.compiler import SQLCompiler
 
-from conversations.models.cursors import cursor
+from conversations.models.cursors import rows_of
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -56,9 +56,8 @@ class CompiledQuery(Generic[Row]):
             each.output_field.get_db_prep_value(values[each.name], connection) if isinstance(each, Parameter) else each
             for each in compiled.parameters
         ]
-        with cursor(using) as reading:
-            reading.execute(compiled.sql, parameters)
-            return [_converted(row, compiled, connection) for row in reading.fetchall()]
+        rows = rows_of(compiled.sql, parameters, connection=connection)
+        return [_converted(row, compiled, connection) for row in rows]
 
     def _compile(self, using: str, choice: tuple[Any, ...]) -> Compiled:
         query = self.build(*choice).query

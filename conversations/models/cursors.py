@@ -1,28 +1,42 @@
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
-from django.db import connections
-from django.db.backends.utils import CursorWrapper
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 
-def cursor(using: str) -> CursorWrapper:
-    """For statements that are often executed; to be closed.
+def rows_of(
+    sql: str, parameters: Sequence[Any] | Mapping[str, Any], *, connection: BaseDatabaseWrapper, uses: int = 0
+) -> list[tuple[Any, ...]]:
+    """What a statement that is often executed finds or returns.
 
     Django's own cursors for psycopg write the values into the SQL, so that each statement is a new one to PostgreSQL.
-    This one sends them beside it, and has it prepared where OPTIONS of the database have a `prepare_threshold`.
+    This sends them beside it, and where OPTIONS of the database have a `prepare_threshold`, a connection has the
+    statement prepared that it has executed so many times and `uses` more.
     """
-    connection = connections[using]
-    if connection.vendor != "postgresql":
-        return connection.cursor()
+    prepared = _prepared_cursor(connection, uses)
+    with connection.cursor() if prepared is None else nullcontext(connection.make_cursor(prepared)) as cursor:
+        cursor.execute(sql, parameters)
+        return list(cursor.fetchall())
+
+
+def _prepared_cursor(connection: Any, uses: int) -> Any:
+    """One for all statements of a connection: to make one takes longer than to send a statement."""
+    if connection.vendor != "postgresql" or connection.queries_logged:  # by Django's, which can tell what it sent
+        return None
     from django.db.backends.postgresql import psycopg_any  # which needs its driver
 
     if not psycopg_any.is_psycopg3:
-        return connection.cursor()
+        return None
     from conversations.models.prepared import PreparedCursor
 
     connection.close_if_health_check_failed()
     connection.ensure_connection()
+    cursor = vars(connection).get("_conversations_cursor")
+    if cursor is None or cursor.connection is not connection.connection:
+        cursor = connection._conversations_cursor = PreparedCursor(connection.connection)
     threshold = connection.settings_dict["OPTIONS"].get("prepare_threshold")
-    raw: Any = PreparedCursor(connection.connection, threshold=threshold)
-    return connection.make_debug_cursor(raw) if connection.queries_logged else connection.make_cursor(raw)
+    cursor.threshold = None if threshold is None else threshold + uses
+    return cursor

@@ -19,7 +19,7 @@ from typing import ClassVar
 from django.db import connections
 
 from conversations import ids
-from conversations.models.index_ranges import Stretch, rows_of
+from conversations.models.index_ranges import Stretch, selected
 from conversations.models.index_sources import IndexSources, Source
 from conversations.models.row_conditions import ID, ROW, RowConditions
 from conversations.schema.query import Query
@@ -96,12 +96,12 @@ class IndexWalk:
             reach, best = self._furthest(ordered, key=lambda pair: pair[0])
             widest_reach, widest = max(ordered, key=lambda pair: _distance(pair[1].first, pair[0]))
             do_meet = best is widest or self._furthest(widest_reach, best.first) == widest_reach
+            alone = Step({best.source: window}, after, reach)
             if do_meet:
                 in_common = self._windows_in_common([each for _, each in ordered], best, everything, window, batch)
-                if in_common:
-                    return Step(in_common, after)
-            if do_meet or window == self.first_window:  # which is sooner tried than looked ahead again
-                return Step({best.source: window}, after, reach)
+                return Step(in_common, after) if in_common else alone
+            if window == self.first_window and window * _share(of_sources, best, everything) >= batch:
+                return alone  # which is likely to do, and sooner tried than looked ahead again
             # Nothing matches before the first row of this source, and beyond it the other may reach further.
             after = best.first[:-1] if self.is_ascending else f"{best.first}~"
         return None
@@ -114,7 +114,7 @@ class IndexWalk:
         They reach equally far, and far enough for a batch if the sources have nothing to do with each other.
         """
         near = [each for each in outlooks if each.density <= LOOK_UP * best.density]
-        share = prod(each.density / everything.density for each in near if each is not best)
+        share = _share(near, best, everything)
         if everything.last is not None and self._nearest(best.first, everything.last) == everything.last:
             share = 1.0  # how close together conversations lie where these rows begin is not known
         is_supported = connections[self.using].features.supports_select_intersection
@@ -128,7 +128,7 @@ class IndexWalk:
         if not all(source.ranges for source in windows):
             return None
         stretch = Stretch(self.is_ascending, after)
-        ends = rows_of((source.ends(window, stretch) for source, window in windows.items()), using=self.using)
+        ends = selected((source.ends(window, stretch) for source, window in windows.items()), using=self.using)
         outlooks = []
         for (source, window), (least, greatest, rows, _) in zip(
             windows.items(), sorted(ends, key=itemgetter(-1)), strict=True
@@ -144,7 +144,7 @@ class IndexWalk:
         [(source, window)] = step.windows.items()
         stretch = Stretch(self.is_ascending, after, step.end)
         statements = (each.matching(limit, window, stretch) for each in source.ranges)
-        found = {conversation_id for conversation_id, _ in rows_of(statements, using=self.using)}
+        found = {conversation_id for conversation_id, _ in selected(statements, using=self.using)}
         return sorted(found, reverse=not self.is_ascending)[:limit]
 
     def _in_common(self, step: Step, after: str | None, limit: int) -> list[str]:
@@ -154,12 +154,17 @@ class IndexWalk:
         conditions, values = self._conditions.of()
         sql = f"SELECT {ID} FROM ({common}) AS {ROW} WHERE {conditions} ORDER BY {ID} {stretch.order} LIMIT {limit}"  # noqa: S608
         parameters = (*(each for _, of_part in parts for each in of_part), *values)
-        return [conversation_id for conversation_id, _ in rows_of([(sql, parameters)], using=self.using)]
+        return [conversation_id for conversation_id, _ in selected([(sql, parameters)], using=self.using)]
 
     def _end_in_common(self, step: Step, after: str | None) -> str | None:
         """Up to which nothing is missing, or None where there is no more."""
         outlooks = self._look_ahead(after, step.windows) or []
         return self._nearest((each.last for each in outlooks if each.last is not None), default=None)
+
+
+def _share(outlooks: list[Outlook], best: Outlook, everything: Outlook) -> float:
+    """Of the rows of the best, those that the others have too, if they have nothing to do with each other."""
+    return prod(each.density / everything.density for each in outlooks if each is not best)
 
 
 def _distance(one: str, other: str) -> int:

@@ -13,9 +13,7 @@ class PreparedCursor(ServerBindingCursor):  # type: ignore[misc]
     Those of Django hold their values: to count them the driver would keep a hundred such texts, whatever their length.
     """
 
-    def __init__(self, connection: Any, *, threshold: int | None) -> None:
-        super().__init__(connection)
-        self.threshold = threshold
+    threshold: int | None = None
 
     def execute(self, *args: Any, **kwargs: Any) -> Any:
         self.connection.prepare_threshold = self.threshold

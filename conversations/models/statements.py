@@ -15,7 +15,7 @@ from django.db.models import Model
 from django.db.models.signals import post_save, pre_save
 
 from conversations import errors
-from conversations.models.cursors import cursor
+from conversations.models.cursors import rows_of
 
 if TYPE_CHECKING:
     from conversations.models.conversation import Conversation
@@ -130,10 +130,10 @@ def _store(
             "types": "\n".join(item.type for item in items),
             "data": b"\n".join(orjson.dumps(item.data) for item in items).decode(),
         }
-    is_part = connections[using].in_atomic_block  # of a transaction that may go on after a failure here
-    with transaction.atomic(using=using) if is_part else nullcontext(), cursor(using) as storing:
-        storing.execute(sql + (_STORED if items else _CREATED), parameters)
-        stored = storing.fetchall()
+    connection = connections[using]
+    is_part = connection.in_atomic_block  # of a transaction that may go on after a failure here
+    with transaction.atomic(using=using) if is_part else nullcontext():
+        stored = rows_of(sql + (_STORED if items else _CREATED), parameters, connection=connection)
     for item, (pk, position, item_count) in zip(items, stored, strict=False):
         item.pk, item.position, conversation.item_count = pk, position, item_count
         _mark_stored(item, using)

@@ -1,8 +1,10 @@
 import pytest
 from django.db import connection
+from django.test.utils import CaptureQueriesContext
 
 from conversations.models import Conversation
 from conversations.schema.items import validate_items
+from conversations.schema.query import MetadataCondition
 
 pytestmark = pytest.mark.skipif(connection.vendor != "postgresql", reason="prepared statements of PostgreSQL")
 
@@ -35,6 +37,22 @@ def test_what_is_often_asked_is_prepared_once(alice, monkeypatch):
     for _ in range(3):
         read_and_write(alice)
     assert prepared() == names
+
+
+def test_a_way_through_the_index_is_prepared_once_it_is_repeated(alice, monkeypatch):
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "prepare_threshold", 0)
+    read_and_write(alice)
+    before = set(prepared())
+    for is_known in (False, False, True, True):
+        Conversation.objects.page(limit=2, order="asc", matching=MetadataCondition("topic", "eq", ("demo",)))
+        assert len(set(prepared()) - before) == is_known
+
+
+def test_a_log_of_statements_shows_what_was_sent(alice):
+    conversation = read_and_write(alice)
+    with CaptureQueriesContext(connection) as statements:
+        Conversation.objects.visible_to(alice).found(conversation.pk)
+    assert conversation.pk in statements[-1]["sql"]
 
 
 def test_nothing_is_prepared_where_a_pooler_may_change_connections(alice, monkeypatch):
