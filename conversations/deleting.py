@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from itertools import accumulate
 from typing import Any
 
@@ -12,6 +13,7 @@ from django.db.models.deletion import Collector
 
 from conversations.errors import APIError
 from conversations.models import Conversation, ConversationQuerySet, Item, ItemText
+from conversations.models.index_hint import read_by_indexes
 from conversations.pacing import Pace
 from conversations.schema.query import Query, phrases
 
@@ -72,11 +74,17 @@ class Deletion:
 
     def _delete(self, run: list[Conversation]) -> None:
         conversations = Conversation.objects.using(self._pace.using).filter(pk__in=[each.pk for each in run])
-        with self._pace.transaction():
+        with self._transaction():
             conversations.lock()  # so that no append comes in between
             _total, counts = conversations.delete()
         self.conversation_count += counts.get(Conversation._meta.label, 0)
         self.item_count += counts.get(Item._meta.label, 0)
+
+    @contextmanager
+    def _transaction(self) -> Iterator[None]:
+        with self._pace.transaction():
+            read_by_indexes(using=self._pace.using)
+            yield
 
     def _shorten(self, conversation: Conversation) -> Iterator[None]:
         """Delete the first items, until one transaction can take the rest."""
@@ -90,7 +98,7 @@ class Deletion:
         start = 0  # before which there is nothing but what was deleted and still lies about
         while end := _nth_position(items.filter(position__gt=start), self._pace.rows):
             within = {"position__gt": start, "position__lte": end}
-            with self._pace.transaction():
+            with self._transaction():
                 conversation.lock()
                 texts.filter(**within).delete()
                 count = items.filter(**within).delete()[1].get(Item._meta.label, 0)
@@ -98,6 +106,11 @@ class Deletion:
             self.item_count += count
             start = end
             yield
+        # PostgreSQL passes over what was deleted of an index in a moment once somebody has looked, who takes longer:
+        # here nobody waits for that, as they would for the last transaction.
+        with self._transaction():
+            for deleted in (items, texts):
+                deleted.filter(position__lte=start).exists()
 
     def _check_unprotected(self, conversation: Conversation) -> None:
         """Before anything is deleted of it, and without more items in memory than of one transaction."""

@@ -10,6 +10,7 @@ from conversations.errors import APIError
 from conversations.models import Conversation, Item, ItemText, MetadataPair
 from conversations.schema.items import validate_items
 from conversations.schema.query_text import parse_query
+from tests.plans import steps
 
 # MariaDB and MySQL tell of words that are committed, and of no others.
 pytestmark = pytest.mark.django_db(transaction=connection.vendor == "mysql")
@@ -185,3 +186,21 @@ def test_memory_does_not_grow_with_items_or_conversations(alice):
     peak(6)  # fills what drivers keep of statements
     small = peak(2)
     assert peak(6) < small * 1.3
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="its planner counts on how much of a table is asked for")
+def test_no_table_is_read_whole_though_one_conversation_is_most_of_it(alice):
+    conversation_of(alice, *["hello"] * 1_000)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    read = []
+
+    def explain(execute, sql, params, many, context):
+        if sql.startswith("DELETE"):
+            read.append(steps(sql, params))
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(explain):
+        list(deletion())
+    assert any("conversations_item_unique_position" in of_statement for of_statement in read)
+    assert not [step for of_statement in read for step in of_statement if step.startswith("scan of")]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any, TypeVar
 
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 from django.db.models.sql.compiler import SQLCompiler
@@ -35,3 +36,11 @@ def hinted(rows: Rows, index: str) -> Rows:
     alias = rows.query.get_initial_alias()
     rows.query.alias_map[alias] = HintedTable(rows.model._meta.db_table, alias, index)
     return rows
+
+
+def read_by_indexes(*, using: str) -> None:
+    """For the rest of a transaction: PostgreSQL else reads a whole table for what it takes for most of that."""
+    connection = connections[using]
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("SET LOCAL enable_seqscan = off")
