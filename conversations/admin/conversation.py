@@ -50,6 +50,7 @@ class ConversationAdmin(
     form = metadata.ConversationForm
     list_display = (FIRST, *DEFAULT)
     list_display_links = ("id",)
+    list_per_page = 50  # half of Django's, in half of its time: that goes into the rows
     ordering = ("-id",)
     paginator = CappedPaginator  # of completion in the host's own forms: the list has none
     search_fields = ("id",)

@@ -30,7 +30,7 @@ from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 from django.urls import reverse  # noqa: E402
 
-from conversations.models import Conversation, Item, OverviewFigure, SavedView  # noqa: E402
+from conversations.models import Conversation, Item, OverviewFigure, Preferences, SavedView  # noqa: E402
 from conversations.schema.items import validate_items  # noqa: E402
 from tests.admin_pages import PREVIEWS, add_others, list_pages, other_pages, transcript_pages  # noqa: E402
 from tests.benchmarks.loading import analyze, create_database, load, owner_of_rank  # noqa: E402
@@ -51,6 +51,7 @@ def main() -> None:
     create_database(f"{connection.settings_dict['NAME']}_{arguments.conversations}")
     load(arguments.conversations, items_per=4)
     _add_others()
+    Preferences.objects.all().delete()  # which are of an earlier run
     print(f"\n{connection.vendor}, {Conversation.objects.count():,} conversations, {Item.objects.count():,} items\n")
     print("| page | p50 | p95 | CPU | queries | longest statement |\n|---|---|---|---|---|---|")
     _print_pages({**list_pages(), **other_pages(), **transcript_pages(), **_long_transcripts()}, arguments)
