@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from hypothesis import given
 
+from conversations.admin import ConversationAdmin
 from conversations.models import Conversation
 from conversations.schema.query import All, MetadataCondition
 from tests import random_queries
@@ -17,11 +18,14 @@ from tests.random_queries import as_parameters, as_text, holds
 
 pytestmark = pytest.mark.django_db
 
+NUMBER = 60
+
 
 @pytest.fixture
-def conversations(alice, bob) -> list[Conversation]:
-    """Newest first; bob's are in the way."""
-    return random_queries.conversations_of(alice, bob, count=60)[::-1]
+def conversations(alice, bob, monkeypatch) -> list[Conversation]:
+    """Newest first, all on one page; bob's are in the way."""
+    monkeypatch.setattr(ConversationAdmin, "list_per_page", NUMBER)
+    return random_queries.conversations_of(alice, bob, count=NUMBER)[::-1]
 
 
 @pytest.fixture
