@@ -1,3 +1,5 @@
+from time import sleep
+
 import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
@@ -199,6 +201,8 @@ def test_a_long_text_is_found_by_words_near_its_limit_and_not_beyond(alice):
 
 def test_a_text_of_many_different_words_can_be_stored(alice):
     conversation = said(alice, " ".join(f"{n:x}" for n in range(16_000)), "".join(map(chr, range(0x4E00, 0x9FA5))))
+    if connection.vendor == "mysql":
+        sleep(1)  # InnoDB moves so many new words to its tables at once, and meanwhile may find none of them
     assert found("3e7f") == found("龙") == [conversation.pk]
 
 
