@@ -4,10 +4,9 @@ import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import count
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 
 from conversations.models import Conversation, Item, MetadataPair
 
@@ -62,25 +61,9 @@ def _postgresql(sql: str, params: Any) -> set[str]:
         for child in node.get("Plans", []):
             yield from walk(child)
 
-    plans = [*_explained("EXPLAIN (FORMAT JSON)", sql, params), _kept_plan(sql, params)]
-    found = (json.loads(plan) if isinstance(plan, str) else plan for (plan,) in plans)
-    return {step for [each] in found for step in walk(each["Plan"])}
-
-
-def _kept_plan(sql: str, params: Any) -> tuple[Any, ...]:
-    """Which PostgreSQL may make of a prepared statement, whatever the values."""
-    numbers = count(1)
-    with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL plan_cache_mode = force_generic_plan")
-        cursor.execute(
-            f"PREPARE explained AS {re.sub('%[s%]', lambda m: '%' if m[0] == '%%' else f'${next(numbers)}', sql)}"
-        )
-        values = f"({', '.join(['%s'] * len(params))})" if params else ""
-        cursor.execute(f"EXPLAIN (FORMAT JSON) EXECUTE explained{values}", params)
-        row = cursor.fetchone()
-        cursor.execute("DEALLOCATE explained")
-        cursor.execute("SET LOCAL plan_cache_mode = auto")
-    return row
+    [[plan]] = _explained("EXPLAIN (FORMAT JSON)", sql, params)
+    plan = json.loads(plan) if isinstance(plan, str) else plan
+    return set(walk(plan[0]["Plan"]))
 
 
 def _sqlite(sql: str, params: Any) -> set[str]:

@@ -8,21 +8,20 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 
 def rows_of(
-    sql: str, parameters: Sequence[Any] | Mapping[str, Any], *, connection: BaseDatabaseWrapper, uses: int = 0
+    sql: str, parameters: Sequence[Any] | Mapping[str, Any], *, connection: BaseDatabaseWrapper
 ) -> list[tuple[Any, ...]]:
     """What a statement that is often executed finds or returns.
 
     Django's own cursors for psycopg write the values into the SQL, so that each statement is a new one to PostgreSQL.
-    This sends them beside it, and where OPTIONS of the database have a `prepare_threshold`, a connection has the
-    statement prepared that it has executed so many times and `uses` more.
+    This sends them beside it, and has it prepared where OPTIONS of the database have a `prepare_threshold`.
     """
-    prepared = _prepared_cursor(connection, uses)
+    prepared = _prepared_cursor(connection)
     with connection.cursor() if prepared is None else nullcontext(connection.make_cursor(prepared)) as cursor:
         cursor.execute(sql, parameters)
         return list(cursor.fetchall())
 
 
-def _prepared_cursor(connection: Any, uses: int) -> Any:
+def _prepared_cursor(connection: Any) -> Any:
     """One for all statements of a connection: to make one takes longer than to send a statement."""
     if connection.vendor != "postgresql" or connection.queries_logged:  # by Django's, which can tell what it sent
         return None
@@ -37,6 +36,5 @@ def _prepared_cursor(connection: Any, uses: int) -> Any:
     cursor = vars(connection).get("_conversations_cursor")
     if cursor is None or cursor.connection is not connection.connection:
         cursor = connection._conversations_cursor = PreparedCursor(connection.connection)
-    threshold = connection.settings_dict["OPTIONS"].get("prepare_threshold")
-    cursor.threshold = None if threshold is None else threshold + uses
+    cursor.threshold = connection.settings_dict["OPTIONS"].get("prepare_threshold")
     return cursor

@@ -8,10 +8,7 @@ from typing import Any
 
 from django.db import connections
 
-from conversations.models.cursors import rows_of
 from conversations.models.row_conditions import ID, ROW, SQL
-
-USES = 2  # of a statement before it is prepared: there are many kinds, and some are never repeated
 
 
 @dataclass(frozen=True)
@@ -69,14 +66,15 @@ class Range:
         return f"{sql}{beyond}{limit}", (*parameters, *after)
 
 
-def selected(statements: Iterable[SQL], *, using: str) -> list[tuple[Any, ...]]:
+def rows_of(statements: Iterable[SQL], *, using: str) -> list[tuple[Any, ...]]:
     """What these select at one go, each row with the number of its statement at the end."""
     parts = list(statements)
     if not parts:
         return []
     numbered = [f"SELECT part_{n}.*, {n} FROM ({sql}) AS part_{n}" for n, (sql, _) in enumerate(parts)]  # noqa: S608
-    parameters = [each for _, of_part in parts for each in of_part]
-    return rows_of(" UNION ALL ".join(numbered), parameters, connection=connections[using], uses=USES)
+    with connections[using].cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(numbered), [each for _, parameters in parts for each in parameters])
+        return list(cursor.fetchall())
 
 
 def _comparison(name: str, operator: str, place: str | None) -> SQL:

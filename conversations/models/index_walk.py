@@ -19,7 +19,7 @@ from typing import ClassVar
 from django.db import connections
 
 from conversations import ids
-from conversations.models.index_ranges import Stretch, selected
+from conversations.models.index_ranges import Stretch, rows_of
 from conversations.models.index_sources import IndexSources, Source
 from conversations.models.row_conditions import ID, ROW, RowConditions
 from conversations.schema.query import Query
@@ -128,7 +128,7 @@ class IndexWalk:
         if not all(source.ranges for source in windows):
             return None
         stretch = Stretch(self.is_ascending, after)
-        ends = selected((source.ends(window, stretch) for source, window in windows.items()), using=self.using)
+        ends = rows_of((source.ends(window, stretch) for source, window in windows.items()), using=self.using)
         outlooks = []
         for (source, window), (least, greatest, rows, _) in zip(
             windows.items(), sorted(ends, key=itemgetter(-1)), strict=True
@@ -144,7 +144,7 @@ class IndexWalk:
         [(source, window)] = step.windows.items()
         stretch = Stretch(self.is_ascending, after, step.end)
         statements = (each.matching(limit, window, stretch) for each in source.ranges)
-        found = {conversation_id for conversation_id, _ in selected(statements, using=self.using)}
+        found = {conversation_id for conversation_id, _ in rows_of(statements, using=self.using)}
         return sorted(found, reverse=not self.is_ascending)[:limit]
 
     def _in_common(self, step: Step, after: str | None, limit: int) -> list[str]:
@@ -154,7 +154,7 @@ class IndexWalk:
         conditions, values = self._conditions.of()
         sql = f"SELECT {ID} FROM ({common}) AS {ROW} WHERE {conditions} ORDER BY {ID} {stretch.order} LIMIT {limit}"  # noqa: S608
         parameters = (*(each for _, of_part in parts for each in of_part), *values)
-        return [conversation_id for conversation_id, _ in selected([(sql, parameters)], using=self.using)]
+        return [conversation_id for conversation_id, _ in rows_of([(sql, parameters)], using=self.using)]
 
     def _end_in_common(self, step: Step, after: str | None) -> str | None:
         """Up to which nothing is missing, or None where there is no more."""

@@ -10,7 +10,6 @@ from django.core.exceptions import FullResultSet
 from django.db import connections, models
 from django.db.models import Min
 
-from conversations.models.cursors import rows_of
 from conversations.models.fields import BytewiseCharField
 from conversations.models.retrying import retried
 from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
@@ -59,8 +58,9 @@ class MetadataPairQuerySet(models.QuerySet["MetadataPair"]):
             )
             SELECT text FROM found WHERE text IS NOT NULL ORDER BY number
         """  # noqa: S608
-        rows = rows_of(steps, [*parameters, start, *parameters, limit], connection=connections[self.db])
-        return (text for (text,) in rows)
+        with connections[self.db].cursor() as cursor:
+            cursor.execute(steps, [*parameters, start, *parameters, limit])
+            yield from (text for (text,) in cursor.fetchall())
 
     def _distinct_in_turn(self, column: str, start: str, limit: int) -> Iterator[str]:
         """For MySQL and MariaDB, which use an index for what is greater than a constant, but not than a column."""

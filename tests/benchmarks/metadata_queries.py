@@ -57,7 +57,6 @@ SINGLE: dict[str, Query] = {
 PAIRS: dict[str, Query] = {
     f"{first}, {second}": All((SINGLE[first], SINGLE[second])) for first, second in combinations(SINGLE, 2)
 }
-WARM = 9  # calls that go before: PostgreSQL plans a statement a few times before it keeps the plan
 FOUR_PAIRS = {"tenant": "acme", "channel": "web", "plan": "team", "order_id": "order-0123456789abcdef"}
 
 
@@ -134,8 +133,6 @@ def _suggestions(runs: int) -> Iterator[tuple[str, Figures]]:
 
 def _figures(call: Callable[[], object], other: Callable[[], object], runs: int) -> Figures:
     with captured() as statements:
-        call()
-    for _ in range(WARM):
         call()
     times, of_other = [], []
     for _ in range(runs):

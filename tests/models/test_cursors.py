@@ -4,7 +4,6 @@ from django.test.utils import CaptureQueriesContext
 
 from conversations.models import Conversation
 from conversations.schema.items import validate_items
-from conversations.schema.query import MetadataCondition
 
 pytestmark = pytest.mark.skipif(connection.vendor != "postgresql", reason="prepared statements of PostgreSQL")
 
@@ -37,15 +36,6 @@ def test_what_is_often_asked_is_prepared_once(alice, monkeypatch):
     for _ in range(3):
         read_and_write(alice)
     assert prepared() == names
-
-
-def test_a_way_through_the_index_is_prepared_once_it_is_repeated(alice, monkeypatch):
-    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "prepare_threshold", 0)
-    read_and_write(alice)
-    before = set(prepared())
-    for is_known in (False, False, True, True):
-        Conversation.objects.page(limit=2, order="asc", matching=MetadataCondition("topic", "eq", ("demo",)))
-        assert len(set(prepared()) - before) == is_known
 
 
 def test_a_log_of_statements_shows_what_was_sent(alice):
