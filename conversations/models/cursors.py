@@ -1,10 +1,13 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any
 
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+SQL = tuple[str, tuple[Any, ...]]  # with its parameters
 
 
 def rows_of(
@@ -18,6 +21,17 @@ def rows_of(
     prepared = _prepared_cursor(connection)
     with connection.cursor() if prepared is None else nullcontext(connection.make_cursor(prepared)) as cursor:
         cursor.execute(sql, parameters)
+        return list(cursor.fetchall())
+
+
+def rows_of_each(statements: Iterable[SQL], *, using: str) -> list[tuple[Any, ...]]:
+    """What these select at one go, each row with the number of its statement at the end."""
+    parts = list(statements)
+    if not parts:
+        return []
+    numbered = [f"SELECT part_{n}.*, {n} FROM ({sql}) AS part_{n}" for n, (sql, _) in enumerate(parts)]  # noqa: S608
+    with connections[using].cursor() as cursor:
+        cursor.execute(" UNION ALL ".join(numbered), [each for _, parameters in parts for each in parameters])
         return list(cursor.fetchall())
 
 

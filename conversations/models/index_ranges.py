@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
-from django.db import connections
-
-from conversations.models.row_conditions import ID, ROW, SQL
+from conversations.models.cursors import SQL
+from conversations.models.row_conditions import ID, ROW
 
 
 @dataclass(frozen=True)
@@ -64,17 +61,6 @@ class Range:
         order = f"{ID} {stretch.order}" if self.is_ordered else "value"
         limit = "" if window is None else f" ORDER BY {order} LIMIT {window}"
         return f"{sql}{beyond}{limit}", (*parameters, *after)
-
-
-def rows_of(statements: Iterable[SQL], *, using: str) -> list[tuple[Any, ...]]:
-    """What these select at one go, each row with the number of its statement at the end."""
-    parts = list(statements)
-    if not parts:
-        return []
-    numbered = [f"SELECT part_{n}.*, {n} FROM ({sql}) AS part_{n}" for n, (sql, _) in enumerate(parts)]  # noqa: S608
-    with connections[using].cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(numbered), [each for _, parameters in parts for each in parameters])
-        return list(cursor.fetchall())
 
 
 def _comparison(name: str, operator: str, place: str | None) -> SQL:

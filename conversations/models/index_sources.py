@@ -10,11 +10,12 @@ from typing import Literal
 
 from django.db import connections
 
+from conversations.models.cursors import SQL
 from conversations.models.index_hint import hint
 from conversations.models.index_ranges import Range, Stretch
 from conversations.models.lookups import created
 from conversations.models.metadata import MetadataPair
-from conversations.models.row_conditions import ID, ROW, SQL, RowConditions, compiled, joined
+from conversations.models.row_conditions import ID, ROW, RowConditions, compiled, joined
 from conversations.schema.query import All, Any, CreatedCondition, MetadataCondition, Query
 
 MAX_VALUES, MAX_VALUES_OF_PREFIX = 16, 8  # of one condition, so that each is a range of its own
@@ -56,6 +57,7 @@ class IndexSources:
         self.using = using
         bounds = (compiled(created(each, id_name=ID), using=using) for each in _bounds(query))
         self.scope = [*self._of_owner(), *bounds]
+        self._values_that_begin = self._values_of(list(_prefixes(query)))
 
     def of(self, query: Query) -> list[Source]:
         """Each of these holds all that match. The first is ordered, if there is any."""
@@ -70,17 +72,28 @@ class IndexSources:
                 return self._of_condition(query)
         return []
 
+    def _values_of(self, prefixes: list[MetadataCondition]) -> dict[MetadataCondition, Sequence[str] | None]:
+        """Those that begin so, or None where there are many."""
+        if not prefixes:
+            return {}
+        of_owner = {} if self.owner_id is None else {"owner": self.owner_id}
+        pairs = MetadataPair.objects.using(self.using).filter(**of_owner)
+        suggested = pairs.suggested_values(
+            [(each.key, each.values[0]) for each in prefixes], limit=MAX_VALUES_OF_PREFIX
+        )
+        return {
+            each: None if suggestions.has_more else suggestions.texts
+            for each, suggestions in zip(prefixes, suggested, strict=True)
+        }
+
     def _of_condition(self, condition: MetadataCondition) -> list[Source]:
         key = condition.key
         values: Sequence[str] | None = None
         match condition.operator, condition.values:
             case "eq" | "in", texts:
                 values = texts
-            case "prefix", (prefix,):
-                of_owner = {} if self.owner_id is None else {"owner": self.owner_id}
-                pairs = MetadataPair.objects.using(self.using).filter(key=key, **of_owner)
-                suggestions = pairs.suggestions("value", prefix=prefix, limit=MAX_VALUES_OF_PREFIX)
-                values = None if suggestions.has_more else suggestions.texts
+            case "prefix", _:
+                values = self._values_that_begin[condition]
             case _:
                 return [Source((self._range("key", key),))]
         if values is not None and len(values) <= MAX_VALUES:
@@ -122,4 +135,12 @@ def _bounds(query: Query) -> Iterator[CreatedCondition]:
         case All(of):
             yield from chain.from_iterable(map(_bounds, of))
         case CreatedCondition():
+            yield query
+
+
+def _prefixes(query: Query) -> Iterator[MetadataCondition]:
+    match query:
+        case All(of) | Any(of):
+            yield from chain.from_iterable(map(_prefixes, of))
+        case MetadataCondition(operator="prefix"):
             yield query

@@ -16,12 +16,11 @@ from operator import itemgetter
 from typing import Any as Anything
 from typing import ClassVar
 
-from django.db import connections
-
 from conversations import ids
-from conversations.models.index_ranges import Stretch, rows_of
+from conversations.models.cursors import rows_of_each
+from conversations.models.index_ranges import Stretch
 from conversations.models.index_sources import IndexSources, Source
-from conversations.models.row_conditions import ID, ROW, RowConditions
+from conversations.models.row_conditions import ID, ROW, RowConditions, joined
 from conversations.schema.query import Query
 
 LOOK_UP = 8  # rows that are read one after the other in the time that it takes to look one up
@@ -55,7 +54,7 @@ class IndexWalk:
 
     first_window: ClassVar[int] = 250  # rows to look ahead
     window_growth: ClassVar[int] = 4
-    max_in_common: ClassVar[int] = 8_000  # rows that a database keeps in memory
+    max_in_common: ClassVar[int] = 6_000  # rows that a database keeps in memory
 
     def __init__(self, query: Query, *, is_ascending: bool, owner_id: Anything, using: str) -> None:
         self.is_ascending = is_ascending
@@ -115,12 +114,9 @@ class IndexWalk:
         """
         near = [each for each in outlooks if each.density <= LOOK_UP * best.density]
         share = _share(near, best, everything)
-        if everything.last is not None and self._nearest(best.first, everything.last) == everything.last:
-            share = 1.0  # how close together conversations lie where these rows begin is not known
-        is_supported = connections[self.using].features.supports_select_intersection
-        if len(near) < 2 or (window == self.first_window and share * window >= batch) or not is_supported:
+        if len(near) < 2 or (window == self.first_window and share * window >= batch):
             return {}
-        rows = min(max(window, 1.4 * batch / share), self.max_in_common)
+        rows = min(max(window, 1.7 * batch / share), self.max_in_common)
         return {each.source: ceil(rows * each.density / best.density) for each in near}
 
     def _look_ahead(self, after: str | None, windows: dict[Source, int | None]) -> list[Outlook] | None:
@@ -128,7 +124,7 @@ class IndexWalk:
         if not all(source.ranges for source in windows):
             return None
         stretch = Stretch(self.is_ascending, after)
-        ends = rows_of((source.ends(window, stretch) for source, window in windows.items()), using=self.using)
+        ends = rows_of_each((source.ends(window, stretch) for source, window in windows.items()), using=self.using)
         outlooks = []
         for (source, window), (least, greatest, rows, _) in zip(
             windows.items(), sorted(ends, key=itemgetter(-1)), strict=True
@@ -144,17 +140,21 @@ class IndexWalk:
         [(source, window)] = step.windows.items()
         stretch = Stretch(self.is_ascending, after, step.end)
         statements = (each.matching(limit, window, stretch) for each in source.ranges)
-        found = {conversation_id for conversation_id, _ in rows_of(statements, using=self.using)}
+        found = {conversation_id for conversation_id, _ in rows_of_each(statements, using=self.using)}
         return sorted(found, reverse=not self.is_ascending)[:limit]
 
     def _in_common(self, step: Step, after: str | None, limit: int) -> list[str]:
+        """Reads the longest of the windows, until the page is full, and looks its rows up in tables of the others."""
         stretch = Stretch(self.is_ascending, after)
-        parts = [source.ids(window, stretch) for source, window in step.windows.items()]
-        common = " INTERSECT ".join(f"SELECT {ID} FROM ({sql}) AS part_{n}" for n, (sql, _) in enumerate(parts))  # noqa: S608
-        conditions, values = self._conditions.of()
-        sql = f"SELECT {ID} FROM ({common}) AS {ROW} WHERE {conditions} ORDER BY {ID} {stretch.order} LIMIT {limit}"  # noqa: S608
-        parameters = (*(each for _, of_part in parts for each in of_part), *values)
-        return [conversation_id for conversation_id, _ in rows_of([(sql, parameters)], using=self.using)]
+        *others, longest = sorted(step.windows.items(), key=lambda each: each[1] or 0)
+        parts = [source.ids(window, stretch) for source, window in others]
+        # A database is left no join to choose, which it might do by comparing each row with each: hence IS TRUE.
+        common = [(f"({ID} IN (SELECT {ID} FROM ({sql}) AS part)) IS TRUE", values) for sql, values in parts]  # noqa: S608
+        (rows, read), (conditions, values) = longest[0].ids(longest[1], stretch), joined(" AND ", common)
+        asked, told = self._conditions.of()
+        sql = f"SELECT DISTINCT {ID} FROM ({rows}) AS {ROW} WHERE {conditions} AND {asked}"  # noqa: S608
+        statement = f"{sql} ORDER BY {ID} {stretch.order} LIMIT {limit}", (*read, *values, *told)
+        return [conversation_id for conversation_id, _ in rows_of_each([statement], using=self.using)]
 
     def _end_in_common(self, step: Step, after: str | None) -> str | None:
         """Up to which nothing is missing, or None where there is no more."""

@@ -1,8 +1,8 @@
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import takewhile
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
 from django.conf import settings
@@ -10,6 +10,7 @@ from django.core.exceptions import FullResultSet
 from django.db import connections, models
 from django.db.models import Min
 
+from conversations.models.cursors import SQL, rows_of_each
 from conversations.models.fields import BytewiseCharField
 from conversations.models.retrying import retried
 from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
@@ -41,12 +42,31 @@ class MetadataPairQuerySet(models.QuerySet["MetadataPair"]):
 
         One step down an index for each, however many pairs have it, which no planner takes of its own accord.
         """
-        is_mysql = connections[self.db].vendor == "mysql"
-        distinct = self._distinct_in_turn if is_mysql else self._distinct_at_once
-        found = list(takewhile(lambda text: text.startswith(prefix), distinct(column, prefix, limit + 1)))
-        return Suggestions(found[:limit], has_more=len(found) > limit)
+        [suggestions] = self._suggestions(column, [(self, prefix)], limit)
+        return suggestions
 
-    def _distinct_at_once(self, column: str, start: str, limit: int) -> Iterator[str]:
+    @retried
+    def suggested_values(self, prefixes: Iterable[tuple[str, str]], *, limit: int) -> list[Suggestions]:
+        """Likewise the values of each of these keys that begin as said beside it, all at one go."""
+        return self._suggestions("value", [(self.filter(key=key), prefix) for key, prefix in prefixes], limit)
+
+    def _suggestions(
+        self, column: str, wanted: Sequence[tuple[MetadataPairQuerySet, str]], limit: int
+    ) -> list[Suggestions]:
+        if connections[self.db].vendor == "mysql":
+            texts = [list(pairs._distinct_in_turn(column, prefix, limit + 1)) for pairs, prefix in wanted]
+        else:
+            steps = (pairs._distinct(column, prefix, limit + 1) for pairs, prefix in wanted)
+            rows = sorted(rows_of_each(steps, using=self.db), key=itemgetter(1))
+            texts = [[text for text, _, part in rows if part == number] for number in range(len(wanted))]
+        found = []
+        for (_, prefix), each in zip(wanted, texts, strict=True):
+            beginning_so = [text for text in each if text.startswith(prefix)]
+            found.append(Suggestions(beginning_so[:limit], has_more=len(beginning_so) > limit))
+        return found
+
+    def _distinct(self, column: str, start: str, limit: int) -> SQL:
+        """Selects texts, each with its number in their order."""
         condition, parameters = self._condition()
         first = f"SELECT {column} FROM {self.model._meta.db_table} WHERE {condition} AND {column}"  # noqa: S608
         steps = f"""
@@ -56,11 +76,9 @@ class MetadataPairQuerySet(models.QuerySet["MetadataPair"]):
                 SELECT ({first} > found.text ORDER BY {column} LIMIT 1), number + 1
                 FROM found WHERE text IS NOT NULL AND number < %s
             )
-            SELECT text FROM found WHERE text IS NOT NULL ORDER BY number
+            SELECT text, number FROM found WHERE text IS NOT NULL
         """  # noqa: S608
-        with connections[self.db].cursor() as cursor:
-            cursor.execute(steps, [*parameters, start, *parameters, limit])
-            yield from (text for (text,) in cursor.fetchall())
+        return steps, (*parameters, start, *parameters, limit)
 
     def _distinct_in_turn(self, column: str, start: str, limit: int) -> Iterator[str]:
         """For MySQL and MariaDB, which use an index for what is greater than a constant, but not than a column."""

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any as Anything
 
 from django.db import connections
 from django.db.models import Q
 from django.db.models.expressions import RawSQL
 from django.db.models.sql import Query as Statement
 
+from conversations.models.cursors import SQL
 from conversations.models.lookups import created, said_by_row, says
 from conversations.models.metadata import MetadataPair
 from conversations.schema.query import All, Any, CreatedCondition, MetadataCondition, Not, Query, TextCondition
-
-SQL = tuple[str, tuple[Anything, ...]]
 
 ID = "conversation_id"
 ROW = MetadataPair._meta.db_table  # what the row has to be called around these conditions
