@@ -1,14 +1,19 @@
-"""The app's settings, each `CONVERSATIONS_<NAME>` in the host's settings, read when used."""
+"""The app's settings, each `CONVERSATIONS_<NAME>` in the host's settings, read when first used."""
 
 from collections.abc import Sequence
-from typing import Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from django.conf import settings as django_settings
+from django.core.signals import setting_changed
 
 T = TypeVar("T")
 
 
 class AppSettings:
+    def __init__(self) -> None:
+        self._values: dict[str, Any] = {}  # Django looks long for those that are not set
+        setting_changed.connect(self._forget)
+
     @property
     def api_key_seconds(self) -> float:
         """For how long a process takes an API key for what it was when it looked last."""
@@ -58,8 +63,13 @@ class AppSettings:
         return self._get("UNKNOWN_ITEM_FIELDS", "keep")
 
     def _get(self, name: str, default: T) -> T:
-        value: T = getattr(django_settings, f"CONVERSATIONS_{name}", default)
+        if name not in self._values:
+            self._values[name] = getattr(django_settings, f"CONVERSATIONS_{name}", default)
+        value: T = self._values[name]
         return value
+
+    def _forget(self, **kwargs: Any) -> None:
+        self._values.clear()
 
 
 app_settings = AppSettings()

@@ -1,4 +1,4 @@
-import secrets
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -44,9 +44,14 @@ class OpenAIView(APIView):
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response]:
         return exception_handler
 
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        """None: which methods are allowed, DRF would find out for every answer, and only a 405 has to say."""
+        return {}
+
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         self.started_at = time.perf_counter()
-        self.request_id = f"req_{secrets.token_hex(16)}"
+        self.request_id = f"req_{os.urandom(16).hex()}"
         return super().initialize_request(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -73,7 +78,9 @@ class OpenAIViewSet(OpenAIView, GenericViewSet):  # type: ignore[type-arg]
             ids.check_id(kwargs["conversation_id"], prefix=ids.CONVERSATION_PREFIX, path="conversation_id")
 
     def get_queryset(self) -> ConversationQuerySet:
-        return Conversation.objects.using(self.database).visible_to(self.request.user)
+        database = self.database
+        conversations = Conversation.objects if database is None else Conversation.objects.using(database)
+        return conversations.visible_to(self.request.user)
 
     @property
     def database(self) -> str | None:

@@ -22,6 +22,8 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
     set_rollback()
     error = _as_api_error(exception, context)
     headers = {"Retry-After": str(RETRY_AFTER)} if error.status == 503 else {}
+    if isinstance(exception, exceptions.MethodNotAllowed):
+        headers["Allow"] = ", ".join(context["view"].allowed_methods)
     if auth_header := getattr(exception, "auth_header", None):
         headers["WWW-Authenticate"] = auth_header
     if wait := getattr(exception, "wait", None):

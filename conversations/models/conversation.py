@@ -166,7 +166,7 @@ class Conversation(models.Model):
         """Unsaved items at consecutive positions; an id that the owner has elsewhere brings its content along."""
         stored = [item for item in items if item["type"] != "compaction_trigger"]
         sent_ids = [item["id"] for item in stored if item.get("id")]
-        originals = Item.objects.originals(owner_id=self.owner_id, item_ids=sent_ids)
+        originals = Item.objects.originals(owner_id=self.owner_id, item_ids=sent_ids) if sent_ids else {}
         for item in stored:
             if item["type"] == "item_reference" and item["id"] not in originals:
                 raise errors.referenced_item_not_found(item["id"])

@@ -39,16 +39,16 @@ def _prepared_cursor(connection: Any) -> Any:
     """One for all statements of a connection: to make one takes longer than to send a statement."""
     if connection.vendor != "postgresql" or connection.queries_logged:  # by Django's, which can tell what it sent
         return None
-    from django.db.backends.postgresql import psycopg_any  # which needs its driver
-
-    if not psycopg_any.is_psycopg3:
-        return None
-    from conversations.models.prepared import PreparedCursor
-
     connection.close_if_health_check_failed()
     connection.ensure_connection()
     cursor = vars(connection).get("_conversations_cursor")
     if cursor is None or cursor.connection is not connection.connection:
+        from django.db.backends.postgresql import psycopg_any  # which needs its driver
+
+        if not psycopg_any.is_psycopg3:
+            return None
+        from conversations.models.prepared import PreparedCursor
+
         cursor = connection._conversations_cursor = PreparedCursor(connection.connection)
     cursor.threshold = connection.settings_dict["OPTIONS"].get("prepare_threshold")
     return cursor

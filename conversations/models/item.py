@@ -133,8 +133,6 @@ class ItemQuerySet(models.QuerySet["Item"]):
 
     def originals(self, *, owner_id: Any, item_ids: Sequence[str]) -> dict[str, Item]:
         """By id, the oldest item of each of these ids in any conversation of the owner."""
-        if not item_ids:
-            return {}
         known = self.filter(item_id__in=item_ids, conversation__owner=owner_id)
         oldest = known.values("item_id").annotate(oldest=Min("pk")).values("oldest")
         return {item.item_id: item for item in self.filter(pk__in=oldest)}

@@ -117,7 +117,12 @@ def test_a_wrong_method(as_alice, assert_error, method, path):
     answer = as_alice.client.generic(method, f"/v1{path}")
     message = f"Not allowed to {method} on /v1{path}. (HINT: Perhaps you meant to use a different HTTP method?)"
     assert_error(answer, 405, message)
+    assert answer["allow"]
     assert method not in answer["allow"].replace("OPTIONS", "")
+
+
+def test_what_is_allowed_is_said_only_where_something_is_not(as_alice):
+    assert "allow" not in as_alice.get("/conversations").headers
 
 
 def test_an_unexpected_exception_is_logged_and_leaks_nothing(as_alice, monkeypatch, caplog, assert_error):
