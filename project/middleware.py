@@ -16,7 +16,8 @@ def without_pages_middleware(get_response: GetResponse) -> GetResponse:
         if not is_for_api(request):
             return get_response(request)
         request.get_host()  # raises an error for one that is not allowed
-        request.resolver_match = match = resolve(request.path_info)
+        path = request.path_info.removeprefix("/v1")
+        request.resolver_match = match = resolve(path, urlconf="conversations.urls")  # not by way of the site's
         response: HttpResponse = match.func(request, *match.args, **match.kwargs)
         if isinstance(response, SimpleTemplateResponse):
             response.render()

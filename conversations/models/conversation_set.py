@@ -196,7 +196,8 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         """Append to the conversation with this id, as its own method does."""
         if self._whole_of_owner is None or not statements.can_append(items, using=router.db_for_write(self.model)):
             return self.found(conversation_id).add_items(items=items)
-        return self.model(pk=conversation_id, owner_id=self._whole_of_owner).add_items(items=items)
+        known = self.model.from_db(self.db, ["id", "owner_id"], [conversation_id, self._whole_of_owner])
+        return known.add_items(items=items)
 
 
 def _found() -> Any:
