@@ -56,8 +56,12 @@ class CompiledQuery(Generic[Row]):
             each.output_field.get_db_prep_value(values[each.name], connection) if isinstance(each, Parameter) else each
             for each in compiled.parameters
         ]
-        rows = rows_of(compiled.sql, parameters, connection=connection)
-        return [_converted(row, compiled, connection) for row in rows]
+        rows = [list(row) for row in rows_of(compiled.sql, parameters, connection=connection)]
+        for index, converters, column in compiled.converters:
+            for convert in converters:
+                for row in rows:
+                    row[index] = convert(row[index], column, connection)
+        return rows
 
     def _compile(self, using: str, choice: tuple[Any, ...]) -> Compiled:
         query = self.build(*choice).query
@@ -68,11 +72,3 @@ class CompiledQuery(Generic[Row]):
         names = [column.target.attname for column in columns]
         compiled = self._compiled[using, *choice] = Compiled(query.model, sql, tuple(parameters), names, converters)
         return compiled
-
-
-def _converted(row: tuple[Any, ...], compiled: Compiled, connection: Any) -> list[Any]:
-    values = list(row)
-    for index, converters, column in compiled.converters:
-        for convert in converters:
-            values[index] = convert(values[index], column, connection)
-    return values
