@@ -3,9 +3,9 @@ from django.urls import include, path
 from django.views.generic import RedirectView
 
 urlpatterns = [
-    path("v1/", include("conversations.urls")),
-    path("admin/", admin.site.urls),
     path("", RedirectView.as_view(pattern_name="admin:index")),
+    path("admin/", admin.site.urls),
+    path("v1/", include("conversations.urls")),
 ]
 
 handler400 = "project.errors.bad_request"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -54,16 +55,12 @@ class MetadataPairQuerySet(models.QuerySet["MetadataPair"]):
         self, column: str, wanted: Sequence[tuple[MetadataPairQuerySet, str]], limit: int
     ) -> list[Suggestions]:
         if connections[self.db].vendor == "mysql":
-            texts = [list(pairs._distinct_in_turn(column, prefix, limit + 1)) for pairs, prefix in wanted]
+            texts = [pairs._distinct_in_turn(column, prefix, limit + 1) for pairs, prefix in wanted]
         else:
             steps = (pairs._distinct(column, prefix, limit + 1) for pairs, prefix in wanted)
             rows = sorted(rows_of_each(steps, using=self.db), key=itemgetter(1))
-            texts = [[text for text, _, part in rows if part == number] for number in range(len(wanted))]
-        found = []
-        for (_, prefix), each in zip(wanted, texts, strict=True):
-            beginning_so = [text for text in each if text.startswith(prefix)]
-            found.append(Suggestions(beginning_so[:limit], has_more=len(beginning_so) > limit))
-        return found
+            texts = [iter([text for text, _, part in rows if part == number]) for number in range(len(wanted))]
+        return [_beginning(prefix, each, limit) for (_, prefix), each in zip(wanted, texts, strict=True)]
 
     def _distinct(self, column: str, start: str, limit: int) -> SQL:
         """Selects texts, each with its number in their order."""
@@ -103,6 +100,12 @@ class MetadataPairQuerySet(models.QuerySet["MetadataPair"]):
             MetadataPair(conversation=conversation, owner_id=conversation.owner_id, key=key, value=value)
             for key, value in metadata.items()
         )
+
+
+def _beginning(prefix: str, texts: Iterator[str], limit: int) -> Suggestions:
+    """Takes no more of the texts than it has to: each may be a statement."""
+    found = list(takewhile(lambda text: text.startswith(prefix), texts))
+    return Suggestions(found[:limit], has_more=len(found) > limit)
 
 
 class MetadataPair(models.Model):

@@ -15,7 +15,7 @@ def _conversations(alice):
 def test_values_are_suggested_for_each_prefix_by_itself(django_assert_num_queries):
     prefixes = [("color", "b"), ("size", "l"), ("color", "bl"), ("size", "x"), ("none", "")]
     with django_assert_num_queries(1 if connection.vendor != "mysql" else 11):
-        suggested = MetadataPair.objects.suggested_values(prefixes, limit=2)
+        suggested = MetadataPair.objects.suggested_values(prefixes, limit=8)
     assert suggested == [
         Suggestions(["black", "blue"], has_more=False),
         Suggestions(["large", "larger"], has_more=False),
