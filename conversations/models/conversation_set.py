@@ -45,9 +45,9 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
     _whole_of_owner: Any = None
 
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> ConversationQuerySet:
-        visible: ConversationQuerySet = self._chain()  # type: ignore[attr-defined]
-        # Until somebody asks for more than what is at hand: to build the filter takes long.
-        visible._deferred_filter = False, (), {"owner": user.pk}  # type: ignore[attr-defined]
+        deferring: Any = self.all()
+        deferring._deferred_filter = False, (), {"owner": user.pk}  # until somebody asks for more than what is at hand
+        visible: ConversationQuerySet = deferring
         if not (self.query.where.children or self.query.annotations):
             visible._whole_of_owner = user.pk
         return visible

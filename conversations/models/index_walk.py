@@ -17,13 +17,14 @@ from typing import Any as Anything
 from typing import ClassVar
 
 from conversations import ids
-from conversations.models.cursors import rows_of_each
+from conversations.models.cursors import SQL, rows_of_each
 from conversations.models.index_ranges import Stretch
 from conversations.models.index_sources import IndexSources, Source
 from conversations.models.row_conditions import ID, ROW, RowConditions, joined
 from conversations.schema.query import Query
 
 LOOK_UP = 8  # rows that are read one after the other in the time that it takes to look one up
+SURPLUS = 1.7  # of what should hold a batch on the average, so that chance seldom leaves it short
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ class IndexWalk:
         share = _share(near, best, everything)
         if len(near) < 2 or (window == self.first_window and share * window >= batch):
             return {}
-        rows = min(max(window, 1.7 * batch / share), self.max_in_common)
+        rows = min(max(window, SURPLUS * batch / share), self.max_in_common)
         return {each.source: ceil(rows * each.density / best.density) for each in near}
 
     def _look_ahead(self, after: str | None, windows: dict[Source, int | None]) -> list[Outlook] | None:
@@ -146,20 +147,26 @@ class IndexWalk:
     def _in_common(self, step: Step, after: str | None, limit: int) -> list[str]:
         """Reads the longest of the windows, until the page is full, and looks its rows up in tables of the others."""
         stretch = Stretch(self.is_ascending, after)
-        *others, longest = sorted(step.windows.items(), key=lambda each: each[1] or 0)
-        parts = [source.ids(window, stretch) for source, window in others]
-        # A database is left no join to choose, which it might do by comparing each row with each: hence IS TRUE.
-        common = [(f"({ID} IN (SELECT {ID} FROM ({sql}) AS part)) IS TRUE", values) for sql, values in parts]  # noqa: S608
-        (rows, read), (conditions, values) = longest[0].ids(longest[1], stretch), joined(" AND ", common)
-        asked, told = self._conditions.of()
-        sql = f"SELECT DISTINCT {ID} FROM ({rows}) AS {ROW} WHERE {conditions} AND {asked}"  # noqa: S608
-        statement = f"{sql} ORDER BY {ID} {stretch.order} LIMIT {limit}", (*read, *values, *told)
-        return [conversation_id for conversation_id, _ in rows_of_each([statement], using=self.using)]
+        *others, (longest, window) = sorted(step.windows.items(), key=lambda each: each[1] or 0)
+        rows, read = longest.ids(window, stretch)
+        common = [_is_among(source.ids(window, stretch)) for source, window in others]
+        conditions, values = joined(" AND ", [*common, self._conditions.of()])
+        sql = (
+            f"SELECT DISTINCT {ID} FROM ({rows}) AS {ROW} WHERE {conditions}"  # noqa: S608
+            f" ORDER BY {ID} {stretch.order} LIMIT {limit}"
+        )
+        return [each for each, _ in rows_of_each([(sql, (*read, *values))], using=self.using)]
 
     def _end_in_common(self, step: Step, after: str | None) -> str | None:
         """Up to which nothing is missing, or None where there is no more."""
         outlooks = self._look_ahead(after, step.windows) or []
         return self._nearest((each.last for each in outlooks if each.last is not None), default=None)
+
+
+def _is_among(statement: SQL) -> SQL:
+    """IS TRUE leaves a database no join to choose, which it might do by comparing each row with each."""
+    sql, parameters = statement
+    return f"({ID} IN (SELECT {ID} FROM ({sql}) AS among)) IS TRUE", parameters  # noqa: S608
 
 
 def _share(outlooks: list[Outlook], best: Outlook, everything: Outlook) -> float:
