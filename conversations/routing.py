@@ -18,6 +18,7 @@ from django.core.cache import cache
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, models, transaction
 
 from conversations.conf import app_settings
+from conversations.databases import database_key
 from conversations.failures import is_temporary
 
 KEPT_SECONDS = 24 * 60 * 60  # a replica that is further behind may show an owner less than what they wrote
@@ -46,17 +47,20 @@ class ReplicaRouter:
 
 
 def database_to_read(owner_id: Any) -> str | None:
-    """The alias of the database for what is read for this owner and not written on; None where it is no question.
+    """Return the alias of the database for reads that no write depends on, or None if there is no replica.
 
-    The primary, while the replica lacks anything that the owner wrote, or can't be reached.
+    This is the primary while the replica lacks a write of this owner or can't be reached, and also while the two have
+    different schemas selected.
     """
     replica = app_settings.replica
     if not replica:
         return None
+    if database_key(replica)[1] != database_key(DEFAULT_DB_ALIAS)[1]:
+        return DEFAULT_DB_ALIAS  # The replica would show the rows of another tenant.
     if _away_until.get(replica, 0.0) > time.monotonic():
         return DEFAULT_DB_ALIAS
     try:
-        position = _position(owner_id)
+        position = _position(_key(owner_id))
     except Exception:  # of whatever cache it is, without which nobody knows what was written
         logger.exception("the cache can't be read: reading from the primary")
         return DEFAULT_DB_ALIAS
@@ -64,43 +68,43 @@ def database_to_read(owner_id: Any) -> str | None:
 
 
 def noted(verb: Callable[P, T]) -> Callable[P, T]:
-    """Note what the verb writes for the owner of the instance that it belongs to or makes."""
+    """Record, on commit, that the decorated method wrote for the owner of its instance or of the one it returns."""
 
     @wraps(verb)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         result = verb(*args, **kwargs)
         if app_settings.replica:
             written: Any = args[0] if isinstance(args[0] if args else None, models.Model) else result
-            transaction.on_commit(partial(_note, written.owner_id))
+            transaction.on_commit(partial(_note, _key(written.owner_id)))
         return result
 
     return run
 
 
-def _note(owner_id: Any) -> None:
+def _note(key: str) -> None:
     token = token_hex(8)
     try:
-        cache.set(_key(owner_id), token, KEPT_SECONDS)
-        _note_position(owner_id, token)
+        cache.set(key, token, KEPT_SECONDS)
+        _note_position(key, token)
     except Exception:  # the write is done, and is not to be repeated
         logger.exception("the write can't be noted: for a moment its owner may read what was there before")
 
 
-def _note_position(owner_id: Any, token: str) -> str:
+def _note_position(key: str, token: str) -> str:
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
         cursor.execute("SELECT pg_current_wal_insert_lsn()::text")
         position = str(cursor.fetchone()[0])
-    cache.set(_key_of_position(owner_id), (token, position), KEPT_SECONDS)
+    cache.set(_key_of_position(key), (token, position), KEPT_SECONDS)
     return position
 
 
-def _position(owner_id: Any) -> str | None:
-    """In the log, where all is written that the owner wrote, if anything in the last time."""
-    key, key_of_position = _key(owner_id), _key_of_position(owner_id)
+def _position(key: str) -> str | None:
+    """Return the position in the log by which the owner's recent writes are complete, or None without any."""
+    key_of_position = _key_of_position(key)
     kept = cache.get_many([key, key_of_position])
     token = kept.get(key)
     noted_token, position = kept.get(key_of_position, (None, None))
-    return position if token is None or token == noted_token else _note_position(owner_id, token)
+    return position if token is None or token == noted_token else _note_position(key, token)
 
 
 def _has_replayed(replica: str, position: str | None) -> bool:
@@ -122,8 +126,10 @@ def _has_replayed(replica: str, position: str | None) -> bool:
 
 
 def _key(owner_id: Any) -> str:
-    return f"conversations:written:{quote(str(owner_id), safe='')}"
+    """Return the cache key of an owner's writes. Owners of different tenants may have the same id."""
+    alias, schema = database_key(DEFAULT_DB_ALIAS)
+    return ":".join(["conversations:written", *(quote(str(part), safe="") for part in (alias, schema, owner_id))])
 
 
-def _key_of_position(owner_id: Any) -> str:
-    return f"{_key(owner_id)}:position"
+def _key_of_position(key: str) -> str:
+    return f"{key}:position"

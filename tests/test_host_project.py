@@ -4,6 +4,9 @@ import sys
 from pathlib import Path
 
 import pytest
+from django.db import connection
+
+from tests.live.database import ScratchDatabase
 
 ROOT = Path(__file__).parent.parent
 
@@ -17,10 +20,24 @@ ROOT = Path(__file__).parent.parent
     ],
 )
 def test_the_app_works_inside_a_project_of_somebody_elses(settings, module):
+    run_in_host(settings, module)
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="django-tenants needs PostgreSQL's schemas")
+def test_tenants_do_not_accept_the_keys_of_each_other(tmp_path, django_db_blocker):
+    database = ScratchDatabase(tmp_path, django_db_blocker)
+    database.create()
+    try:
+        run_in_host("tests.host.tenants_settings", "tests.host.try_tenants", DATABASE_URL=database.url)
+    finally:
+        database.drop()
+
+
+def run_in_host(settings: str, module: str, **variables: str) -> None:
     run = subprocess.run(
         [sys.executable, "-W", "error", "-m", module],
         cwd=ROOT,
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": settings},
+        env={**os.environ, "DJANGO_SETTINGS_MODULE": settings, **variables},
         capture_output=True,
         text=True,
         timeout=60,

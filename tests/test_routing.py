@@ -1,5 +1,8 @@
 import pytest
+from django.core.cache import cache
+from django.db import connections
 
+from conversations import routing
 from conversations.models import Conversation, Item
 from conversations.routing import ReplicaRouter, database_to_read
 
@@ -34,3 +37,39 @@ def test_rows_of_both_are_related_and_those_of_others_are_not(router):
 def test_nothing_is_migrated_on_the_replica(router):
     assert router.allow_migrate("copy", "conversations") is False
     assert router.allow_migrate("default", "conversations") is None
+
+
+@pytest.fixture
+def tenants(router, settings, monkeypatch):
+    """A replica that has replayed no write yet, and a function that selects a schema on it and on the primary."""
+    settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "tenants"}}
+    monkeypatch.setitem(connections.databases, "copy", connections.databases["default"])
+    monkeypatch.setattr(routing, "_has_replayed", lambda replica, position: position is None)
+    monkeypatch.setattr(routing, "_note_position", lambda key, token: "0/1")
+
+    def select(schema: str, *aliases: str) -> None:
+        for alias in aliases or ("default", "copy"):
+            monkeypatch.setattr(connections[alias], "schema_name", schema, raising=False)
+
+    cache.clear()
+    yield select
+    monkeypatch.undo()
+    del connections["copy"]
+
+
+def test_a_write_counts_only_in_the_schema_that_it_was_made_in(db, tenants, django_capture_on_commit_callbacks):
+    with django_capture_on_commit_callbacks(execute=True):
+        tenants("acme")
+        routing.noted(lambda: Conversation(owner_id=1))()
+        tenants("zen")
+    assert database_to_read(1) == "copy"
+    tenants("acme")
+    assert database_to_read(1) == "default"
+    assert database_to_read(2) == "copy"
+
+
+def test_a_replica_with_another_schema_is_not_read(tenants):
+    tenants("acme")
+    assert database_to_read(1) == "copy"
+    tenants("zen", "default")
+    assert database_to_read(1) == "default"

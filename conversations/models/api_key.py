@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import models
+from django.db import models, router
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from conversations import keys
 from conversations.conf import app_settings
+from conversations.databases import DatabaseKey, database_key
 from conversations.models.retrying import retried
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 USE_RECORDED_EVERY = timedelta(minutes=1)
 MAX_REMEMBERED = 10_000  # keys in a process
 
-_remembered: dict[str, tuple[APIKey, float]] = {}  # by their hashes, until when
+# By hash and then by database, since tenants may share a process: each key and until when it needs no look-up.
+_remembered: dict[str, dict[DatabaseKey, tuple[APIKey, float]]] = {}
 
 
 class APIKey(models.Model):
@@ -66,16 +68,19 @@ class APIKey(models.Model):
     @classmethod
     @retried
     def authenticate(cls, secret: str) -> APIKey | None:
-        """The key of this secret, unless it is revoked or expired or its user may not log in.
+        """Return the key of this secret, or None if it is unknown, revoked or expired or its user is inactive.
 
-        Each process remembers it for CONVERSATIONS_API_KEY_SECONDS, and takes notice of a change after these.
+        Each process caches a key for CONVERSATIONS_API_KEY_SECONDS, separately for each database and schema, and may
+        miss a change made by another process for as long.
         """
         hashed = keys.hashed(secret)
-        key, until = _remembered.get(hashed, (None, 0.0))
+        alias = router.db_for_read(cls)
+        database = database_key(alias)
+        key, until = _remembered.get(hashed, {}).get(database, (None, 0.0))
         if key is None or until < time.monotonic():
-            key = cls.objects.select_related("user").filter(hash=hashed).first()
+            key = cls.objects.using(alias).select_related("user").filter(hash=hashed).first()
             if key:
-                key._remember()
+                key._remember(database)
         return key if key and key.is_active else None
 
     @property
@@ -95,14 +100,16 @@ class APIKey(models.Model):
         stale = Q(last_used_at=None) | Q(last_used_at__lte=now - USE_RECORDED_EVERY)
         APIKey.objects.filter(stale, pk=self.pk).update(last_used_at=now)
 
-    def _remember(self) -> None:
+    def _remember(self, database: DatabaseKey) -> None:
         if len(_remembered) >= MAX_REMEMBERED:
             _remembered.clear()
-        _remembered[self.hash] = self, time.monotonic() + app_settings.api_key_seconds
+        _remembered.setdefault(self.hash, {})[database] = self, time.monotonic() + app_settings.api_key_seconds
 
     @retried
     def revoke(self) -> None:
-        """Idempotent: the first time counts."""
-        _remembered.pop(self.hash, None)
+        """Revoke the key. Revoking it again keeps the time of the first revocation."""
         APIKey.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=timezone.now())
+        # Dropped under every database and schema: tenants may share the row, or read it through different aliases.
+        # Any earlier, a parallel request could cache the key again before the update.
+        _remembered.pop(self.hash, None)
         self.refresh_from_db(fields=["revoked_at"])

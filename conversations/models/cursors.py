@@ -36,11 +36,17 @@ def rows_of_each(statements: Iterable[SQL], *, using: str) -> list[tuple[Any, ..
 
 
 def _prepared_cursor(connection: Any) -> Any:
-    """One for all statements of a connection: to make one takes longer than to send a statement."""
+    """Return the connection's cursor for prepared statements, or None where Django's own cursor has to be used.
+
+    All statements of a connection share it: making a cursor takes longer than sending a statement.
+    """
     if connection.vendor != "postgresql" or connection.queries_logged:  # by Django's, which can tell what it sent
         return None
     connection.close_if_health_check_failed()
     connection.ensure_connection()
+    if getattr(connection._cursor, "__func__", None) is not vars(BaseDatabaseWrapper)["_cursor"]:
+        # Multi-tenant backends set the search path whenever Django opens a cursor, and the shared one stays open.
+        connection.cursor().close()
     cursor = vars(connection).get("_conversations_cursor")
     if cursor is None or cursor.connection is not connection.connection:
         from django.db.backends.postgresql import psycopg_any  # which needs its driver

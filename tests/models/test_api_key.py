@@ -1,10 +1,38 @@
 import hashlib
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 
+import pytest
+from django.db import connections
 from django.utils import timezone
 
 from conversations.models import APIKey
+
+
+class ReadsElsewhere:
+    """A router that reads from another alias."""
+
+    def db_for_read(self, model, **hints):
+        return "elsewhere"
+
+
+@pytest.fixture
+def elsewhere() -> Iterator[None]:
+    """Another alias, of the same connection so that it shares the test's transaction."""
+    connections["elsewhere"] = connections["default"]
+    yield
+    del connections["elsewhere"]
+
+
+@pytest.fixture
+def switch_schema(monkeypatch):
+    """A function that selects a schema, as django-tenants does for each request."""
+
+    def switch_schema(name: str) -> None:
+        monkeypatch.setattr(connections["default"], "schema_name", name, raising=False)
+
+    return switch_schema
 
 
 def test_only_the_hash_of_a_secret_is_kept(alice):
@@ -70,6 +98,35 @@ def test_no_more_keys_are_remembered_than_fit(alice, monkeypatch, django_assert_
     with django_assert_num_queries(1):
         assert APIKey.authenticate(secrets[2])
         assert APIKey.authenticate(secrets[0])
+
+
+def test_a_key_is_looked_up_in_each_schema(alice, switch_schema, django_assert_num_queries):
+    _, secret = APIKey.create(user=alice)
+    for name in ("acme", "zen"):
+        switch_schema(name)
+        with django_assert_num_queries(1):
+            for _ in range(3):
+                assert APIKey.authenticate(secret)
+
+
+def test_a_key_is_looked_up_in_each_database(alice, elsewhere, settings, django_assert_num_queries):
+    _, secret = APIKey.create(user=alice)
+    assert APIKey.authenticate(secret)._state.db == "default"
+    settings.DATABASE_ROUTERS = [ReadsElsewhere()]
+    with django_assert_num_queries(1):
+        for _ in range(3):
+            assert APIKey.authenticate(secret)._state.db == "elsewhere"
+
+
+def test_a_revoked_key_is_refused_at_once_in_every_schema(alice, switch_schema):
+    key, secret = APIKey.create(user=alice)
+    for name in ("acme", "zen"):
+        switch_schema(name)
+        assert APIKey.authenticate(secret)
+    key.revoke()
+    for name in ("acme", "zen"):
+        switch_schema(name)
+        assert APIKey.authenticate(secret) is None
 
 
 def test_another_secret_finds_none(alice):

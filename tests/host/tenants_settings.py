@@ -1,0 +1,32 @@
+"""Settings of a host with django-tenants: each tenant has its users and its conversations in a schema of its own."""
+
+import os
+
+import dj_database_url
+
+from tests.host.settings import *  # noqa: F403
+from tests.host.settings import MIDDLEWARE
+
+ALLOWED_HOSTS = [".example.com"]
+AUTH_USER_MODEL = "auth.User"
+DATABASES = {
+    "default": {
+        **dj_database_url.parse(os.environ["DATABASE_URL"]),
+        "ENGINE": "django_tenants.postgresql_backend",
+        "OPTIONS": {"prepare_threshold": 0},
+    }
+}
+DATABASE_ROUTERS = ["django_tenants.routers.TenantSyncRouter"]
+TENANT_MODEL = "tenants.Tenant"
+TENANT_DOMAIN_MODEL = "tenants.Domain"
+SHARED_APPS = ["django_tenants", "tests.host.tenants"]
+TENANT_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "conversations",
+]
+INSTALLED_APPS = [*SHARED_APPS, *TENANT_APPS]
+MIDDLEWARE = ["django_tenants.middleware.main.TenantMainMiddleware", *MIDDLEWARE]
