@@ -14,7 +14,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from conversations import ids
 from conversations.api import errors
-from conversations.api.bodies import discard_body, read_chunked_body
+from conversations.api.bodies import read_chunked_body
 from conversations.api.exceptions import exception_handler
 from conversations.api.negotiation import JSONNegotiation
 from conversations.api.parsers import JSONParser
@@ -60,8 +60,6 @@ class OpenAIView(APIView):
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
-        if response.status_code >= 400:
-            discard_body(request._request)
         response["openai-version"] = "2020-10-01"
         response["openai-processing-ms"] = str(round((time.perf_counter() - self.started_at) * 1000))
         response["x-request-id"] = self.request_id
