@@ -31,6 +31,7 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
         *_include(),
         *_item_types(),
         *_body_limit(),
+        *_value_limit(),
         *_full_text(),
         *_reading(),
         *_replica(),
@@ -85,6 +86,12 @@ def _body_limit() -> Iterator[CheckMessage]:
     limit = app_settings.max_body_bytes
     if not isinstance(limit, int) or limit < 1:
         yield Error(f"CONVERSATIONS_MAX_BODY_BYTES is {limit!r}, not a number of bytes.", id="conversations.E004")
+
+
+def _value_limit() -> Iterator[CheckMessage]:
+    limit: object = app_settings.max_json_values
+    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+        yield Error(f"CONVERSATIONS_MAX_JSON_VALUES is {limit!r}, not a number of values.", id="conversations.E013")
 
 
 def _full_text() -> Iterator[CheckMessage]:

@@ -44,6 +44,11 @@ class AppSettings:
         return self._get("MAX_BODY_BYTES", 32 * 1024 * 1024)
 
     @property
+    def max_json_values(self) -> int:
+        """How many values the JSON of a request may hold, counted as commas and opening brackets outside of strings."""
+        return self._get("MAX_JSON_VALUES", 1_000_000)
+
+    @property
     def replica(self) -> str:
         """The alias of a database that is a streaming replica of the default one, or none."""
         return self._get("REPLICA", "")

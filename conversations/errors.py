@@ -93,6 +93,13 @@ def full_text_off() -> APIError:
     )
 
 
+def too_many_values(*, maximum: int) -> APIError:
+    return APIError(
+        f"Invalid body: too many values. Expected at most {maximum}, counted as commas and opening brackets.",
+        code="too_many_values",
+    )
+
+
 def missing_parameter(path: str) -> APIError:
     return APIError(f"Missing required parameter: '{path}'.", param=path, code="missing_required_parameter")
 

@@ -20,6 +20,6 @@ class JSONParser(BaseParser):
         if length > app_settings.max_body_bytes:
             raise errors.body_too_large(maximum=app_settings.max_body_bytes)
         try:
-            return loads(stream.read())
+            return loads(stream.read(), max_values=app_settings.max_json_values)
         except ValueError:
             raise errors.invalid_json() from None

@@ -1,8 +1,10 @@
-"""What JSON can write and not every database can keep: refused on all of them alike."""
+"""JSON values that not every database can store, refused alike whatever the database is."""
 
 import json
 import math
 import re
+from collections.abc import Iterable
+from itertools import islice, pairwise
 from typing import Any
 
 import orjson
@@ -14,16 +16,25 @@ MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 
 LONG_NUMBER = re.compile(rb"[0-9]{19}")
 UNSTORABLE_CHARACTER = re.compile("[\0\ud800-\udfff]")
+# Skips to the next separator outside of strings. Possessive, so that a text is scanned once whatever it holds.
+NEXT_SEPARATOR = re.compile(rb'(?:[^,\[{"]|"[^"\\]*+(?:\\.[^"\\]*+)*+"?)*+([,\[{]|\Z)', re.DOTALL)
 
 
-def loads(text: bytes) -> Any:
-    """JSON that can be stored. Raises an `APIError` for what can't be, and a `ValueError` for what is no JSON."""
+def loads(text: bytes, *, max_values: int | None = None) -> Any:
+    """Return the value of a JSON text that can be stored.
+
+    Raise an `APIError` if it holds a value that can't be, or more than `max_values` values, and a `ValueError` if it
+    is not JSON.
+    """
+    if max_values is not None:
+        check_value_count(text, maximum=max_values)
     if b"\\u0000" not in text and not LONG_NUMBER.search(text):
         try:
             value = orjson.loads(text)
         except orjson.JSONDecodeError:
-            pass  # be it no JSON, or hold surrogates or numbers that the other parser reads, to tell where they are
+            pass  # Python's parser also reads lone surrogates and any number, so that the error can name their path.
         else:
+            # orjson refuses everything that can't be stored but deep nesting.
             if text.count(b"[") + text.count(b"{") > MAX_DEPTH:
                 check_storable(value)
             return value
@@ -35,41 +46,88 @@ def loads(text: bytes) -> Any:
     return value
 
 
+def check_value_count(text: bytes, *, maximum: int) -> None:
+    """Raise an error if a JSON text has more than `maximum` commas and opening brackets outside of its strings.
+
+    Each value follows one of them. They are counted before the text is parsed, because an empty array of 3 bytes
+    becomes a Python object of 56.
+    """
+    if text.count(b",") + text.count(b"[") + text.count(b"{") <= maximum:
+        return  # The exact count is slower, and only needed for texts with many commas in their strings.
+    one_too_many = next(islice(NEXT_SEPARATOR.finditer(text), maximum, None), None)
+    if one_too_many and one_too_many[1]:
+        raise errors.too_many_values(maximum=maximum)
+
+
 def check_storable(value: Any, *, path: str = "") -> None:
     """Raise an error with the path of the first value that can't be stored.
 
     Refused are NUL characters and lone surrogates in strings and names, integers beyond 64 bits, NaN and
     infinities, and nesting deeper than 128.
     """
-    pending = [(value, path, 1)]
-    while pending:
-        value, path, depth = pending.pop()
-        if isinstance(value, str):
-            _check_text(value, path)
-        elif isinstance(value, dict | list):
-            if depth > MAX_DEPTH:
-                raise errors.unstorable_value(path, f"nested too deeply. Expected at most {MAX_DEPTH} levels")
-            pending.extend((member, where, depth + 1) for member, where in _members(value, path))
-        elif isinstance(value, float) and not math.isfinite(value):
-            raise errors.unstorable_value(path, "not a finite number. Expected a number other than NaN and Infinity")
-        elif type(value) is int and not MIN_INTEGER <= value <= MAX_INTEGER:
-            raise errors.unstorable_value(path, "integer out of range. Expected an integer of at most 64 bits")
+    try:
+        _check_members([value], depth=1)
+    except _Unstorable as error:
+        raise errors.unstorable_value(_path(error.values[-2::-1], path), error.problem) from None
+
+
+class _Unstorable(Exception):
+    """A problem and the value that has it, followed by the arrays and objects around it from the inside out."""
+
+    def __init__(self, problem: str, value: Any) -> None:
+        self.problem = problem
+        self.values = [value]
+
+
+def _check_members(container: list[Any] | dict[str, Any], *, depth: int) -> None:
+    """Raise `_Unstorable` for the first unstorable value below a container whose members are at `depth`.
+
+    Called for every array and object of a request, so it builds no path and does nothing for an empty one.
+    """
+    try:
+        for member in container.values() if isinstance(container, dict) else container:
+            kind = type(member)
+            if kind is str:
+                if UNSTORABLE_CHARACTER.search(member):
+                    raise _unstorable_text(member, value=member)
+            elif kind is dict or kind is list:
+                if depth > MAX_DEPTH:
+                    raise _Unstorable(f"nested too deeply. Expected at most {MAX_DEPTH} levels", member)
+                if kind is dict and UNSTORABLE_CHARACTER.search(names := "".join(member)):
+                    raise _unstorable_text(names, value=member)
+                if member:
+                    _check_members(member, depth=depth + 1)
+            elif kind is int:
+                if not MIN_INTEGER <= member <= MAX_INTEGER:
+                    raise _Unstorable("integer out of range. Expected an integer of at most 64 bits", member)
+            elif kind is float and not math.isfinite(member):
+                raise _Unstorable("not a finite number. Expected a number other than NaN and Infinity", member)
+    except _Unstorable as error:
+        error.values.append(container)
+        raise
+
+
+def _unstorable_text(text: str, *, value: Any) -> _Unstorable:
+    character = "NUL character" if UNSTORABLE_CHARACTER.findall(text)[0] == "\0" else "lone surrogate"
+    return _Unstorable(f"{character} in a string. Expected text without it", value)
 
 
 def _bounded_int(digits: str) -> int:
-    """Python refuses to convert thousands of digits; any number out of range is refused later, with its path."""
+    """Convert digits to an integer, or to one that is refused later with its path.
+
+    Python itself refuses to convert thousands of digits.
+    """
     return int(digits) if len(digits) <= 20 else MAX_INTEGER + 1
 
 
-def _members(value: dict[str, Any] | list[Any], path: str) -> list[tuple[Any, str]]:
-    if isinstance(value, list):
-        return [(member, f"{path}[{index}]") for index, member in enumerate(value)][::-1]
-    for name in value:
-        _check_text(name, path)
-    return [(member, f"{path}.{name}" if path else name) for name, member in value.items()][::-1]
-
-
-def _check_text(text: str, path: str) -> None:
-    if match := UNSTORABLE_CHARACTER.search(text):
-        name = "NUL character" if match[0] == "\0" else "lone surrogate"
-        raise errors.unstorable_value(path, f"{name} in a string. Expected text without it")
+def _path(values: list[Any], start: str) -> str:
+    """Return the path of the last value, of which each is a member of the one before."""
+    path = start
+    for container, member in pairwise(values):
+        pairs: Iterable[tuple[Any, Any]] = container.items() if isinstance(container, dict) else enumerate(container)
+        step = next(name for name, value in pairs if value is member)
+        if isinstance(container, list):
+            path += f"[{step}]"
+        else:
+            path = f"{path}.{step}" if path else step
+    return path

@@ -58,3 +58,35 @@ def test_128_levels_are_kept(as_alice):
     while isinstance(value, list):
         depth, value = depth + 1, value[0] if value else None
     assert depth == 128
+
+
+def many_values(count: int) -> bytes:
+    """Return a body with this many commas and opening brackets."""
+    arrays = b",".join([b"[]"] * ((count - 5) // 2)) + b",1" * ((count - 5) % 2)
+    return b'{"items":[{"role":"user","content":"x","z":[' + arrays + b"]}]}"
+
+
+def test_a_megabyte_of_empty_arrays_is_stored(as_alice):
+    answer = as_alice.send("/conversations", many_values(700_000))
+    assert answer.status_code == 200
+    [item] = as_alice.items(answer.json()["id"])
+    assert len(item["z"]) == 349_998
+
+
+def test_body_with_too_many_values_is_refused_and_names_the_limit(as_alice, assert_error, settings):
+    settings.CONVERSATIONS_MAX_JSON_VALUES = 100
+    assert as_alice.send("/conversations", many_values(100)).status_code == 200
+    assert_error(
+        as_alice.send("/conversations", many_values(101)),
+        400,
+        "Invalid body: too many values. Expected at most 100, counted as commas and opening brackets.",
+        code="too_many_values",
+    )
+    assert Conversation.objects.count() == 1
+
+
+def test_commas_and_brackets_in_strings_are_not_counted_as_values(as_alice, settings):
+    settings.CONVERSATIONS_MAX_JSON_VALUES = 10
+    text = '\\ "quoted", [{,,,,,,,,,,'
+    [item] = as_alice.items(as_alice.new_conversation({"role": "user", "content": text}))
+    assert item["content"][0]["text"] == text

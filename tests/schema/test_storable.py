@@ -1,12 +1,14 @@
 import json
 import math
+import re
+import tracemalloc
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conversations.errors import APIError
-from conversations.schema.storable import MAX_DEPTH, check_storable, loads
+from conversations.schema.storable import MAX_DEPTH, check_storable, check_value_count, loads
 
 NUMBERS = ["0", "-0", "1e5", "1E-400", "1e400", "-1e400", "0.1", "5e-324", "1" * 20 + ".5", "NaN", "-Infinity"]
 NUMBERS += [str(sign * (2**bits + more)) for bits in (53, 63, 64, 70) for more in (-1, 0, 1) for sign in (1, -1)]
@@ -113,6 +115,35 @@ def test_a_path_may_be_given():
 
 def test_a_value_without_a_path_has_no_param():
     assert refusal("\0")[1] is None
+
+
+def test_the_path_leads_through_equal_members():
+    assert refusal({"a": [[], [[]], {"b": ["", [], "\0"]}, "\0"]})[1] == "a[2].b[2]"
+
+
+@pytest.mark.parametrize("member", ["[]", '""', "[0]", '{"a":[]}'])
+def test_check_takes_less_memory_than_the_text(member):
+    text = f"[{','.join([member] * 10_000)}]"
+    value = json.loads(text)
+    tracemalloc.start()
+    try:
+        check_storable(value)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < len(text)
+
+
+@given(st.text(st.sampled_from('",[{}]\\ab'), max_size=30), st.integers(0, 5))
+def test_values_are_counted_outside_of_strings(text, maximum):
+    outside = re.sub(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)', "", text)
+    count = sum(map(outside.count, ",[{"))
+    try:
+        check_value_count(text.encode(), maximum=maximum)
+    except APIError:
+        assert count > maximum
+    else:
+        assert count <= maximum
 
 
 def outcome(read):
