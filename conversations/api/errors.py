@@ -1,5 +1,8 @@
 """Refusals that only HTTP knows, in OpenAI's words where they were seen and in our own elsewhere."""
 
+from django.conf import settings
+from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
+
 from conversations.errors import APIError, kind
 
 
@@ -35,6 +38,17 @@ def unsupported_content_type(content_type: str) -> APIError:
         status=415,
         code="unsupported_content_type",
     )
+
+
+def bad_request(exception: Exception) -> APIError:
+    """Return the error for a request that Django refuses to process, without the exception's own text."""
+    match exception:
+        case TooManyFieldsSent():
+            return APIError(f"Too many query parameters. Expected at most {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS}.")
+        case RequestDataTooBig():
+            return APIError("Request body too large for this server.")
+        case _:
+            return APIError("Bad request.")
 
 
 def incorrect_api_key(masked_key: str) -> APIError:

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db import DatabaseError, InterfaceError
 from django.http import Http404, UnreadablePostError
 from rest_framework import exceptions
@@ -52,6 +53,9 @@ def _as_api_error(exception: Exception, context: dict[str, Any]) -> APIError:
             return errors.invalid_url(request.method, request.path)
         case UnreadablePostError():
             return errors.invalid_json()
+        case BadRequest() | SuspiciousOperation():
+            logger.warning("%s %s: %r (%s)", request.method, request.path, exception, context["view"].request_id)
+            return errors.bad_request(exception)
         case DatabaseError() | InterfaceError() if is_temporary(exception):
             logger.warning("%s %s: %s (%s)", request.method, request.path, exception, context["view"].request_id)
             return errors.unavailable()

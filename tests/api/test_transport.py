@@ -3,7 +3,9 @@ import re
 from io import BytesIO
 
 import pytest
+from django.core import exceptions
 from django.test import Client
+from rest_framework.authentication import BaseAuthentication
 
 from conversations.models import Conversation
 
@@ -143,6 +145,40 @@ def test_an_unexpected_exception_is_logged_and_leaks_nothing(as_alice, monkeypat
     [record] = [record for record in caplog.records if record.name == "conversations.api"]
     assert request_id in record.getMessage()
     assert "hunter2" in caplog.text
+
+
+def test_too_many_query_parameters_are_refused(as_alice, assert_error, settings):
+    query = "&".join(f"a{n}=1" for n in range(settings.DATA_UPLOAD_MAX_NUMBER_FIELDS + 1))
+    answer = as_alice.client.get(f"/v1/conversations?{query}")
+    assert_error(answer, 400, "Too many query parameters. Expected at most 1000.")
+
+
+class Refusing(BaseAuthentication):
+    """A host's authentication that meets a request which Django refuses to process."""
+
+    exception: type[Exception]
+
+    def authenticate(self, request):
+        raise self.exception("internal details")
+
+
+def _subclasses(cls):
+    return {cls}.union(*map(_subclasses, cls.__subclasses__()))
+
+
+@pytest.mark.parametrize(
+    "exception",
+    sorted(
+        _subclasses(exceptions.SuspiciousOperation) | _subclasses(exceptions.BadRequest), key=lambda cls: cls.__name__
+    ),
+)
+def test_requests_that_django_refuses_to_process_are_bad_requests(db, settings, monkeypatch, exception):
+    monkeypatch.setattr(Refusing, "exception", exception, raising=False)
+    settings.CONVERSATIONS_AUTHENTICATION_CLASSES = [f"{__name__}.Refusing"]
+    answer = Client().get("/v1/conversations")
+    error = answer.json()["error"]
+    assert (answer.status_code, error["type"]) == (400, "invalid_request_error")
+    assert "internal details" not in error["message"]
 
 
 def test_the_api_needs_nothing_of_a_hosts_rest_framework(as_alice, settings):
