@@ -17,7 +17,8 @@ from conversations.schema.storable import UNSTORABLE_CHARACTER
 NAMES = ("metadata_key", "metadata_operator", "metadata_value")
 MAX_LIST_LENGTH = 16 * (MAX_VALUE_LENGTH + 4)
 
-_LISTED = re.compile(r'\s*(?:"((?:[^"]|"")*)"|([^",]*?))\s*(?:(,)|\Z)')
+# Possessive, so that a value of many spaces is scanned once. White space at the end of a bare value is stripped later.
+_LISTED = re.compile(r'\s*+(?:"((?:[^"]|"")*+)"\s*+|([^",]*+))(?:(,)|\Z)')
 
 
 class ConditionForm(forms.Form):
@@ -123,7 +124,7 @@ def listed(text: str) -> tuple[str, ...]:
             told = _("Expected a value, or one in double quotes, and then a comma, at position %(position)d.")
             raise forms.ValidationError(told, params={"position": at + 1})
         quoted, bare, comma = match.groups()
-        values.append(bare if quoted is None else quoted.replace('""', '"'))
+        values.append(bare.strip() if quoted is None else quoted.replace('""', '"'))
         at = match.end()
         if not comma:
             return tuple(values)

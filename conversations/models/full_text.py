@@ -32,7 +32,7 @@ from conversations.models.fields import BytewiseTextField
 from conversations.models.item import Item
 from conversations.pacing import Pace
 from conversations.schema.query import Query, phrases
-from conversations.schema.text import place_of, text_of, words
+from conversations.schema.text import find_phrase, searchable_text, words
 
 VENDORS = ("postgresql", "sqlite", "mysql")
 BATCH = 100  # items in memory at once, some of which are long
@@ -181,7 +181,7 @@ class ItemText(models.Model):
 
     @classmethod
     def of(cls, item: Item) -> ItemText | None:
-        found = words(text_of(item.type, item.data))
+        found = words(searchable_text(item.type, item.data))
         if not found:
             return None
         return cls(conversation_id=item.conversation_id, position=item.position, words=_spaced(found))
@@ -197,8 +197,8 @@ def texts_of(items: Iterable[Item], *, using: str) -> list[ItemText]:
 
 
 def snippet_of(item: Item, asked: Iterable[str]) -> Snippet:
-    text = text_of(item.type, item.data)
-    places = (place_of(words(phrase), text) for phrase in asked)
+    text = searchable_text(item.type, item.data)
+    places = (find_phrase(words(phrase), text) for phrase in asked)
     # A word that was cut has no such place: the text begins then without a hit.
     begin, end = next(filter(None, places), (0, 0))
     around = text[max(begin - SNIPPET_CHARACTERS, 0) : begin], text[end : end + SNIPPET_CHARACTERS]

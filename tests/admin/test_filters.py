@@ -5,9 +5,11 @@ from urllib.parse import parse_qsl
 import pytest
 from django.contrib import admin
 from django.contrib.admin.utils import quote
+from django.core.exceptions import ValidationError
 from django.urls import path, reverse
 
 from conversations.admin import ConversationAdmin
+from conversations.admin.conditions import listed
 from conversations.models import Conversation
 from conversations.schema.query import equalities
 from tests.admin.filtered_list import URL, create_demo, create_others, shown_ids
@@ -50,6 +52,24 @@ def test_any_key_and_value_can_be_filtered_by(admin_client, alice, key, value):
     response = admin_client.get(URL, condition(key, value))
     assert shown_ids(response) == [conversation.pk]
     assert "<script>" not in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("a,b", ("a", "b")),
+        (' a b , "c, d" ,"e ""f"""', ("a b", "c, d", 'e "f"')),
+        (",", ("", "")),
+        (" " * 8_000 + "a" + " " * 8_000, ("a",)),
+    ],
+)
+def test_lists_of_values_are_split_at_commas(text, values):
+    assert listed(text) == values
+
+
+def test_value_of_many_spaces_is_parsed_in_linear_time():
+    with pytest.raises(ValidationError, match="at position 1"):
+        listed(" " * 8_000 + 'x"')
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,14 @@
-import pytest
+import re
+import sys
+import unicodedata
 
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from conversations.schema import text as text_module
 from conversations.schema.items import ITEM_TYPES
-from conversations.schema.text import MAX_CHARACTERS, MAX_WORD_LENGTH, READ, place_of, text_of, words
+from conversations.schema.text import MAX_CHARACTERS, MAX_WORD_LENGTH, READ, find_phrase, searchable_text, words
 from tests.schema.golden import STORED
 
 SILENT = {
@@ -18,7 +25,7 @@ def test_each_type_is_read_or_known_to_say_nothing():
 @pytest.mark.parametrize("item_type", sorted(ITEM_TYPES - SILENT))
 def test_items_of_each_type_that_says_anything_have_words(item_type):
     items = [case["returned"] for case in STORED.values() if case["returned"]["type"] == item_type]
-    assert any(words(text_of(item_type, item)) for item in items)
+    assert any(words(searchable_text(item_type, item)) for item in items)
 
 
 @pytest.mark.parametrize(
@@ -78,29 +85,29 @@ def test_items_of_each_type_that_says_anything_have_words(item_type):
     ],
 )
 def test_what_there_is_to_read_is_taken_and_nothing_else(item, text):
-    assert text_of(item["type"], item) == text
+    assert searchable_text(item["type"], item) == text
 
 
 @pytest.mark.parametrize("data", [None, [], "text", 7])
 def test_data_that_is_no_object_says_nothing(data):
-    assert text_of("message", data) == ""
+    assert searchable_text("message", data) == ""
 
 
 @pytest.mark.parametrize("blob", ["A" * 1_001, "data:text/plain,hello"])
 def test_what_nobody_can_read_is_left_out(blob):
-    assert text_of("function_call_output", {"output": blob}) == ""
+    assert searchable_text("function_call_output", {"output": blob}) == ""
 
 
 def test_long_texts_without_spaces_are_read_where_they_are_no_blob():
-    assert len(text_of("function_call_output", {"output": "天" * 2_000})) == 2_000
-    assert text_of("function_call_output", {"output": "a " * 1_000})
+    assert len(searchable_text("function_call_output", {"output": "天" * 2_000})) == 2_000
+    assert searchable_text("function_call_output", {"output": "a " * 1_000})
 
 
 def test_only_so_many_characters_of_an_item_are_read():
     item = {"output": "word " * 200_000}
-    assert len(text_of("function_call_output", item)) == MAX_CHARACTERS
+    assert len(searchable_text("function_call_output", item)) == MAX_CHARACTERS
     many = {"content": [{"text": "x y"}] * 100_000}
-    assert len(text_of("message", many)) == MAX_CHARACTERS
+    assert len(searchable_text("message", many)) == MAX_CHARACTERS
     assert sum(map(len, words("\ufdfa" * MAX_CHARACTERS))) <= MAX_CHARACTERS  # each is 18 characters in full
 
 
@@ -147,8 +154,128 @@ def test_words_are_what_is_compared(text, expected):
         ("🙏", "Thanks🙏🏽", "🙏"),
         ("a b", "a: b", "a: b"),
         (".*", "anything", None),
+        ("😀😀", "hey 😀😀😀", "😀😀"),
+        ("a a b", "a a a b", "a a b"),
+        ("❤", "I ❤\ufe0f it", "❤\ufe0f"),
+        ("softhyphen", "a soft\u00adhyphen.", "soft\u00adhyphen"),
+        ("café", "a cafe\u0301.", "cafe\u0301"),
+        ("ß", "cafe\u0301 ß", "ß"),
+        ("한국", "(\u1112\u1161\u11ab\u1100\u116e\u11a8)", "\u1112\u1161\u11ab\u1100\u116e\u11a8"),
+        ("ガ", "x\uff76\uff9ex", "\uff76\uff9e"),
+        ("ร", "รัก", "ร"),
+        ("2cup", "½cup", "½cup"),
+        ("2 cups", "½ cups", "½ cups"),
+        ("x" * 64, "x" * 65, None),
+        ("", "anything", None),
+        ("", "", None),
     ],
 )
-def test_a_phrase_is_found_where_it_stands(phrase, text, found):
-    place = place_of(words(phrase), text) if words(phrase) else None
+def test_a_phrase_is_found_at_its_place(phrase, text, found):
+    place = find_phrase(words(phrase), text)
     assert (place and text[slice(*place)]) == found
+
+
+CHARACTERS = st.one_of(
+    st.characters(),
+    st.characters(categories=["M"]),
+    # Ordinary characters, ignored ones, and words of a single character.
+    st.sampled_from("ab -\n\u00ad\ufe0f\u200d😀🏽❤天气、한か"),
+    # Characters that expand, compose or are reordered when they are folded.
+    st.sampled_from("ßﬁ½ﷺ\uff12ŉİΐᾳΣςe\u0301\u0323\u0345=\u0338\u1112\u1161\u11abｶﾞ\u3099รัำक\u093c्"),
+)
+
+
+@st.composite
+def texts_and_phrases(draw):
+    text = draw(st.text(CHARACTERS, max_size=30).filter(words))
+    found = words(text)
+    start = draw(st.integers(0, len(found) - 1))
+    end = draw(st.integers(start + 1, len(found)))
+    return text, found[start:end]
+
+
+def has_run(found, phrase):
+    return any(found[start : start + len(phrase)] == phrase for start in range(len(found)))
+
+
+@given(texts_and_phrases())
+@example(("=\u0338\u00ad\u0338", ["\u0338"]))
+def test_every_phrase_of_a_text_is_found(text_and_phrase):
+    text, phrase = text_and_phrase
+    begin, end = find_phrase(phrase, text)
+    found = words(text[begin:end])
+    assert has_run(found, phrase)
+    # A character, with the marks that change together with it, may hold several words. It is never split.
+    assert found == phrase or any(len(words(unit)) > 1 for unit in text_module._units(text[begin:end]))
+
+
+@given(st.text(CHARACTERS, max_size=30), st.text(CHARACTERS, max_size=3))
+def test_a_phrase_that_is_not_in_the_text_is_not_found(text, phrase):
+    is_found = find_phrase(words(phrase), text) is not None
+    assert is_found == (bool(words(phrase)) and has_run(words(text), words(phrase)))
+
+
+@given(st.text(CHARACTERS, max_size=30))
+def test_the_units_of_a_text_have_its_words(text):
+    assert "".join(text_module._units(text)) == text
+    spaced = "".join(map(text_module._spaced, text_module._units(text)))
+    assert spaced.split() == words(text)
+
+
+def test_each_character_is_found_in_its_decomposed_form():
+    for character in map(chr, range(sys.maxunicode + 1)):
+        decomposed = unicodedata.normalize("NFD", character)
+        is_composed = decomposed != character == unicodedata.normalize("NFC", decomposed)
+        is_mark = unicodedata.category(character)[0] == "M"  # A mark composes with the character before it.
+        if is_composed and not is_mark and words(character):
+            text = f"- {decomposed} -"
+            assert find_phrase(words(character), text) == (2, 2 + len(decomposed)), ascii(character)
+
+
+def test_a_text_is_split_only_before_characters_that_begin_a_word_or_separate_words():
+    separate = re.compile(f"[{text_module._SEPARATE}]")
+    for character in filter(separate.match, map(chr, range(sys.maxunicode + 1))):
+        assert words(f"e{character}") == ["e", *words(character)], ascii(character)
+
+
+@pytest.mark.parametrize("separator", [" ", "天", "-", " é ", "_"])
+def test_a_phrase_is_found_anywhere_in_a_long_text(separator):
+    text = separator.join(map(str, range(5_000)))
+    for start in range(0, 4_900, 61):
+        phrase = separator.join(map(str, range(start, start + 100)))
+        begin, end = find_phrase(words(phrase), text)
+        assert text[begin:end] == phrase
+
+
+@pytest.mark.parametrize("number", [28, 45, 10_000])
+def test_a_phrase_of_symbols_is_found_in_linear_time(number):
+    # With a regular expression that backtracks, none of the larger ones would ever end.
+    line = "─" * number
+    assert find_phrase(words(line), f"| {line} |") == (2, 2 + number)
+    assert find_phrase(words(line), f"{line[1:]} x {line[1:]}") is None
+    assert find_phrase(words(f"{line}x"), f"{line * 3} y") is None
+
+
+def test_words_of_many_consecutive_marks_are_found_in_linear_time():
+    marks = "e" + "\u0301\u0323" * 100_000
+    text = searchable_text("function_call_output", {"output": f"a {marks}"})
+    assert words(text)[0] == "a"
+    assert find_phrase(["a"], text) == (0, 1)
+
+
+def test_a_repetitive_phrase_is_found_in_a_repetitive_text():
+    assert find_phrase(["😀"] * 5_000, "😀" * 10_000) == (0, 5_000)
+    assert find_phrase([*["😀"] * 5_000, "🙏"], "😀" * 10_000 + "🙏") == (5_000, 10_001)
+    assert find_phrase(["a"] * 5_000 + ["b"], "a " * 40_000) is None
+
+
+def test_only_the_words_that_are_searched_are_found():
+    text = "ﬁ" + " " * (MAX_CHARACTERS - 6) + "words"
+    assert words(text) == ["fi", "word"]
+    assert find_phrase(["word"], text) == (MAX_CHARACTERS - 5, MAX_CHARACTERS - 1)
+    assert find_phrase(["words"], text) is None
+
+
+def test_a_phrase_has_no_place_if_its_characters_cannot_be_told_apart(monkeypatch):
+    monkeypatch.setattr(text_module, "_may_compose", lambda character: False)
+    assert find_phrase(["é"], "e\u0301") is None
