@@ -11,9 +11,9 @@ from django.utils.module_loading import import_string
 
 from conversations.conf import app_settings
 from conversations.models import Item, ItemText
-from conversations.models.full_text import is_on
 from conversations.schema.include import INCLUDABLE
 from conversations.schema.items import ITEM_TYPES
+from conversations.search.item_text import full_text_enabled
 
 MAX_API_KEY_SECONDS = 3_600
 MAX_RESTORE_DAYS = 36_500
@@ -123,10 +123,10 @@ def _replica() -> Iterator[CheckMessage]:
         )
     elif connections[replica].vendor != "postgresql" or connections[DEFAULT_DB_ALIAS].vendor != "postgresql":
         yield Error("CONVERSATIONS_REPLICA needs PostgreSQL, and a streaming replica of it.", id="conversations.E011")
-    if "conversations.routing.ReplicaRouter" not in settings.DATABASE_ROUTERS:
+    if "conversations.db.replica.ReplicaRouter" not in settings.DATABASE_ROUTERS:
         yield Error(
             "CONVERSATIONS_REPLICA is set without its router.",
-            hint="Add 'conversations.routing.ReplicaRouter' to DATABASE_ROUTERS.",
+            hint="Add 'conversations.db.replica.ReplicaRouter' to DATABASE_ROUTERS.",
             id="conversations.E012",
         )
     if settings.CACHES["default"]["BACKEND"] in CACHES_OF_ONE_PROCESS:
@@ -164,7 +164,7 @@ def check_full_text(databases: Sequence[str] | None = None, **kwargs: Any) -> li
             id="conversations.W008",
         )
         for alias in databases or ()
-        if is_on(using=alias) and _is_migrated(alias) and _lacks_texts(alias)
+        if full_text_enabled(using=alias) and _is_migrated(alias) and _lacks_texts(alias)
     ]
 
 

@@ -36,7 +36,7 @@ def malformed_parameter(name: str, *, expected: str) -> APIError:
 
 def invalid_operator(name: str, operator: str, *, supported: Sequence[str]) -> APIError:
     return APIError(
-        f"Invalid '{name}': unknown operator '{operator}'. Supported operators are: {listed(supported, 'and')}.",
+        f"Invalid '{name}': unknown operator '{operator}'. Supported operators are: {join_quoted(supported, 'and')}.",
         param=name,
         code="invalid_operator",
     )
@@ -50,7 +50,7 @@ def invalid_cursor(name: str, value: str) -> APIError:
 
 def mutually_exclusive_parameters(names: Sequence[str]) -> APIError:
     return APIError(
-        f"Mutually exclusive parameters: ''. Ensure you are only providing one of: {listed(names, 'or')}.",
+        f"Mutually exclusive parameters: ''. Ensure you are only providing one of: {join_quoted(names, 'or')}.",
         code="mutually_exclusive_parameters",
     )
 
@@ -105,7 +105,7 @@ def missing_parameter(path: str) -> APIError:
 
 
 def unknown_parameter(path: str, *, suggestions: Sequence[str] = ()) -> APIError:
-    hint = f" Did you mean {listed(suggestions, 'or')}?" if suggestions else ""
+    hint = f" Did you mean {join_quoted(suggestions, 'or')}?" if suggestions else ""
     return APIError(f"Unknown parameter: '{path}'.{hint}", param=path, code="unknown_parameter")
 
 
@@ -120,13 +120,15 @@ def duplicate_parameter(name: str) -> APIError:
 
 def invalid_type(path: str, *, expected: str, got: Any) -> APIError:
     return APIError(
-        f"Invalid type for '{path}': expected {expected}, but got {kind(got)} instead.", param=path, code="invalid_type"
+        f"Invalid type for '{path}': expected {expected}, but got {json_type_name(got)} instead.",
+        param=path,
+        code="invalid_type",
     )
 
 
 def invalid_value(path: str, value: object, *, supported: Sequence[str]) -> APIError:
     return APIError(
-        f"Invalid value: '{value}'. Supported values are: {listed(supported, 'and')}.",
+        f"Invalid value: '{value}'. Supported values are: {join_quoted(supported, 'and')}.",
         param=path,
         code="invalid_value",
     )
@@ -206,7 +208,7 @@ def too_many_properties(path: str, count: int, *, maximum: int) -> APIError:
 
 def property_name_too_long(path: str, name: str, *, maximum: int) -> APIError:
     return APIError(
-        f"Invalid property name in '{path}': '{elided(name)}' is too long. "
+        f"Invalid property name in '{path}': '{elide(name)}' is too long. "
         f"Expected a string with maximum length {maximum}, but got a string with length {len(name)} instead.",
         param=f"{path}.{name}",
         code="property_name_above_max_length",
@@ -250,7 +252,7 @@ def item_already_in_conversation() -> APIError:
     return APIError("Item already in conversation", param="items", code="item_already_in_conversation")
 
 
-def kind(value: object) -> str:
+def json_type_name(value: object) -> str:
     """OpenAI's name for a JSON value's type; null is reported as an object."""
     match value:
         case bool():
@@ -267,12 +269,12 @@ def kind(value: object) -> str:
             return "an object"
 
 
-def elided(name: str) -> str:
+def elide(name: str) -> str:
     """Long names are shown by both ends: `previous_response_id` becomes `pre..._id`."""
     return name if len(name) <= 12 else f"{name[:3]}...{name[-3:]}"
 
 
-def listed(values: Iterable[str], conjunction: str) -> str:
+def join_quoted(values: Iterable[str], conjunction: str) -> str:
     """`'a', 'b', or 'c'`."""
     quoted = [f"'{value}'" for value in values]
     if len(quoted) <= 2:

@@ -3,7 +3,7 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
-from conversations.admin.security import CONTENT_SECURITY_POLICY
+from conversations.admin.csp import CONTENT_SECURITY_POLICY
 
 
 def content_security_policy(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:

@@ -78,7 +78,7 @@ for alias, database in {"default": DATABASE, "replica": DATABASE_REPLICA}.items(
 
 if DATABASE_REPLICA:
     CONVERSATIONS_REPLICA = "replica"
-    DATABASE_ROUTERS = ["conversations.routing.ReplicaRouter"]
+    DATABASE_ROUTERS = ["conversations.db.replica.ReplicaRouter"]
 
 INSTALLED_APPS = [
     "project",

@@ -3,7 +3,7 @@ from collections.abc import Iterator
 import pytest
 from django.contrib.auth.models import User
 
-from conversations.admin.change_list import ConversationChangeList
+from conversations.admin.list.change_list import ConversationChangeList
 from conversations.conf import app_settings
 from conversations.models import APIKey
 from tests.live.database import ScratchDatabase

@@ -39,7 +39,7 @@ def test_a_wrong_setting_is_found(settings, setting, value, found):
 
 LOCAL = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 SHARED = {"default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": "/nowhere"}}
-ROUTERS = ["conversations.routing.ReplicaRouter"]
+ROUTERS = ["conversations.db.replica.ReplicaRouter"]
 
 
 @pytest.mark.parametrize(

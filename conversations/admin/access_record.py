@@ -8,11 +8,10 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from conversations.admin.columns import time_column
+from conversations.admin.csp import ContentSecurityPolicyMixin
 from conversations.admin.filters import FilterForm, FormFilter
-from conversations.admin.paginator import CappedPaginator
-from conversations.admin.places import PlacedChangeList
-from conversations.admin.security import ContentSecurityPolicyMixin
+from conversations.admin.keyset import CappedPaginator, KeysetChangeList
+from conversations.admin.list.columns import time_column
 from conversations.models import AccessRecord
 
 
@@ -58,8 +57,8 @@ class AccessRecordAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: 
     class Media:
         css: ClassVar = {"all": ("conversations/admin.css", "conversations/access_record.css")}
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PlacedChangeList]:
-        return PlacedChangeList
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
+        return KeysetChangeList
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -14,10 +14,9 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations.admin.columns import time_column
-from conversations.admin.paginator import CappedPaginator
-from conversations.admin.places import PlacedChangeList
-from conversations.admin.security import ContentSecurityPolicyMixin
+from conversations.admin.csp import ContentSecurityPolicyMixin
+from conversations.admin.keyset import CappedPaginator, KeysetChangeList
+from conversations.admin.list.columns import time_column
 from conversations.models import APIKey
 
 CREATED, LAST_USED, EXPIRES, REVOKED = (
@@ -76,8 +75,8 @@ class APIKeyAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: ignore
         revoked = ngettext("Revoked %(count)d API key.", "Revoked %(count)d API keys.", count) % {"count": count}
         self.message_user(request, revoked, messages.SUCCESS)
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PlacedChangeList]:
-        return PlacedChangeList
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
+        return KeysetChangeList
 
     def get_search_fields(self, request: HttpRequest) -> tuple[str, ...]:
         return ("name", f"user__{get_user_model().USERNAME_FIELD}")

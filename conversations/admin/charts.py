@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 SLOT = 10  # of a day, in the chart's own units
 
 
-def shown(count: int) -> str:
+def format_count(count: int) -> str:
     return number_format(count, force_grouping=True)
 
 
@@ -74,7 +74,7 @@ def chart_of_bars(
     label: str | Promise,
     unit: str | Promise,
     total: int,
-    number: Callable[[int], str] = shown,
+    number: Callable[[int], str] = format_count,
 ) -> Chart:
     """Rows are label, count and address. Bars are shares of the total."""
     return _chart(list(rows), title=title, label=label, unit=unit, total=total, longest=total, number=number)
@@ -88,7 +88,7 @@ def _chart(
     unit: str | Promise,
     total: int,
     longest: int,
-    number: Callable[[int], str] = shown,
+    number: Callable[[int], str] = format_count,
 ) -> Chart:
     bars = []
     for place, (name, count, url) in enumerate(rows):

@@ -12,25 +12,25 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
-from conversations.admin import metadata, rights
-from conversations.admin.bulk_deletion import BulkDeletionMixin
-from conversations.admin.change_list import CHOICES, ConversationChangeList, without_choices
-from conversations.admin.columns import COLUMNS, DEFAULT, FIRST, Columns, keep_columns, shown_time
-from conversations.admin.deletion import Deletion, deletion_of
-from conversations.admin.export import ExportMixin
-from conversations.admin.items import download_of
-from conversations.admin.list_form import filtered_by_search, searched
-from conversations.admin.neighbours import Neighbours
+from conversations.admin import metadata, permissions
+from conversations.admin.actions.bulk_delete import BulkDeletionMixin
+from conversations.admin.actions.delete_confirmation import DeletionSummary, summarize_deletion
+from conversations.admin.actions.export import ExportMixin
+from conversations.admin.actions.trash import TrashMixin
+from conversations.admin.csp import ContentSecurityPolicyMixin
+from conversations.admin.display_preferences import shortcuts_enabled, transcript_choices
+from conversations.admin.keyset import CappedPaginator
+from conversations.admin.list.change_list import PREFERENCE_PARAMETERS, ConversationChangeList, url_without_preferences
+from conversations.admin.list.columns import COLUMNS, DEFAULT, FIRST, Columns, format_time, save_columns
+from conversations.admin.list.filter_form import apply_search, parse_search
+from conversations.admin.list.prev_next import PrevNextLinks
+from conversations.admin.list.previews import PREVIEWS, previews
+from conversations.admin.list.snippets import TextSearchMixin
+from conversations.admin.list.suggestions import SuggestionsMixin
 from conversations.admin.overview import OverviewMixin
-from conversations.admin.paginator import CappedPaginator
-from conversations.admin.previews import PREVIEWS, previews
-from conversations.admin.reading import kept_choices, kept_shortcuts
-from conversations.admin.saved_view_bar import SavedViewsMixin
-from conversations.admin.security import ContentSecurityPolicyMixin
-from conversations.admin.suggestions import SuggestionsMixin
-from conversations.admin.text_search import TextSearchMixin
-from conversations.admin.transcript import Transcript
-from conversations.admin.trash import TrashMixin
+from conversations.admin.saved_view import SavedViewsMixin
+from conversations.admin.transcript.item import download_response
+from conversations.admin.transcript.page import Transcript
 from conversations.errors import APIError
 from conversations.models import AccessRecord, Conversation, ConversationQuerySet
 
@@ -72,15 +72,15 @@ class ConversationAdmin(
 
     @admin.display(description=_("metadata"))
     def metadata_pairs(self, conversation: Conversation) -> str:
-        return metadata.pairs(conversation.metadata, url_of=getattr(conversation, "condition_url", None))
+        return metadata.render_pairs(conversation.metadata, url_of=getattr(conversation, "condition_url", None))
 
     @admin.display(description=COLUMNS["created"])
     def created(self, conversation: Conversation) -> str:
-        return shown_time(conversation.created_at)
+        return format_time(conversation.created_at)
 
     @admin.display(description=COLUMNS["last_item"])
     def last_item(self, conversation: Conversation) -> str:
-        return shown_time(conversation.last_item_at)
+        return format_time(conversation.last_item_at)
 
     @admin.display(description=COLUMNS["first_message"])
     def first_message(self, conversation: Conversation) -> str:
@@ -94,7 +94,7 @@ class ConversationAdmin(
 
     @admin.display(description=_("transcript"))
     def transcript_refusal(self, conversation: Conversation) -> str:
-        return rights.missing_right()
+        return permissions.missing_permission_message()
 
     def get_fields(self, request: HttpRequest, obj: Conversation | None = None) -> Any:
         shown = "metadata" if self.has_change_permission(request, obj) else "metadata_pairs"
@@ -112,10 +112,10 @@ class ConversationAdmin(
     ) -> tuple[QuerySet[Any], bool]:
         """By the whole id, or else by the typed language. The list itself does without: its form has the search."""
         try:
-            query = searched(search_term.strip())
+            query = parse_search(search_term.strip())
             self.check_query(request, query)
             self.record_search(request, query, query_text=search_term)
-            return filtered_by_search(cast(ConversationQuerySet, queryset), search_term), False
+            return apply_search(cast(ConversationQuerySet, queryset), search_term), False
         except APIError as error:
             self.message_user(request, error.message, messages.ERROR)
             return queryset.none(), False
@@ -124,18 +124,21 @@ class ConversationAdmin(
         return self.change_list_class
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        return Columns.kept(request, self).of_list()
+        return Columns.from_request(request, self).of_list()
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        if request.method == "GET" and any(name in request.GET for name in CHOICES):
-            keep_columns(request)
-            kept_shortcuts(request)
-            return HttpResponseRedirect(without_choices(request))
-        context = {"columns": Columns.kept(request, self), **self._shortcuts(request)}
+        if request.method == "GET" and any(name in request.GET for name in PREFERENCE_PARAMETERS):
+            save_columns(request)
+            shortcuts_enabled(request)
+            return HttpResponseRedirect(url_without_preferences(request))
+        context = {"columns": Columns.from_request(request, self), **self._shortcuts(request)}
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
     def _shortcuts(self, request: HttpRequest) -> dict[str, Any]:
-        return {"shortcuts": kept_shortcuts(request), "shortcuts_url": f"{without_choices(request)}&shortcuts="}
+        return {
+            "shortcuts": shortcuts_enabled(request),
+            "shortcuts_url": f"{url_without_preferences(request)}&shortcuts=",
+        }
 
     def add_previews(self, request: HttpRequest, conversations: Iterable[Conversation], *, query_text: str) -> None:
         """Where the list shows any, a single record tells of all of them, written before."""
@@ -195,12 +198,12 @@ class ConversationAdmin(
         obj: Any = None,
     ) -> HttpResponse:
         context |= self._shortcuts(request)
-        context["neighbours"] = neighbours = Neighbours(self, request, obj)
-        context["metadata_pairs"] = metadata.pairs(obj.metadata, url_of=neighbours.condition_url)
+        context["neighbours"] = neighbours = PrevNextLinks(self, request, obj)
+        context["metadata_pairs"] = metadata.render_pairs(obj.metadata, url_of=neighbours.condition_url)
         context["transcript"] = None
         if self.has_read_content_permission(request, obj):
             self.record_reading(request, obj)
-            choices = kept_choices(request)
+            choices = transcript_choices(request)
             context["transcript"] = self.transcript_class(obj, parameters=request.GET, choices=choices)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
@@ -225,7 +228,7 @@ class ConversationAdmin(
         if item is None:
             raise Http404
         self.record_reading(request, conversation)
-        return download_of(item)
+        return download_response(item)
 
-    def get_deleted_objects(self, objs: Iterable[Any], request: HttpRequest) -> Deletion:
-        return deletion_of(objs, request=request, model_admin=self)
+    def get_deleted_objects(self, objs: Iterable[Any], request: HttpRequest) -> DeletionSummary:
+        return summarize_deletion(objs, request=request, model_admin=self)

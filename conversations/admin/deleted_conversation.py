@@ -14,13 +14,12 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations import ids
 from conversations.admin import metadata
-from conversations.admin.columns import shown_time
-from conversations.admin.deletion import Deletion
-from conversations.admin.paginator import CappedPaginator
-from conversations.admin.places import PlacedChangeList
-from conversations.admin.security import ContentSecurityPolicyMixin
+from conversations.admin.actions.delete_confirmation import DeletionSummary
+from conversations.admin.csp import ContentSecurityPolicyMixin
+from conversations.admin.keyset import CappedPaginator, KeysetChangeList
+from conversations.admin.list.columns import format_time
 from conversations.models import DeletedConversation
-from conversations.trashing import NotRestored, restore
+from conversations.trash import RestoreError, restore
 
 
 @admin.register(DeletedConversation)
@@ -45,15 +44,15 @@ class DeletedConversationAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  #
 
     @admin.display(description=_("metadata"))
     def metadata_pairs(self, deleted: DeletedConversation) -> str:
-        return metadata.pairs(deleted.metadata)
+        return metadata.render_pairs(deleted.metadata)
 
     @admin.display(description=_("created at"))
     def created(self, deleted: DeletedConversation) -> str:
-        return shown_time(deleted.created_at)
+        return format_time(deleted.created_at)
 
     @admin.display(description=_("deleted at"))
     def deleted(self, deleted: DeletedConversation) -> str:
-        return shown_time(deleted.deleted_at)
+        return format_time(deleted.deleted_at)
 
     @admin.display(description=_("deleted by"))
     def by(self, deleted: DeletedConversation) -> str:
@@ -61,10 +60,10 @@ class DeletedConversationAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  #
 
     @admin.display(description=_("can be restored until"))
     def until(self, deleted: DeletedConversation) -> str:
-        return shown_time(deleted.restorable_until)
+        return format_time(deleted.restorable_until)
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[PlacedChangeList]:
-        return PlacedChangeList
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
+        return KeysetChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("owner")
@@ -133,7 +132,7 @@ class DeletedConversationAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  #
                 continue
             try:
                 restore(deleted)
-            except NotRestored as refusal:
+            except RestoreError as refusal:
                 self.message_user(request, str(refusal), messages.ERROR)
             else:
                 restored += 1
@@ -154,7 +153,7 @@ class DeletedConversationAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  #
         context["has_restore_permission"] = self.has_restore_permission(request, context["original"])
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def get_deleted_objects(self, objs: Iterable[Any], request: HttpRequest) -> Deletion:
+    def get_deleted_objects(self, objs: Iterable[Any], request: HttpRequest) -> DeletionSummary:
         """Django's own would read the parts."""
         rows = [str(deleted) for deleted in objs]
         return rows, {str(self.opts.verbose_name_plural): len(rows)}, set(), []

@@ -16,8 +16,8 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.errors import APIError
 from conversations.models import Conversation
+from conversations.schema.json_limits import check_storable
 from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_PAIRS, MAX_VALUE_LENGTH, validate_metadata
-from conversations.schema.storable import check_storable
 
 
 class MetadataField(forms.Field):
@@ -68,7 +68,7 @@ class ConversationForm(forms.ModelForm):  # type: ignore[type-arg]
         fields = ("metadata",)
 
 
-def pairs(metadata: Any, *, url_of: Callable[[str, str], str] | None = None) -> SafeString | str:
+def render_pairs(metadata: Any, *, url_of: Callable[[str, str], str] | None = None) -> SafeString | str:
     """The metadata as a list of `key = value`, each a link to the conversations that have it too."""
     if not isinstance(metadata, dict):
         return json.dumps(metadata, ensure_ascii=False)

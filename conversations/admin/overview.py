@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date, timedelta, tzinfo
 from typing import Any, ClassVar
+from urllib.parse import urlencode
 
 from django.contrib import admin
 from django.contrib.auth import get_user_model
@@ -9,20 +11,47 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
+from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.charts import Chart, chart_of_bars, chart_of_days
-from conversations.admin.list_links import ListLinks
 from conversations.models import OverviewFigure
-from conversations.surveying import Survey
+from conversations.overview.report import OverviewReport
+from conversations.overview.rollup import day_start_seconds
 
 TOP = 10
 TOP_VALUES = 5
 MAX_SIZES = 20
 
-Kind = OverviewFigure.Kind
+FigureKind = OverviewFigure.Kind
+
+
+class ListLinks:
+    """URLs of the conversation list with a filter."""
+
+    def __init__(self, site_name: str, zone: tzinfo) -> None:
+        self.url = reverse("admin:conversations_conversation_changelist", current_app=site_name)
+        self.zone = zone
+
+    def of_day(self, day: date) -> str:
+        if self.zone == timezone.get_current_timezone():
+            return self._filtered(created_from=day.isoformat(), created_to=day.isoformat())
+        first, end = (day_start_seconds(each, self.zone) for each in (day, day + timedelta(days=1)))
+        return self._filtered(q=f"created>={first} created<{end}")
+
+    def of_key(self, key: str) -> str:
+        return self._filtered(metadata_key=key, metadata_operator="exists", metadata_value="")
+
+    def of_value(self, key: str, value: str) -> str:
+        return self._filtered(metadata_key=key, metadata_operator="eq", metadata_value=value)
+
+    def of_owner(self, username: str) -> str:
+        return self._filtered(owner=username)
+
+    def _filtered(self, **parameters: str) -> str:
+        return f"{self.url}?{urlencode(parameters)}"
 
 
 class OverviewMixin(admin.ModelAdmin):  # type: ignore[type-arg]
@@ -40,7 +69,7 @@ class OverviewMixin(admin.ModelAdmin):  # type: ignore[type-arg]
             raise PermissionDenied
         asked = request.GET.get("days", "")
         days = next((each for each in self.overview_days if str(each) == asked), self.overview_days[0])
-        survey = Survey()
+        survey = OverviewReport()
         context = {
             **self.admin_site.each_context(request),
             "title": _("Overview"),
@@ -53,19 +82,19 @@ class OverviewMixin(admin.ModelAdmin):  # type: ignore[type-arg]
         return TemplateResponse(request, self.overview_template, context)
 
 
-def _charts(survey: Survey, days: int, links: ListLinks) -> dict[str, Any]:
-    conversations = survey.total(Kind.CONVERSATIONS)
-    keys = survey.top(Kind.KEY, TOP)
+def _charts(survey: OverviewReport, days: int, links: ListLinks) -> dict[str, Any]:
+    conversations = survey.total(FigureKind.CONVERSATIONS)
+    keys = survey.top(FigureKind.KEY, TOP)
     types = survey.item_types(days)
     return {
         "by_day": [
             chart_of_days(
-                survey.by_day(Kind.CONVERSATIONS, days),
+                survey.by_day(FigureKind.CONVERSATIONS, days),
                 title=_("Conversations per day"),
                 unit=_("Conversations"),
                 url=links.of_day,
             ),
-            chart_of_days(survey.by_day(Kind.ITEMS, days), title=_("Items per day"), unit=_("Items")),
+            chart_of_days(survey.by_day(FigureKind.ITEMS, days), title=_("Items per day"), unit=_("Items")),
         ],
         "types": chart_of_bars(
             ((name, count, "") for name, count in types),
@@ -95,8 +124,8 @@ def _charts(survey: Survey, days: int, links: ListLinks) -> dict[str, Any]:
     }
 
 
-def _owners(survey: Survey, links: ListLinks) -> Iterator[tuple[str, int, str]]:
-    top = survey.top(Kind.OWNER, TOP)
+def _owners(survey: OverviewReport, links: ListLinks) -> Iterator[tuple[str, int, str]]:
+    top = survey.top(FigureKind.OWNER, TOP)
     users = get_user_model()._default_manager.filter(pk__in=[owner for owner, _count in top])
     names = {str(user.pk): user.get_username() for user in users}
     for owner, count in top:
@@ -104,7 +133,7 @@ def _owners(survey: Survey, links: ListLinks) -> Iterator[tuple[str, int, str]]:
         yield (name, count, links.of_owner(name)) if name else (gettext("a deleted user"), count, "")
 
 
-def _values(survey: Survey, keys: dict[str, int], links: ListLinks) -> Iterator[Chart]:
+def _values(survey: OverviewReport, keys: dict[str, int], links: ListLinks) -> Iterator[Chart]:
     values = survey.values_of(keys, TOP_VALUES)
     for key in keys:
         if key in values:
@@ -117,7 +146,7 @@ def _values(survey: Survey, keys: dict[str, int], links: ListLinks) -> Iterator[
             )
 
 
-def _sizes(survey: Survey) -> Chart:
+def _sizes(survey: OverviewReport) -> Chart:
     sizes = survey.sizes()
     parts = {"table": gettext("%(table)s, rows"), "indexes": gettext("%(table)s, indexes")}
     rows = [

@@ -1,10 +1,15 @@
 from __future__ import annotations
 
+from copy import copy
+from dataclasses import dataclass
 from typing import Any, ClassVar, cast
+from urllib.parse import parse_qsl
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.exceptions import NotRegistered
+from django.contrib.admin.options import IS_POPUP_VAR, TO_FIELD_VAR, IncorrectLookupParameters
+from django.contrib.admin.views.main import ALL_VAR, ERROR_FLAG, PAGE_VAR
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
@@ -14,15 +19,88 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations.admin.change_list import VIEW
-from conversations.admin.columns import time_column
-from conversations.admin.list_form import ListForm
-from conversations.admin.paginator import CappedPaginator
-from conversations.admin.security import ContentSecurityPolicyMixin
-from conversations.admin.view_query import kept, still_known
+from conversations.admin.csp import ContentSecurityPolicyMixin
+from conversations.admin.display_preferences import get_preference
+from conversations.admin.keyset import CURSOR_PARAMETERS, CappedPaginator
+from conversations.admin.list.change_list import LOOK_ON, OPEN, VIEW
+from conversations.admin.list.columns import COLUMNS, time_column
+from conversations.admin.list.conditions import NAMES
+from conversations.admin.list.filter_form import ListForm
 from conversations.models import Conversation, SavedView
 
-ALL = "all"  # instead of a view: so that the default is not opened
+COLUMN_PARAMETERS = ("columns", "column_key")
+NOT_KEPT = (
+    *CURSOR_PARAMETERS,
+    VIEW,
+    OPEN,
+    LOOK_ON,
+    "shortcuts",
+    PAGE_VAR,
+    ERROR_FLAG,
+    ALL_VAR,
+    IS_POPUP_VAR,
+    TO_FIELD_VAR,
+)
+ALL_CONVERSATIONS = "all"  # instead of a view: so that the default is not opened
+MAX_SHOWN = 100
+
+
+def saveable_query_string(query_string: str) -> str:
+    """Filters, order and columns, but no place in the list. Raises `SuspiciousOperation` where there are too many."""
+    parameters = _parameters(query_string)
+    form = ListForm(parameters)
+    return parameters.urlencode() if form.uneven else form.url().removeprefix("?")
+
+
+def without_columns(query_string: str) -> str:
+    """What a view's address has of it once the columns are in the session."""
+    pairs = parse_qsl(query_string, keep_blank_values=True)
+    return urlencode([(name, value) for name, value in pairs if name not in COLUMN_PARAMETERS])
+
+
+def drop_unknown_parameters(query_string: str, *, model_admin: Any, request: HttpRequest) -> tuple[str, list[str]]:
+    """The part of the query string that the list understands, and the rest as a person reads it.
+
+    Owners, operators, columns and filters may be gone since it was saved. Each condition is judged by itself, so that
+    one that is gone takes no other along.
+    """
+    try:
+        form = ListForm(_parameters(query_string))
+    except SuspiciousOperation:
+        return "", [gettext("all of it")]
+    known: list[tuple[str, str]] = []
+    gone: list[str] = []
+    for chip in form.chips:
+        is_half = form.uneven and chip.pairs[0][0] in NAMES
+        if not is_half and ListForm(QueryDict(urlencode([*known, *chip.pairs]))).is_valid():
+            known += chip.pairs
+        else:
+            gone.append(chip.label)
+    for name, value in form.others:
+        if _is_parameter(name, value, model_admin, request):
+            known.append((name, value))
+        else:
+            gone.append(f"{name}: {value}")
+    return urlencode(known), gone
+
+
+def _parameters(query_string: str) -> QueryDict:
+    parameters = QueryDict(query_string, mutable=True)
+    for name in NOT_KEPT:
+        parameters.pop(name, None)
+    return parameters
+
+
+def _is_parameter(name: str, value: str, model_admin: Any, request: HttpRequest) -> bool:
+    if name in COLUMN_PARAMETERS:
+        return name != "columns" or value in ("", *COLUMNS)
+    asked = copy(request)
+    asked.GET = QueryDict(urlencode({name: value}))
+    try:
+        model_admin.get_changelist_instance(asked)
+    except (IncorrectLookupParameters, SuspiciousOperation):
+        return False
+    return True
 
 
 class SavedViewForm(forms.ModelForm):  # type: ignore[type-arg]
@@ -43,7 +121,7 @@ class SavedViewForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_query_string(self) -> str:
         try:
-            return kept(self.cleaned_data["query_string"].strip().removeprefix("?"))
+            return saveable_query_string(self.cleaned_data["query_string"].strip().removeprefix("?"))
         except SuspiciousOperation as error:
             raise forms.ValidationError(_("These are too many parameters.")) from error
 
@@ -117,9 +195,9 @@ class SavedViewAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: ign
         view = SavedView.objects.visible_to(request.user).filter(pk=object_id).first()
         if view is None:
             self.message_user(request, gettext("This view is there no more, or is not shared."), messages.WARNING)
-            return HttpResponseRedirect(f"{list_url}?{urlencode({VIEW: ALL})}")
+            return HttpResponseRedirect(f"{list_url}?{urlencode({VIEW: ALL_CONVERSATIONS})}")
         model_admin = self.admin_site.get_model_admin(Conversation)
-        query_string, gone = still_known(view.query_string, model_admin=model_admin, request=request)
+        query_string, gone = drop_unknown_parameters(view.query_string, model_admin=model_admin, request=request)
         if gone:
             told = gettext("The view “%(name)s” asks for what is there no more, and is shown without it: %(gone)s")
             self.message_user(request, told % {"name": view, "gone": "; ".join(gone)}, messages.WARNING)
@@ -135,3 +213,55 @@ class SavedViewAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: ign
         except NotRegistered:
             return False
         return model_admin.has_view_permission(request)
+
+
+@dataclass(frozen=True)
+class ShownView:
+    view: SavedView
+    is_own: bool
+    is_current: bool
+
+
+class SavedViewsMixin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """The views above the list, and the one that opens it where its address asks for nothing."""
+
+    class Media:
+        css: ClassVar = {"all": ("conversations/saved_views.css",)}
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        if request.method == "GET" and not request.GET and self._has_saved_views():
+            view = SavedView.objects.default_of(request.user)
+            if view is not None and self.has_view_permission(request):
+                url = reverse("admin:conversations_savedview_open", args=[view.pk], current_app=self.admin_site.name)
+                return HttpResponseRedirect(url)
+        context = self._saved_views(request) if self._has_saved_views() else {}
+        return super().changelist_view(request, {**context, **(extra_context or {})})
+
+    def _has_saved_views(self) -> bool:
+        return self.admin_site.is_registered(SavedView)
+
+    def _saved_views(self, request: HttpRequest) -> dict[str, Any]:
+        query_string = saveable_query_string(request.GET.urlencode())
+        shown = without_columns(query_string)
+        views = SavedView.objects.visible_to(request.user).select_related("owner").order_by("name", "pk")[:MAX_SHOWN]
+        return {
+            "saved_views": [
+                ShownView(
+                    view,
+                    is_own=view.owner_id == request.user.pk,
+                    is_current=request.GET.get(VIEW) == str(view.pk) and without_columns(view.query_string) == shown,
+                )
+                for view in views
+            ],
+            "all_conversations_url": f"?{urlencode({VIEW: ALL_CONVERSATIONS})}",
+            "shows_all_conversations": not shown,
+            "view_to_save": "&".join(filter(None, [shown, self._columns(request)])),
+            "may_share_views": request.user.has_perm("conversations.share_savedview"),
+        }
+
+    def _columns(self, request: HttpRequest) -> str:
+        """Those chosen, as an address tells them, or nothing where there was no choice."""
+        columns = get_preference(request, "columns", None)
+        if columns is None:
+            return ""
+        return urlencode({"columns": columns["names"] or [""], "column_key": columns["keys"]}, doseq=True)

@@ -4,7 +4,7 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 
-from conversations import keys
+from conversations import api_key_secrets
 from conversations.api import errors
 from conversations.models import APIKey
 
@@ -18,7 +18,7 @@ class APIKeyAuthentication(BaseAuthentication):
             return None
         key = APIKey.authenticate(secret.strip())
         if key is None:
-            error = errors.incorrect_api_key(keys.masked(secret.strip()))
+            error = errors.incorrect_api_key(api_key_secrets.mask_secret(secret.strip()))
             raise AuthenticationFailed(error.message, code=error.code)
         key.record_use()
         return key.user, key

@@ -16,12 +16,10 @@ from conversations import ids
 from conversations.api import errors
 from conversations.api.bodies import read_chunked_body
 from conversations.api.exceptions import exception_handler
-from conversations.api.negotiation import JSONNegotiation
-from conversations.api.parsers import JSONParser
-from conversations.api.renderers import JSONRenderer
+from conversations.api.json import JSONNegotiation, JSONParser, JSONRenderer
 from conversations.conf import app_settings
+from conversations.db.replica import database_to_read
 from conversations.models import Conversation, ConversationQuerySet
-from conversations.routing import database_to_read
 
 
 class OpenAIView(APIView):
@@ -86,7 +84,7 @@ class OpenAIViewSet(OpenAIView, GenericViewSet):  # type: ignore[type-arg]
         return database_to_read(self.request.user.pk) if self.request.method == "GET" else None
 
     def get_object(self) -> Conversation:
-        return self.get_queryset().found(self.kwargs["conversation_id"])
+        return self.get_queryset().get_or_api_error(self.kwargs["conversation_id"])
 
 
 class InvalidURLView(OpenAIView):

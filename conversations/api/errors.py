@@ -3,7 +3,7 @@
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 
-from conversations.errors import APIError, kind
+from conversations.errors import APIError, json_type_name
 
 
 def invalid_json() -> APIError:
@@ -15,7 +15,7 @@ def invalid_json() -> APIError:
 
 
 def body_not_an_object(body: object) -> APIError:
-    return APIError(f"Invalid body: expected an object, but got {kind(body)} instead.", code="invalid_type")
+    return APIError(f"Invalid body: expected an object, but got {json_type_name(body)} instead.", code="invalid_type")
 
 
 def body_too_large(*, maximum: int) -> APIError:

@@ -11,8 +11,8 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from conversations.api import errors
+from conversations.db.errors import is_temporary
 from conversations.errors import APIError
-from conversations.failures import is_temporary
 
 RETRY_AFTER = 1  # seconds, for which the official clients wait before they try again
 

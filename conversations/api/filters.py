@@ -8,7 +8,7 @@ from django.http import QueryDict
 from conversations import errors
 from conversations.api.query_parameters import Parameters, created_conditions, metadata_conditions, query_conditions
 from conversations.models import Conversation, ConversationQuerySet
-from conversations.schema.query import EVERYTHING, All, Query
+from conversations.schema.query.nodes import EVERYTHING, And, Query
 
 
 class BracketsWidget(forms.Widget):
@@ -54,7 +54,7 @@ class ConversationFilterSet(django_filters.FilterSet):
     @property
     def conditions(self) -> Query:
         """All conditions at once: whether one of them is too expensive depends on the others."""
-        return All(tuple(self.form.cleaned_data.values())) if self.is_valid() else EVERYTHING
+        return And(tuple(self.form.cleaned_data.values())) if self.is_valid() else EVERYTHING
 
     def filter_queryset(self, queryset: Any) -> Any:
         return queryset.matching(self.conditions)

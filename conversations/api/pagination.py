@@ -1,11 +1,11 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from conversations.schema.include import revealed
+from conversations.schema.include import apply_include
 
 
 def item_list(items: Sequence[dict[str, Any]], *, include: Collection[str], has_more: bool = False) -> dict[str, Any]:
-    return list_object([revealed(item, include) for item in items], has_more=has_more)
+    return list_object([apply_include(item, include) for item in items], has_more=has_more)
 
 
 def list_object(data: Sequence[dict[str, Any]], *, has_more: bool) -> dict[str, Any]:

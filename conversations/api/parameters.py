@@ -10,7 +10,7 @@ from django.http import QueryDict
 from conversations import errors, ids
 from conversations.conf import app_settings
 from conversations.schema.include import validate_include
-from conversations.schema.storable import check_storable
+from conversations.schema.json_limits import check_storable
 
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 

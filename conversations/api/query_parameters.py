@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from typing import get_args
 
 from conversations import errors
+from conversations.schema.json_limits import check_storable
 from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
-from conversations.schema.query import (
+from conversations.schema.query.nodes import (
     MAX_CONDITIONS,
-    All,
+    And,
     CreatedCondition,
     CreatedOperator,
     MetadataCondition,
@@ -16,8 +17,7 @@ from conversations.schema.query import (
     Not,
     Query,
 )
-from conversations.schema.query_text import parse_query
-from conversations.schema.storable import check_storable
+from conversations.schema.query.parser import parse_query
 
 Parameters = Iterable[tuple[str, list[str]]]
 
@@ -32,11 +32,11 @@ def metadata_conditions(parameters: Parameters) -> Query:
     found = [_metadata_condition(name, values) for name, values in parameters]
     if len(found) > MAX_CONDITIONS:
         raise errors.too_many_conditions("metadata", len(found), maximum=MAX_CONDITIONS)
-    return All(tuple(found))
+    return And(tuple(found))
 
 
 def created_conditions(parameters: Parameters) -> Query:
-    return All(tuple(_created_condition(name, values) for name, values in parameters))
+    return And(tuple(_created_condition(name, values) for name, values in parameters))
 
 
 def query_conditions(parameters: Parameters) -> Query:
@@ -46,7 +46,7 @@ def query_conditions(parameters: Parameters) -> Query:
         if len(values) > 1:
             raise errors.duplicate_parameter(name)
         return parse_query(values[0])
-    return All(())
+    return And(())
 
 
 def _metadata_condition(name: str, values: list[str]) -> Query:

@@ -8,7 +8,7 @@ from conversations import errors
 from conversations.api import errors as api_errors
 from conversations.api.fields import ItemsField, MetadataField
 from conversations.models import Conversation
-from conversations.schema.suggestions import suggestions
+from conversations.schema.did_you_mean import did_you_mean
 
 _fields: dict[type[serializers.Serializer[Any]], BindingDict] = {}
 
@@ -34,7 +34,7 @@ class StrictSerializer(serializers.Serializer):  # type: ignore[type-arg]
                 raise errors.missing_parameter(name)
         for name in data:
             if name not in self.fields:
-                raise errors.unknown_parameter(name, suggestions=suggestions(name, self.fields.keys() - data.keys()))
+                raise errors.unknown_parameter(name, suggestions=did_you_mean(name, self.fields.keys() - data.keys()))
         return super().run_validation(data)
 
 

@@ -5,8 +5,8 @@ from conversations import errors
 from conversations.api.base import OpenAIViewSet
 from conversations.api.parameters import suggestion_parameters, text_parameter
 from conversations.models import MetadataPair
-from conversations.models.metadata import Suggestions
 from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
+from conversations.search.metadata_pair import Suggestions
 
 
 class MetadataSuggestionViewSet(OpenAIViewSet):
@@ -15,7 +15,7 @@ class MetadataSuggestionViewSet(OpenAIViewSet):
     def list_keys(self, request: Request) -> Response:
         parameters = suggestion_parameters(request.query_params, longest=MAX_KEY_LENGTH)
         pairs = MetadataPair.objects.using(self.database).visible_to(request.user)
-        return _listed(pairs.suggestions("key", prefix=parameters.prefix, limit=parameters.limit))
+        return _list_response(pairs.suggestions("key", prefix=parameters.prefix, limit=parameters.limit))
 
     def list_values(self, request: Request) -> Response:
         parameters = suggestion_parameters(request.query_params, longest=MAX_VALUE_LENGTH, also=["key"])
@@ -23,8 +23,8 @@ class MetadataSuggestionViewSet(OpenAIViewSet):
         if key is None:
             raise errors.missing_parameter("key")
         pairs = MetadataPair.objects.using(self.database).visible_to(request.user).filter(key=key)
-        return _listed(pairs.suggestions("value", prefix=parameters.prefix, limit=parameters.limit))
+        return _list_response(pairs.suggestions("value", prefix=parameters.prefix, limit=parameters.limit))
 
 
-def _listed(suggestions: Suggestions) -> Response:
+def _list_response(suggestions: Suggestions) -> Response:
     return Response({"object": "list", "data": suggestions.texts, "has_more": suggestions.has_more})

@@ -6,7 +6,7 @@ from conversations.api.filters import ConversationFilterSet
 from conversations.api.pagination import item_list, list_object
 from conversations.api.parameters import conversation_page_parameters, include_parameter, page_parameters
 from conversations.api.serializers import AddItemsSerializer, ConversationSerializer, ConversationUpdateSerializer
-from conversations.schema.include import revealed
+from conversations.schema.include import apply_include
 
 
 class ConversationViewSet(OpenAIViewSet):
@@ -63,7 +63,7 @@ class ItemViewSet(OpenAIViewSet):
 
     def retrieve(self, request: Request, conversation_id: str, item_id: str) -> Response:
         include = include_parameter(request.query_params)
-        return Response(revealed(self.get_queryset().item_data(conversation_id, item_id), include))
+        return Response(apply_include(self.get_queryset().item_data(conversation_id, item_id), include))
 
     def destroy(self, request: Request, conversation_id: str, item_id: str) -> Response:
         conversation = self.get_object()

@@ -5,8 +5,8 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
+import conversations.db.fields
 import conversations.models.conversation
-import conversations.models.fields
 
 
 class Migration(migrations.Migration):
@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
             fields=[
                 (
                     "id",
-                    conversations.models.fields.BytewiseCharField(
+                    conversations.db.fields.BytewiseCharField(
                         default=conversations.models.conversation.new_conversation_id,
                         editable=False,
                         max_length=64,
@@ -63,7 +63,7 @@ class Migration(migrations.Migration):
                 ("created_at", models.DateTimeField(editable=False, verbose_name="created at")),
                 (
                     "metadata",
-                    conversations.models.fields.VerbatimJSONField(blank=True, default=dict, verbose_name="metadata"),
+                    conversations.db.fields.VerbatimJSONField(blank=True, default=dict, verbose_name="metadata"),
                 ),
                 ("item_count", models.PositiveIntegerField(default=0, editable=False, verbose_name="items")),
                 ("last_position", models.PositiveIntegerField(default=0, editable=False)),
@@ -89,9 +89,9 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 ("position", models.PositiveIntegerField(verbose_name="position")),
-                ("item_id", conversations.models.fields.BytewiseCharField(max_length=64, verbose_name="item id")),
+                ("item_id", conversations.db.fields.BytewiseCharField(max_length=64, verbose_name="item id")),
                 ("type", models.CharField(max_length=64, verbose_name="type")),
-                ("data", conversations.models.fields.VerbatimJSONField(verbose_name="data")),
+                ("data", conversations.db.fields.VerbatimJSONField(verbose_name="data")),
                 ("created_at", models.DateTimeField(verbose_name="created at")),
                 (
                     "conversation",
@@ -117,8 +117,8 @@ class Migration(migrations.Migration):
                         "conversation_id", "key", blank=True, editable=False, primary_key=True, serialize=False
                     ),
                 ),
-                ("key", conversations.models.fields.BytewiseCharField(max_length=64)),
-                ("value", conversations.models.fields.BytewiseCharField(max_length=512)),
+                ("key", conversations.db.fields.BytewiseCharField(max_length=64)),
+                ("value", conversations.db.fields.BytewiseCharField(max_length=512)),
                 (
                     "conversation",
                     models.ForeignKey(

@@ -3,7 +3,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import conversations.models.fields
+import conversations.db.fields
 
 
 class Migration(migrations.Migration):
@@ -28,19 +28,17 @@ class Migration(migrations.Migration):
             name="AccessRecord",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("username", conversations.models.fields.BytewiseCharField(max_length=255, verbose_name="username")),
+                ("username", conversations.db.fields.BytewiseCharField(max_length=255, verbose_name="username")),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="time")),
                 (
                     "action",
-                    conversations.models.fields.BytewiseCharField(
+                    conversations.db.fields.BytewiseCharField(
                         choices=[("read", "read"), ("export", "export")], max_length=16, verbose_name="action"
                     ),
                 ),
                 (
                     "conversation_id",
-                    conversations.models.fields.BytewiseCharField(
-                        blank=True, max_length=64, verbose_name="conversation"
-                    ),
+                    conversations.db.fields.BytewiseCharField(blank=True, max_length=64, verbose_name="conversation"),
                 ),
                 ("query", models.TextField(blank=True, verbose_name="filter")),
                 ("conversation_count", models.PositiveIntegerField(null=True, verbose_name="number")),

@@ -3,7 +3,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import conversations.models.fields
+import conversations.db.fields
 
 
 class Migration(migrations.Migration):
@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
             name="SavedView",
             fields=[
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
-                ("name", conversations.models.fields.BytewiseCharField(max_length=100, verbose_name="name")),
+                ("name", conversations.db.fields.BytewiseCharField(max_length=100, verbose_name="name")),
                 (
                     "query_string",
                     models.TextField(

@@ -1,7 +1,7 @@
 import django.db.models.deletion
 from django.db import migrations, models
 
-import conversations.models.fields
+import conversations.db.fields
 
 
 class Migration(migrations.Migration):
@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
                 ("time_zone", models.CharField(max_length=64)),
                 (
                     "last_conversation_id",
-                    conversations.models.fields.BytewiseCharField(blank=True, default="", max_length=64),
+                    conversations.db.fields.BytewiseCharField(blank=True, default="", max_length=64),
                 ),
                 ("last_item", models.BigIntegerField(default=0)),
                 ("owner_count", models.PositiveBigIntegerField(default=0)),
@@ -33,7 +33,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 (
                     "kind",
-                    conversations.models.fields.BytewiseCharField(
+                    conversations.db.fields.BytewiseCharField(
                         choices=[
                             ("conversations", "Conversations"),
                             ("items", "Items"),
@@ -45,8 +45,8 @@ class Migration(migrations.Migration):
                         max_length=16,
                     ),
                 ),
-                ("key", conversations.models.fields.BytewiseCharField(max_length=64)),
-                ("value", conversations.models.fields.BytewiseCharField(blank=True, default="", max_length=512)),
+                ("key", conversations.db.fields.BytewiseCharField(max_length=64)),
+                ("value", conversations.db.fields.BytewiseCharField(blank=True, default="", max_length=512)),
                 ("count", models.BigIntegerField()),
                 (
                     "overview",

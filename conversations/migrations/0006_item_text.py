@@ -3,7 +3,8 @@ from django.apps.registry import Apps
 from django.db import migrations, models
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-import conversations.models.full_text
+import conversations.db.fields
+import conversations.search.item_text
 
 # What the models can't say. SQLite's index holds no text of its own and follows the table by triggers, so that it also
 # sees what empties the table past the models, such as `flush`. The cost keeps PostgreSQL from taking each row apart
@@ -80,7 +81,7 @@ class Migration(migrations.Migration):
             fields=[
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 ("position", models.PositiveIntegerField()),
-                ("words", conversations.models.full_text.WordsField()),
+                ("words", conversations.search.item_text.WordsField()),
                 (
                     "conversation",
                     models.ForeignKey(
@@ -103,7 +104,7 @@ class Migration(migrations.Migration):
         migrations.AlterField(
             model_name="accessrecord",
             name="action",
-            field=conversations.models.fields.BytewiseCharField(
+            field=conversations.db.fields.BytewiseCharField(
                 choices=[("read", "read"), ("export", "export"), ("search", "search")],
                 max_length=16,
                 verbose_name="action",

@@ -3,7 +3,7 @@ import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
-import conversations.models.fields
+import conversations.db.fields
 
 
 class Migration(migrations.Migration):
@@ -19,17 +19,15 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(primary_key=True, serialize=False)),
                 (
                     "conversation_id",
-                    conversations.models.fields.BytewiseCharField(max_length=64, verbose_name="conversation"),
+                    conversations.db.fields.BytewiseCharField(max_length=64, verbose_name="conversation"),
                 ),
                 ("created_at", models.DateTimeField(verbose_name="created at")),
-                ("metadata", conversations.models.fields.VerbatimJSONField(verbose_name="metadata")),
+                ("metadata", conversations.db.fields.VerbatimJSONField(verbose_name="metadata")),
                 ("item_count", models.PositiveIntegerField(verbose_name="items")),
                 ("deleted_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="deleted at")),
                 (
                     "deleted_by_username",
-                    conversations.models.fields.BytewiseCharField(
-                        blank=True, max_length=255, verbose_name="deleted by"
-                    ),
+                    conversations.db.fields.BytewiseCharField(blank=True, max_length=255, verbose_name="deleted by"),
                 ),
                 (
                     "deleted_by",

@@ -2,7 +2,7 @@ import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
 
-import conversations.models.fields
+import conversations.db.fields
 
 
 class Migration(migrations.Migration):
@@ -26,7 +26,7 @@ class Migration(migrations.Migration):
                         verbose_name="user",
                     ),
                 ),
-                ("choices", conversations.models.fields.VerbatimJSONField(default=dict, verbose_name="choices")),
+                ("choices", conversations.db.fields.VerbatimJSONField(default=dict, verbose_name="choices")),
             ],
             options={
                 "verbose_name": "preferences",

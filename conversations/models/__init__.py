@@ -2,13 +2,13 @@ from conversations.models.access_record import AccessRecord, AccessRecordQuerySe
 from conversations.models.api_key import APIKey
 from conversations.models.conversation import Conversation
 from conversations.models.conversation_set import ConversationQuerySet
-from conversations.models.full_text import ItemText
+from conversations.models.deleted_conversation import DeletedConversation, DeletedConversationQuerySet, DeletedPart
 from conversations.models.item import Item, ItemDataPage, ItemPage, ItemQuerySet
-from conversations.models.metadata import MetadataPair, MetadataPairQuerySet
 from conversations.models.overview import FigureName, Overview, OverviewFigure
 from conversations.models.preferences import Preferences, PreferencesQuerySet
 from conversations.models.saved_view import SavedView, SavedViewQuerySet
-from conversations.models.trash import DeletedConversation, DeletedConversationQuerySet, DeletedPart
+from conversations.search.item_text import ItemText
+from conversations.search.metadata_pair import MetadataPair, MetadataPairQuerySet
 
 __all__ = [
     "APIKey",

@@ -8,8 +8,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from conversations import ids
-from conversations.models.fields import BytewiseCharField
-from conversations.models.retrying import retried
+from conversations.db.fields import BytewiseCharField
+from conversations.db.retry import retry_on_conflict
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -18,7 +18,7 @@ MAX_USERNAME_LENGTH = 255
 
 
 class AccessRecordQuerySet(models.QuerySet["AccessRecord"]):
-    @retried
+    @retry_on_conflict
     def record(
         self,
         *,
@@ -83,7 +83,7 @@ class AccessRecord(models.Model):
     def __str__(self) -> str:
         return f"{self.username}: {self.get_action_display()} {self.conversation_id}".rstrip()
 
-    @retried
+    @retry_on_conflict
     def complete(self, *, conversation_count: int) -> None:
         """Add the number that a streamed export knows at its end only. The first time counts."""
         unfinished = AccessRecord.objects.filter(pk=self.pk, conversation_count=None)

@@ -10,10 +10,10 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from conversations import keys
+from conversations import api_key_secrets
 from conversations.conf import app_settings
-from conversations.databases import DatabaseKey, database_key
-from conversations.models.retrying import retried
+from conversations.db.database_key import DatabaseKey, database_key
+from conversations.db.retry import retry_on_conflict
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -50,30 +50,30 @@ class APIKey(models.Model):
         return f"{self.name} ({self.prefix}…)" if self.name else f"{self.prefix}…"
 
     @classmethod
-    @retried
+    @retry_on_conflict
     def create(
         cls, *, user: AbstractBaseUser, name: str = "", expires_at: datetime | None = None
     ) -> tuple[APIKey, str]:
         """The key and its secret, which nothing can tell again."""
-        secret = keys.new_secret()
+        secret = api_key_secrets.new_secret()
         key = cls.objects.create(
             user=user,
             name=name,
             expires_at=expires_at,
-            prefix=keys.visible_prefix(secret),
-            hash=keys.hashed(secret),
+            prefix=api_key_secrets.visible_prefix(secret),
+            hash=api_key_secrets.hash_secret(secret),
         )
         return key, secret
 
     @classmethod
-    @retried
+    @retry_on_conflict
     def authenticate(cls, secret: str) -> APIKey | None:
         """Return the key of this secret, or None if it is unknown, revoked or expired or its user is inactive.
 
         Each process caches a key for CONVERSATIONS_API_KEY_SECONDS, separately for each database and schema, and may
         miss a change made by another process for as long.
         """
-        hashed = keys.hashed(secret)
+        hashed = api_key_secrets.hash_secret(secret)
         alias = router.db_for_read(cls)
         database = database_key(alias)
         key, until = _remembered.get(hashed, {}).get(database, (None, 0.0))
@@ -94,7 +94,7 @@ class APIKey(models.Model):
         if not self.last_used_at or self.last_used_at <= now - USE_RECORDED_EVERY:
             self._record_use(now)
 
-    @retried
+    @retry_on_conflict
     def _record_use(self, now: datetime) -> None:
         self.last_used_at = now
         stale = Q(last_used_at=None) | Q(last_used_at__lte=now - USE_RECORDED_EVERY)
@@ -105,7 +105,7 @@ class APIKey(models.Model):
             _remembered.clear()
         _remembered.setdefault(self.hash, {})[database] = self, time.monotonic() + app_settings.api_key_seconds
 
-    @retried
+    @retry_on_conflict
     def revoke(self) -> None:
         """Revoke the key. Revoking it again keeps the time of the first revocation."""
         APIKey.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=timezone.now())

@@ -11,14 +11,14 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from conversations import errors, ids
-from conversations.models import statements
+from conversations.db.fields import BytewiseCharField, VerbatimJSONField
+from conversations.db.replica import track_owner_writes
+from conversations.db.retry import retry_on_conflict
+from conversations.models import writer
 from conversations.models.conversation_set import ConversationQuerySet
-from conversations.models.fields import BytewiseCharField, VerbatimJSONField
-from conversations.models.full_text import ItemText, texts_of
 from conversations.models.item import Item
-from conversations.models.metadata import MetadataPair
-from conversations.models.retrying import retried
-from conversations.routing import noted
+from conversations.search.item_text import ItemText, build_item_texts
+from conversations.search.metadata_pair import MetadataPair
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -62,8 +62,8 @@ class Conversation(models.Model):
         return str(self.id)
 
     @classmethod
-    @noted
-    @retried
+    @track_owner_writes
+    @retry_on_conflict
     def create_with_items(
         cls,
         *,
@@ -80,9 +80,9 @@ class Conversation(models.Model):
             metadata=dict(metadata or {}),
         )
         using = router.db_for_write(cls)
-        if statements.can_create(cls, items, using=using):
+        if writer.can_create(cls, items, using=using):
             rows = conversation._first_rows(items)
-            statements.create(conversation, rows, texts_of(rows, using=using), using=using)
+            writer.create(conversation, rows, build_item_texts(rows, using=using), using=using)
             return conversation
         with transaction.atomic(using=using):
             rows = conversation._first_rows(items)
@@ -92,8 +92,8 @@ class Conversation(models.Model):
             ItemText.objects.add(rows)
         return conversation
 
-    @noted
-    @retried
+    @track_owner_writes
+    @retry_on_conflict
     def add_items(self, *, items: Sequence[Mapping[str, Any]]) -> list[Item]:
         """Append validated items, all or none, and return them in their order.
 
@@ -102,9 +102,9 @@ class Conversation(models.Model):
         """
         now = timezone.now()
         using = router.db_for_write(Conversation, instance=self)
-        if statements.can_append(items, using=using):
+        if writer.can_append(items, using=using):
             rows = self._rows(items, first_position=1, now=now)
-            statements.append(self, rows, texts_of(rows, using=using), using=using)
+            writer.append(self, rows, build_item_texts(rows, using=using), using=using)
             return rows
         with transaction.atomic(using=using):
             count = sum(item["type"] != "compaction_trigger" for item in items)
@@ -118,26 +118,26 @@ class Conversation(models.Model):
             ItemText.objects.add(rows)
             return rows
 
-    @noted
-    @retried
+    @track_owner_writes
+    @retry_on_conflict
     def delete_item(self, *, item_id: str) -> None:
         with transaction.atomic():
             self.lock()
-            item = self.items.found(item_id)
+            item = self.items.get_or_api_error(item_id)
             item.delete()
             self.item_texts.filter(position=item.position).delete()  # also of when full-text search was on
             self._update_counters(item_count=F("item_count") - 1)
 
-    @noted
-    @retried
+    @track_owner_writes
+    @retry_on_conflict
     def replace_metadata(self, *, metadata: Mapping[str, str]) -> None:
         self.metadata = dict(metadata)
         with transaction.atomic():
             self._update(metadata=self.metadata)
             MetadataPair.objects.replace(self, self.metadata)
 
-    @noted
-    @retried
+    @track_owner_writes
+    @retry_on_conflict
     def delete_with_items(self) -> None:
         with transaction.atomic():
             self.lock()  # so that no append comes in between
@@ -173,7 +173,7 @@ class Conversation(models.Model):
         if sent_ids and (len(set(sent_ids)) < len(sent_ids) or self.items.has_any(sent_ids)):
             raise errors.item_already_in_conversation()
         return [
-            Item.of(self, position=position, data=_data(item, originals), created_at=now)
+            Item.build(self, position=position, data=_data(item, originals), created_at=now)
             for position, item in enumerate(stored, start=first_position)
         ]
 

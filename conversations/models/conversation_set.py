@@ -13,17 +13,17 @@ from django.db.models.lookups import Exact
 from django.db.models.sql.where import AND
 
 from conversations import errors, ids
-from conversations.models import statements
-from conversations.models.compiled import CompiledQuery, Parameter
-from conversations.models.full_text import ItemText, is_on
-from conversations.models.index_hint import hinted
-from conversations.models.index_walk import IndexWalk
+from conversations.db.compiled import CompiledQuery, Parameter
+from conversations.db.hints import with_index_hint
+from conversations.db.retry import retry_on_conflict
+from conversations.models import writer
 from conversations.models.item import Item, ItemDataPage
-from conversations.models.lookups import by_row, lookup, says
-from conversations.models.metadata import MetadataPair
-from conversations.models.retrying import retried
-from conversations.models.text_walk import count_of, first_of, first_of_many, ids_where_few_say
-from conversations.schema.query import EVERYTHING, MetadataCondition, Query, conditions, is_bounded, searches_text
+from conversations.schema.query.nodes import EVERYTHING, MetadataCondition, Query, conditions, is_bounded, searches_text
+from conversations.search.item_text import ItemText, full_text_enabled
+from conversations.search.metadata_pair import MetadataPair
+from conversations.search.metadata_scan import MetadataScan
+from conversations.search.predicates import build_q, metadata_correlated, value_condition
+from conversations.search.text_scan import candidate_ids, count_matches, first_by_scan, first_candidates
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -59,9 +59,9 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         items say where full-text search is off.
         """
         self._check_bounded(query)
-        return self.filter(lookup(query))
+        return self.filter(build_q(query))
 
-    @retried
+    @retry_on_conflict
     def page(
         self,
         *,
@@ -83,7 +83,7 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         page = rows[:limit] if before is None else rows[:limit][::-1]
         return ConversationPage(page, has_more=len(rows) > limit)
 
-    @retried
+    @retry_on_conflict
     def capped_count(self, maximum: int, *, matching: Query = EVERYTHING) -> int:
         """How many match, or `maximum` if there are more. Errors are those of the method `matching`."""
         self._check_bounded(matching)
@@ -91,16 +91,18 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         has_other_filters = len(self.query.where.children) > (owner_id is not None)
         if isinstance(matching, MetadataCondition) and not has_other_filters:
             of_owner = {} if owner_id is None else {"owner": owner_id}
-            pairs = MetadataPair.objects.using(self.db).filter(says(matching, F("value")), key=matching.key, **of_owner)
+            pairs = MetadataPair.objects.using(self.db).filter(
+                value_condition(matching, F("value")), key=matching.key, **of_owner
+            )
             return pairs.values("key")[:maximum].count()
-        walk = IndexWalk(matching, is_ascending=False, owner_id=owner_id, using=self.db)
-        few = ids_where_few_say(matching, using=self.db)
-        if few is not None or (searches_text(matching) and not walk.sources):
-            return count_of(self, maximum, query=matching, ids=few)
-        if not walk.sources:
-            by_id = lookup(matching, metadata=partial(by_row, id_name="pk"))
+        scan = MetadataScan(matching, is_ascending=False, owner_id=owner_id, using=self.db)
+        few = candidate_ids(matching, using=self.db)
+        if few is not None or (searches_text(matching) and not scan.index_scans):
+            return count_matches(self, maximum, query=matching, ids=few)
+        if not scan.index_scans:
+            by_id = build_q(matching, metadata=partial(metadata_correlated, id_name="pk"))
             return self.filter(by_id).order_by("-pk")[:maximum].count()
-        matches = walk.ids(after=None, batch=maximum)
+        matches = scan.ids(after=None, batch=maximum)
         if not has_other_filters:
             return sum(1 for _ in islice(matches, maximum))
         count = 0
@@ -111,20 +113,22 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
     def _first(self, count: int, *, is_ascending: bool, after: str | None, query: Query) -> list[Conversation]:
         conversations = self.order_by("pk" if is_ascending else "-pk")
         owner_id = self._only_owner()
-        walk = IndexWalk(query, is_ascending=is_ascending, owner_id=owner_id, using=self.db)
-        few = ids_where_few_say(query, using=self.db)
-        if few is not None or not walk.sources:
+        scan = MetadataScan(query, is_ascending=is_ascending, owner_id=owner_id, using=self.db)
+        few = candidate_ids(query, using=self.db)
+        if few is not None or not scan.index_scans:
             if after is not None:
                 conversations = conversations.filter(**{"pk__gt" if is_ascending else "pk__lt": after})
             if few is not None:
-                return first_of(few, conversations, count, query=query, is_ascending=is_ascending)
+                return first_candidates(few, conversations, count, query=query, is_ascending=is_ascending)
             if searches_text(query):
-                return first_of_many(conversations, count, query=query, is_ascending=is_ascending)
+                return first_by_scan(conversations, count, query=query, is_ascending=is_ascending)
             if owner_id is not None:
-                conversations = hinted(conversations, "conversations_owner_id")
-            return list(conversations.filter(lookup(query, metadata=partial(by_row, id_name="pk")))[:count])
+                conversations = with_index_hint(conversations, "conversations_owner_id")
+            return list(
+                conversations.filter(build_q(query, metadata=partial(metadata_correlated, id_name="pk")))[:count]
+            )
         found: list[Conversation] = []
-        matching = walk.ids(after=after, batch=count)
+        matching = scan.ids(after=after, batch=count)
         while some := list(islice(matching, count - len(found))):
             found += conversations.filter(pk__in=some)
         return found
@@ -137,7 +141,7 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         return next((each.rhs for each in filters if isinstance(each, Exact) and each.lhs.target == owner), None)
 
     def _check_bounded(self, query: Query) -> None:
-        if searches_text(query) and not is_on(using=self.db):
+        if searches_text(query) and not full_text_enabled(using=self.db):
             raise errors.full_text_off()
         metadata = (each for each in conditions(query) if isinstance(each, MetadataCondition))
         part = next((each for each in metadata if each.operator == "contains"), None)
@@ -152,15 +156,15 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         else:
             self.update(last_position=F("last_position"))
 
-    @retried
+    @retry_on_conflict
     def fill_full_text(self) -> int:
         """Add what items of these say and the index of words lacks, and tell how many items these were."""
         with transaction.atomic():
             self.lock()  # no item comes or goes meanwhile
             return ItemText.objects.add_missing(list(self.values_list("pk", flat=True)))
 
-    @retried
-    def found(self, conversation_id: str) -> Conversation:
+    @retry_on_conflict
+    def get_or_api_error(self, conversation_id: str) -> Conversation:
         """The conversation with this id, or the error that says there is none."""
         if self._whole_of_owner is None:
             conversation = self.filter(pk=conversation_id).first()
@@ -180,7 +184,7 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
             )
             if page.data:
                 return page
-        rows = self.found(conversation_id).items.page(limit=limit, order=order, after=after)
+        rows = self.get_or_api_error(conversation_id).items.page(limit=limit, order=order, after=after)
         return ItemDataPage([item.data for item in rows.items], has_more=rows.has_more)
 
     def item_data(self, conversation_id: str, item_id: str) -> dict[str, Any]:
@@ -189,13 +193,13 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
             data = Item.objects.using(self.db).data_of(conversation_id, item_id, owner_id=self._whole_of_owner)
             if data is not None:
                 return data
-        found: dict[str, Any] = self.found(conversation_id).items.found(item_id).data
+        found: dict[str, Any] = self.get_or_api_error(conversation_id).items.get_or_api_error(item_id).data
         return found
 
     def add_items(self, conversation_id: str, *, items: Sequence[Mapping[str, Any]]) -> list[Item]:
         """Append to the conversation with this id, as its own method does."""
-        if self._whole_of_owner is None or not statements.can_append(items, using=router.db_for_write(self.model)):
-            return self.found(conversation_id).add_items(items=items)
+        if self._whole_of_owner is None or not writer.can_append(items, using=router.db_for_write(self.model)):
+            return self.get_or_api_error(conversation_id).add_items(items=items)
         known = self.model.from_db(self.db, ["id", "owner_id"], [conversation_id, self._whole_of_owner])
         return known.add_items(items=items)
 

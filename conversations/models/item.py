@@ -12,9 +12,9 @@ from django.db.models.functions import Cast, Length
 from django.utils.translation import gettext_lazy as _
 
 from conversations import errors, ids
-from conversations.models.compiled import CompiledQuery, Parameter
-from conversations.models.fields import BytewiseCharField, VerbatimJSONField
-from conversations.models.retrying import retried
+from conversations.db.compiled import CompiledQuery, Parameter
+from conversations.db.fields import BytewiseCharField, VerbatimJSONField
+from conversations.db.retry import retry_on_conflict
 
 if TYPE_CHECKING:
     from conversations.models.conversation import Conversation
@@ -56,7 +56,7 @@ class CallEnd:
 
 
 class ItemQuerySet(models.QuerySet["Item"]):
-    @retried
+    @retry_on_conflict
     def page(self, *, limit: int, order: Literal["asc", "desc"], after: str | None = None) -> ItemPage:
         """The `limit` items of one conversation that follow the item `after` in this order.
 
@@ -69,7 +69,7 @@ class ItemQuerySet(models.QuerySet["Item"]):
         rows = list(items.order_by("position" if order == "asc" else "-position")[: limit + 1])
         return ItemPage(rows[:limit], has_more=len(rows) > limit)
 
-    @retried
+    @retry_on_conflict
     def data_page(
         self,
         conversation_id: str,
@@ -84,14 +84,14 @@ class ItemQuerySet(models.QuerySet["Item"]):
         rows = _PAGE.rows(order, limit + 1, after is not None, using=self.db, **values)
         return ItemDataPage([data for (data,) in rows[:limit]], has_more=len(rows) > limit)
 
-    @retried
+    @retry_on_conflict
     def data_of(self, conversation_id: str, item_id: str, *, owner_id: Any) -> dict[str, Any] | None:
         """Of this item of this conversation of the owner's, if there is one, in one query."""
         rows = _DATA.rows(using=self.db, conversation=conversation_id, owner=owner_id, item=item_id)
         return rows[0][0] if rows else None
 
-    @retried
-    def found(self, item_id: str) -> Item:
+    @retry_on_conflict
+    def get_or_api_error(self, item_id: str) -> Item:
         """The item with this id in one conversation, or the error that says there is none."""
         item = self.filter(item_id=item_id).first() if ids.is_well_formed(item_id) else None
         if item is None:
@@ -174,7 +174,7 @@ class Item(models.Model):
         return str(self.item_id)
 
     @classmethod
-    def of(cls, conversation: Conversation, *, position: int, data: dict[str, Any], created_at: datetime) -> Item:
+    def build(cls, conversation: Conversation, *, position: int, data: dict[str, Any], created_at: datetime) -> Item:
         """Unsaved. Django takes values in half the time by their order."""
         make: Any = cls
         item: Item = make(None, conversation.pk, position, data["id"], data["type"], data, created_at)

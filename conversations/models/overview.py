@@ -9,8 +9,8 @@ from django.db import connections, models, transaction
 from django.db.models import F
 
 from conversations import ids
-from conversations.models.fields import BytewiseCharField
-from conversations.models.retrying import retried
+from conversations.db.fields import BytewiseCharField
+from conversations.db.retry import retry_on_conflict
 from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 
 MAX_KEYS = 1_000  # that are counted, and of each key the values
@@ -51,7 +51,7 @@ class Overview(models.Model):
     def __str__(self) -> str:
         return str(self.counted_at or "")
 
-    @retried
+    @retry_on_conflict
     def add(self, figures: Mapping[FigureName, int], **place: str | int) -> bool:
         """Add the figures of what follows up to a new place: `last_conversation_id` or `last_item`.
 
@@ -69,7 +69,7 @@ class Overview(models.Model):
         setattr(self, name, new)
         return True
 
-    @retried
+    @retry_on_conflict
     def complete(self, *, sizes: Mapping[FigureName, int], counted_at: datetime) -> None:
         """Become the current one. Nothing, if a later one is by now."""
         with transaction.atomic():

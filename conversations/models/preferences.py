@@ -6,21 +6,21 @@ from django.conf import settings
 from django.db import models, router, transaction
 from django.utils.translation import gettext_lazy as _
 
-from conversations.models.fields import VerbatimJSONField
-from conversations.models.retrying import retried
+from conversations.db.fields import VerbatimJSONField
+from conversations.db.retry import retry_on_conflict
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 
 class PreferencesQuerySet(models.QuerySet["Preferences"]):
-    def of(self, user: AbstractBaseUser | AnonymousUser) -> dict[str, Any]:
+    def for_user(self, user: AbstractBaseUser | AnonymousUser) -> dict[str, Any]:
         """What this user has chosen, by name."""
         choices: dict[str, Any] | None = self.filter(user=user.pk).values_list("choices", flat=True).first()
         return choices or {}
 
-    @retried
-    def keep(self, user: Any, **choices: Any) -> dict[str, Any]:
+    @retry_on_conflict
+    def save_choices(self, user: Any, **choices: Any) -> dict[str, Any]:
         """Add these to what the user has chosen, and tell all of it. Values are JSON."""
         using = router.db_for_write(self.model)
         with transaction.atomic(using=using):

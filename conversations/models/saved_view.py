@@ -9,8 +9,8 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from conversations.models.fields import BytewiseCharField
-from conversations.models.retrying import retried
+from conversations.db.fields import BytewiseCharField
+from conversations.db.retry import retry_on_conflict
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -66,7 +66,7 @@ class SavedView(models.Model):
     def __str__(self) -> str:
         return str(self.name)
 
-    @retried
+    @retry_on_conflict
     def save(self, *args: Any, **kwargs: Any) -> None:
         """A new default takes the place of the one before."""
         with transaction.atomic():

@@ -22,7 +22,7 @@ INCLUDABLE = (
 
 def validate_include(include: Any) -> frozenset[str]:
     if not isinstance(include, list):
-        names = errors.listed(map(errors.elided, INCLUDABLE), "or")
+        names = errors.join_quoted(map(errors.elide, INCLUDABLE), "or")
         raise errors.invalid_type("include", expected=f"an array of one of {names}", got=include)
     for index, value in enumerate(include):
         if value not in INCLUDABLE:
@@ -30,11 +30,11 @@ def validate_include(include: Any) -> frozenset[str]:
     return frozenset(include)
 
 
-def revealed(item: dict[str, Any], include: Collection[str]) -> dict[str, Any]:
+def apply_include(item: dict[str, Any], include: Collection[str]) -> dict[str, Any]:
     """The item as shown to one who asked for `include`: what is hidden is null, empty or left out, as with OpenAI."""
     match item["type"]:
         case "message":
-            return item | {"content": [_revealed_part(part, include) for part in item["content"]]}
+            return item | {"content": [_apply_include_to_part(part, include) for part in item["content"]]}
         case "file_search_call" if "file_search_call.results" not in include:
             return item | {"results": None}
         case "code_interpreter_call" if "code_interpreter_call.outputs" not in include:
@@ -51,7 +51,7 @@ def revealed(item: dict[str, Any], include: Collection[str]) -> dict[str, Any]:
     return item
 
 
-def _revealed_part(part: dict[str, Any], include: Collection[str]) -> dict[str, Any]:
+def _apply_include_to_part(part: dict[str, Any], include: Collection[str]) -> dict[str, Any]:
     if part["type"] == "input_image" and "message.input_image.image_url" not in include:
         return part | {"image_url": None}
     if part["type"] == "output_text" and "message.output_text.logprobs" not in include:

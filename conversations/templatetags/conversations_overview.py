@@ -7,15 +7,15 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-from conversations.admin.charts import chart_of_days, shown
-from conversations.admin.list_links import ListLinks
+from conversations.admin.charts import chart_of_days, format_count
+from conversations.admin.overview import ListLinks
 from conversations.models import OverviewFigure
-from conversations.surveying import Survey
+from conversations.overview.report import OverviewReport
 
 DAYS = 7
 
 register = template.Library()
-Kind = OverviewFigure.Kind
+FigureKind = OverviewFigure.Kind
 
 
 @register.simple_tag(takes_context=True)
@@ -36,19 +36,19 @@ def conversations_glance(context: template.Context) -> dict[str, Any]:
     overview_url = conversations_overview_url(context)
     if not overview_url:
         return {}
-    survey = Survey()
+    survey = OverviewReport()
     links = ListLinks(context["request"].current_app, survey.zone)
-    conversations, items = (survey.by_day(kind, DAYS) for kind in (Kind.CONVERSATIONS, Kind.ITEMS))
+    conversations, items = (survey.by_day(kind, DAYS) for kind in (FigureKind.CONVERSATIONS, FigureKind.ITEMS))
     size = sum(size for *_name, size in survey.sizes())
     return {
         "overview_url": overview_url,
         "survey": survey,
         "figures": [
-            (_("Conversations today"), shown(conversations[survey.today])),
-            (_("Items today"), shown(items[survey.today])),
-            (_("Conversations in 7 days"), shown(sum(conversations.values()))),
-            (_("Items in 7 days"), shown(sum(items.values()))),
-            (_("Owners"), shown(survey.owner_count)),
+            (_("Conversations today"), format_count(conversations[survey.today])),
+            (_("Items today"), format_count(items[survey.today])),
+            (_("Conversations in 7 days"), format_count(sum(conversations.values()))),
+            (_("Items in 7 days"), format_count(sum(items.values()))),
+            (_("Owners"), format_count(survey.owner_count)),
             (_("Storage"), filesizeformat(size) if size else _("not counted yet")),
         ],
         "chart": chart_of_days(

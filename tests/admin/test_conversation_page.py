@@ -4,7 +4,7 @@ from django.urls import reverse
 
 from conversations.admin import ConversationAdmin
 from conversations.models import Conversation, MetadataPair
-from conversations.schema.query import equalities
+from conversations.schema.query.nodes import equalities
 
 
 @pytest.fixture

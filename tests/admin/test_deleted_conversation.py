@@ -9,11 +9,11 @@ from django.urls import reverse
 from django.utils import timezone
 
 from conversations.admin import DeletedConversationAdmin
-from conversations.admin.security import CONTENT_SECURITY_POLICY
-from conversations.admin.trash import restoring
+from conversations.admin.actions.trash import restore_context
+from conversations.admin.csp import CONTENT_SECURITY_POLICY
 from conversations.models import Conversation, DeletedConversation, DeletedPart, Item
 from conversations.schema.items import validate_items
-from conversations.trashing import move_to_trash
+from conversations.trash import move_to_trash
 
 CONVERSATIONS_URL = reverse("admin:conversations_conversation_changelist")
 LIST_URL = reverse("admin:conversations_deletedconversation_changelist")
@@ -80,7 +80,7 @@ def test_the_confirmation_says_until_when_it_can_be_restored(admin_client, conve
     assert f'Until <time datetime="{day}' in html
     settings.CONVERSATIONS_RESTORE_DAYS = 0
     assert "is deleted for good at once, and can't be restored" in admin_client.get(page).content.decode()
-    assert restoring() == {"restorable_until": ""}
+    assert restore_context() == {"restorable_until": ""}
     admin_client.post(page, {"post": "yes"})
     assert not Conversation.objects.exists()
     assert not DeletedConversation.objects.exists()

@@ -9,7 +9,7 @@ from django.test import RequestFactory
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from conversations.admin.security import CONTENT_SECURITY_POLICY
+from conversations.admin.csp import CONTENT_SECURITY_POLICY
 from conversations.models import AccessRecord, Conversation
 from conversations.schema.items import validate_items
 from project.security import content_security_policy

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from conversations.models import AccessRecord, APIKey, Conversation, DeletedConversation, Item, SavedView
 from conversations.schema.items import validate_items
-from conversations.trashing import move_to_trash
+from conversations.trash import move_to_trash
 
 EVENING = datetime(2026, 3, 4, 18, 30, 15, tzinfo=UTC)  # when it is the next day in Tokyo
 TIME = re.compile(r'<time [^>]*title="([^"]*)"[^>]*>([^<]*)</time>')

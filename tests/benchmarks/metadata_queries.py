@@ -34,7 +34,7 @@ django.setup()
 from django.db import connection  # noqa: E402
 
 from conversations.models import APIKey, Conversation, ConversationQuerySet, MetadataPair  # noqa: E402
-from conversations.schema.query import EVERYTHING, All, MetadataCondition, Query  # noqa: E402
+from conversations.schema.query.nodes import EVERYTHING, And, MetadataCondition, Query  # noqa: E402
 from tests.benchmarks.loading import create_database, load, owner_of_rank  # noqa: E402
 from tests.live.service import Service  # noqa: E402
 from tests.plans import captured, steps  # noqa: E402
@@ -55,7 +55,7 @@ SINGLE: dict[str, Query] = {
     "exists oldest": MetadataCondition("migrated_from", "exists"),
 }
 PAIRS: dict[str, Query] = {
-    f"{first}, {second}": All((SINGLE[first], SINGLE[second])) for first, second in combinations(SINGLE, 2)
+    f"{first}, {second}": And((SINGLE[first], SINGLE[second])) for first, second in combinations(SINGLE, 2)
 }
 FOUR_PAIRS = {"tenant": "acme", "channel": "web", "plan": "team", "order_id": "order-0123456789abcdef"}
 

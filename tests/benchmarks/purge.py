@@ -35,7 +35,7 @@ from django.utils import timezone  # noqa: E402
 from conversations.errors import APIError  # noqa: E402
 from conversations.models import Conversation, DeletedConversation, DeletedPart  # noqa: E402
 from conversations.schema.items import validate_items  # noqa: E402
-from conversations.trashing import PART_BYTES  # noqa: E402
+from conversations.trash import PART_BYTES  # noqa: E402
 
 APPENDERS = 16
 ITEMS_OF_SHORT = 10

@@ -132,7 +132,7 @@ def _texts() -> list[tuple[int, str, str]]:
     for number in range(TEXTS):
         text = " ".join(random.choices(words, cum_weights=weights, k=CHARACTERS // 4))[:CHARACTERS]
         [data] = validate_items([{"id": "msg_", "role": ("user", "assistant")[number % 2], "content": text}])
-        item_text = ItemText.of(Item(conversation_id="conv_", position=1, type="message", data=data))
+        item_text = ItemText.build(Item(conversation_id="conv_", position=1, type="message", data=data))
         texts.append((number, orjson.dumps(data).decode(), item_text.words))
     return texts
 

@@ -5,8 +5,8 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import Page, expect
 
-from conversations.admin.items import ShownItem
-from conversations.admin.layouts import TYPE_NAMES
+from conversations.admin.transcript.item import ShownItem
+from conversations.admin.transcript.item_types import TYPE_NAMES
 from conversations.models import Conversation, Item
 from conversations.schema.items import validate_items
 from tests.browser.pages import follow

@@ -4,7 +4,7 @@ from django.urls import reverse
 
 from conversations.models import Conversation, DeletedConversation
 from conversations.schema.items import validate_items
-from conversations.trashing import move_to_trash
+from conversations.trash import move_to_trash
 from tests.browser.axe import axe_script, grave_problems
 from tests.browser.pages import follow
 from tests.browser.watch import Watch

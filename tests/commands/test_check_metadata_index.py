@@ -7,7 +7,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from conversations.management.commands.check_metadata_index import MAX_LINES, Command
-from conversations.mending import find_differences, mend
+from conversations.metadata_index import find_differences, repair
 from conversations.models import Conversation, MetadataPair
 
 METADATA = {"tenant": "acme", "größe": "Übermaß", "it's": "one\nline"}
@@ -202,7 +202,7 @@ def test_a_conversation_deleted_meanwhile_is_skipped(conversations):
     remove_all(conversations[2].metadata_pairs, None)
     [conversation_id] = find_differences([conversation.pk for conversation in conversations])
     conversations[2].delete_with_items()
-    assert mend(conversation_id) == []
+    assert repair(conversation_id) == []
     assert find_differences([conversation_id]) == {}
 
 
@@ -210,7 +210,7 @@ def test_a_conversation_updated_meanwhile_is_left_as_it_is(conversations):
     remove_all(conversations[2].metadata_pairs, None)
     [conversation_id] = find_differences([conversation.pk for conversation in conversations])
     conversations[2].replace_metadata(metadata={"tenant": "another"})
-    assert mend(conversation_id) == []
+    assert repair(conversation_id) == []
     assert list(conversations[2].metadata_pairs.values_list("key", "value")) == [("tenant", "another")]
 
 
@@ -223,7 +223,7 @@ def test_an_update_under_way_is_waited_for(conversations):
 
     def run() -> None:
         try:
-            outcomes.append(mend(conversation.pk))
+            outcomes.append(repair(conversation.pk))
         finally:
             connection.close()
 

@@ -4,7 +4,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from conversations.keys import SECRET_PREFIX
+from conversations.api_key_secrets import SECRET_PREFIX
 from conversations.models import APIKey
 from tests.live.client import Client
 from tests.live.service import manage

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from django.core.management import CommandError, call_command
 
-from conversations import exporting
 from conversations.models import Conversation
 from conversations.schema.items import validate_items
+from conversations.transfer import exporter
 
 
 class Terminal(StringIO):
@@ -116,8 +116,8 @@ def test_a_reader_that_has_enough_ends_it(conversations):
     [(Terminal, "2 of 3 conversations\r3 of 3 conversations\r3 of 3 conversations\n"), (StringIO, "")],
 )
 def test_progress_is_shown_on_a_terminal_only(stream, shown, conversations, tmp_path, monkeypatch):
-    monkeypatch.setattr(exporting, "CONVERSATIONS", 2)
-    monkeypatch.setattr(exporting, "ITEMS", 3)
+    monkeypatch.setattr(exporter, "CONVERSATIONS", 2)
+    monkeypatch.setattr(exporter, "ITEMS", 3)
     stderr = stream()
     export(str(tmp_path / "all.jsonl"), stderr=stderr)
     assert stderr.getvalue() == shown

@@ -9,9 +9,10 @@ from django.db import connection, transaction
 
 from conversations.checks import check_full_text
 from conversations.management.commands.fill_full_text import Command
-from conversations.models import Conversation, ItemText, full_text
+from conversations.models import Conversation, ItemText
 from conversations.schema.items import validate_items
-from conversations.schema.query_text import parse_query
+from conversations.schema.query.parser import parse_query
+from conversations.search import item_text
 from conversations.seeding import seed_conversations
 
 # MariaDB and MySQL tell of words that are committed, and of no others.
@@ -55,7 +56,7 @@ def unfilled(alice, settings) -> list[Conversation]:
 @pytest.mark.parametrize("items", [1, 2, 100])
 def test_what_was_stored_before_is_found_afterwards(unfilled, monkeypatch, size, items):
     monkeypatch.setattr(Command, "batch_size", size)
-    monkeypatch.setattr(full_text, "BATCH", items)
+    monkeypatch.setattr(item_text, "BATCH", items)
     assert found("refund") == []
     assert fill() == "Added the texts of 15 items.\n"
     assert found("refund") == [conversation.pk for conversation in unfilled]

@@ -6,9 +6,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from conversations.exporting import Export
 from conversations.models import Conversation, Item
 from conversations.schema.items import validate_items
+from conversations.transfer.exporter import Export
 
 
 class Terminal(StringIO):

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from conversations.models import Conversation, DeletedConversation, DeletedPart
 from conversations.schema.items import validate_items
-from conversations.trashing import GZIP, move_to_trash
+from conversations.trash import GZIP, move_to_trash
 
 PLANTED = "plantedword"
 

@@ -5,7 +5,7 @@ from django.core.management import CommandError, call_command
 
 from conversations.models import Conversation, DeletedConversation
 from conversations.schema.items import validate_items
-from conversations.trashing import move_to_trash
+from conversations.trash import move_to_trash
 
 
 def run(*ids: str) -> tuple[str, str]:

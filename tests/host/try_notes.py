@@ -8,7 +8,7 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402
 
-from conversations import pacing  # noqa: E402
+from conversations.db import batching  # noqa: E402
 from conversations.models import Conversation, Item  # noqa: E402
 from conversations.schema.items import validate_items  # noqa: E402
 from tests.host.notes.models import Dispute, Note, Quote, Ticket  # noqa: E402
@@ -16,7 +16,7 @@ from tests.host.people.models import Person  # noqa: E402
 
 call_command("migrate", run_syncdb=True, verbosity=0)
 person = Person.objects.create(email="ann@example.com")
-pacing.Pace.seconds = 0  # so that every transaction has as few rows as may be
+batching.AdaptiveBatch.seconds = 0  # so that every transaction has as few rows as may be
 
 
 def conversation_of(count: int) -> Conversation:

@@ -13,7 +13,7 @@ from django.db import connection  # noqa: E402
 from django.test import Client  # noqa: E402
 from django_tenants.utils import schema_context  # noqa: E402
 
-from conversations import keys  # noqa: E402
+from conversations import api_key_secrets  # noqa: E402
 from conversations.models import APIKey, Conversation  # noqa: E402
 from tests.host.tenants.models import Domain, Tenant  # noqa: E402
 
@@ -78,7 +78,7 @@ with schema_context("acme"):
     key = APIKey.objects.get()
 with schema_context("zen"):
     user = User.objects.get()
-    APIKey.objects.create(user=user, prefix=key.prefix, hash=keys.hashed(secrets["acme"]))
+    APIKey.objects.create(user=user, prefix=key.prefix, hash=api_key_secrets.hash_secret(secrets["acme"]))
 for name in TENANTS:
     assert ask(name, secrets["acme"]).status_code == 200, name
 with schema_context("acme"):

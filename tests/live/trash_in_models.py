@@ -8,7 +8,7 @@ import django
 def main(conversation_id: str, times: str) -> None:
     django.setup()
     from conversations.models import Conversation
-    from conversations.trashing import move_to_trash, restore
+    from conversations.trash import move_to_trash, restore
 
     for _ in range(int(times)):
         restore(move_to_trash(Conversation.objects.get(pk=conversation_id)))

@@ -3,7 +3,7 @@ from copy import deepcopy
 import pytest
 
 from conversations.errors import APIError
-from conversations.schema.include import INCLUDABLE, revealed, validate_include
+from conversations.schema.include import INCLUDABLE, apply_include, validate_include
 from conversations.schema.items import validate_items
 from tests.schema.golden import STORED
 
@@ -46,21 +46,21 @@ def test_there_is_an_example_of_every_value():
 def test_a_value_that_is_not_asked_for_is_hidden(value):
     item, hidden = HIDDEN[value]
     others = set(INCLUDABLE) - {value}
-    assert revealed(item, others) == hidden
-    assert list(revealed(item, others)) == list(hidden)
+    assert apply_include(item, others) == hidden
+    assert list(apply_include(item, others)) == list(hidden)
 
 
 @pytest.mark.parametrize("value", INCLUDABLE)
 def test_a_value_that_is_asked_for_is_revealed(value):
     item, _ = HIDDEN[value]
-    assert revealed(item, INCLUDABLE) == item
+    assert apply_include(item, INCLUDABLE) == item
 
 
 @pytest.mark.parametrize("value", INCLUDABLE)
 def test_a_value_reveals_nothing_else(value):
     for other, (item, _) in HIDDEN.items():
         if other.partition(".")[0] != value.partition(".")[0]:
-            assert revealed(item, {value}) == revealed(item, ())
+            assert apply_include(item, {value}) == apply_include(item, ())
 
 
 @pytest.mark.parametrize("case", STORED.values(), ids=STORED)
@@ -68,7 +68,7 @@ def test_hiding_works_on_every_golden_item_and_leaves_it_as_it_was(case):
     [item] = validate_items([case["sent"]])
     before = deepcopy(item)
     for include in ((), *((value,) for value in INCLUDABLE), INCLUDABLE):
-        revealed(item, include)
+        apply_include(item, include)
     assert item == before
 
 
@@ -76,7 +76,7 @@ def test_hiding_works_on_every_golden_item_and_leaves_it_as_it_was(case):
 def test_hiding_changes_nothing_but_the_members_that_can_be_asked_for(case):
     [item] = validate_items([case["sent"]])
     hideable = {"action", "content", "encrypted_content", "output", "outputs", "results"}
-    hidden = revealed(item, ())
+    hidden = apply_include(item, ())
     assert {k: v for k, v in hidden.items() if k not in hideable} == {
         k: v for k, v in item.items() if k not in hideable
     }
@@ -84,12 +84,12 @@ def test_hiding_changes_nothing_but_the_members_that_can_be_asked_for(case):
 
 def test_a_file_search_without_results_is_shown_with_null():
     item = {"type": "file_search_call", "queries": []}
-    assert revealed(item, ()) == item | {"results": None}
+    assert apply_include(item, ()) == item | {"results": None}
 
 
 def test_encrypted_content_of_a_compaction_is_always_shown():
     item = {"type": "compaction", "encrypted_content": "gAAAA"}
-    assert revealed(item, ()) == item
+    assert apply_include(item, ()) == item
 
 
 @pytest.mark.parametrize("include", [[], list(INCLUDABLE), [INCLUDABLE[0]] * 2])

@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from conversations.errors import APIError
 from conversations.management.progress import show_progress
-from conversations.mending import find_differences, mend
+from conversations.metadata_index import find_differences, repair
 from conversations.models import Conversation
 
 MAX_LINES = 100
@@ -60,7 +60,7 @@ def _found(differing: dict[str, list[str]]) -> Iterator[tuple[str, bool]]:
 def _mended(conversation_ids: Iterable[str]) -> Iterator[tuple[str, bool]]:
     for conversation_id in conversation_ids:
         try:
-            if differences := mend(conversation_id):
+            if differences := repair(conversation_id):
                 yield _line(conversation_id, differences), True
         except APIError as error:
             yield _line(conversation_id, [error.message]), False

@@ -5,12 +5,12 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import reset_queries
 from django.db.models import Sum
 
-from conversations.deleting import ROWS, Deletion
+from conversations.deletion import ROWS, BulkDelete
 from conversations.errors import APIError
 from conversations.management.progress import show_progress
 from conversations.models import Conversation
-from conversations.schema.query import EVERYTHING
-from conversations.schema.query_text import parse_query
+from conversations.schema.query.nodes import EVERYTHING
+from conversations.schema.query.parser import parse_query
 
 
 class Command(BaseCommand):
@@ -40,7 +40,7 @@ class Command(BaseCommand):
             parsed = parse_query(query)
             if parsed == EVERYTHING:
                 raise CommandError("An empty query would delete everything: say what is to be deleted.")
-            deletion = Deletion(Conversation.objects.all(), query=parsed, most_rows=batch)
+            deletion = BulkDelete(Conversation.objects.all(), query=parsed, most_rows=batch)
         except APIError as error:
             raise CommandError(error.message) from error
         total = deletion.matches.count()
@@ -67,11 +67,11 @@ class Command(BaseCommand):
             return False
 
 
-def _progress(deletion: Deletion, total: int) -> str:
+def _progress(deletion: BulkDelete, total: int) -> str:
     return f"{deletion.conversation_count:,} of {total:,} conversations, {deletion.item_count:,} items"
 
 
-def _counts(deletion: Deletion) -> str:
+def _counts(deletion: BulkDelete) -> str:
     return f"{deletion.conversation_count:,} conversations with {deletion.item_count:,} items"
 
 

@@ -8,11 +8,11 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import reset_queries
 
 from conversations.errors import APIError
-from conversations.exporting import Export, Format
 from conversations.management.progress import show_progress
 from conversations.management.users import user_named
 from conversations.models import Conversation
-from conversations.schema.query_text import parse_query
+from conversations.schema.query.parser import parse_query
+from conversations.transfer.exporter import Export, Format
 
 
 class Command(BaseCommand):

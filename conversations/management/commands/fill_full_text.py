@@ -7,7 +7,7 @@ from django.db import DEFAULT_DB_ALIAS, reset_queries
 
 from conversations.management.progress import show_progress
 from conversations.models import Conversation, ItemText
-from conversations.models.full_text import is_on
+from conversations.search.item_text import full_text_enabled
 
 
 class Command(BaseCommand):
@@ -21,7 +21,7 @@ class Command(BaseCommand):
         parser.add_argument("--clear", action="store_true", help="remove what is indexed, of all conversations")
 
     def handle(self, *, clear: bool, **options: Any) -> None:
-        if not clear and not is_on(using=DEFAULT_DB_ALIAS):
+        if not clear and not full_text_enabled(using=DEFAULT_DB_ALIAS):
             raise CommandError("Full-text search is off: set CONVERSATIONS_FULL_TEXT = True first.")
         total = Conversation.objects.count() if self.stderr.isatty() else 0
         done = items = 0

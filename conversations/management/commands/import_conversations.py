@@ -9,9 +9,9 @@ from typing import IO, Any, cast
 from django.core.management.base import BaseCommand, CommandError
 from django.db import reset_queries
 
-from conversations.importing import import_conversations
 from conversations.management.progress import show_progress
 from conversations.management.users import user_named
+from conversations.transfer.importer import import_conversations
 
 
 class Command(BaseCommand):

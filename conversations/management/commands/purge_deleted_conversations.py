@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand
 
 from conversations.management.progress import show_progress
 from conversations.models import DeletedConversation
-from conversations.trashing import purge
+from conversations.trash import purge
 
 
 class Command(BaseCommand):

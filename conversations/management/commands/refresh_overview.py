@@ -3,8 +3,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from conversations.counting import refresh
 from conversations.management.progress import show_progress
+from conversations.overview.rollup import refresh
 
 
 class Command(BaseCommand):

@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from conversations.models import DeletedConversation
-from conversations.trashing import NotRestored, restore
+from conversations.trash import RestoreError, restore
 
 
 class Command(BaseCommand):
@@ -23,7 +23,7 @@ class Command(BaseCommand):
                 continue
             try:
                 restore(deleted)
-            except NotRestored as refusal:
+            except RestoreError as refusal:
                 self.stderr.write(str(refusal))
                 failed += 1
             else:

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from conversations import ids
+from conversations.admin.keyset import CURSOR_PARAMETERS, KeysetChangeList, PageRows
+from conversations.admin.list.conditions import NAMES
+from conversations.admin.list.filter_form import FIELDS, ListForm
+from conversations.admin.list.query_budget import QueryBudget
+from conversations.db.timeouts import QueryTimeout
+from conversations.errors import APIError
+from conversations.models import Conversation, ConversationQuerySet
+from conversations.models.conversation_set import ConversationPage
+from conversations.schema.query.nodes import EVERYTHING, MetadataCondition, Query, conditions, is_bounded, searches_text
+
+if TYPE_CHECKING:
+    from conversations.admin.conversation import ConversationAdmin
+
+VIEW = "view"  # the saved view that the list was opened by
+OPEN = "open"  # that the form is to be shown for one condition more
+LOOK_ON = "look_on"  # that it may take `max_patient_seconds`
+PREFERENCE_PARAMETERS = (
+    "columns",
+    "column_key",
+    "shortcuts",
+)  # kept of the user, so that no address has to go on telling them
+
+NOT_AT_ONCE = _("This can't be found out at once. A condition that few conversations meet, or dates, would help.")
+TOO_LONG = _("This takes too long to find out. Add a condition that few conversations meet, or dates.")
+
+Order = Literal["asc", "desc"]
+REVERSED: Mapping[Order, Order] = {"asc": "desc", "desc": "asc"}
+
+
+class ConversationChangeList(KeysetChangeList):
+    """The conversations that match `query` among `conversations`, read in their order a page at a time.
+
+    What a filter of the host's own leaves (`list_filter`) is in `conversations` too. Where anything that was asked
+    makes no sense there are none. Nothing of a page is read before it is asked for.
+    """
+
+    max_count_unbounded: ClassVar[int] = 1_000  # where no index finds what is asked for, and rows are read for nothing
+    max_count_of_text: ClassVar[int] = 1_000  # where one conversation after the other is looked through
+    # Where no index leads to each hit, for the rows and their number together, before they are given up.
+    max_seconds: ClassVar[float] = 0.2
+    max_patient_seconds: ClassVar[float] = 5
+    max_count_seconds: ClassVar[float] = 0.2  # of them, for the number
+    form_class: ClassVar[type[ListForm]] = ListForm
+
+    model_admin: ConversationAdmin
+    query: Query  # type: ignore[assignment]
+    conversations: ConversationQuerySet
+    form: ListForm
+    has_given_up = False
+    _is_uncounted = False
+
+    def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Conversation]:
+        """Those that match, for actions. It is read by `result_list` alone in a way that is always fast."""
+        self.request = request
+        self.is_patient = LOOK_ON in request.GET
+        parameters = request.GET.copy()
+        for name in (*CURSOR_PARAMETERS, *PREFERENCE_PARAMETERS, OPEN, LOOK_ON, "p", "e", "all"):
+            parameters.pop(name, None)
+            self.params.pop(name, None)
+            self.filter_params.pop(name, None)
+        self.form = self.form_class(parameters)
+        self.query = ""  # type: ignore[assignment]  # Django's text of a search: here the form has it
+        conversations: Any = super().get_queryset(request, exclude_parameters)
+        self.has_active_filters = self.has_active_filters or bool(self.form.chips)
+        try:
+            if self.form.is_valid():
+                self.model_admin.check_query(request, self.form.query)
+                self.conversations, self.query = self.form.apply_filters(conversations), self.form.query
+                return self.conversations.matching(self.query)
+        except APIError as error:
+            self.form.add_error(None, error.message)
+        self.conversations, self.query = conversations.none(), EVERYTHING
+        return self.conversations
+
+    def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        filters: dict[str, Any] = super().get_filters_params(params)
+        return {name: value for name, value in filters.items() if name not in (*FIELDS, *NAMES, VIEW)}
+
+    @property
+    def order(self) -> Order:
+        columns = self.get_ordering_field_columns()
+        directions = [way for column, way in columns.items() if self.list_display[column : column + 1] == ["id"]]
+        return "asc" if directions == ["asc"] else "desc"
+
+    def page(
+        self, *, limit: int, after: str | None = None, before: str | None = None, is_reversed: bool = False
+    ) -> ConversationPage:
+        """Raises `QueryTimeout`."""
+        order = REVERSED[self.order] if is_reversed else self.order
+        with self.query_budget.limit():
+            return self.conversations.page(limit=limit, order=order, after=after, before=before, matching=self.query)
+
+    def rows(self, *, limit: int, after: Any = None, before: Any = None, is_reversed: bool = False) -> PageRows:
+        try:
+            page = self.page(limit=limit, after=after, before=before, is_reversed=is_reversed)
+        except QueryTimeout:
+            if not self.has_given_up:
+                self.form.add_error(None, TOO_LONG if self.is_patient else NOT_AT_ONCE)
+            self.has_given_up = True
+            return PageRows([], has_more=False)
+        return PageRows(page.conversations, page.has_more)
+
+    @cached_property
+    def query_budget(self) -> QueryBudget:
+        seconds = self.max_patient_seconds if self.is_patient else self.max_seconds
+        return QueryBudget(self.query, seconds=seconds, using=self.conversations.db)
+
+    def url(self, *more: tuple[str, str]) -> str:
+        return self.form.url(*more, *([(LOOK_ON, "1")] if self.is_patient else []))
+
+    @property
+    def look_on_url(self) -> str | None:
+        """The address of this page where it has given up too early."""
+        if not self.has_given_up or self.is_patient:
+            return None
+        return self.form.url(*self.places.items(), (LOOK_ON, "1"))
+
+    @cached_property
+    def result_list(self) -> list[Conversation]:
+        rows = super().result_list
+        for conversation in rows:
+            conversation.condition_url = self.form.condition_url
+        self.model_admin.add_previews(self.request, rows, query_text=self.filters_text)
+        self.model_admin.add_snippets(self.request, rows, query=self.query, query_text=self.filters_text)
+        return rows
+
+    @property
+    def has_open_form(self) -> bool:
+        """Not where it would push the rows out of sight: the chips tell what it holds."""
+        return OPEN in self.request.GET or not (self.form.chips and self.form.is_valid())
+
+    @property
+    def conversations_with_snippets(self) -> list[Conversation]:
+        return [conversation for conversation in self.result_list if hasattr(conversation, "snippet")]
+
+    @property
+    def suggestions_url(self) -> str:
+        site = self.model_admin.admin_site.name
+        return reverse("admin:conversations_conversation_suggestions", current_app=site)
+
+    @property
+    def filters_text(self) -> str:
+        """What was asked, for people and the same in every language."""
+        return self.form.text
+
+    def _cursor(self, text: str) -> str | None:
+        """As in the API."""
+        return text if text.startswith(ids.CONVERSATION_PREFIX) and ids.is_well_formed(text) else None
+
+    @property
+    def _max_count(self) -> int:
+        if searches_text(self.query):
+            return self.max_count_of_text
+        asks_for_metadata = any(isinstance(each, MetadataCondition) for each in conditions(self.query))
+        return self.max_count_unbounded if asks_for_metadata and not is_bounded(self.query) else self.max_count
+
+    @property
+    def is_capped(self) -> bool:
+        return self._counted > self._max_count or self._is_uncounted
+
+    def _count(self, maximum: int) -> int:
+        try:
+            with self.query_budget.limit(self.max_count_seconds):
+                return self.conversations.capped_count(maximum, matching=self.query)
+        except QueryTimeout:
+            self._is_uncounted = True
+            return len(self._place.rows)
+
+
+def url_without_preferences(request: HttpRequest) -> str:
+    """The address of this page without what is kept of the user."""
+    parameters = request.GET.copy()
+    for name in PREFERENCE_PARAMETERS:
+        parameters.pop(name, None)
+    return f"?{parameters.urlencode()}"

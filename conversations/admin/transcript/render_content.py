@@ -1,0 +1,136 @@
+"""What messages and outputs are made of: texts, images, files and citations."""
+
+from __future__ import annotations
+
+import re
+from base64 import b64decode
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from django.template.defaultfilters import filesizeformat
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from conversations.admin.transcript.blocks import Block, BlockKind, Label, as_json, remaining_fields, truncate_opaque
+from conversations.admin.transcript.safe_urls import web_host, with_visible_controls
+
+MAX_IMAGE_CHARACTERS = 4_000_000
+BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
+DATA_URL = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,", re.IGNORECASE)
+IMAGE_SIGNATURES = {
+    "image/png": re.compile(rb"\x89PNG"),
+    "image/jpeg": re.compile(rb"\xff\xd8\xff"),
+    "image/gif": re.compile(rb"GIF8"),
+    "image/webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
+}
+
+
+def as_content(label: Label, value: Any, *, kind: BlockKind = "text") -> list[Block]:
+    """A text, or a list of text, image and file parts, as messages and outputs have it."""
+    if isinstance(value, str):
+        return [Block(kind, label, value)]
+    if isinstance(value, list):
+        return [part for member in value for part in content_part(label, member, kind=kind)]
+    return as_json(label, value)
+
+
+as_prose = partial(as_content, kind="markdown")
+
+
+def as_screenshot(label: Label, value: Any) -> list[Block]:
+    return as_content(label, [value])
+
+
+def as_image(label: Label, value: Any) -> list[Block]:
+    """An image by its address, or as base64."""
+    if not isinstance(value, str):
+        return as_json(label, value)
+    if host := web_host(value):
+        return [Block("remote", label, host, url=value)]
+    prefix = DATA_URL.match(value[:40])
+    encoded = value[prefix.end() :] if prefix else value
+    kind = _image_type(encoded)
+    if kind is None or (prefix and prefix[1].lower() != kind):
+        return [Block("reference", label, truncate_opaque(value))]
+    told = f"{kind.removeprefix('image/').upper()}, {format_decoded_size(encoded)}"
+    if len(encoded) > MAX_IMAGE_CHARACTERS:
+        return [Block("reference", label, gettext("%(told)s, too large to be shown") % {"told": told})]
+    return [Block("image", label, told, url=f"data:{kind};base64,{encoded}")]
+
+
+def as_link(label: Label, value: Any, title: str = "") -> list[Block]:
+    if not isinstance(value, str):
+        return as_json(label, value)
+    if web_host(value):
+        return [Block("link", label, with_visible_controls(title), url=value)]
+    told = truncate_opaque(value)
+    return [Block("reference", label, f"{with_visible_controls(title)} · {told}" if title else told)]
+
+
+def format_decoded_size(encoded: str) -> str:
+    """Of what is behind base64."""
+    return str(filesizeformat(len(encoded) * 3 // 4 - encoded[-2:].count("=")))
+
+
+def content_part(label: Label, value: Any, *, kind: BlockKind = "text") -> Iterable[Block]:
+    match value:
+        case {
+            "type": "input_text" | "output_text" | "text" | "summary_text" | "reasoning_text",
+            "text": str(text),
+            **rest,
+        }:
+            annotations = rest.pop("annotations", None)
+            yield Block(kind, label, text)
+            yield from _annotations(annotations)
+        case {"type": "refusal", "refusal": str(refusal), **rest}:
+            yield Block("text", _("Refusal"), refusal)
+        case {"type": "input_image" | "computer_screenshot", **rest}:
+            if rest.get("image_url") is not None:
+                yield from as_image(_("Image"), rest.pop("image_url"))
+            yield from _references(_("Image"), rest, "file_id")
+            if rest.get("detail") == "auto":
+                del rest["detail"]
+        case {"type": "input_file", **rest}:
+            yield from _references(_("File"), rest, "filename", "file_id")
+            if isinstance(data := rest.get("file_data"), str):
+                del rest["file_data"]
+                yield Block("reference", _("Size"), format_decoded_size(data.rpartition(";base64,")[2]))
+            if rest.get("file_url") is not None:
+                yield from as_link(_("File"), rest.pop("file_url"))
+        case _:
+            yield from as_json(label, value)
+            return
+    yield from remaining_fields(rest)
+
+
+def _references(label: Label, members: dict[Any, Any], *names: str) -> Iterable[Block]:
+    """Takes the named members out of `members` and shows those that are texts."""
+    for name in names:
+        if isinstance(members.get(name), str):
+            yield Block("reference", label, truncate_opaque(members.pop(name)))
+
+
+def _annotations(value: Any) -> Iterable[Block]:
+    if not isinstance(value, list):
+        yield from remaining_fields({"annotations": value})
+        return
+    for annotation in value:
+        match annotation:
+            case {"type": "url_citation", "url": str(url), "title": str(title), **rest} if web_host(url):
+                yield from as_link(_("Source"), url, title)
+                yield from remaining_fields(
+                    {name: rest[name] for name in rest if name not in ("start_index", "end_index")}
+                )
+            case {"type": str(kind), **members} if all(isinstance(member, str | int) for member in members.values()):
+                told = " · ".join(f"{name}: {member}" for name, member in members.items())
+                yield Block("reference", kind, with_visible_controls(told))
+            case _:
+                yield from as_json(_("Annotation"), annotation)
+
+
+def _image_type(encoded: str) -> str | None:
+    if not BASE64.fullmatch(encoded):
+        return None
+    start = b64decode(encoded[:16] + "=" * (-len(encoded[:16]) % 4))
+    return next((kind for kind, signature in IMAGE_SIGNATURES.items() if signature.match(start)), None)

@@ -1,0 +1,60 @@
+from collections.abc import Iterable, Mapping
+from typing import IO, Any
+
+import orjson
+from rest_framework.negotiation import DefaultContentNegotiation
+from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
+from rest_framework.request import Request
+
+from conversations.api import errors
+from conversations.conf import app_settings
+from conversations.schema.json_limits import loads
+
+
+class JSONParser(BaseParser):
+    """A body of at most `CONVERSATIONS_MAX_BODY_BYTES` that holds nothing a database could not keep."""
+
+    media_type = "application/json"
+
+    def parse(
+        self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
+    ) -> Any:
+        length = int((parser_context or {})["request"].META["CONTENT_LENGTH"])
+        if length > app_settings.max_body_bytes:
+            raise errors.body_too_large(maximum=app_settings.max_body_bytes)
+        try:
+            return loads(stream.read(), max_values=app_settings.max_json_values)
+        except ValueError:
+            raise errors.invalid_json() from None
+
+
+class JSONRenderer(BaseRenderer):
+    """JSON as OpenAI lays it out: indented by two, and no newline at the end."""
+
+    media_type = "application/json"
+    format = "json"
+    charset = None
+
+    def render(
+        self,
+        data: Any,
+        accepted_media_type: str | None = None,
+        renderer_context: Mapping[str, Any] | None = None,
+    ) -> bytes:
+        return orjson.dumps(data, option=orjson.OPT_INDENT_2)
+
+
+class JSONNegotiation(DefaultContentNegotiation):
+    """Answers are JSON whatever a client says it accepts; a body that names no type is taken for JSON."""
+
+    def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
+        if request.content_type in ("", "application/json"):
+            return next(iter(parsers))
+        return super().select_parser(request, parsers)
+
+    def select_renderer(
+        self, request: Request, renderers: Iterable[BaseRenderer], format_suffix: str | None = None
+    ) -> tuple[BaseRenderer, str]:
+        renderer = next(iter(renderers))
+        return renderer, renderer.media_type

@@ -1,0 +1,135 @@
+"""The items of a conversation: what a client may send, as it is stored.
+
+https://platform.openai.com/docs/api-reference/conversations/create-item
+"""
+
+from collections.abc import Collection
+from typing import Annotated, Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from conversations import errors, ids
+from conversations.schema.items.computer import ComputerCall, ComputerCallOutput
+from conversations.schema.items.functions import (
+    AdditionalTools,
+    CompactionTrigger,
+    CustomToolCall,
+    CustomToolCallOutput,
+    FunctionCall,
+    FunctionCallOutput,
+    ItemReference,
+    ToolSearchCall,
+    ToolSearchOutput,
+)
+from conversations.schema.items.generation import CodeInterpreterCall, ImageGenerationCall
+from conversations.schema.items.mcp import MCPApprovalRequest, MCPApprovalResponse, MCPCall, MCPListTools
+from conversations.schema.items.messages import Message
+from conversations.schema.items.patches import ApplyPatchCall, ApplyPatchCallOutput
+from conversations.schema.items.programs import ConfigurationUpdate, Program, ProgramOutput
+from conversations.schema.items.reasoning import Compaction, Reasoning
+from conversations.schema.items.search_tools import FileSearchCall, WebSearchCall
+from conversations.schema.items.shell import LocalShellCall, LocalShellCallOutput, ShellCall, ShellCallOutput
+from conversations.schema.items.types import OneOf, literal_values
+from conversations.schema.validation_errors import openai_error
+
+Item = Annotated[
+    AdditionalTools
+    | ApplyPatchCall
+    | ApplyPatchCallOutput
+    | CodeInterpreterCall
+    | Compaction
+    | CompactionTrigger
+    | ComputerCall
+    | ComputerCallOutput
+    | ConfigurationUpdate
+    | CustomToolCall
+    | CustomToolCallOutput
+    | FileSearchCall
+    | FunctionCall
+    | FunctionCallOutput
+    | ImageGenerationCall
+    | ItemReference
+    | LocalShellCall
+    | LocalShellCallOutput
+    | MCPApprovalRequest
+    | MCPApprovalResponse
+    | MCPCall
+    | MCPListTools
+    | Message
+    | Program
+    | ProgramOutput
+    | Reasoning
+    | ShellCall
+    | ShellCallOutput
+    | ToolSearchCall
+    | ToolSearchOutput
+    | WebSearchCall,
+    OneOf(),
+]
+
+MAX_ITEMS = 20  # of one request
+ITEM_TYPES = frozenset(literal_values(Item, "type"))
+
+_adapter: TypeAdapter[Any] = TypeAdapter(Item)
+
+
+def validate_items(
+    items: Any,
+    *,
+    unknown_fields: Literal["keep", "reject"] = "keep",
+    extra_types: Collection[str] = (),
+) -> list[dict[str, Any]]:
+    """Check the `items` of a request, and fill in what clients may leave out.
+
+    Items without an id have none yet. Items of `extra_types` are taken as they are, but for the id.
+    """
+    if not isinstance(items, list):
+        raise errors.invalid_type("items", expected="an array of objects", got=items)
+    if len(items) > MAX_ITEMS:
+        raise errors.array_too_long("items", items, maximum=MAX_ITEMS)
+    typed = [_with_type(item, f"items[{index}]", extra_types) for index, item in enumerate(items)]
+    validated = _validated(typed, "allow" if unknown_fields == "keep" else "forbid")
+    for index, item in enumerate(validated):
+        _check_id(item, f"items[{index}].id")
+    return validated
+
+
+def _with_type(item: Any, path: str, extra_types: Collection[str]) -> dict[str, Any]:
+    """The item with its type, which clients may leave out of messages and of references."""
+    if not isinstance(item, dict):
+        raise errors.invalid_type(path, expected="an object", got=item)
+    item_type = item.get("type")
+    if item_type is None:
+        return item | {"type": "item_reference" if item.keys() - {"type"} == {"id"} else "message"}
+    if not isinstance(item_type, str):
+        raise errors.invalid_type(f"{path}.type", expected="a string", got=item_type)
+    if item_type not in ITEM_TYPES and item_type not in extra_types:
+        raise errors.invalid_value(path, item_type, supported=sorted(ITEM_TYPES.union(extra_types)))
+    return item
+
+
+def _validated(items: list[dict[str, Any]], extra: Literal["allow", "forbid"]) -> list[dict[str, Any]]:
+    validated: list[dict[str, Any]] = []
+    failures: list[ErrorDetails] = []
+    for index, item in enumerate(items):
+        if item["type"] not in ITEM_TYPES:
+            validated.append(item)
+            continue
+        try:
+            validated.append(_adapter.validate_python(item, extra=extra))
+        except ValidationError as error:
+            failures += [{**d, "loc": (index, *d["loc"])} for d in error.errors(include_url=False)]
+    if failures:
+        raise openai_error(failures, path="items", values=items, schema=_adapter.core_schema)
+    return validated
+
+
+def _check_id(item: dict[str, Any], path: str) -> None:
+    item_id = item.get("id")
+    if item_id is None:
+        return
+    if not isinstance(item_id, str):
+        raise errors.invalid_type(path, expected="a string", got=item_id)
+    prefix = "" if item["type"] in ("item_reference", "compaction_trigger") else ids.item_prefix(item["type"])
+    ids.check_id(item_id, prefix=prefix, path=path)

@@ -1,0 +1,102 @@
+"""Calls that operate a computer, and the screenshots they gave back."""
+
+from typing import Annotated, Literal, NotRequired
+
+from conversations.schema.items.types import CallID, CompletedStatus, JSONObject, OneOf, Status
+
+
+class Click(JSONObject):
+    type: Literal["click"]
+    button: Literal["left", "right", "wheel", "back", "forward"]
+    keys: NotRequired[list[str] | None]
+    x: int
+    y: int
+
+
+class DoubleClick(JSONObject):
+    type: Literal["double_click"]
+    keys: list[str] | None
+    x: int
+    y: int
+
+
+class Coordinate(JSONObject):
+    x: int
+    y: int
+
+
+class Drag(JSONObject):
+    type: Literal["drag"]
+    keys: NotRequired[list[str] | None]
+    path: list[Coordinate]
+
+
+class KeyPress(JSONObject):
+    type: Literal["keypress"]
+    keys: list[str]
+
+
+class Move(JSONObject):
+    type: Literal["move"]
+    keys: NotRequired[list[str] | None]
+    x: int
+    y: int
+
+
+class Screenshot(JSONObject):
+    type: Literal["screenshot"]
+
+
+class Scroll(JSONObject):
+    type: Literal["scroll"]
+    keys: NotRequired[list[str] | None]
+    scroll_x: int
+    scroll_y: int
+    x: int
+    y: int
+
+
+class Type(JSONObject):
+    type: Literal["type"]
+    text: str
+
+
+class Wait(JSONObject):
+    type: Literal["wait"]
+
+
+ComputerAction = Annotated[
+    Click | DoubleClick | Drag | KeyPress | Move | Screenshot | Scroll | Type | Wait,
+    OneOf(),
+]
+
+
+class SafetyCheck(JSONObject):
+    id: str
+    code: NotRequired[str | None]
+    message: NotRequired[str | None]
+
+
+class ComputerCall(JSONObject):
+    id: str
+    type: Literal["computer_call"]
+    status: Status
+    action: NotRequired[ComputerAction]
+    actions: NotRequired[list[ComputerAction]]
+    call_id: str
+    pending_safety_checks: list[SafetyCheck]
+
+
+class ComputerScreenshot(JSONObject):
+    type: Literal["computer_screenshot"]
+    file_id: NotRequired[str]
+    image_url: NotRequired[str]
+
+
+class ComputerCallOutput(JSONObject):
+    id: NotRequired[str | None]
+    type: Literal["computer_call_output"]
+    status: NotRequired[CompletedStatus]
+    acknowledged_safety_checks: NotRequired[list[SafetyCheck] | None]
+    call_id: CallID
+    output: ComputerScreenshot

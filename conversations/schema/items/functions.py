@@ -1,0 +1,121 @@
+"""Calls of the caller's own functions and custom tools, and what they gave back."""
+
+from typing import Annotated, Any, Literal, NotRequired
+
+from pydantic import Field
+from typing_extensions import TypedDict
+
+from conversations.schema.items.content import InputContent
+from conversations.schema.items.tools import Tool
+from conversations.schema.items.types import (
+    CallID,
+    CompletedStatus,
+    DefaultTo,
+    JSONObject,
+    LongText,
+    Namespace,
+    OneKind,
+    OneOf,
+)
+
+OptionalCallID = Annotated[CallID | None, DefaultTo(None)]
+Execution = Annotated[Literal["server", "client"], DefaultTo("server")]
+
+
+class DirectCaller(JSONObject):
+    type: Literal["direct"]
+
+
+class ProgramCaller(JSONObject):
+    type: Literal["program"]
+    caller_id: CallID
+
+
+Caller = Annotated[DirectCaller | ProgramCaller, OneOf()]
+
+# A class body can't name a member `async`.
+Background = TypedDict("Background", {"async": NotRequired[bool]})
+
+
+class FunctionCallMembers(JSONObject):
+    id: NotRequired[str | None]
+    type: Literal["function_call"]
+    status: NotRequired[CompletedStatus]
+    arguments: str
+    # OpenAI's schema sets no limit here; its service refuses more than 64 characters.
+    call_id: Annotated[str, Field(max_length=64)]
+    caller: NotRequired[Caller | None]
+    name: str
+    namespace: NotRequired[str]
+
+
+class FunctionCall(FunctionCallMembers, Background):
+    pass
+
+
+class FunctionCallOutput(JSONObject):
+    id: NotRequired[str | None]
+    type: Literal["function_call_output"]
+    status: NotRequired[CompletedStatus]
+    call_id: NotRequired[CallID | None]
+    caller: NotRequired[Caller | None]
+    name: NotRequired[Annotated[str, Field(min_length=1, max_length=128)] | None]
+    namespace: NotRequired[Namespace | None]
+    output: Annotated[LongText | list[InputContent], OneKind("one of a string or array of objects")]
+
+
+class CustomToolCallMembers(JSONObject):
+    id: NotRequired[str | None]
+    type: Literal["custom_tool_call"]
+    call_id: str
+    caller: NotRequired[Caller | None]
+    name: str
+    input: str
+    namespace: NotRequired[str]
+
+
+class CustomToolCall(CustomToolCallMembers, Background):
+    pass
+
+
+class CustomToolCallOutput(JSONObject):
+    id: NotRequired[str | None]
+    type: Literal["custom_tool_call_output"]
+    call_id: str
+    caller: NotRequired[Caller | None]
+    output: Annotated[str | list[InputContent], OneKind("one of a string or array of objects")]
+
+
+class ToolSearchCall(JSONObject):
+    id: NotRequired[str | None]
+    type: Literal["tool_search_call"]
+    status: NotRequired[CompletedStatus]
+    arguments: dict[str, Any]
+    call_id: NotRequired[OptionalCallID]
+    execution: NotRequired[Execution]
+
+
+class ToolSearchOutput(JSONObject):
+    id: NotRequired[str | None]
+    type: Literal["tool_search_output"]
+    status: NotRequired[CompletedStatus]
+    call_id: NotRequired[OptionalCallID]
+    execution: NotRequired[Execution]
+    tools: list[Tool]
+
+
+class AdditionalTools(JSONObject):
+    id: NotRequired[str | None]
+    type: Literal["additional_tools"]
+    role: Literal["developer"]
+    tools: list[Tool]
+
+
+class ItemReference(JSONObject):
+    id: str
+    type: Literal["item_reference"]
+
+
+class CompactionTrigger(JSONObject):
+    id: NotRequired[str | None]
+    type: Literal["compaction_trigger"]

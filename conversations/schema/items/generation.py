@@ -1,0 +1,60 @@
+"""Images that were generated, and code that was run to find an answer."""
+
+from typing import Annotated, Literal, NotRequired
+
+from conversations.schema.items.types import JSONObject, OneOf
+
+
+class ModerationDetails(JSONObject):
+    categories: list[str]
+    moderation_stage: Literal["input", "output", "unknown"]
+
+
+class ImageGenerationError(JSONObject):
+    type: str
+    code: str | None
+    message: str
+    moderation_details: NotRequired[ModerationDetails]
+    param: str | None
+
+
+class SVGUsage(JSONObject):
+    input_tokens: int
+    model: str
+    output_tokens: int
+    reasoning_tokens: int
+    total_tokens: int
+
+
+class ImageGenerationCall(JSONObject):
+    id: str
+    type: Literal["image_generation_call"]
+    status: Literal["in_progress", "completed", "generating", "failed"]
+    action: NotRequired[Literal["generate", "edit", "auto"] | None]
+    background: NotRequired[Literal["transparent", "opaque", "auto"] | None]
+    error: NotRequired[ImageGenerationError]
+    output_format: NotRequired[Literal["png", "webp", "jpeg", "gif", "svg"] | None]
+    quality: NotRequired[Literal["low", "medium", "high", "xhigh", "max", "auto"] | None]
+    result: str | None
+    revised_prompt: NotRequired[str | None]
+    size: NotRequired[str | None]
+    svg_usage: NotRequired[SVGUsage]
+
+
+class Logs(JSONObject):
+    type: Literal["logs"]
+    logs: str
+
+
+class Image(JSONObject):
+    type: Literal["image"]
+    url: str
+
+
+class CodeInterpreterCall(JSONObject):
+    id: str
+    type: Literal["code_interpreter_call"]
+    status: Literal["in_progress", "completed", "incomplete", "interpreting", "failed"]
+    code: str | None
+    container_id: str
+    outputs: list[Annotated[Logs | Image, OneOf()]] | None

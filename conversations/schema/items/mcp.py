@@ -1,0 +1,65 @@
+"""The tools of MCP servers, the calls of them, and the approvals these needed."""
+
+from typing import Annotated, Any, Literal, NotRequired
+
+from conversations.schema.items.types import JSONObject, OneOf
+
+
+class ListedTool(JSONObject):
+    annotations: NotRequired[dict[str, Any] | None]
+    description: NotRequired[str | None]
+    input_schema: dict[str, Any]
+    name: str
+
+
+class MCPListTools(JSONObject):
+    id: str
+    type: Literal["mcp_list_tools"]
+    error: NotRequired[str | None]
+    server_label: str
+    tools: list[ListedTool]
+
+
+class MCPApprovalRequest(JSONObject):
+    id: str
+    type: Literal["mcp_approval_request"]
+    arguments: str
+    name: str
+    server_label: str
+
+
+class MCPApprovalResponse(JSONObject):
+    id: NotRequired[str | None]
+    type: Literal["mcp_approval_response"]
+    approval_request_id: str
+    approve: bool
+    reason: NotRequired[str | None]
+
+
+class ProtocolError(JSONObject):
+    type: Literal["mcp_protocol_error"]
+    code: int
+    message: str
+
+
+class ToolExecutionError(JSONObject):
+    type: Literal["mcp_tool_execution_error"]
+    content: Any
+
+
+class HTTPError(JSONObject):
+    type: Literal["http_error"]
+    code: int
+    message: str
+
+
+class MCPCall(JSONObject):
+    id: str
+    type: Literal["mcp_call"]
+    status: NotRequired[Literal["in_progress", "completed", "incomplete", "calling", "failed"]]
+    approval_request_id: NotRequired[str | None]
+    arguments: str
+    error: NotRequired[Annotated[ProtocolError | ToolExecutionError | HTTPError, OneOf()] | None]
+    name: str
+    output: NotRequired[str | None]
+    server_label: str

@@ -1,0 +1,48 @@
+"""Programs that a model wrote to call tools, and changes of its configuration in the middle of a conversation."""
+
+from typing import Annotated, Any, Literal, NotRequired
+
+from conversations.schema.items.types import CallID, JSONObject, LongText, OneOf
+
+
+class Program(JSONObject):
+    id: str
+    type: Literal["program"]
+    call_id: CallID
+    code: LongText
+    fingerprint: LongText
+
+
+class ProgramOutput(JSONObject):
+    id: str
+    type: Literal["program_output"]
+    status: Literal["completed", "incomplete"]
+    call_id: CallID
+    result: LongText
+
+
+class ReasoningConfiguration(JSONObject):
+    effort: NotRequired[Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None]
+
+
+class PlainTextFormat(JSONObject):
+    type: Literal["text"]
+
+
+class JSONSchemaFormat(JSONObject):
+    type: Literal["json_schema"]
+    description: NotRequired[str]
+    name: str
+    schema: dict[str, Any]
+    strict: NotRequired[bool | None]
+
+
+class TextConfiguration(JSONObject):
+    format: Annotated[PlainTextFormat | JSONSchemaFormat, OneOf()]
+
+
+class ConfigurationUpdate(JSONObject):
+    id: NotRequired[str | None]
+    type: Literal["configuration_update"]
+    reasoning: NotRequired[ReasoningConfiguration]
+    text: NotRequired[TextConfiguration]

@@ -1,0 +1,75 @@
+"""Calls of a shell, and what its commands printed."""
+
+from typing import Annotated, Literal, NotRequired
+
+from conversations.schema.items.containers import ContainerReference, LocalEnvironment
+from conversations.schema.items.functions import Caller
+from conversations.schema.items.types import CallID, CompletedStatus, DefaultTo, JSONObject, LongText, OneOf, Status
+
+
+class Exec(JSONObject):
+    type: Literal["exec"]
+    command: list[str]
+    env: dict[str, str]
+    timeout_ms: NotRequired[int | None]
+    user: NotRequired[str | None]
+    working_directory: NotRequired[str | None]
+
+
+class LocalShellCall(JSONObject):
+    id: str
+    type: Literal["local_shell_call"]
+    status: Status
+    action: Exec
+    call_id: str
+
+
+class LocalShellCallOutput(JSONObject):
+    id: str
+    type: Literal["local_shell_call_output"]
+    status: NotRequired[Status | None]
+    output: str
+
+
+class ShellAction(JSONObject):
+    commands: list[str]
+    max_output_length: NotRequired[Annotated[int | None, DefaultTo(None)]]
+    timeout_ms: NotRequired[Annotated[int | None, DefaultTo(None)]]
+
+
+Environment = Annotated[LocalEnvironment | ContainerReference, OneOf()]
+
+
+class ShellCall(JSONObject):
+    id: NotRequired[str | None]
+    type: Literal["shell_call"]
+    status: NotRequired[CompletedStatus]
+    action: ShellAction
+    call_id: CallID
+    caller: NotRequired[Caller | None]
+    environment: NotRequired[Annotated[Environment | None, DefaultTo(None)]]
+
+
+class Timeout(JSONObject):
+    type: Literal["timeout"]
+
+
+class Exit(JSONObject):
+    type: Literal["exit"]
+    exit_code: int
+
+
+class CommandOutput(JSONObject):
+    outcome: Annotated[Timeout | Exit, OneOf()]
+    stderr: LongText
+    stdout: LongText
+
+
+class ShellCallOutput(JSONObject):
+    id: NotRequired[str | None]
+    type: Literal["shell_call_output"]
+    status: NotRequired[CompletedStatus]
+    call_id: CallID
+    caller: NotRequired[Caller | None]
+    max_output_length: NotRequired[Annotated[int | None, DefaultTo(None)]]
+    output: list[CommandOutput]

@@ -1,0 +1,206 @@
+import pytest
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.admin.models import LogEntry
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import resolve
+from django.utils.http import urlencode
+
+from conversations.admin import ConversationAdmin
+from conversations.admin.actions import bulk_delete, selection
+from conversations.models import Conversation, DeletedConversation, Item, MetadataPair
+from conversations.schema.items import validate_items
+from tests.admin.actions.bulk_delete_page import (
+    DEMO,
+    LIST_URL,
+    URL,
+    confirm,
+    create,
+    hidden,
+    matching,
+    messages,
+    select,
+)
+
+
+@pytest.fixture
+def client(staff_client) -> Client:
+    return staff_client("view_conversation", "delete_conversation")
+
+
+def test_ticked_rows_are_deleted_after_their_number_was_typed(client, alice):
+    one, other, stays = create(alice), create(alice), create(alice)
+    page = select(client, one, other)
+    html = page.content.decode()
+    assert "<strong>2 conversations</strong>" in html
+    assert "Type the number 2 to confirm:" in html
+    assert Conversation.objects.count() == 3
+    response = confirm(client, page, URL, "2")
+    assert messages(response) == ["Deleted 2 conversations."]
+    assert Conversation.objects.get() == stays
+    assert Item.objects.count() == 2
+    assert MetadataPair.objects.get().conversation == stays
+    assert set(DeletedConversation.objects.values_list("conversation_id", "deleted_by_username")) == {
+        (one.pk, "staff"),
+        (other.pk, "staff"),
+    }
+
+
+def test_all_that_match_the_filter_are_deleted(client, alice, bob):
+    gone = [create(alice) for _ in range(3)]
+    stay = [create(alice, "other"), create(bob)]
+    url = matching({**DEMO, "owner": "alice"})
+    page = client.get(url)
+    assert "<strong>3 conversations</strong>" in page.content.decode()
+    assert "owner=alice" in page.content.decode()
+    response = confirm(client, page, url, "3")
+    assert messages(response) == ["Deleted 3 conversations."]
+    assert response.redirect_chain == [(f"{LIST_URL}?{urlencode({**DEMO, 'owner': 'alice'})}", 302)]
+    assert set(Conversation.objects.all()) == set(stay)
+    assert set(LogEntry.objects.values_list("object_id", "action_flag", "user__username")) == {
+        (conversation.pk, 3, "staff") for conversation in gone
+    }
+
+
+def test_the_list_leads_to_it_where_there_is_a_filter(client, alice):
+    conversation = create(alice)
+    html = client.get(LIST_URL, {**DEMO, "before": conversation.pk}).content.decode()
+    assert f'<a href="{matching(DEMO)}">Delete all that match</a>'.replace("&", "&amp;") in html
+    assert URL not in client.get(LIST_URL).content.decode()
+
+
+@pytest.mark.parametrize("typed", ["", "3", "two", "2 conversations", "02", "delete"])
+def test_nothing_is_deleted_where_something_else_was_typed(client, alice, typed):
+    one, other = create(alice), create(alice)
+    for page, url in ((select(client, one, other), URL), (client.get(matching(DEMO)), matching(DEMO))):
+        response = confirm(client, page, url, typed)
+        assert "This is not what was asked for. Nothing was deleted." in response.content.decode()
+        assert hidden(response) == hidden(page) | {"csrfmiddlewaretoken": hidden(response)["csrfmiddlewaretoken"]}
+    assert Conversation.objects.count() == 2
+    assert not LogEntry.objects.exists()
+
+
+@pytest.mark.parametrize("missing", ["expected", "newest_id", "deleted", "scope"])
+def test_nothing_is_deleted_where_a_part_of_the_form_is_missing(client, alice, missing):
+    create(alice)
+    page = client.get(matching(DEMO))
+    sent = {name: value for name, value in hidden(page).items() if name != missing}
+    client.post(matching(DEMO), {**sent, "typed": "1"})
+    client.post(matching(DEMO), {**sent, "typed": ""})
+    assert Conversation.objects.exists()
+
+
+def test_rows_that_get_lost_on_the_way_do_not_become_all_rows(client, alice):
+    one, _other = create(alice), create(alice)
+    sent = hidden(select(client, one))
+    del sent[ACTION_CHECKBOX_NAME]
+    response = client.post(URL, {**sent, "typed": "1"}, follow=True)
+    assert messages(response) == ["Deleted 0 conversations."]
+    assert Conversation.objects.count() == 2
+
+
+def test_what_comes_to_match_after_the_page_stays(client, alice):
+    create(alice)
+    page = client.get(matching(DEMO))
+    later = create(alice)
+    response = confirm(client, page, matching(DEMO), "1")
+    assert messages(response) == ["Deleted 1 conversation."]
+    assert Conversation.objects.get() == later
+
+
+def test_a_filter_that_makes_no_sense_deletes_nothing(client, alice):
+    create(alice)
+    for query in ({"q": "topic:("}, {"color": "red"}, {"owner": "carol"}, {**DEMO, "metadata_operator": "resembles"}):
+        response = client.get(matching(query), follow=True)
+        assert "There is nothing to delete." in messages(response)
+        sent = {**hidden(client.get(matching(DEMO))), "typed": "1"}
+        client.post(matching(query), sent)
+    assert Conversation.objects.exists()
+
+
+def test_a_capped_number_is_told_as_such_and_a_word_is_asked_for(client, alice, monkeypatch):
+    monkeypatch.setattr(selection, "MAX_COUNT", 2)
+    for _ in range(3):
+        create(alice)
+    page = client.get(matching(DEMO))
+    assert "<strong>2+ conversations</strong>: they are counted no further." in page.content.decode()
+    assert "Type “delete” to confirm:" in page.content.decode()
+    confirm(client, page, matching(DEMO), "2")
+    assert Conversation.objects.count() == 3
+    confirm(client, page, matching(DEMO), "delete")
+    assert not Conversation.objects.exists()
+
+
+@pytest.mark.parametrize("is_selected", [True, False])
+def test_after_the_time_limit_a_page_goes_on(client, alice, monkeypatch, is_selected):
+    monkeypatch.setattr(ConversationAdmin, "bulk_deletion_seconds", 0)
+    monkeypatch.setattr(bulk_delete, "BATCH", 2)
+    conversations = [create(alice) for _ in range(4)]
+    url = URL if is_selected else matching(DEMO)
+    page = select(client, *conversations) if is_selected else client.get(url)
+    response = confirm(client, page, url, "4")
+    for deleted in (1, 2, 3):
+        assert f"<strong>{deleted} conversation" in response.content.decode()
+        assert Conversation.objects.count() == 4 - deleted
+        later = create(alice)
+        response = client.post(url, hidden(response), follow=True)
+        later.delete_with_items()
+    if response.redirect_chain == []:  # the limit came with the last one
+        response = client.post(url, hidden(response), follow=True)
+    assert messages(response) == ["Deleted 4 conversations."]
+    assert not Conversation.objects.exists()
+
+
+def test_each_conversation_has_a_transaction_of_its_own(client, alice, monkeypatch):
+    _first, second = create(alice), create(alice)
+    page = client.get(matching(DEMO))
+    delete = Conversation.delete_with_items
+
+    def fail(self):
+        delete(self)
+        if self.pk is None and not Conversation.objects.filter(pk=second.pk).exists():
+            raise RuntimeError("power cut")
+
+    monkeypatch.setattr(ConversationAdmin, "delete_model", lambda self, request, obj: fail(obj))
+    client.raise_request_exception = False
+    assert confirm(client, page, matching(DEMO), "2").status_code == 500
+    assert Conversation.objects.get() == second
+    assert Item.objects.count() == 2
+    assert LogEntry.objects.count() == 1
+
+
+def test_a_host_whose_requests_are_transactions_changes_nothing_of_that():
+    assert resolve(URL).func._non_atomic_requests == {"default"}
+
+
+def test_conversations_that_are_gone_already_do_no_harm(client, alice, monkeypatch):
+    first, _second = create(alice), create(alice)
+    page = client.get(matching(DEMO))
+    delete = ConversationAdmin.delete_model
+
+    def too_late(self, request, obj):
+        if obj == first:
+            Conversation.objects.filter(pk=obj.pk).delete()
+        delete(self, request, obj)
+
+    monkeypatch.setattr(ConversationAdmin, "delete_model", too_late)
+    response = confirm(client, page, matching(DEMO), "2")
+    assert messages(response)[0].startswith("Deleted 1 conversation")
+
+
+def test_queries_grow_with_conversations_and_not_with_their_items(client, alice, settings):
+    settings.CONVERSATIONS_RESTORE_DAYS = 0
+
+    def queries(count: int) -> int:
+        conversation = Conversation.create_with_items(owner=alice, metadata={"topic": "demo"})
+        if count:
+            conversation.add_items(items=validate_items([{"role": "user", "content": "hi"}]) * count)
+        page = client.get(matching(DEMO))
+        with CaptureQueriesContext(connection) as captured:
+            client.post(matching(DEMO), {**hidden(page), "typed": "1"})
+        assert not Conversation.objects.exists()
+        return len(captured)
+
+    queries(1)  # the content type is looked up once
+    assert queries(1) == queries(2_000) <= 20

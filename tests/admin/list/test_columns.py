@@ -1,0 +1,141 @@
+import re
+
+import pytest
+from django.urls import reverse
+
+from conversations.admin.list import previews
+from conversations.models import AccessRecord, Conversation
+from conversations.schema.items import validate_items
+
+URL = reverse("admin:conversations_conversation_changelist")
+DEFAULT = ["id", "created", "owner", "metadata_pairs", "item_count"]
+PREVIEWS = {"columns": ["", "first_message", "last_message"]}
+
+
+def columns(response) -> list[str]:
+    return re.findall(r'<th scope="col" class="(?:sortable )?column-(\w+)', response.content.decode())
+
+
+def cells(response, column: str) -> list[str]:
+    return re.findall(rf'<td class="field-{column}[^"]*">(.*?)</td>', response.content.decode(), re.S)
+
+
+def says(role: str, text: str) -> dict[str, str]:
+    return {"role": role, "content": text}
+
+
+@pytest.fixture
+def talk(alice) -> Conversation:
+    items = [
+        {"type": "reasoning", "id": "rs_1", "summary": []},
+        says("user", "What  is\nthe <b>weather</b>?"),
+        {"type": "function_call", "call_id": "c", "name": "weather", "arguments": "{}"},
+        says("assistant", "x" * 300),
+        {"type": "function_call_output", "call_id": "c", "output": "{}"},
+    ]
+    return Conversation.create_with_items(owner=alice, metadata={"tenant": "acme"}, items=validate_items(items))
+
+
+def test_columns_are_chosen_and_kept_and_the_address_is_rid_of_them(admin_client, talk):
+    assert columns(admin_client.get(URL)) == DEFAULT
+    chosen = {"columns": ["", "owner", "last_item"], "column_key": ["tenant", "none <b>", ""], "owner": "alice"}
+    response = admin_client.get(URL, chosen)
+    assert response.url == "?owner=alice"
+    again = admin_client.get(URL)
+    assert columns(again) == ["id", "owner", "last_item", "metadata_value", "metadata_value"]
+    assert cells(again, "metadata_value") == ["acme", "-"]
+    assert "None &lt;b&gt;" in again.content.decode()
+    admin_client.get(URL, {"columns": ""})
+    assert columns(admin_client.get(URL)) == ["id"]
+
+
+def test_what_is_no_column_is_not_shown(admin_client, talk):
+    admin_client.get(
+        URL, {"columns": ["password", "__class__", "owner"], "column_key": ["k" * 65, *map(str, range(20))]}
+    )
+    assert columns(admin_client.get(URL)) == ["id", "owner", *["metadata_value"] * 8]
+
+
+def test_the_form_of_columns_keeps_the_filters(admin_client, talk):
+    html = admin_client.get(URL, {"q": "tenant:acme", "owner": "alice", "o": "1"}).content.decode()
+    form = re.search(r'<details class="conversations-columns".*?</form>', html, re.S)[0]
+    hidden = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', form)
+    assert hidden == [("q", "tenant:acme"), ("owner", "alice"), ("o", "1"), ("columns", "")]
+
+
+def test_previews_are_the_beginnings_of_the_first_and_the_last_message(admin_client, talk):
+    response = admin_client.get(URL, PREVIEWS, follow=True)
+    assert cells(response, "first_message") == ["What is the &lt;b&gt;weather&lt;/b&gt;?"]
+    assert cells(response, "last_message") == ["x" * 199 + "…"]
+
+
+@pytest.mark.parametrize(
+    ("items", "shown"),
+    [
+        ([], ("", "")),
+        ([{"type": "reasoning", "id": "rs_1", "summary": []}], ("", "")),
+        ([says("user", "one")], ("one", "one")),
+        ([{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}], ("", "")),
+        (
+            [
+                {
+                    "role": "user",
+                    "content": [{"type": "input_image", "file_id": "f"}, {"type": "input_text", "text": "look"}],
+                }
+            ],
+            ("look", "look"),
+        ),
+        (
+            [{"role": "assistant", "type": "message", "content": [{"type": "refusal", "refusal": "no"}]}],
+            ("no", "no"),
+        ),
+        ([says("user", "é" * 200)], ("é" * 200, "é" * 200)),
+    ],
+)
+def test_previews_of_what_messages_may_be(alice, items, shown):
+    conversation = Conversation.create_with_items(owner=alice, items=validate_items(items))
+    preview = previews.previews([conversation])[conversation.pk]
+    assert (preview.first_message, preview.last_message) == shown
+
+
+def test_no_more_than_some_items_are_looked_through_for_a_message(alice, monkeypatch):
+    monkeypatch.setattr(previews, "MAX_ITEMS", 2)
+    calls = [{"type": "function_call", "call_id": str(n), "name": "f", "arguments": "{}"} for n in range(2)]
+    conversation = Conversation.create_with_items(
+        owner=alice, items=validate_items([*calls, says("user", "x"), *calls])
+    )
+    found = previews.previews([conversation])[conversation.pk]
+    assert (found.first_message, found.last_message) == ("", "")
+
+
+def test_previews_take_one_query_and_one_record_for_all_rows(admin_client, talk, alice, django_assert_num_queries):
+    for _ in range(5):
+        Conversation.create_with_items(owner=alice, items=validate_items([says("user", "hi")]))
+    conversations = list(Conversation.objects.all())
+    with django_assert_num_queries(1):
+        assert len(previews.previews(conversations)) == 6
+    admin_client.get(URL, {**PREVIEWS, "q": "-tenant:zenith", "owner": "alice"}, follow=True)
+    record = AccessRecord.objects.get()
+    assert (record.action, record.conversation_id, record.conversation_count) == ("read", "", 6)
+    assert record.query == "-tenant:zenith owner=alice"
+
+
+def test_without_previews_nothing_is_recorded(admin_client, talk):
+    admin_client.get(URL)
+    admin_client.get(URL, {"columns": ["", "owner"]}, follow=True)
+    assert not AccessRecord.objects.exists()
+
+
+def test_previews_take_the_right_to_read_content(staff_client, talk):
+    response = staff_client("view_conversation").get(URL, PREVIEWS, follow=True)
+    assert columns(response) == ["id"]
+    assert "weather" not in response.content.decode()
+    assert 'value="first_message"' not in response.content.decode()
+    assert not AccessRecord.objects.exists()
+
+
+def test_a_right_that_is_taken_away_takes_the_previews_along(admin_client, talk, settings):
+    assert "weather" in admin_client.get(URL, PREVIEWS, follow=True).content.decode()
+    settings.CONVERSATIONS_STAFF_CAN_READ_CONTENT = False
+    assert "weather" not in admin_client.get(URL).content.decode()
+    assert AccessRecord.objects.count() == 1

@@ -1,0 +1,270 @@
+import re
+from html import unescape
+from urllib.parse import parse_qsl
+
+import pytest
+from django.contrib import admin
+from django.contrib.admin.utils import quote
+from django.core.exceptions import ValidationError
+from django.urls import path, reverse
+
+from conversations.admin import ConversationAdmin
+from conversations.admin.list.conditions import parse_list
+from conversations.models import Conversation
+from conversations.schema.query.nodes import equalities
+from tests.admin.list.filtered_list import URL, create_demo, create_others, shown_ids
+
+
+def condition(key: str, value: str = "", operator: str = "eq") -> dict[str, str]:
+    return {"metadata_key": key, "metadata_operator": operator, "metadata_value": value}
+
+
+def conditions(*rows: tuple[str, str, str]) -> dict[str, list[str]]:
+    keys, operators, values = zip(*rows, strict=True)
+    return {"metadata_key": keys, "metadata_operator": operators, "metadata_value": values}
+
+
+def chips(response) -> dict[str, list[tuple[str, str]]]:
+    """What each says, and what is left when it is removed."""
+    html = response.content.decode()
+    found = re.findall(r'<li>([^<]*) <a href="\?([^"]*)"><span aria-hidden="true">✕', html)
+    return {unescape(label): parse_qsl(unescape(query), keep_blank_values=True) for label, query in found}
+
+
+@pytest.fixture
+def demo(alice) -> Conversation:
+    return create_demo(alice)
+
+
+@pytest.fixture(autouse=True)
+def others(alice, bob, demo) -> None:
+    create_others(alice, bob)
+
+
+def test_a_pair_of_metadata_is_matched_exactly(admin_client, demo):
+    assert shown_ids(admin_client.get(URL, condition("topic", "demo"))) == [demo.pk]
+    assert shown_ids(admin_client.get(URL, {"metadata_key": "topic", "metadata_value": "demo"})) == [demo.pk]
+
+
+@pytest.mark.parametrize(("key", "value"), [(" k", "v "), ("ключ", "😀"), ("a&b=c", "<script>"), ("k", "0")])
+def test_any_key_and_value_can_be_filtered_by(admin_client, alice, key, value):
+    conversation = Conversation.create_with_items(owner=alice, metadata={key: value})
+    response = admin_client.get(URL, condition(key, value))
+    assert shown_ids(response) == [conversation.pk]
+    assert "<script>" not in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("a,b", ("a", "b")),
+        (' a b , "c, d" ,"e ""f"""', ("a b", "c, d", 'e "f"')),
+        (",", ("", "")),
+        (" " * 8_000 + "a" + " " * 8_000, ("a",)),
+    ],
+)
+def test_lists_of_values_are_split_at_commas(text, values):
+    assert parse_list(text) == values
+
+
+def test_value_of_many_spaces_is_parsed_in_linear_time():
+    with pytest.raises(ValidationError, match="at position 1"):
+        parse_list(" " * 8_000 + 'x"')
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("metadata_operator=exists", "This field is required."),
+        ("metadata_key=topic&metadata_operator=like", "Select a valid choice. like is not one of"),
+        ("metadata_value=demo", "This field is required."),
+        ("metadata_key=topic&metadata_value=demo&metadata_value=x", "Give each value once."),
+        ("metadata_key=a%00&metadata_value=b", "Null characters are not allowed."),
+        (f"metadata_key={'k' * 65}&metadata_value=b", "Ensure this value has at most 64 characters (it has 65)."),
+        (f"metadata_key=k&metadata_value={'v' * 513}", "Ensure this value has at most 512 characters (it has 513)."),
+        ('metadata_key=k&metadata_operator=in&metadata_value=a,"b"c', "and then a comma, at position 3."),
+        ("&".join(["metadata_key=k&metadata_value=v"] * 17), "Expected at most 16, but got 17"),
+        ("owner=nobody", "There is no user of this name."),
+        ("owner=+", "This field is required."),
+        ("owner=alice&owner=bob", "Give each value once."),
+        ("owner=a%00", "Null characters are not allowed."),
+        ("q=topic:demo+OR", "at position 14"),
+        ("q=a%00", "Null characters are not allowed."),
+        ("created_from=yesterday", "Enter a valid date."),
+        ("created_to=2026-13-01", "Enter a valid date."),
+        ("created_from=2026-02-02&created_to=2026-02-01", "The first day is after the last."),
+    ],
+)
+def test_what_makes_no_sense_says_so_and_finds_nothing(admin_client, query, message):
+    response = admin_client.get(f"{URL}?{query}")
+    assert response.status_code == 200
+    assert shown_ids(response) == []
+    assert message in unescape(response.content.decode())
+
+
+def test_an_error_is_shown_beside_what_it_is_of(admin_client):
+    wrong = [("topic", "eq", "demo"), ("", "eq", "x")]
+    html = admin_client.get(URL, {**conditions(*wrong), "q": "a:"}).content.decode()
+    first, second, _blank = re.split(r'<div class="conversations-condition"', html)[1:]
+    assert "errorlist" not in first
+    assert "This field is required." in second
+    assert re.search(r'id="searchbar_error">.*?at position 3', html, re.S)
+    assert 'aria-describedby="searchbar_helptext searchbar_error" aria-invalid="true"' in html
+
+
+@pytest.mark.parametrize(
+    ("operator", "value", "found"),
+    [
+        ("", "demo", ["demo"]),
+        ("eq", "", []),
+        ("ne", "demo", ["demo ", "Demo"]),
+        ("in", "Demo, demo", ["Demo", "demo"]),
+        ("in", '"demo ","Demo"', ["demo ", "Demo"]),
+        ("nin", "Demo,demo", ["demo "]),
+        ("prefix", "dem", ["demo ", "demo"]),
+        ("contains", "emo", ["demo ", "Demo", "demo"]),
+        ("exists", "", ["demo ", "Demo", "demo"]),
+        ("absent", "", [None, None]),
+    ],
+)
+def test_every_condition_on_a_key(admin_client, operator, value, found):
+    rows = admin_client.get(URL, condition("topic", value, operator)).context["cl"].result_list
+    assert [row.metadata.get("topic") for row in rows] == found
+
+
+def test_all_rows_hold_and_there_is_always_an_empty_one_more(admin_client, demo):
+    both = conditions(("topic", "prefix", "dem"), ("lang", "exists", ""))
+    response = admin_client.get(URL, both)
+    assert shown_ids(response) == [demo.pk]
+    form = re.search(r'<form id="changelist-search".*?</form>', response.content.decode(), re.S)[0]
+    keys = re.findall(r'name="metadata_key"(?: value="([^"]*)")?', form)
+    assert keys == ["topic", "lang", ""]
+    ids_of_fields = re.findall(r' id="([^"]+)"', response.content.decode())
+    assert len(ids_of_fields) == len(set(ids_of_fields))
+
+
+def test_an_empty_row_between_others_is_left_out(admin_client, demo):
+    response = admin_client.get(URL, conditions(("topic", "eq", "demo"), ("", "eq", ""), ("lang", "eq", "en")))
+    assert shown_ids(response) == [demo.pk]
+    assert list(chips(response)) == ["topic is “demo”", "lang is “en”"]
+
+
+def test_each_condition_is_a_chip_that_removes_it(admin_client):
+    rows = [("topic", "eq", "demo"), ("lang", "in", "en, de"), ("topic", "eq", "demo")]
+    pairs = [[("metadata_key", k), ("metadata_operator", o), ("metadata_value", v)] for k, o, v in rows]
+    parameters = {**conditions(*rows), "q": "topic:*", "owner": "alice", "created_from": "2026-01-02", "o": "1"}
+    response = admin_client.get(URL, parameters)
+    found = chips(response)
+    rest = [("created_from", "2026-01-02"), ("o", "1")]
+    assert found["topic:*"] == [*pairs[0], *pairs[1], *pairs[2], ("owner", "alice"), *rest]
+    assert found["lang is one of “en”, “de”"] == [("q", "topic:*"), *pairs[0], *pairs[2], ("owner", "alice"), *rest]
+    assert found["owner: alice"] == [("q", "topic:*"), *pairs[0], *pairs[1], *pairs[2], *rest]
+    assert found["from Jan. 2, 2026"][-2:] == [("owner", "alice"), ("o", "1")]
+    assert response.content.decode().count("✕") == 6
+    assert '<a href="?o=1">Remove all</a>' in response.content.decode()
+
+
+def test_a_condition_that_reads_too_much_says_so_and_finds_nothing(admin_client, monkeypatch):
+    monkeypatch.setattr("conversations.models.conversation_set.MAX_READABLE", 3)
+    for query in (condition("topic", "emo", "contains"), {"q": "topic~emo"}):
+        response = admin_client.get(URL, query)
+        assert shown_ids(response) == []
+        assert "would read more than 3 conversations" in response.content.decode()
+    both = {**condition("topic", "emo", "contains"), "q": "lang:en"}
+    assert len(shown_ids(admin_client.get(URL, both))) == 1
+
+
+def test_the_search_takes_the_typed_language(admin_client, demo):
+    assert shown_ids(admin_client.get(URL, {"q": "topic:demo lang:en"})) == [demo.pk]
+    assert len(shown_ids(admin_client.get(URL, {"q": "-topic:demo"}))) == 4
+
+
+def test_an_empty_form_filters_nothing(admin_client):
+    parameters = {**condition(""), "owner": "", "q": "", "created_from": "", "created_to": ""}
+    response = admin_client.get(URL, parameters)
+    assert len(shown_ids(response)) == 5
+    assert "errorlist" not in response.content.decode()
+    assert chips(response) == {}
+
+
+def test_conversations_of_one_owner_are_found_by_username(admin_client, bob):
+    response = admin_client.get(URL, {"owner": "bob"})
+    assert [row.owner for row in response.context["cl"].result_list] == [bob]
+
+
+def test_the_form_names_no_users(admin_client):
+    html = admin_client.get(URL).content.decode()
+    assert "alice" not in re.search(r'<form id="changelist-search".*?</form>', html, re.S)[0]
+
+
+def test_everything_combines(admin_client, demo):
+    pair = condition("topic", "demo")
+    assert shown_ids(admin_client.get(URL, {**pair, "owner": "alice", "q": demo.pk})) == [demo.pk]
+    assert shown_ids(admin_client.get(URL, {**pair, "owner": "bob"})) == []
+    assert shown_ids(admin_client.get(URL, {**pair, "q": "conv_0"})) == []
+
+
+def test_the_form_keeps_the_order_but_not_the_place(admin_client, demo):
+    parameters = {"owner": "alice", "o": "-1", "after": demo.pk, "_popup": "1"}
+    html = admin_client.get(URL, parameters).content.decode()
+    form = re.search(r'<form id="changelist-search".*?</form>', html, re.S)[0]
+    assert re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', form) == [("o", "-1"), ("_popup", "1")]
+
+
+def test_the_links_to_order_and_pages_keep_the_filters(admin_client, alice, monkeypatch):
+    monkeypatch.setattr(ConversationAdmin, "list_per_page", 1)
+    parameters = {**condition("topic", "Demo", "in"), "owner": "alice"}
+    Conversation.create_with_items(owner=alice, metadata={"topic": "Demo"})
+    response = admin_client.get(URL, parameters)
+    queries = re.findall(r'<a href="\?([^"]*)"', response.content.decode())
+    links = [dict(parse_qsl(unescape(query))) for query in queries]
+    assert {**parameters, "o": "1"} in links
+    assert {**parameters, "after": shown_ids(response)[0]} in links
+
+
+def test_a_pair_in_a_row_adds_its_condition(admin_client, demo):
+    html = admin_client.get(URL, {"owner": "alice", "q": demo.pk}).content.decode()
+    urls = [unescape(url) for url in re.findall(r'class="conversations-pair" href="([^"]*)"', html)]
+    expected = [("q", demo.pk), ("owner", "alice")]
+    assert [sorted(parse_qsl(url[1:])) for url in urls] == [
+        sorted([*expected, *condition("topic", "demo").items()]),
+        sorted([*expected, *condition("lang", "en").items()]),
+    ]
+
+
+def test_opening_a_conversation_keeps_the_filters_for_the_way_back(admin_client, demo):
+    response = admin_client.get(URL, {"metadata_key": "topic", "metadata_value": "demo"})
+    url = reverse("admin:conversations_conversation_change", args=[quote(demo.pk)])
+    assert f"{url}?_changelist_filters=metadata_key%3Dtopic%26metadata_value%3Ddemo" in response.content.decode()
+
+
+class FewItems(admin.SimpleListFilter):
+    title = parameter_name = "few"
+
+    def lookups(self, request, model_admin):
+        return [("yes", "yes")]
+
+    def queryset(self, request, queryset):
+        return queryset.filter(item_count__lt=2) if self.value() else queryset
+
+
+site = admin.AdminSite(name="backoffice")
+site.register(Conversation, type("WithFilter", (ConversationAdmin,), {"list_filter": [FewItems]}))
+urlpatterns = [path("desk/", site.urls)]
+
+
+@pytest.mark.urls(__name__)
+def test_a_filter_of_the_hosts_own_holds_beside_the_others(admin_client, demo):
+    Conversation.objects.matching(equalities({"topic": "Demo"})).update(item_count=2)
+    base = "/desk/conversations/conversation/"
+    for parameters in ({"few": "yes", **condition("topic", "", "exists")}, {"few": "yes", "q": "topic:*"}):
+        response = admin_client.get(base, parameters)
+        assert [row.metadata["topic"] for row in response.context["cl"].result_list] == ["demo ", "demo"]
+        assert response.context["cl"].shown_count == "2"
+        html = response.content.decode()
+        assert '<input type="hidden" name="few" value="yes">' in html
+        assert "By few" in html
+
+
+def test_an_unknown_parameter_is_not_ignored(admin_client):
+    assert admin_client.get(URL, {"nonsense": "1"}).url == f"{URL}?e=1"

@@ -1,0 +1,109 @@
+"""Conditions that no index leads to are looked for so long, and no longer."""
+
+from urllib.parse import urlencode
+
+import pytest
+from django.contrib.admin.utils import quote
+from django.urls import reverse
+
+from conversations.admin.list.change_list import ConversationChangeList
+from conversations.models import Conversation
+
+LIST_URL = reverse("admin:conversations_conversation_changelist")
+TOLD = "This takes too long to find out."
+TOLD_AT_ONCE = "This can&#x27;t be found out at once."
+NEGATION = {"q": "-topic:demo"}
+
+
+@pytest.fixture
+def conversations(alice) -> list[Conversation]:
+    return [Conversation.create_with_items(owner=alice, metadata={"topic": topic}) for topic in ("a", "b", "c")]
+
+
+@pytest.fixture
+def no_time(monkeypatch):
+    monkeypatch.setattr(ConversationChangeList, "max_seconds", 0)
+
+
+def test_in_time_the_rows_are_there(admin_client, conversations):
+    assert len(admin_client.get(LIST_URL, NEGATION).context["cl"].result_list) == 3
+
+
+def test_the_list_says_so_and_leaves_the_form_open(admin_client, conversations, no_time):
+    answer = admin_client.get(LIST_URL, NEGATION)
+    page = answer.content.decode()
+    assert TOLD_AT_ONCE in page
+    assert answer.context["cl"].result_list == []
+    assert answer.context["cl"].has_open_form
+    assert "No conversations" not in page
+    assert "0 conversations" not in page
+
+
+@pytest.mark.parametrize("place", [{}, {"last": "1"}, {"before": "conv_" + 48 * "0"}, {"after": "conv_" + 48 * "f"}])
+def test_on_request_the_list_looks_on_at_the_same_place(admin_client, conversations, no_time, place):
+    cl = admin_client.get(LIST_URL, {**NEGATION, **place}).context["cl"]
+    assert len(cl.form.non_field_errors()) == 1
+    answer = admin_client.get(f"{LIST_URL}{cl.look_on_url}")
+    assert answer.context["cl"].places == place
+    assert len(answer.context["cl"].result_list) == 3
+    assert answer.context["cl"].look_on_url is None
+
+
+def test_pages_and_neighbours_of_a_list_that_looked_on_do_too(admin_client, conversations, no_time, monkeypatch):
+    monkeypatch.setattr("conversations.admin.ConversationAdmin.list_per_page", 2)
+    cl = admin_client.get(LIST_URL, {**NEGATION, "look_on": "1"}).context["cl"]
+    [last] = admin_client.get(f"{LIST_URL}{cl.next_url}").context["cl"].result_list
+    url = reverse("admin:conversations_conversation_change", args=[quote(last.pk)])
+    answer = admin_client.get(url, {"_changelist_filters": urlencode({**NEGATION, "look_on": "1"})})
+    assert answer.context["neighbours"].previous_url
+
+
+def test_what_is_asked_next_is_not_looked_for_as_long(admin_client, conversations):
+    answer = admin_client.get(LIST_URL, {**NEGATION, "look_on": "1"})
+    assert "look_on" not in dict(answer.context["cl"].form.others)
+    assert "look_on" not in answer.context["cl"].form.clear_url
+
+
+def test_after_that_it_says_that_it_takes_too_long(admin_client, conversations, monkeypatch):
+    monkeypatch.setattr(ConversationChangeList, "max_patient_seconds", 0)
+    answer = admin_client.get(LIST_URL, {**NEGATION, "look_on": "1"})
+    assert TOLD in answer.content.decode()
+    assert answer.context["cl"].look_on_url is None
+
+
+@pytest.mark.parametrize("query", [{}, {"q": "topic:a"}, {"q": "topic:* (topic^a OR topic:b) created>=2020-01-01"}])
+def test_what_an_index_leads_to_has_no_limit(admin_client, conversations, no_time, query):
+    answer = admin_client.get(LIST_URL, query)
+    assert TOLD_AT_ONCE not in answer.content.decode()
+    assert answer.context["cl"].result_list
+
+
+def test_a_number_that_takes_too_long_is_that_of_the_rows_and_more(admin_client, conversations, monkeypatch):
+    monkeypatch.setattr(ConversationChangeList, "max_count_seconds", 0)
+    monkeypatch.setattr("conversations.admin.ConversationAdmin.list_per_page", 2)
+    answer = admin_client.get(LIST_URL, NEGATION)
+    assert "2+ conversations" in answer.content.decode()
+    assert len(answer.context["cl"].result_list) == 2
+
+
+def test_a_transcript_opens_without_its_neighbours(admin_client, conversations, no_time):
+    url = reverse("admin:conversations_conversation_change", args=[quote(conversations[1].pk)])
+    answer = admin_client.get(url, {"_changelist_filters": urlencode(NEGATION)})
+    assert answer.status_code == 200
+    assert answer.context["neighbours"].next_url is None
+
+
+def test_an_export_does_without_the_number(admin_client, conversations, no_time):
+    url = reverse("admin:conversations_conversation_export_list")
+    assert "How many these are takes too long" in admin_client.get(url, NEGATION).content.decode()
+    file = admin_client.post(f"{url}?{urlencode(NEGATION)}", {"file_format": "csv"})
+    assert file.getvalue().count(b"\n") == 4
+
+
+def test_a_bulk_deletion_is_offered_only_of_what_is_found(admin_client, conversations, no_time):
+    url = reverse("admin:conversations_conversation_bulk_deletion")
+    answer = admin_client.get(url, NEGATION, follow=True)
+    assert TOLD in answer.content.decode()
+    assert Conversation.objects.count() == 3
+    asked = admin_client.get(url, {**NEGATION, "look_on": "1"})
+    assert asked.context["selection"].count == 3

@@ -1,0 +1,39 @@
+import pytest
+
+from conversations.admin.keyset import CappedPaginator
+from conversations.models import Conversation
+
+
+class SmallPaginator(CappedPaginator):
+    max_count = 4
+
+
+@pytest.fixture
+def six_ids(alice) -> list[str]:
+    return [Conversation.create_with_items(owner=alice).pk for _ in range(6)][::-1]
+
+
+def newest_first():
+    return Conversation.objects.order_by("-id")
+
+
+def test_no_more_rows_than_the_cap_are_counted_or_paged_through(six_ids):
+    paginator = SmallPaginator(newest_first(), 2)
+    assert (paginator.count, paginator.num_pages, paginator.is_capped) == (4, 2, True)
+    assert [row.pk for row in paginator.page(2)] == six_ids[2:4]
+
+
+def test_the_count_is_exact_up_to_the_cap(six_ids):
+    paginator = SmallPaginator(newest_first().filter(pk__in=six_ids[:4]), 3)
+    assert (paginator.count, paginator.num_pages, paginator.is_capped) == (4, 2, False)
+    assert [row.pk for row in paginator.page(2)] == six_ids[3:4]
+
+
+@pytest.mark.parametrize(("number", "nearest"), [(-1, 1), (0, 1), (3, 2), (99, 2)])
+def test_a_page_that_is_not_there_is_the_nearest_one(six_ids, number, nearest):
+    assert SmallPaginator(newest_first(), 2).page(number).number == nearest
+
+
+def test_the_count_is_shown_with_a_plus_when_capped(six_ids):
+    assert SmallPaginator(newest_first(), 2).shown_count == "4+"
+    assert SmallPaginator(newest_first().filter(pk__in=six_ids[:3]), 2).shown_count == "3"

@@ -1,0 +1,53 @@
+"""What somebody has chosen is there wherever they log in, and for nobody else."""
+
+import pytest
+from django.test import Client
+
+from conversations.models import Conversation, Preferences
+from conversations.schema.items import validate_items
+
+LIST = "/admin/conversations/conversation/"
+
+
+@pytest.fixture
+def conversation(alice) -> Conversation:
+    items = validate_items([{"role": "user", "content": "**Hello**"}])
+    return Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=items)
+
+
+def page_of(user, address: str) -> str:
+    """In a session of its own."""
+    client = Client()
+    client.force_login(user)
+    return client.get(address, follow=True).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("choice", "address", "shown"),
+    [
+        ("?columns=last_item&column_key=topic", "", "column-last_item"),
+        ("?shortcuts=off", "", 'data-shortcuts="off"'),
+        ("{id}/change/?view=raw", "{id}/change/", "&quot;**Hello**&quot;"),
+    ],
+)
+def test_a_choice_outlasts_its_session(admin_user, django_user_model, conversation, choice, address, shown):
+    other = django_user_model.objects.create_superuser("other")
+    assert shown not in page_of(admin_user, LIST + address.format(id=conversation.pk))
+    page_of(admin_user, LIST + choice.format(id=conversation.pk))
+    assert shown in page_of(admin_user, LIST + address.format(id=conversation.pk))
+    assert shown not in page_of(other, LIST + address.format(id=conversation.pk))
+
+
+def test_choices_are_kept_side_by_side(admin_user):
+    Preferences.objects.save_choices(admin_user, shortcuts="off")
+    assert Preferences.objects.save_choices(admin_user, reading={"view": "raw"}) == {
+        "shortcuts": "off",
+        "reading": {"view": "raw"},
+    }
+    assert Preferences.objects.for_user(admin_user) == {"shortcuts": "off", "reading": {"view": "raw"}}
+
+
+def test_they_go_with_the_user(admin_user):
+    Preferences.objects.save_choices(admin_user, shortcuts="off")
+    admin_user.delete()
+    assert not Preferences.objects.exists()

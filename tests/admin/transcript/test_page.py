@@ -1,0 +1,278 @@
+import json
+import re
+
+import pytest
+from django.contrib.admin.utils import quote
+from django.db import connection
+from django.http import QueryDict
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from conversations.admin.transcript.page import MAX_MARKDOWN_CHARACTERS, MIN_PART_CHARACTERS, Transcript
+from conversations.models import Conversation, Item
+from conversations.schema.items import validate_items
+
+
+class ShortPages(Transcript):
+    items_per_page = 2
+    items_before_item = 0
+
+
+def with_messages(owner, count: int) -> Conversation:
+    conversation = Conversation.create_with_items(owner=owner)
+    messages = validate_items([{"role": "user", "content": "hi"}])
+    conversation.add_items(items=messages * count)
+    return conversation
+
+
+@pytest.fixture
+def conversation(alice) -> Conversation:
+    return with_messages(alice, 5)
+
+
+@pytest.fixture
+def tools(alice) -> Conversation:
+    items = [
+        {"role": "user", "content": "**hi**", "id": "msg_1"},
+        {"type": "function_call", "call_id": "c1", "name": "weather", "arguments": "{}", "id": "fc_1"},
+        {"type": "function_call_output", "call_id": "c1", "output": "21", "id": "fc_2"},
+        {"role": "assistant", "content": "21", "id": "msg_2"},
+    ]
+    return Conversation.create_with_items(owner=alice, items=validate_items(items))
+
+
+def page(conversation: Conversation, query: str = "", **choices: str) -> Transcript:
+    return ShortPages(conversation, parameters=QueryDict(query.lstrip("?").partition("#")[0]), choices=choices)
+
+
+def positions(transcript: Transcript) -> list[int]:
+    return [item.position for item in transcript.items]
+
+
+def url(conversation: Conversation) -> str:
+    return reverse("admin:conversations_conversation_change", args=[quote(conversation.pk)])
+
+
+def test_later_pages_lead_from_the_first_item_to_the_last(conversation):
+    first = page(conversation)
+    second = page(conversation, first.later_url)
+    third = page(conversation, second.later_url)
+    assert [positions(p) for p in (first, second, third)] == [[1, 2], [3, 4], [5]]
+    assert [p.has_earlier for p in (first, second, third)] == [False, True, True]
+    assert [p.has_later for p in (first, second, third)] == [True, True, False]
+
+
+def test_earlier_pages_lead_back_from_the_last_item(conversation):
+    last = page(conversation, page(conversation).last_url)
+    middle = page(conversation, last.earlier_url)
+    assert [positions(p) for p in (last, middle)] == [[4, 5], [2, 3]]
+    assert positions(page(conversation, middle.first_url)) == [1, 2]
+
+
+def test_deleted_items_leave_no_page_that_is_empty(conversation):
+    for row in list(conversation.items.filter(position__in=[1, 3, 4, 5])):
+        conversation.delete_item(item_id=row.item_id)
+    only = page(conversation)
+    assert positions(only) == [2]
+    assert not only.has_earlier
+    assert not only.has_later
+
+
+def test_a_place_beyond_the_end_leads_back(conversation):
+    beyond = page(conversation, "after=5")
+    assert positions(beyond) == []
+    assert beyond.has_earlier
+    assert positions(page(conversation, beyond.earlier_url)) == [4, 5]
+
+
+@pytest.mark.parametrize("place", ["after=", "after=x", "after=-1", "after=²", f"after={'9' * 30}", "before="])
+def test_a_place_that_makes_no_sense_is_the_start(conversation, place):
+    assert positions(page(conversation, place)) == [1, 2]
+
+
+def test_the_links_keep_the_filters_of_the_list(conversation):
+    filtered = page(conversation, "_changelist_filters=a%3Db&after=2&view=raw")
+    assert filtered.first_url == "?_changelist_filters=a%3Db&view=raw#transcript"
+    item = filtered.items[0]
+    assert item.url == f"?_changelist_filters=a%3Db&item={item.item_id}#item_{item.item_id}"
+
+
+def test_a_link_to_an_item_opens_the_page_that_holds_it_and_marks_it(conversation):
+    fourth = conversation.items.get(position=4)
+    opened = page(conversation, page(conversation, "after=3").items[0].url)
+    assert positions(opened) == [4, 5]
+    assert [item.is_current for item in opened.items] == [True, False]
+    assert opened.items[0].anchor == f"item_{fourth.item_id}"
+    assert positions(Transcript(conversation, parameters=QueryDict(f"item={fourth.item_id}"))) == [1, 2, 3, 4, 5]
+
+
+@pytest.mark.parametrize("item_id", ["msg_none", "é", "<script>", "' OR 1=1", "x" * 5000])
+def test_a_link_to_an_item_that_is_not_there_says_so_and_opens_the_start(admin_client, conversation, item_id):
+    html = admin_client.get(url(conversation), {"item": item_id}).content.decode()
+    assert "This conversation has no item" in html
+    assert 'value="1"' in html
+    assert "no item “<script>" not in html
+
+
+def test_an_item_of_another_conversation_is_not_found(conversation, alice):
+    other = with_messages(alice, 1)
+    assert page(conversation, f"item={other.items.get().item_id}").lacks_asked_item
+
+
+def test_only_messages_are_shown_when_asked_for(tools):
+    only = page(tools, "show=messages")
+    assert positions(only) == [1, 4]
+    assert not only.has_later
+    assert positions(page(tools, show="messages")) == [1, 4]
+    assert positions(page(tools, "show=all", show="messages")) == [1, 2]
+    assert positions(page(tools, "item=fc_1", show="messages")) == [2, 3]
+
+
+def test_the_readers_choices_are_kept_until_the_next(admin_client, tools):
+    def shown(**query) -> tuple[int, bool]:
+        html = admin_client.get(url(tools), query).content.decode()
+        return html.count("<article"), "<strong>hi</strong>" in html
+
+    assert shown() == (4, True)
+    assert shown(show="messages") == (2, True)
+    assert shown() == (2, True)
+    assert shown(view="raw") == (2, False)
+    assert shown(show="all") == (4, False)
+    assert shown(view="rendered", show="nonsense") == (4, True)
+    assert shown() == (4, True)
+
+
+def test_raw_items_are_shown_as_all_of_their_json(tools):
+    raw = page(tools, "view=raw").items[0]
+    assert json.loads(raw.parts[0].text) == tools.items.get(position=1).data
+    assert raw.is_raw
+
+
+def test_each_item_can_be_switched_by_itself(tools):
+    switched = page(tools, page(tools).items[1].switch_url)
+    assert [item.is_raw for item in switched.items] == [False, True]
+    assert [item.is_raw for item in page(tools, switched.items[1].switch_url).items] == [False, False]
+    assert [item.is_raw for item in page(tools, "view=raw&raw=fc_1").items] == [True, False]
+
+
+def test_a_long_conversation_is_paged_without_offset(admin_client, alice, django_assert_num_queries):
+    conversation = with_messages(alice, 250)
+    # session, user, their preferences, conversation, its neighbours in the list, record, items by type, items
+    with django_assert_num_queries(9) as queries:
+        response = admin_client.get(url(conversation), {"after": "100"})
+    assert not any("OFFSET" in query["sql"] for query in queries)
+    html = response.content.decode()
+    assert [int(n) for n in re.findall(r'<li value="(\d+)">', html)] == list(range(101, 201))
+    assert 'href="?after=200#transcript"' in html
+    assert 'href="?before=101#transcript"' in html
+    assert 'href="?before=251#transcript"' in html
+
+
+@pytest.mark.parametrize("place", ["", "?after=150", "?before=151", "?item=msg_149"])
+def test_a_page_takes_as_many_queries_and_rows_in_a_conversation_of_5000_items(admin_client, alice, place):
+    def read(number: int) -> tuple[int, int]:
+        conversation = with_messages(alice, 1)
+        row = conversation.items.get()
+        Item.objects.bulk_create(
+            Item(
+                conversation=conversation,
+                position=position,
+                item_id=f"msg_{position}",
+                type="message",
+                data={**row.data, "id": f"msg_{position}"},
+                created_at=row.created_at,
+            )
+            for position in range(2, number + 1)
+        )
+        Conversation.objects.filter(pk=conversation.pk).update(last_position=number, item_count=number)
+        with CaptureQueriesContext(connection) as queries:
+            page = admin_client.get(url(conversation) + place)
+        return len(queries), len(page.context["transcript"].items)
+
+    assert read(5_000) == read(300)
+
+
+def test_one_query_finds_all_counterparts_on_other_pages(admin_client, alice, django_assert_num_queries):
+    conversation = Conversation.create_with_items(owner=alice)
+    calls = [{"type": "function_call", "call_id": f"c{n}", "name": "f", "arguments": "{}"} for n in range(100)]
+    outputs = [{"type": "function_call_output", "call_id": f"c{n}", "output": str(n)} for n in range(100)]
+    for items in (calls, outputs):
+        for start in range(0, 100, 20):
+            conversation.add_items(items=validate_items(items[start : start + 20]))
+    with django_assert_num_queries(10):  # those of any page, and counterparts
+        html = admin_client.get(url(conversation)).content.decode()
+    assert html.count("on another page") == 100
+    assert "Its output is item 101, on another page" in html
+
+
+def test_items_are_articles_of_an_ordered_list_with_heading_position_id_and_time(admin_client, alice, settings):
+    settings.TIME_ZONE = "Asia/Tokyo"
+    items = validate_items([{"role": "developer", "content": "be brief", "id": "msg_1"}])
+    conversation = Conversation.create_with_items(owner=alice, items=items)
+    html = admin_client.get(url(conversation)).content.decode()
+    article = re.search(r'<ol>\s*<li value="1">\s*(<article.*?</article>)', html, re.S)[1]
+    assert 'id="item_msg_1" aria-labelledby="title-1"' in article
+    assert '<h3 id="title-1">Developer</h3>' in article
+    assert '<a href="?item=msg_1#item_msg_1" aria-label="Link to item 1">#1</a>' in article
+    assert '<span class="conversations-copied" data-copy="msg_1"><code>msg_1</code></span>' in article
+    shown = re.search(r'<time datetime="([^"]+)\+09:00" title="([^"]+) UTC">([^<]+) JST</time>', article)
+    assert shown[2] == f"{conversation.created_at:%Y-%m-%d %H:%M:%S}"
+    assert shown[3] == shown[1].replace("T", " ")[:19] != shown[2]
+    assert '<details class="conversations-fold">' in article
+    assert "be brief" in article
+
+
+def test_statistics_tell_types_characters_and_duration(admin_client, tools):
+    transcript = page(tools)
+    assert transcript.counts == [("Message", 2), ("Function call", 1), ("Function output", 1)]
+    assert transcript.item_count == 4
+    lengths = [len(json.dumps(row.data, separators=(",", ":"), ensure_ascii=False)) for row in tools.items.all()]
+    assert transcript.characters == sum(lengths)
+    first = tools.items.get(position=1)
+    tools.items.filter(position=1).update(created_at=first.created_at.replace(year=first.created_at.year - 1))
+    assert page(tools).duration.days in (365, 366)
+    assert "Characters of JSON" in admin_client.get(url(tools)).content.decode()
+
+
+def test_a_page_of_long_messages_keeps_the_beginning_of_each(alice):
+    text = "**word** " * 16_000
+    items = validate_items([{"role": "user", "content": text}] * 20)
+    conversation = Conversation.create_with_items(owner=alice, items=items)
+    parts = [item.parts[0] for item in Transcript(conversation, parameters=QueryDict()).items]
+    assert sum(len(part.text) for part in parts if part.kind == "markdown") <= MAX_MARKDOWN_CHARACTERS
+    assert parts[0].kind == "markdown"
+    assert parts[-1].kind == "text"
+    assert parts[-1].is_cut
+    assert len(parts[-1].text) == MIN_PART_CHARACTERS
+    assert sum(part.size for part in parts) < 2_200_000
+
+
+def test_a_page_holds_fewer_items_where_they_are_very_long(alice):
+    class SmallPages(Transcript):
+        max_loaded_characters = 30_000
+
+    items = validate_items([{"role": "user", "content": "x" * 10_000}] * 6)
+    conversation = Conversation.create_with_items(owner=alice, items=items)
+    first = SmallPages(conversation, parameters=QueryDict())
+    assert positions(first) == [1, 2]
+    assert first.has_later
+
+
+def test_a_conversation_without_items_says_so(admin_client, alice):
+    conversation = Conversation.create_with_items(owner=alice)
+    assert "This conversation has no items." in admin_client.get(url(conversation)).content.decode()
+
+
+def test_the_page_is_whole_without_a_transcript(admin_client, tools, settings):
+    settings.CONVERSATIONS_STAFF_CAN_READ_CONTENT = False
+    response = admin_client.get(url(tools))
+    assert response.context["transcript"] is None
+    assert 'id="transcript"' not in response.content.decode()
+    assert 'id="conversation_form"' in response.content.decode()
+
+
+def test_a_refused_form_stands_before_the_transcript(admin_client, tools):
+    html = admin_client.post(url(tools), {"metadata": "{"}).content.decode()
+    assert html.index('id="conversation_form"') < html.index('id="transcript"')
+    html = admin_client.get(url(tools)).content.decode()
+    assert html.index('id="transcript"') < html.index('id="conversation_form"')

@@ -1,0 +1,127 @@
+import pytest
+from django.http import QueryDict
+
+from conversations.admin.transcript.item_types import OUTPUT_TYPES
+from conversations.admin.transcript.page import Transcript
+from conversations.models import Conversation, Item
+
+
+class ShortPages(Transcript):
+    items_per_page = 3
+
+
+def stored(owner, *items: dict) -> Conversation:
+    """As they are, so that types which need much else can be shown by what pairs them."""
+    conversation = Conversation.create_with_items(owner=owner)
+    rows = [
+        Item(
+            conversation=conversation,
+            position=position,
+            item_id=item.get("id", f"x_{position}"),
+            type=item["type"],
+            data=item,
+            created_at=conversation.created_at,
+        )
+        for position, item in enumerate(items, 1)
+    ]
+    Item.objects.bulk_create(rows)
+    Conversation.objects.filter(pk=conversation.pk).update(last_position=len(rows), item_count=len(rows))
+    conversation.refresh_from_db()
+    return conversation
+
+
+def call(call_id: object = "c", type: str = "function_call") -> dict:
+    return {"type": type, "call_id": call_id}
+
+
+def output(call_id: object = "c", type: str = "function_call_output") -> dict:
+    return {"type": type, "call_id": call_id}
+
+
+TEXT = {"type": "message", "role": "user", "content": "x"}
+
+
+def pairs(conversation: Conversation, query: str = "") -> dict[int, list[int]]:
+    items = Transcript(conversation, parameters=QueryDict(query)).items
+    return {item.position: [answer.position for answer in item.answers] for item in items if item.answers}
+
+
+def orphans(conversation: Conversation) -> list[int]:
+    return [item.position for item in Transcript(conversation, parameters=QueryDict()).items if item.is_orphan]
+
+
+def test_a_call_and_its_output_are_joined_when_apart_and_out_of_order(alice):
+    conversation = stored(alice, output("b"), call("a"), TEXT, call("b"), output("a"))
+    assert pairs(conversation) == {2: [5], 4: [1]}
+    assert orphans(conversation) == []
+
+
+@pytest.mark.parametrize("call_type", sorted(set(OUTPUT_TYPES) - {"mcp_approval_request"}))
+def test_every_kind_of_call_is_joined_with_its_own_kind_of_output(alice, call_type):
+    conversation = stored(alice, call(type=call_type), output(type=OUTPUT_TYPES[call_type]))
+    assert pairs(conversation) == {1: [2]}
+    other = "shell_call_output" if call_type != "shell_call" else "function_call_output"
+    conversation = stored(alice, call(type=call_type), output(type=other))
+    assert pairs(conversation) == {}
+    assert orphans(conversation) == [1, 2]
+
+
+def test_a_request_for_approval_is_joined_with_the_response(alice):
+    request = {"id": "mcpr_1", "type": "mcp_approval_request"}
+    response = {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True}
+    assert pairs(stored(alice, request, TEXT, response)) == {1: [3]}
+    assert orphans(stored(alice, {**response, "approval_request_id": "mcpr_2"})) == [1]
+
+
+def test_call_ids_that_are_used_again_belong_to_the_nearest(alice):
+    assert pairs(stored(alice, call(), output(), call(), output())) == {1: [2], 3: [4]}
+    assert pairs(stored(alice, call(), output(), output())) == {1: [2, 3]}
+
+
+@pytest.mark.parametrize("call_id", [None, "", 7, [], {"a": 1}, "unknown"])
+def test_orphans_of_either_kind_are_marked(alice, call_id):
+    conversation = stored(alice, call("lonely"), output(call_id), TEXT)
+    assert pairs(conversation) == {}
+    assert orphans(conversation) == [1, 2]
+
+
+def test_the_output_of_a_local_shell_follows_its_call(alice):
+    shell = call(type="local_shell_call")
+    answer = {"type": "local_shell_call_output", "output": "ok"}
+    assert pairs(stored(alice, shell, answer)) == {1: [2]}
+    assert orphans(stored(alice, shell, TEXT, answer)) == [1, 3]
+
+
+def test_a_tool_search_on_the_server_is_no_orphan(alice):
+    search = {"type": "tool_search_call", "call_id": None}
+    assert orphans(stored(alice, search, {"type": "tool_search_output", "call_id": None})) == []
+
+
+def test_what_is_on_another_page_is_linked(alice):
+    approval = {"id": "mcpr_1", "type": "mcp_approval_request"}
+    response = {"id": "mcpa_1", "type": "mcp_approval_response", "approval_request_id": "mcpr_1"}
+    conversation = stored(alice, call("a"), approval, call("b"), output("a"), response, TEXT, output("z"))
+    first = ShortPages(conversation, parameters=QueryDict()).items
+    assert [item.elsewhere for item in first] == [
+        [(4, "?item=x_4#item_x_4")],
+        [(5, "?item=mcpa_1#item_mcpa_1")],
+        [],
+    ]
+    assert [item.is_orphan for item in first] == [False, False, True]
+    second = ShortPages(conversation, parameters=QueryDict("after=3")).items
+    assert [item.elsewhere for item in second] == [
+        [(1, "?item=x_1#item_x_1")],
+        [(2, "?item=mcpr_1#item_mcpr_1")],
+        [],
+    ]
+
+
+def test_calls_of_other_conversations_are_not_found(alice):
+    stored(alice, call("a"))
+    assert orphans(stored(alice, output("a"))) == [1]
+
+
+def test_a_call_leads_to_the_approval_it_rests_on(alice):
+    approved = {"type": "mcp_call", "name": "roll", "approval_request_id": "mcpr_1"}
+    item = Transcript(stored(alice, approved), parameters=QueryDict()).items[0]
+    assert item.told_facts == [("approval_request_id", "mcpr_1", "?item=mcpr_1#item_mcpr_1")]

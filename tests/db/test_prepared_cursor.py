@@ -1,0 +1,62 @@
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from conversations.models import Conversation
+from conversations.schema.items import validate_items
+
+pytestmark = pytest.mark.skipif(connection.vendor != "postgresql", reason="prepared statements of PostgreSQL")
+
+
+@pytest.fixture(autouse=True)
+def own_connection(transactional_db):
+    connection.close()
+    yield
+    connection.close()
+
+
+def prepared():
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT statement FROM pg_prepared_statements")
+        return [statement for (statement,) in cursor.fetchall()]
+
+
+def read_and_write(owner, text="Hello!"):
+    conversation = Conversation.create_with_items(owner=owner, metadata={"topic": "demo"})
+    conversation.add_items(items=validate_items([{"role": "user", "content": text}]))
+    Conversation.objects.visible_to(owner).items_page(conversation.pk, limit=2, order="asc")
+    return conversation
+
+
+def test_what_is_often_asked_is_prepared_once(alice, monkeypatch):
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "prepare_threshold", 0)
+    read_and_write(alice)
+    names = prepared()
+    assert len(names) == 3
+    for _ in range(3):
+        read_and_write(alice)
+    assert prepared() == names
+
+
+def test_a_log_of_statements_shows_what_was_sent(alice):
+    conversation = read_and_write(alice)
+    with CaptureQueriesContext(connection) as statements:
+        Conversation.objects.visible_to(alice).get_or_api_error(conversation.pk)
+    assert conversation.pk in statements[-1]["sql"]
+
+
+def test_nothing_is_prepared_where_a_pooler_may_change_connections(alice, monkeypatch):
+    monkeypatch.setitem(connection.settings_dict["OPTIONS"], "prepare_threshold", None)
+    read_and_write(alice)
+    assert prepared() == []
+
+
+def test_no_text_of_a_statement_with_its_values_is_kept(alice):
+    conversation = read_and_write(alice, text="planted")
+    conversation.items.create(
+        position=9, item_id="msg_9", type="message", data={"text": "planted"}, created_at="2026-01-01T00:00Z"
+    )
+    manager = connection.connection._prepared
+    kept = [query for query, _ in [*manager._names, *manager._counts]]
+    assert not any(b"planted" in query for query in kept)
+    assert sum(not query.startswith(b"SELECT set_config") for query in kept) <= 3

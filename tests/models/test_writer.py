@@ -1,0 +1,142 @@
+"""What PostgreSQL does in one statement is what the ORM does in several."""
+
+from contextlib import contextmanager
+
+import pytest
+from django.db import IntegrityError, connection, transaction
+from django.db.models.signals import post_save
+
+from conversations import ids
+from conversations.errors import APIError
+from conversations.models import Conversation, Item, ItemText, MetadataPair
+from conversations.schema.items import validate_items
+from tests.plans import captured
+
+ITEMS = validate_items(
+    [
+        {"role": "user", "content": 'Zeilen\nund "Zeichen" \\ \u2028 \x1f 🦀 {}'},
+        {"type": "compaction_trigger"},
+        {"type": "function_call", "call_id": "call_1", "name": "look_up", "arguments": '{"a": "b\\nc"}'},
+        {"role": "user", "content": "%s %(id)s $1"},
+        {"role": "user", "content": "…"},  # no words
+    ]
+)
+METADATA = {"topic": "demo", "zwei\nZeilen": "'; --\n\t\\", "empty": "", "🦀": "%s"}
+
+
+@pytest.fixture(autouse=True, params=[False, True], ids=["full text off", "full text on"])
+def full_text(db, settings, request):
+    settings.CONVERSATIONS_FULL_TEXT = request.param
+
+
+def is_one(statements):
+    """But for those of a savepoint."""
+    return sum(not sql.startswith(("SAVEPOINT", "RELEASE")) for sql, _ in statements) == 1
+
+
+@contextmanager
+def listener():
+    """A host's, who hears of what the ORM saves."""
+    saved = []
+
+    def listen(instance, created, **kwargs):
+        saved.append((instance, created))
+
+    post_save.connect(listen, sender=Conversation)
+    yield saved
+    post_save.disconnect(listen, sender=Conversation)
+
+
+def with_ids(items):
+    """Which are looked up first, and so in several statements."""
+    return [
+        item if item["type"] == "compaction_trigger" else item | {"id": ids.new_id(ids.item_prefix(item["type"]))}
+        for item in items
+    ]
+
+
+def stored(conversation):
+    """All there is of a conversation, but for ids and times."""
+    row = Conversation.objects.get(pk=conversation.pk)
+    items = list(row.items.order_by("position"))
+    return {
+        "conversation": (row.owner_id, row.metadata, row.item_count, row.last_position),
+        "is its last item's time": row.last_item_at == (items[-1].created_at if items else None),
+        "pairs": sorted(row.metadata_pairs.values_list("owner", "key", "value")),
+        "items": [(item.position, item.type, list((item.data | {"id": ""}).items())) for item in items],
+        "texts": list(row.item_texts.order_by("position").values_list("position", "words")),
+    }
+
+
+def fields(instance):
+    return {field.attname: getattr(instance, field.attname) for field in instance._meta.concrete_fields}
+
+
+@pytest.mark.parametrize("items", [[], ITEMS[1:2], ITEMS[:1], ITEMS])
+@pytest.mark.parametrize("metadata", [{}, METADATA])
+def test_a_conversation_is_created_alike(alice, metadata, items):
+    with listener() as saved:
+        by_orm = Conversation.create_with_items(owner=alice, metadata=metadata, items=items)
+    assert saved == [(by_orm, True)]
+    with captured() as statements:
+        at_once = Conversation.create_with_items(owner=alice, metadata=metadata, items=items)
+    assert is_one(statements) or connection.vendor != "postgresql"
+    assert stored(at_once) == stored(by_orm)
+    assert fields(at_once) == fields(Conversation.objects.get(pk=at_once.pk))
+    at_once.replace_metadata(metadata={"is": "saved"})
+
+
+@pytest.mark.parametrize("items", [ITEMS[:1], ITEMS])
+@pytest.mark.parametrize("first", [[], ITEMS])
+def test_items_are_appended_alike(alice, first, items):
+    by_orm, at_once = (Conversation.create_with_items(owner=alice, items=first) for _ in range(2))
+    by_orm.add_items(items=with_ids(items))
+    with captured() as statements:
+        rows = at_once.add_items(items=items)
+    assert is_one(statements) or connection.vendor != "postgresql"
+    assert stored(at_once) == stored(by_orm)
+    assert fields(at_once) == fields(Conversation.objects.get(pk=at_once.pk))
+    assert [fields(row) for row in rows] == [fields(Item.objects.get(pk=row.pk)) for row in rows]
+    assert [row.conversation for row in rows] == [at_once] * len(rows)
+
+
+@pytest.mark.parametrize("items", [ITEMS, with_ids(ITEMS), ITEMS[1:2]])
+def test_nothing_is_appended_to_what_is_another_owners_or_not_there(alice, bob, items):
+    conversation = Conversation.create_with_items(owner=alice, items=ITEMS)
+    before = stored(conversation)
+    for owner, conversation_id in ((bob, conversation.pk), (alice, "conv_none")):
+        with pytest.raises(APIError, match="not found"):
+            Conversation.objects.visible_to(owner).add_items(conversation_id, items=items)
+    assert stored(conversation) == before
+    assert Item.objects.count() == conversation.item_count
+
+
+def test_a_set_with_other_filters_appends_only_to_its_own(alice):
+    conversation = Conversation.create_with_items(owner=alice)
+    for narrowed in (
+        Conversation.objects.visible_to(alice).filter(item_count=1),
+        Conversation.objects.filter(item_count=1).visible_to(alice),
+    ):
+        with pytest.raises(APIError, match="not found"):
+            narrowed.add_items(conversation.pk, items=ITEMS)
+        with pytest.raises(APIError, match="not found"):
+            narrowed.items_page(conversation.pk, limit=1, order="asc")
+        with pytest.raises(APIError, match="not found"):
+            narrowed.item_data(conversation.pk, "msg_none")
+        with pytest.raises(APIError, match="not found"):
+            narrowed.get_or_api_error(conversation.pk)
+    assert Conversation.objects.visible_to(alice).get_or_api_error(conversation.pk) == conversation
+
+
+def test_a_failure_stores_nothing(alice):
+    existing = Conversation.create_with_items(owner=alice, metadata=METADATA, items=ITEMS)
+    tables = (Conversation, Item, ItemText, MetadataPair)
+    before = [table.objects.count() for table in tables]
+    without_type = [*ITEMS, {"type": None}]
+    for store in (
+        lambda: Conversation.create_with_items(owner=alice, metadata=METADATA, items=without_type),
+        lambda: existing.add_items(items=without_type),
+    ):
+        with pytest.raises((IntegrityError, TypeError)), transaction.atomic():
+            store()
+    assert [table.objects.count() for table in tables] == before

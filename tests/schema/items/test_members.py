@@ -1,0 +1,98 @@
+"""`golden/members.json` says of each member whether it is required, whether it may be null or anything at all, and
+whether it is an array of anything at all.
+
+A path names the type of each object that has one: `computer_call.actions[](click).button`.
+"""
+
+import json
+from copy import deepcopy
+from pathlib import Path
+
+import pytest
+
+from conversations.errors import APIError
+from conversations.schema.items import validate_items
+from tests.schema.golden import ACCEPTED
+
+MEMBERS = json.loads((Path(__file__).parents[2] / "golden/members.json").read_text("utf-8"))
+
+
+def with_type(path, value):
+    return f"{path}({value['type']})" if isinstance(value, dict) and isinstance(value.get("type"), str) else path
+
+
+def members(value, path, steps=()):
+    """The (path in members.json, steps to the member) of each member that is not free-form."""
+    if isinstance(value, list):
+        for index, entry in enumerate(value):
+            yield from members(entry, with_type(f"{path}[]", entry), (*steps, index))
+    elif isinstance(value, dict):
+        for name, member in value.items():
+            where = f"{path}.{name}"
+            if where in MEMBERS:
+                yield where, (*steps, name)
+                yield from members(member, with_type(where, member), (*steps, name))
+
+
+def members_of(item):
+    if "role" in item and item.get("type") in (None, "message"):
+        return members(item, "message(assistant)" if item["role"] == "assistant" else "message(input)")
+    return members(item, item.get("type") or "item_reference")
+
+
+def changed(item, steps, *value):
+    """The item without the member, or with another value for it."""
+    item = container = deepcopy(item)
+    for step in steps[:-1]:
+        container = container[step]
+    del container[steps[-1]]
+    if value:
+        container[steps[-1]] = value[0]
+    return item
+
+
+def refusal(item):
+    try:
+        validate_items([item])
+    except APIError as error:
+        return error.code, error.param
+    return None
+
+
+def written(steps):
+    return "items[0]" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
+
+
+each_accepted_item = pytest.mark.parametrize("item", [case["sent"] for case in ACCEPTED.values()], ids=ACCEPTED)
+
+
+def test_every_member_is_in_some_accepted_item():
+    assert {path for case in ACCEPTED.values() for path, _ in members_of(case["sent"])} == MEMBERS.keys()
+
+
+@each_accepted_item
+def test_only_required_members_are_missed(item):
+    for path, steps in members_of(item):
+        if path == "item_reference.id" or steps == ("role",):
+            continue  # without these the item is of another type
+        expected = ("missing_required_parameter", written(steps)) if "required" in MEMBERS[path] else None
+        assert refusal(changed(item, steps)) == expected, path
+
+
+@each_accepted_item
+def test_only_nullable_members_may_be_null(item):
+    for path, steps in members_of(item):
+        accepted = refusal(changed(item, steps, None)) is None
+        assert accepted == ("nullable" in MEMBERS[path] or "anything" in MEMBERS[path]), path
+
+
+@each_accepted_item
+def test_members_of_the_wrong_type_are_refused(item):
+    for path, steps in members_of(item):
+        if "anything" in MEMBERS[path]:
+            continue
+        wrong = {} if "array" in MEMBERS[path] else [[]]
+        code, param = refusal(changed(item, steps, wrong)) or (None, None)
+        assert code in ("invalid_type", "invalid_value"), path
+        assert param is not None
+        assert param.startswith(written(steps[:-1])), path

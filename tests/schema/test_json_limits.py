@@ -1,0 +1,166 @@
+import json
+import math
+import re
+import tracemalloc
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from conversations.errors import APIError
+from conversations.schema.json_limits import MAX_DEPTH, check_storable, check_value_count, loads
+
+NUMBERS = ["0", "-0", "1e5", "1E-400", "1e400", "-1e400", "0.1", "5e-324", "1" * 20 + ".5", "NaN", "-Infinity"]
+NUMBERS += [str(sign * (2**bits + more)) for bits in (53, 63, 64, 70) for more in (-1, 0, 1) for sign in (1, -1)]
+STRINGS = [
+    r'"\u0000"',
+    r'"\\u0000"',
+    r'"\ud83d"',
+    r'"\ud83d\ude42"',
+    r'"\ude42\ud83d"',
+    '"\t"',
+    '"ä🦀"',
+    f'"{"9" * 19}"',
+]
+WORDS = ["null", "true", "nul", ""]
+
+
+def arrays_and_objects(inner):
+    members = st.tuples(st.sampled_from(['"a"', '"b"', *STRINGS]), inner).map(":".join)
+    return st.lists(inner).map(lambda each: f"[{','.join(each)}]") | st.lists(members).map(
+        lambda each: f"{{{','.join(each)}}}"
+    )
+
+
+def refusal(value, **options):
+    with pytest.raises(APIError) as raised:
+        check_storable(value, **options)
+    assert (raised.value.status, raised.value.code) == (400, "invalid_value")
+    return raised.value.message, raised.value.param
+
+
+def nested(depth):
+    value = "core"
+    for _ in range(depth):
+        value = [value]
+    return value
+
+
+@given(
+    st.recursive(
+        st.none()
+        | st.booleans()
+        | st.integers(-(2**63), 2**63 - 1)
+        | st.floats(allow_nan=False, allow_infinity=False)
+        | st.text(st.characters(codec="utf-8", exclude_characters="\0")),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(codec="ascii", min_codepoint=32)), inner),
+    )
+)
+def test_ordinary_json_is_storable(value):
+    check_storable(value)
+
+
+@pytest.mark.parametrize(
+    ("value", "path"),
+    [
+        ({"items": [{"content": "a\0"}]}, "items[0].content"),
+        ({"items": [{"a\0b": 1}]}, "items[0]"),
+        ({"metadata": {"k": "\0"}}, "metadata.k"),
+    ],
+)
+def test_nul_characters_are_refused(value, path):
+    assert refusal(value) == (f"Invalid '{path}': NUL character in a string. Expected text without it.", path)
+
+
+@pytest.mark.parametrize("text", [r'"\ud83d"', r'"\ude42"', r'"\ude42\ud83d"'])
+def test_lone_surrogates_are_refused(text):
+    message = "Invalid 'items[0]': lone surrogate in a string. Expected text without it."
+    assert refusal({"items": [json.loads(text)]}) == (message, "items[0]")
+
+
+def test_a_pair_of_surrogates_is_one_character():
+    check_storable(json.loads(r'"\ud83d\ude42"'))
+
+
+@pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, json.loads("1e999")])
+def test_numbers_that_are_not_finite_are_refused(number):
+    message = "Invalid 'a.b': not a finite number. Expected a number other than NaN and Infinity."
+    assert refusal({"a": {"b": number}}) == (message, "a.b")
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**40])
+def test_integers_beyond_64_bits_are_refused(number):
+    message = "Invalid 'n': integer out of range. Expected an integer of at most 64 bits."
+    assert refusal({"n": number}) == (message, "n")
+
+
+def test_the_deepest_nesting_is_storable_and_one_more_is_not():
+    check_storable(nested(MAX_DEPTH))
+    message, param = refusal({"a": nested(MAX_DEPTH)})
+    assert message.endswith(": nested too deeply. Expected at most 128 levels.")
+    assert param == "a" + "[0]" * (MAX_DEPTH - 1)
+
+
+def test_nesting_that_would_exhaust_the_stack_is_refused():
+    assert "nested too deeply" in refusal(nested(100_000))[0]
+
+
+def test_the_first_of_several_values_is_named():
+    assert refusal({"a": [1, {"b": math.nan}], "c": "\0"})[1] == "a[1].b"
+
+
+def test_a_path_may_be_given():
+    assert refusal(["\0"], path="metadata")[1] == "metadata[0]"
+
+
+def test_a_value_without_a_path_has_no_param():
+    assert refusal("\0")[1] is None
+
+
+def test_the_path_leads_through_equal_members():
+    assert refusal({"a": [[], [[]], {"b": ["", [], "\0"]}, "\0"]})[1] == "a[2].b[2]"
+
+
+@pytest.mark.parametrize("member", ["[]", '""', "[0]", '{"a":[]}'])
+def test_check_takes_less_memory_than_the_text(member):
+    text = f"[{','.join([member] * 10_000)}]"
+    value = json.loads(text)
+    tracemalloc.start()
+    try:
+        check_storable(value)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < len(text)
+
+
+@given(st.text(st.sampled_from('",[{}]\\ab'), max_size=30), st.integers(0, 5))
+def test_values_are_counted_outside_of_strings(text, maximum):
+    outside = re.sub(r'"(?:[^"\\]|\\.)*(?:"|\\?\Z)', "", text)
+    count = sum(map(outside.count, ",[{"))
+    try:
+        check_value_count(text.encode(), maximum=maximum)
+    except APIError:
+        assert count > maximum
+    else:
+        assert count <= maximum
+
+
+def outcome(read):
+    try:
+        return repr(read())  # which tells 1 from 1.0, and the order of members
+    except APIError as error:
+        return error.envelope()
+    except ValueError:
+        return "no JSON"
+
+
+@settings(max_examples=300)
+@given(st.recursive(st.sampled_from([*NUMBERS, *STRINGS, *WORDS]), arrays_and_objects, max_leaves=12))
+def test_text_is_read_as_by_pythons_own_parser(text):
+    def read_and_check():
+        value = json.loads(text)
+        check_storable(value)
+        return value
+
+    assert outcome(lambda: loads(text.encode())) == outcome(read_and_check)

@@ -1,0 +1,62 @@
+import re
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from hypothesis import given
+from hypothesis import strategies as st
+
+from conversations.errors import APIError
+from conversations.models import Conversation
+from conversations.schema.query.nodes import And, MetadataCondition, Not, Or
+from tests.search import random_queries
+
+DEMO = MetadataCondition("topic", "eq", ("demo",))
+
+
+@pytest.fixture
+def conversations(alice) -> list[Conversation]:
+    return random_queries.conversations_of(alice, count=60)
+
+
+@random_queries.many
+@given(query=random_queries.query, maximum=st.sampled_from([1, 5, 1000]))
+def test_matches_are_counted_up_to_the_maximum(conversations, query, maximum):
+    expected = sum(random_queries.holds(query, each.metadata) for each in conversations)
+    assert Conversation.objects.capped_count(maximum, matching=query) == min(expected, maximum)
+
+
+@pytest.mark.parametrize("query", [And(()), DEMO, Not(DEMO), Or((DEMO, Not(DEMO)))])
+def test_other_filters_hold_too(alice, bob, query, monkeypatch):
+    monkeypatch.setattr("conversations.models.conversation_set.MAX_IDS", 2)
+    rows = [Conversation.create_with_items(owner=owner, metadata={"topic": "demo"}) for owner in (alice, bob) * 4]
+    rows += [Conversation.create_with_items(owner=owner) for owner in (alice, bob) * 4]
+    Conversation.objects.filter(pk__in=[row.pk for row in rows[::3]]).update(item_count=1)
+    for owner in (None, alice):
+        for item_count in (None, 1):
+            found = Conversation.objects.all() if owner is None else Conversation.objects.visible_to(owner)
+            found = found if item_count is None else found.filter(item_count=item_count)
+            count = found.matching(query).count()
+            assert found.capped_count(100, matching=query) == count
+            assert found.capped_count(2, matching=query) == min(count, 2)
+    assert Conversation.objects.none().capped_count(100, matching=query) == 0
+
+
+@pytest.mark.parametrize(
+    "query", [And(()), DEMO, Not(DEMO), MetadataCondition("topic", "ne", ("x",)), And((DEMO, DEMO))]
+)
+def test_no_more_is_read_than_counted(alice, query):
+    for _ in range(5):
+        Conversation.create_with_items(owner=alice, metadata={"topic": "demo"})
+    with CaptureQueriesContext(connection) as queries:
+        Conversation.objects.capped_count(3, matching=query)
+    statements = [each["sql"] for each in queries]
+    assert all(re.search(r"LIMIT 3\)|MIN\(.* LIMIT 250\)", sql) for sql in statements), statements
+
+
+def test_what_reads_too_much_is_refused_as_in_a_list(alice, monkeypatch):
+    monkeypatch.setattr("conversations.models.conversation_set.MAX_READABLE", 1)
+    for _ in range(2):
+        Conversation.create_with_items(owner=alice)
+    with pytest.raises(APIError, match="would read more than 1 conversations"):
+        Conversation.objects.capped_count(3, matching=MetadataCondition("topic", "contains", ("d",)))

@@ -1,0 +1,103 @@
+"""The same conditions give the same conversations, however they are asked and whatever the database."""
+
+import csv
+from io import StringIO
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from django.utils.http import urlencode
+from hypothesis import given
+
+from conversations.admin import ConversationAdmin
+from conversations.models import Conversation
+from conversations.schema.query.nodes import And, MetadataCondition
+from tests.api.conftest import Caller
+from tests.search import random_queries
+from tests.search.random_queries import as_parameters, as_text, holds
+
+pytestmark = pytest.mark.django_db
+
+NUMBER = 60
+
+
+@pytest.fixture
+def conversations(alice, bob, monkeypatch) -> list[Conversation]:
+    """Newest first, all on one page; bob's are in the way."""
+    monkeypatch.setattr(ConversationAdmin, "list_per_page", NUMBER)
+    return random_queries.conversations_of(alice, bob, count=NUMBER)[::-1]
+
+
+@pytest.fixture
+def as_alice(alice_secret) -> Caller:
+    return Caller(alice_secret)
+
+
+def listed(as_alice: Caller, **query) -> list[str]:
+    answer = as_alice.get("/conversations", limit=100, **query)
+    assert answer.status_code == 200, answer.content
+    return [conversation["id"] for conversation in answer.json()["data"]]
+
+
+def built(admin_client: Client, *rows: MetadataCondition) -> list[str]:
+    form = {
+        "metadata_key": [row.key for row in rows],
+        "metadata_operator": [row.operator for row in rows],
+        "metadata_value": [as_form_value(row) for row in rows],
+        "owner": "alice",
+    }
+    page = admin_client.get(reverse("admin:conversations_conversation_changelist"), form)
+    return [row.pk for row in page.context["cl"].result_list]
+
+
+def as_form_value(condition: MetadataCondition) -> str:
+    if condition.operator not in ("in", "nin"):
+        return "".join(condition.values)
+    return ", ".join('"{}"'.format(value.replace('"', '""')) for value in condition.values)
+
+
+@random_queries.many
+@given(random_queries.query)
+def test_trees_by_the_typed_language_of_the_api_and_of_the_admin(conversations, as_alice, admin_client, query):
+    expected = [each.pk for each in conversations if holds(query, each.metadata)]
+    text = as_text(query)
+    assert listed(as_alice, query=text) == expected
+    page = admin_client.get(reverse("admin:conversations_conversation_changelist"), {"q": text, "owner": "alice"})
+    assert [row.pk for row in page.context["cl"].result_list] == expected
+
+
+@random_queries.many
+@given(random_queries.condition)
+def test_conditions_by_parameters_and_by_the_admins_form(conversations, as_alice, admin_client, condition):
+    expected = [each.pk for each in conversations if holds(condition, each.metadata)]
+    if "[" not in condition.key:
+        assert listed(as_alice, **as_parameters(condition)) == expected
+    assert built(admin_client, condition) == expected
+
+
+@random_queries.many
+@given(random_queries.condition, random_queries.condition)
+def test_two_conditions_by_parameters_and_by_the_rows_of_the_admins_form(
+    conversations, as_alice, admin_client, first, second
+):
+    both = And((first, second))
+    expected = [each.pk for each in conversations if holds(both, each.metadata)]
+    parameters = [as_parameters(condition) for condition in (first, second)]
+    if "[" not in first.key + second.key and not parameters[0].keys() & parameters[1].keys():
+        assert listed(as_alice, **parameters[0], **parameters[1]) == expected
+    assert built(admin_client, first, second) == expected
+
+
+@random_queries.many
+@given(random_queries.query)
+def test_an_export_from_the_list_and_its_number(conversations, as_alice, admin_client, query):
+    address = urlencode({"q": as_text(query), "owner": "alice"})
+    list_url, export_url = (
+        reverse(f"admin:conversations_conversation_{page}") for page in ("changelist", "export_list")
+    )
+    exported = admin_client.post(f"{export_url}?{address}", {"file_format": "csv"}).getvalue().decode("utf-8-sig")
+    ids = [row["id"] for row in csv.DictReader(StringIO(exported, newline=""))]
+    change_list = admin_client.get(f"{list_url}?{address}").context["cl"]
+    assert ids[::-1] == [row.pk for row in change_list.result_list] == listed(as_alice, query=as_text(query))
+    number = admin_client.get(f"{export_url}?{address}").context["selection"].count
+    assert len(ids) == change_list.result_count == number

@@ -1,0 +1,72 @@
+"""What is imported, exported or made up is indexed as what clients send."""
+
+from datetime import date
+from io import BytesIO, StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.db import connection
+
+from conversations.models import Conversation, ItemText
+from conversations.schema.items import validate_items
+from conversations.schema.query.parser import parse_query
+from conversations.seeding import seed_conversations
+from conversations.transfer.exporter import Export
+from conversations.transfer.importer import import_conversations
+
+# MariaDB and MySQL tell of words that are committed, and of no others.
+pytestmark = pytest.mark.django_db(transaction=connection.vendor == "mysql")
+
+
+def said(owner, *texts):
+    items = validate_items([{"role": "user", "content": text} for text in texts])
+    return Conversation.create_with_items(owner=owner, items=items)
+
+
+def found(query):
+    page = Conversation.objects.page(limit=100, order="asc", matching=parse_query(query))
+    return [conversation.pk for conversation in page.conversations]
+
+
+def test_what_is_imported_is_found(alice):
+    conversation_id = said(alice, "our refund policy", "hello").pk
+    lines = b"".join(Export(Conversation.objects.all()))
+    Conversation.objects.get().delete_with_items()
+    assert found("refund") == []
+    for _ in range(2):
+        list(import_conversations(BytesIO(lines)))
+        assert found('"refund policy"') == found("hello") == [conversation_id]
+        assert ItemText.objects.count() == 2
+
+
+def test_what_is_refused_leaves_no_text(alice):
+    said(alice, "refund", "hello")
+    lines = b"".join(Export(Conversation.objects.all())).splitlines(keepends=True)
+    Conversation.objects.get().delete_with_items()
+    [outcome] = list(import_conversations(BytesIO(b"".join(lines[:-1]))))
+    assert outcome.kind == "bad"
+    assert found("refund") == []
+    assert not ItemText.objects.exists()
+
+
+def test_what_is_made_up_is_found(db):
+    for _ in seed_conversations(conversations=30, items_per=4, seed=1, start=date(2026, 1, 1)):
+        pass
+    assert found('"delivery date"') or found('"30 tage"')
+    assert not found("nowhere")
+
+
+def test_an_export_takes_phrases(alice, tmp_path):
+    match = said(alice, "our refund policy")
+    said(alice, "policy of refund")
+    export = Export(Conversation.objects.all(), query=parse_query('"refund policy"'), with_items=False)
+    assert [line.count(match.pk.encode()) for line in b"".join(export).splitlines()] == [1]
+    file = tmp_path / "some.jsonl"
+    call_command("export_conversations", str(file), query='"refund policy"', stdout=StringIO())
+    assert file.read_text().count('"object":"conversation"') == 1
+
+
+def test_an_export_by_phrases_is_refused_where_full_text_search_is_off(alice, settings):
+    settings.CONVERSATIONS_FULL_TEXT = False
+    with pytest.raises(CommandError, match="full-text search is off here"):
+        call_command("export_conversations", query="refund")
