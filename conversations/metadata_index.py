@@ -52,7 +52,8 @@ def repair(conversation_id: str) -> list[str]:
         differences = find_differences([conversation_id]).get(conversation_id, [])
         if differences:
             conversation = Conversation.objects.get(pk=conversation_id)
-            MetadataPair.objects.replace(conversation, validate_metadata(conversation.metadata))
+            metadata = validate_metadata(conversation.metadata)
+            MetadataPair.objects.replace(metadata, conversation_id=conversation.pk, owner_id=conversation.owner_id)
         return differences
 
 

@@ -1,7 +1,6 @@
 from conversations.models.access_record import AccessRecord, AccessRecordQuerySet
 from conversations.models.api_key import APIKey
-from conversations.models.conversation import Conversation
-from conversations.models.conversation_set import ConversationQuerySet
+from conversations.models.conversation import Conversation, ConversationQuerySet
 from conversations.models.deleted_conversation import DeletedConversation, DeletedConversationQuerySet, DeletedPart
 from conversations.models.item import Item, ItemDataPage, ItemPage, ItemQuerySet
 from conversations.models.overview import FigureName, Overview, OverviewFigure

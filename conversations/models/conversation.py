@@ -1,31 +1,134 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from django.conf import settings
-from django.db import models, router, transaction
+from django.db import connections, models, router, transaction
 from django.db.models import F
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from conversations import errors, ids
+from conversations.db.compiled import CompiledQuery, Parameter
 from conversations.db.fields import BytewiseCharField, VerbatimJSONField
 from conversations.db.replica import track_owner_writes
 from conversations.db.retry import retry_on_conflict
 from conversations.models import writer
-from conversations.models.conversation_set import ConversationQuerySet
-from conversations.models.item import Item
+from conversations.models.item import Item, ItemDataPage
+from conversations.schema.query.nodes import EVERYTHING, Query
+from conversations.search import planner
 from conversations.search.item_text import ItemText, build_item_texts
 from conversations.search.metadata_pair import MetadataPair
+from conversations.search.planner import ConversationPage
+from conversations.search.predicates import build_q
 
 if TYPE_CHECKING:
-    from django.contrib.auth.models import AbstractBaseUser
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 
 def new_conversation_id() -> str:
     return ids.new_id(ids.CONVERSATION_PREFIX)
+
+
+class ConversationQuerySet(models.QuerySet["Conversation"]):
+    # Of a set that is all that this owner has. What is done with one of these takes a statement that is at hand.
+    _whole_of_owner: Any = None
+
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> ConversationQuerySet:
+        deferring: Any = self.all()
+        deferring._deferred_filter = False, (), {"owner": user.pk}  # until somebody asks for more than what is at hand
+        visible: ConversationQuerySet = deferring
+        if not (self.query.where.children or self.query.annotations):
+            visible._whole_of_owner = user.pk
+        return visible
+
+    def matching(self, query: Query) -> ConversationQuerySet:
+        """Keys and values compare by their bytes. To read matches in their order, ask `page` for them.
+
+        `contains` is an error where nothing else bounds it and there are more than `MAX_READABLE` rows, and so is what
+        items say where full-text search is off.
+        """
+        planner.check_bounded(self, query)
+        return self.filter(build_q(query))
+
+    @retry_on_conflict
+    def page(
+        self,
+        *,
+        limit: int,
+        order: Literal["asc", "desc"],
+        after: str | None = None,
+        before: str | None = None,
+        matching: Query = EVERYTHING,
+    ) -> ConversationPage[Conversation]:
+        """The `limit` conversations that follow `after`, or directly precede `before`, in this order of their ids.
+
+        Either is a place in the order, whether or not there is a conversation with that id. Errors are those of
+        the method `matching`.
+        """
+        return planner.page(self, limit=limit, order=order, after=after, before=before, query=matching)
+
+    @retry_on_conflict
+    def capped_count(self, maximum: int, *, matching: Query = EVERYTHING) -> int:
+        """How many match, or `maximum` if there are more. Errors are those of the method `matching`."""
+        return planner.capped_count(self, maximum, query=matching)
+
+    def lock(self) -> None:
+        """Take the locks of the rows, in the order of their ids: two who lock several never wait for each other."""
+        rows = self.select_for_update().order_by("pk")
+        if connections[rows.db].features.has_select_for_update:
+            list(rows.values_list("pk"))
+        else:
+            self.update(last_position=F("last_position"))
+
+    @retry_on_conflict
+    def fill_full_text(self) -> int:
+        """Add what items of these say and the index of words lacks, and tell how many items these were."""
+        with transaction.atomic():
+            self.lock()  # no item comes or goes meanwhile
+            items = Item.objects.filter(conversation__in=list(self.values_list("pk", flat=True)))
+            return ItemText.objects.add_missing(items)
+
+    @retry_on_conflict
+    def get_or_api_error(self, conversation_id: str) -> Conversation:
+        """The conversation with this id, or the error that says there is none."""
+        if self._whole_of_owner is None:
+            conversation = self.filter(pk=conversation_id).first()
+        else:
+            conversation = _OWNED.first(using=self.db, id=conversation_id, owner=self._whole_of_owner)
+        if conversation is None:
+            raise errors.conversation_not_found(conversation_id)
+        return conversation
+
+    def items_page(
+        self, conversation_id: str, *, limit: int, order: Literal["asc", "desc"], after: str | None = None
+    ) -> ItemDataPage:
+        """What the items of a page hold, which is `ItemQuerySet.page` of the conversation with this id."""
+        if self._whole_of_owner is not None and (after is None or ids.is_well_formed(after)):
+            page = Item.objects.using(self.db).data_page(
+                conversation_id, owner_id=self._whole_of_owner, limit=limit, order=order, after=after
+            )
+            if page.data:
+                return page
+        rows = self.get_or_api_error(conversation_id).items.page(limit=limit, order=order, after=after)
+        return ItemDataPage([item.data for item in rows.items], has_more=rows.has_more)
+
+    def item_data(self, conversation_id: str, item_id: str) -> dict[str, Any]:
+        """What the item with this id holds, in the conversation with that one."""
+        if self._whole_of_owner is not None and ids.is_well_formed(item_id):
+            data = Item.objects.using(self.db).data_of(conversation_id, item_id, owner_id=self._whole_of_owner)
+            if data is not None:
+                return data
+        found: dict[str, Any] = self.get_or_api_error(conversation_id).items.get_or_api_error(item_id).data
+        return found
+
+    def add_items(self, conversation_id: str, *, items: Sequence[Mapping[str, Any]]) -> list[Item]:
+        """Append to the conversation with this id, as its own method does."""
+        if self._whole_of_owner is None or not writer.can_append(items, using=router.db_for_write(self.model)):
+            return self.get_or_api_error(conversation_id).add_items(items=items)
+        known = self.model.from_db(self.db, ["id", "owner_id"], [conversation_id, self._whole_of_owner])
+        return known.add_items(items=items)
 
 
 class Conversation(models.Model):
@@ -81,13 +184,13 @@ class Conversation(models.Model):
         )
         using = router.db_for_write(cls)
         if writer.can_create(cls, items, using=using):
-            rows = conversation._first_rows(items)
+            rows = writer.first_items(conversation, items)
             writer.create(conversation, rows, build_item_texts(rows, using=using), using=using)
             return conversation
         with transaction.atomic(using=using):
-            rows = conversation._first_rows(items)
+            rows = writer.first_items(conversation, items)
             conversation.save(force_insert=True)
-            MetadataPair.objects.add(conversation, conversation.metadata)
+            MetadataPair.objects.add(conversation.metadata, conversation_id=conversation.pk, owner_id=owner.pk)
             Item.objects.bulk_create(rows)
             ItemText.objects.add(rows)
         return conversation
@@ -103,7 +206,7 @@ class Conversation(models.Model):
         now = timezone.now()
         using = router.db_for_write(Conversation, instance=self)
         if writer.can_append(items, using=using):
-            rows = self._rows(items, first_position=1, now=now)
+            rows = writer.new_items(self, items, first_position=1, now=now)
             writer.append(self, rows, build_item_texts(rows, using=using), using=using)
             return rows
         with transaction.atomic(using=using):
@@ -113,7 +216,7 @@ class Conversation(models.Model):
                 last_position=F("last_position") + count,
                 **({"last_item_at": now} if count else {}),
             )
-            rows = self._rows(items, first_position=self.last_position - count + 1, now=now)
+            rows = writer.new_items(self, items, first_position=self.last_position - count + 1, now=now)
             Item.objects.bulk_create(rows)
             ItemText.objects.add(rows)
             return rows
@@ -134,7 +237,7 @@ class Conversation(models.Model):
         self.metadata = dict(metadata)
         with transaction.atomic():
             self._update(metadata=self.metadata)
-            MetadataPair.objects.replace(self, self.metadata)
+            MetadataPair.objects.replace(self.metadata, conversation_id=self.pk, owner_id=self.owner_id)
 
     @track_owner_writes
     @retry_on_conflict
@@ -155,32 +258,10 @@ class Conversation(models.Model):
         if not Conversation.objects.filter(pk=self.pk).update(**values):
             raise errors.conversation_not_found(self.pk)
 
-    def _first_rows(self, items: Sequence[Mapping[str, Any]]) -> list[Item]:
-        rows = self._rows(items, first_position=1, now=self.created_at)
-        if rows:
-            self.item_count = self.last_position = len(rows)
-            self.last_item_at = self.created_at
-        return rows
 
-    def _rows(self, items: Sequence[Mapping[str, Any]], *, first_position: int, now: datetime) -> list[Item]:
-        """Unsaved items at consecutive positions; an id that the owner has elsewhere brings its content along."""
-        stored = [item for item in items if item["type"] != "compaction_trigger"]
-        sent_ids = [item["id"] for item in stored if item.get("id")]
-        originals = Item.objects.originals(owner_id=self.owner_id, item_ids=sent_ids) if sent_ids else {}
-        for item in stored:
-            if item["type"] == "item_reference" and item["id"] not in originals:
-                raise errors.referenced_item_not_found(item["id"])
-        if sent_ids and (len(set(sent_ids)) < len(sent_ids) or self.items.has_any(sent_ids)):
-            raise errors.item_already_in_conversation()
-        return [
-            Item.build(self, position=position, data=_data(item, originals), created_at=now)
-            for position, item in enumerate(stored, start=first_position)
-        ]
+def _owned() -> Any:
+    owner = Parameter("owner", of=Conversation._meta.get_field("owner"))
+    return Conversation._default_manager.filter(pk=Parameter("id", of=Conversation._meta.pk), owner=owner)
 
 
-def _data(item: Mapping[str, Any], originals: Mapping[str, Item]) -> dict[str, Any]:
-    item_id = item.get("id") or ids.new_id(ids.item_prefix(item["type"]))
-    if item_id in originals:
-        data: dict[str, Any] = originals[item_id].data
-        return data
-    return {"id": item_id, **{name: value for name, value in item.items() if name != "id"}}
+_OWNED: CompiledQuery[Conversation] = CompiledQuery(_owned)

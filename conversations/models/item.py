@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from django.db import models
 from django.db.models import Case, Count, Exists, F, Max, Min, Q, Sum, TextField, When
@@ -15,9 +15,6 @@ from conversations import errors, ids
 from conversations.db.compiled import CompiledQuery, Parameter
 from conversations.db.fields import BytewiseCharField, VerbatimJSONField
 from conversations.db.retry import retry_on_conflict
-
-if TYPE_CHECKING:
-    from conversations.models.conversation import Conversation
 
 
 @dataclass(frozen=True)
@@ -174,7 +171,7 @@ class Item(models.Model):
         return str(self.item_id)
 
     @classmethod
-    def build(cls, conversation: Conversation, *, position: int, data: dict[str, Any], created_at: datetime) -> Item:
+    def build(cls, conversation: Any, *, position: int, data: dict[str, Any], created_at: datetime) -> Item:
         """Unsaved. Django takes values in half the time by their order."""
         make: Any = cls
         item: Item = make(None, conversation.pk, position, data["id"], data["type"], data, created_at)

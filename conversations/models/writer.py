@@ -7,20 +7,34 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any
+from datetime import datetime
+from typing import Any, Protocol
 
 import orjson
 from django.db import connections, transaction
 from django.db.models import Model
 from django.db.models.signals import post_save, pre_save
 
-from conversations import errors
+from conversations import errors, ids
 from conversations.db.prepared_cursor import fetch_rows
+from conversations.models.item import Item
+from conversations.search.item_text import ItemText
 
-if TYPE_CHECKING:
-    from conversations.models.conversation import Conversation
-    from conversations.models.item import Item
-    from conversations.search.item_text import ItemText
+
+class WritableConversation(Protocol):
+    """What the writer reads and sets of a conversation."""
+
+    pk: Any
+    owner_id: Any
+    created_at: datetime
+    metadata: Any
+    item_count: int
+    last_position: int
+    last_item_at: datetime | None
+
+    @property
+    def items(self) -> Any: ...
+
 
 _CONVERSATION = """
 WITH conversation AS (
@@ -86,7 +100,42 @@ def _have_ids(items: Sequence[Mapping[str, Any]]) -> bool:
     return any(item.get("id") for item in items)
 
 
-def create(conversation: Conversation, items: Sequence[Item], texts: Sequence[ItemText], *, using: str) -> None:
+def first_items(conversation: WritableConversation, items: Sequence[Mapping[str, Any]]) -> list[Item]:
+    """Build the first items of a new conversation, and set its counters."""
+    rows = new_items(conversation, items, first_position=1, now=conversation.created_at)
+    if rows:
+        conversation.item_count = conversation.last_position = len(rows)
+        conversation.last_item_at = conversation.created_at
+    return rows
+
+
+def new_items(
+    conversation: WritableConversation, items: Sequence[Mapping[str, Any]], *, first_position: int, now: datetime
+) -> list[Item]:
+    """Build items at consecutive positions, unsaved. An id that the owner has elsewhere brings its content along."""
+    stored = [item for item in items if item["type"] != "compaction_trigger"]
+    sent_ids = [item["id"] for item in stored if item.get("id")]
+    originals = Item.objects.originals(owner_id=conversation.owner_id, item_ids=sent_ids) if sent_ids else {}
+    for item in stored:
+        if item["type"] == "item_reference" and item["id"] not in originals:
+            raise errors.referenced_item_not_found(item["id"])
+    if sent_ids and (len(set(sent_ids)) < len(sent_ids) or conversation.items.has_any(sent_ids)):
+        raise errors.item_already_in_conversation()
+    return [
+        Item.build(conversation, position=position, data=_data(item, originals), created_at=now)
+        for position, item in enumerate(stored, start=first_position)
+    ]
+
+
+def _data(item: Mapping[str, Any], originals: Mapping[str, Item]) -> dict[str, Any]:
+    item_id = item.get("id") or ids.new_id(ids.item_prefix(item["type"]))
+    if item_id in originals:
+        data: dict[str, Any] = originals[item_id].data
+        return data
+    return {"id": item_id, **{name: value for name, value in item.items() if name != "id"}}
+
+
+def create(conversation: WritableConversation, items: Sequence[Item], texts: Sequence[ItemText], *, using: str) -> None:
     """The positions of items and texts count from 1."""
     sql = _CONVERSATION
     parameters = {
@@ -100,7 +149,7 @@ def create(conversation: Conversation, items: Sequence[Item], texts: Sequence[It
     _mark_stored(conversation, using)
 
 
-def append(conversation: Conversation, items: Sequence[Item], texts: Sequence[ItemText], *, using: str) -> None:
+def append(conversation: WritableConversation, items: Sequence[Item], texts: Sequence[ItemText], *, using: str) -> None:
     """Positions likewise, until they are stored. Raises an error where the owner has no such conversation."""
     if not _store(_COUNTERS, {"now": items[0].created_at}, conversation, items, texts, using=using):
         raise errors.conversation_not_found(conversation.pk)
@@ -110,7 +159,7 @@ def append(conversation: Conversation, items: Sequence[Item], texts: Sequence[It
 def _store(
     sql: str,
     parameters: dict[str, Any],
-    conversation: Conversation,
+    conversation: WritableConversation,
     items: Sequence[Item],
     texts: Sequence[ItemText],
     *,
@@ -140,6 +189,6 @@ def _store(
     return bool(stored)
 
 
-def _mark_stored(instance: Model, using: str) -> None:
+def _mark_stored(instance: Any, using: str) -> None:
     instance._state.adding = False
     instance._state.db = using

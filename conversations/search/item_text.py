@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from functools import reduce
 from hashlib import blake2b
 from operator import add, or_
-from typing import Any
+from typing import Any, Protocol
 
 from django.db import connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Case, Exists, F, Lookup, OuterRef, Q, Value, When, Window
+from django.db.models import Case, Exists, F, Lookup, OuterRef, Q, QuerySet, Value, When, Window
 from django.db.models.functions import RowNumber, StrIndex
 from django.db.models.lookups import GreaterThan
 from django.db.models.sql.compiler import SQLCompiler
@@ -30,7 +30,6 @@ from django.db.models.sql.compiler import SQLCompiler
 from conversations.conf import app_settings
 from conversations.db.batching import AdaptiveBatch
 from conversations.db.fields import BytewiseTextField
-from conversations.models.item import Item
 from conversations.schema.query.nodes import Query, phrases
 from conversations.schema.searchable_text import find_phrase, searchable_text, words
 
@@ -40,6 +39,21 @@ PAGES = 1_000  # of SQLite's index, merged in one transaction
 SNIPPET_CHARACTERS = 80  # on either side of the hit
 FREQUENT = 20_000  # items
 MAX_ENCODED_LENGTH = 80  # InnoDB indexes words of 3 to 84 characters
+
+
+class IndexedItem(Protocol):
+    """What the index reads of an item."""
+
+    @property
+    def conversation_id(self) -> str: ...
+    @property
+    def position(self) -> int: ...
+    @property
+    def item_id(self) -> str: ...
+    @property
+    def type(self) -> str: ...
+    @property
+    def data(self) -> Any: ...
 
 
 class WordsField(BytewiseTextField):
@@ -87,11 +101,11 @@ class Snippet:
 
 
 class ItemTextQuerySet(models.QuerySet["ItemText"]):
-    def add(self, items: Iterable[Item]) -> None:
+    def add(self, items: Iterable[IndexedItem]) -> None:
         """To be called in the transaction that stores the items. Does nothing where full-text search is off."""
         self.bulk_create(build_item_texts(items, using=self.db), batch_size=BATCH)
 
-    def snippets(self, conversation_ids: Collection[str], query: Query) -> dict[str, Snippet]:
+    def snippets(self, query: Query, *, items: QuerySet[Any], conversation_ids: Collection[str]) -> dict[str, Snippet]:
         """By conversation, of the first of those items that say most of what is asked for. In two queries."""
         asked = list(dict.fromkeys(phrases(query)))
         if not asked or not conversation_ids:
@@ -104,14 +118,13 @@ class ItemTextQuerySet(models.QuerySet["ItemText"]):
             Q(conversation=conversation_id, position=position)
             for conversation_id, position in ranked.filter(rank=1).values_list("conversation", "position")
         ]
-        items = Item.objects.filter(reduce(or_, places)) if places else Item.objects.none()
-        return {item.conversation_id: build_snippet(item, asked) for item in items}
+        found = items.filter(reduce(or_, places)) if places else items.none()
+        return {item.conversation_id: build_snippet(item, asked) for item in found}
 
-    def add_missing(self, conversation_ids: Collection[str]) -> int:
-        """To be called in a transaction that keeps others from changing these. Tells how many texts were missing."""
+    def add_missing(self, items: QuerySet[Any]) -> int:
+        """To be called in a transaction that keeps others from changing these items. Tells how many texts it added."""
         present = self.filter(conversation=OuterRef("conversation"), position=OuterRef("position"))
-        items = Item.objects.filter(~Exists(present), conversation__in=conversation_ids)
-        items = items.order_by("conversation_id", "position")
+        items = items.filter(~Exists(present)).order_by("conversation_id", "position")
         added, rest = 0, Q()
         while some := list(items.filter(rest)[:BATCH]):
             added += len(self.bulk_create(filter(None, map(ItemText.build, some))))
@@ -182,7 +195,7 @@ class ItemText(models.Model):
         return f"{self.conversation_id} {self.position}"
 
     @classmethod
-    def build(cls, item: Item) -> ItemText | None:
+    def build(cls, item: IndexedItem) -> ItemText | None:
         found = words(searchable_text(item.type, item.data))
         if not found:
             return None
@@ -193,12 +206,12 @@ def full_text_enabled(*, using: str) -> bool:
     return app_settings.full_text and connections[using].vendor in VENDORS
 
 
-def build_item_texts(items: Iterable[Item], *, using: str) -> list[ItemText]:
+def build_item_texts(items: Iterable[IndexedItem], *, using: str) -> list[ItemText]:
     """Unsaved; none where full-text search is off."""
     return list(filter(None, map(ItemText.build, items))) if full_text_enabled(using=using) else []
 
 
-def build_snippet(item: Item, asked: Iterable[str]) -> Snippet:
+def build_snippet(item: IndexedItem, asked: Iterable[str]) -> Snippet:
     text = searchable_text(item.type, item.data)
     places = (find_phrase(words(phrase), text) for phrase in asked)
     # A word that was cut has no such place: the text begins then without a hit.

@@ -19,8 +19,6 @@ from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
-    from conversations.models.conversation import Conversation
-
 
 @dataclass(frozen=True)
 class Suggestions:
@@ -29,10 +27,10 @@ class Suggestions:
 
 
 class MetadataPairQuerySet(models.QuerySet["MetadataPair"]):
-    def replace(self, conversation: Conversation, metadata: Mapping[str, str]) -> None:
+    def replace(self, metadata: Mapping[str, str], *, conversation_id: str, owner_id: Any) -> None:
         """To be called in the transaction that writes the same metadata to the conversation."""
-        self.filter(conversation=conversation).delete()
-        self.add(conversation, metadata)
+        self.filter(conversation=conversation_id).delete()
+        self.add(metadata, conversation_id=conversation_id, owner_id=owner_id)
 
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> MetadataPairQuerySet:
         return self.filter(owner=user.pk)
@@ -95,9 +93,9 @@ class MetadataPairQuerySet(models.QuerySet["MetadataPair"]):
             return "1 = 1", []
         return sql, parameters
 
-    def add(self, conversation: Conversation, metadata: Mapping[str, str]) -> None:
+    def add(self, metadata: Mapping[str, str], *, conversation_id: str, owner_id: Any) -> None:
         self.bulk_create(
-            MetadataPair(conversation=conversation, owner_id=conversation.owner_id, key=key, value=value)
+            MetadataPair(conversation_id=conversation_id, owner_id=owner_id, key=key, value=value)
             for key, value in metadata.items()
         )
 

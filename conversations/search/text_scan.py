@@ -12,18 +12,18 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from functools import partial
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import Any, TypeVar
+
+from django.db.models import Model, QuerySet
 
 from conversations.schema.query.nodes import And, Or, Query, TextCondition, conditions
 from conversations.search.item_text import ItemText
 from conversations.search.predicates import build_q, metadata_correlated, text_correlated, text_in_index
 
-if TYPE_CHECKING:
-    from conversations.models.conversation import Conversation
-    from conversations.models.conversation_set import ConversationQuerySet
-
 MAX_FEW = 1_000
 WINDOW = 1_000
+
+ConversationType = TypeVar("ConversationType", bound=Model)
 
 
 def candidate_ids(query: Query, *, using: str) -> set[str] | None:
@@ -50,11 +50,11 @@ def candidate_ids(query: Query, *, using: str) -> set[str] | None:
 
 
 def first_candidates(
-    ids: set[str], conversations: ConversationQuerySet, count: int, *, query: Query, is_ascending: bool
-) -> list[Conversation]:
+    ids: set[str], conversations: QuerySet[ConversationType], count: int, *, query: Query, is_ascending: bool
+) -> list[ConversationType]:
     """Of those with these ids and in the order of ids, the first that match."""
     matching = conversations.filter(build_q(query, metadata=_metadata, text=_text))
-    found: list[Conversation] = []
+    found: list[ConversationType] = []
     for some in _in_batches(sorted(ids, reverse=not is_ascending)):
         found += matching.filter(pk__in=some)[: count - len(found)]
         if len(found) == count:
@@ -63,8 +63,8 @@ def first_candidates(
 
 
 def first_by_scan(
-    conversations: ConversationQuerySet, count: int, *, query: Query, is_ascending: bool
-) -> list[Conversation]:
+    conversations: QuerySet[ConversationType], count: int, *, query: Query, is_ascending: bool
+) -> list[ConversationType]:
     """The first that match of conversations in the order of their ids."""
     ends = list(conversations.values_list("pk", flat=True)[WINDOW - 1 : WINDOW])
     near = conversations.filter(build_q(query, metadata=_metadata, text=_text))
@@ -78,7 +78,7 @@ def first_by_scan(
     return found
 
 
-def count_matches(conversations: ConversationQuerySet, maximum: int, *, query: Query, ids: set[str] | None) -> int:
+def count_matches(conversations: QuerySet[Any], maximum: int, *, query: Query, ids: set[str] | None) -> int:
     """How many match, those with these ids or all, or `maximum` if there are more."""
     if ids is None:
         texts = ItemText.objects.using(conversations.db)

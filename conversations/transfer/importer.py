@@ -135,7 +135,7 @@ class _ConversationImport:
         members = {name: value for name, value in self.conversation.items() if name not in ("object", "owner")}
         conversation = Conversation(owner_id=owner.pk, **members)
         conversation.save(force_insert=True)
-        MetadataPair.objects.add(conversation, conversation.metadata)
+        MetadataPair.objects.add(conversation.metadata, conversation_id=conversation.pk, owner_id=owner.pk)
         stored = 0
         for batch in self._batches():
             self._check_item_ids(batch, has_others=stored > 0)

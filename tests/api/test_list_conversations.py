@@ -245,7 +245,7 @@ def test_a_wrong_query_names_the_place(as_alice):
 
 
 def test_a_part_of_a_value_needs_something_to_bound_it(as_alice, ids, monkeypatch):
-    monkeypatch.setattr("conversations.models.conversation_set.MAX_READABLE", 5)
+    monkeypatch.setattr("conversations.search.planner.MAX_READABLE", 5)
     refused = as_alice.get("/conversations", **{"metadata[topic][contains]": "mo"})
     assert refused.status_code == 400
     assert refused.json()["error"]["param"] == "metadata[topic][contains]"

@@ -28,7 +28,7 @@ def test_matches_are_counted_up_to_the_maximum(conversations, query, maximum):
 
 @pytest.mark.parametrize("query", [And(()), DEMO, Not(DEMO), Or((DEMO, Not(DEMO)))])
 def test_other_filters_hold_too(alice, bob, query, monkeypatch):
-    monkeypatch.setattr("conversations.models.conversation_set.MAX_IDS", 2)
+    monkeypatch.setattr("conversations.search.planner.MAX_IDS", 2)
     rows = [Conversation.create_with_items(owner=owner, metadata={"topic": "demo"}) for owner in (alice, bob) * 4]
     rows += [Conversation.create_with_items(owner=owner) for owner in (alice, bob) * 4]
     Conversation.objects.filter(pk__in=[row.pk for row in rows[::3]]).update(item_count=1)
@@ -55,7 +55,7 @@ def test_no_more_is_read_than_counted(alice, query):
 
 
 def test_what_reads_too_much_is_refused_as_in_a_list(alice, monkeypatch):
-    monkeypatch.setattr("conversations.models.conversation_set.MAX_READABLE", 1)
+    monkeypatch.setattr("conversations.search.planner.MAX_READABLE", 1)
     for _ in range(2):
         Conversation.create_with_items(owner=alice)
     with pytest.raises(APIError, match="would read more than 1 conversations"):

@@ -1,6 +1,6 @@
 import pytest
 
-from conversations.models import Conversation, ItemText
+from conversations.models import Conversation, Item, ItemText
 from conversations.schema.items import validate_items
 from conversations.schema.query.parser import parse_query
 
@@ -13,7 +13,8 @@ def said(owner, *texts):
 
 
 def snippets(query, *conversations):
-    return ItemText.objects.snippets([conversation.pk for conversation in conversations], parse_query(query))
+    conversation_ids = [conversation.pk for conversation in conversations]
+    return ItemText.objects.snippets(parse_query(query), items=Item.objects.all(), conversation_ids=conversation_ids)
 
 
 def shown(query, conversation):

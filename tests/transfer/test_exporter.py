@@ -142,7 +142,7 @@ def test_any_query_exports_what_it_means(varied, query):
 
 
 def test_a_condition_that_may_not_be_asked_is_refused_before_the_first_chunk(alice, monkeypatch):
-    monkeypatch.setattr("conversations.models.conversation_set.MAX_READABLE", 0)
+    monkeypatch.setattr("conversations.search.planner.MAX_READABLE", 0)
     Conversation.create_with_items(owner=alice)
     with pytest.raises(APIError, match="'contains' alone would read more than"):
         Export(Conversation.objects.all(), query=parse_query("note~refund"))

@@ -17,8 +17,8 @@ from conversations.admin.list.query_budget import QueryBudget
 from conversations.db.timeouts import QueryTimeout
 from conversations.errors import APIError
 from conversations.models import Conversation, ConversationQuerySet
-from conversations.models.conversation_set import ConversationPage
 from conversations.schema.query.nodes import EVERYTHING, MetadataCondition, Query, conditions, is_bounded, searches_text
+from conversations.search.planner import ConversationPage
 
 if TYPE_CHECKING:
     from conversations.admin.conversation import ConversationAdmin
@@ -96,7 +96,7 @@ class ConversationChangeList(KeysetChangeList):
 
     def page(
         self, *, limit: int, after: str | None = None, before: str | None = None, is_reversed: bool = False
-    ) -> ConversationPage:
+    ) -> ConversationPage[Conversation]:
         """Raises `QueryTimeout`."""
         order = REVERSED[self.order] if is_reversed else self.order
         with self.query_budget.limit():

@@ -14,7 +14,7 @@ from django.utils.http import urlencode
 from conversations.admin import permissions
 from conversations.admin.list.prev_next import FILTERS
 from conversations.errors import APIError
-from conversations.models import AccessRecord, Conversation, ItemText
+from conversations.models import AccessRecord, Conversation, Item, ItemText
 from conversations.schema.query.nodes import Query, searches_text
 
 
@@ -50,7 +50,8 @@ class TextSearchMixin(admin.ModelAdmin):  # type: ignore[type-arg]
             return
         readable = [row for row in conversations if self.has_read_content_permission(request, row)]
         self.record_search(request, query, query_text=query_text, conversation_count=len(readable))
-        found = ItemText.objects.snippets([conversation.pk for conversation in readable], query)
+        conversation_ids = [conversation.pk for conversation in readable]
+        found = ItemText.objects.snippets(query, items=Item.objects.all(), conversation_ids=conversation_ids)
         for conversation in readable:
             if snippet := found.get(conversation.pk):
                 added: Any = conversation

@@ -165,7 +165,7 @@ def test_each_condition_is_a_chip_that_removes_it(admin_client):
 
 
 def test_a_condition_that_reads_too_much_says_so_and_finds_nothing(admin_client, monkeypatch):
-    monkeypatch.setattr("conversations.models.conversation_set.MAX_READABLE", 3)
+    monkeypatch.setattr("conversations.search.planner.MAX_READABLE", 3)
     for query in (condition("topic", "emo", "contains"), {"q": "topic~emo"}):
         response = admin_client.get(URL, query)
         assert shown_ids(response) == []
