@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from django.db.models import QuerySet
 from django.http import HttpRequest
@@ -19,9 +19,6 @@ from conversations.errors import APIError
 from conversations.models import Conversation, ConversationQuerySet
 from conversations.schema.query.nodes import EVERYTHING, MetadataCondition, Query, conditions, is_bounded, searches_text
 from conversations.search.planner import ConversationPage
-
-if TYPE_CHECKING:
-    from conversations.admin.conversation import ConversationAdmin
 
 VIEW = "view"  # the saved view that the list was opened by
 OPEN = "open"  # that the form is to be shown for one condition more
@@ -54,7 +51,7 @@ class ConversationChangeList(KeysetChangeList):
     max_count_seconds: ClassVar[float] = 0.2  # of them, for the number
     form_class: ClassVar[type[ListForm]] = ListForm
 
-    model_admin: ConversationAdmin
+    model_admin: Any  # a ModelAdmin with `check_query`, `add_previews` and `add_snippets`
     query: Query  # type: ignore[assignment]
     conversations: ConversationQuerySet
     form: ListForm

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from django.contrib import admin
 from django.db.models import Model
 from django.http import HttpRequest
 from django.template.defaultfilters import truncatechars
@@ -21,9 +22,6 @@ from conversations.admin.display_preferences import get_preference, save_prefere
 from conversations.admin.list.previews import PREVIEWS
 from conversations.models import Conversation
 from conversations.schema.metadata import MAX_KEY_LENGTH
-
-if TYPE_CHECKING:
-    from conversations.admin.conversation import ConversationAdmin
 
 MAX_KEYS = 8
 
@@ -50,7 +48,7 @@ class Columns:
     own: Sequence[Any]
 
     @classmethod
-    def from_request(cls, request: HttpRequest, model_admin: ConversationAdmin) -> Columns:
+    def from_request(cls, request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> Columns:
         kept = get_preference(request, "columns", {"names": model_admin.list_display, "keys": []})
         may_read_content = permissions.may_read_content(request)
         return cls(

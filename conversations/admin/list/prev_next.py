@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from copy import copy
-from typing import TYPE_CHECKING
+from typing import Any
 
+from django.contrib import admin
 from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import quote
 from django.core.exceptions import SuspiciousOperation
@@ -17,16 +18,13 @@ from conversations.admin.list.filter_form import ListForm
 from conversations.db.timeouts import QueryTimeout
 from conversations.models import Conversation
 
-if TYPE_CHECKING:
-    from conversations.admin.conversation import ConversationAdmin
-
 FILTERS = "_changelist_filters"
 
 
 class PrevNextLinks:
     """Links to the conversations before and after this one in the list, and to the list with one condition more."""
 
-    def __init__(self, model_admin: ConversationAdmin, request: HttpRequest, conversation: Conversation) -> None:
+    def __init__(self, model_admin: admin.ModelAdmin[Any], request: HttpRequest, conversation: Conversation) -> None:
         self._site = model_admin.admin_site.name
         self._filters = request.GET.get(FILTERS, "")
         change_list = _change_list(model_admin, request, self._filters)
@@ -56,7 +54,9 @@ class PrevNextLinks:
         return f"{url}?{urlencode({FILTERS: self._filters})}" if self._filters else url
 
 
-def _change_list(model_admin: ConversationAdmin, request: HttpRequest, filters: str) -> ConversationChangeList | None:
+def _change_list(
+    model_admin: admin.ModelAdmin[Any], request: HttpRequest, filters: str
+) -> ConversationChangeList | None:
     """The list of this address, of which nothing has been read; None where its filters are none."""
     list_request = copy(request)
     list_request.GET = QueryDict(filters)
