@@ -8,9 +8,12 @@ from pydantic_core import CoreSchema, ErrorDetails
 
 from conversations import errors
 from conversations.schema.did_you_mean import did_you_mean
-from conversations.schema.items.types import TAG
 
 Location = Sequence[int | str]
+
+# Marks the steps of an error's location that name a union's member rather than something in the input:
+# no JSON key that reaches validation holds a NUL.
+TAG = "\0"
 
 # OpenAI looks for missing members first, then for unknown ones, then at the values.
 _RANKS = {"missing": 0, "extra_forbidden": 1, "unknown_parameter": 1}

@@ -4,72 +4,18 @@ https://platform.openai.com/docs/api-reference/conversations/create-item
 """
 
 from collections.abc import Collection
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from conversations import errors, ids
-from conversations.schema.items.computer import ComputerCall, ComputerCallOutput
-from conversations.schema.items.functions import (
-    AdditionalTools,
-    CompactionTrigger,
-    CustomToolCall,
-    CustomToolCallOutput,
-    FunctionCall,
-    FunctionCallOutput,
-    ItemReference,
-    ToolSearchCall,
-    ToolSearchOutput,
-)
-from conversations.schema.items.generation import CodeInterpreterCall, ImageGenerationCall
-from conversations.schema.items.mcp import MCPApprovalRequest, MCPApprovalResponse, MCPCall, MCPListTools
-from conversations.schema.items.messages import Message
-from conversations.schema.items.patches import ApplyPatchCall, ApplyPatchCallOutput
-from conversations.schema.items.programs import ConfigurationUpdate, Program, ProgramOutput
-from conversations.schema.items.reasoning import Compaction, Reasoning
-from conversations.schema.items.search_tools import FileSearchCall, WebSearchCall
-from conversations.schema.items.shell import LocalShellCall, LocalShellCallOutput, ShellCall, ShellCallOutput
-from conversations.schema.items.types import OneOf, literal_values
+from conversations.schema.items.registry import ITEM_TYPES, Item
 from conversations.schema.validation_errors import openai_error
 
-Item = Annotated[
-    AdditionalTools
-    | ApplyPatchCall
-    | ApplyPatchCallOutput
-    | CodeInterpreterCall
-    | Compaction
-    | CompactionTrigger
-    | ComputerCall
-    | ComputerCallOutput
-    | ConfigurationUpdate
-    | CustomToolCall
-    | CustomToolCallOutput
-    | FileSearchCall
-    | FunctionCall
-    | FunctionCallOutput
-    | ImageGenerationCall
-    | ItemReference
-    | LocalShellCall
-    | LocalShellCallOutput
-    | MCPApprovalRequest
-    | MCPApprovalResponse
-    | MCPCall
-    | MCPListTools
-    | Message
-    | Program
-    | ProgramOutput
-    | Reasoning
-    | ShellCall
-    | ShellCallOutput
-    | ToolSearchCall
-    | ToolSearchOutput
-    | WebSearchCall,
-    OneOf(),
-]
+__all__ = ["ITEM_TYPES", "MAX_ITEMS", "validate_items"]
 
 MAX_ITEMS = 20  # of one request
-ITEM_TYPES = frozenset(literal_values(Item, "type"))
 
 _adapter: TypeAdapter[Any] = TypeAdapter(Item)
 

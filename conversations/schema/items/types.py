@@ -12,9 +12,7 @@ from pydantic import ConfigDict, Field, GetCoreSchemaHandler, with_config
 from pydantic_core import CoreSchema, core_schema
 from typing_extensions import TypedDict, is_typeddict
 
-# Marks the steps of an error's location that name a union's member rather than something in the input:
-# no JSON key that reaches validation holds a NUL.
-TAG = "\0"
+from conversations.schema.validation_errors import TAG
 
 
 @with_config(ConfigDict(extra="allow", strict=True))
