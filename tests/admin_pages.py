@@ -1,4 +1,4 @@
-"""Every page of the app's admin by its name, of what is in the database: `seed_conversations` and `add_others`."""
+"""Every page of the app's admin by its name, of what is in the database: `tests.seed` and `add_others`."""
 
 from itertools import islice
 from typing import Any
@@ -205,7 +205,7 @@ def other_pages() -> dict[str, str]:
 
 
 def owners() -> tuple[str, str]:
-    """Of those that `seed_conversations` makes, the names of the largest and of a small one."""
+    """Of those that `tests.seed` makes, the names of the largest and of a small one."""
     names = get_user_model()._default_manager.filter(username__startswith="seed-").order_by("username")
     first, *rest = islice(names.values_list("username", flat=True), 500)
     return first, rest[-1]

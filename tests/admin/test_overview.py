@@ -15,7 +15,7 @@ from conversations.admin import ConversationAdmin
 from conversations.models import AccessRecord, APIKey, Conversation, Item, Overview
 from conversations.overview.report import MAX_NEW
 from conversations.schema.items import validate_items
-from conversations.seeding import seed_conversations
+from tests.seed import seed_conversations
 
 URL = reverse("admin:conversations_overview")
 LIST_URL = reverse("admin:conversations_conversation_changelist")

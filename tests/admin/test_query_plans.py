@@ -10,9 +10,9 @@ from django.core.management import call_command
 from django.db import connection
 
 from conversations.models import Conversation
-from conversations.seeding import seed_conversations
 from tests.admin_pages import PREVIEWS, add_others, list_pages, other_pages, transcript_pages
 from tests.plans import captured
+from tests.seed import seed_conversations
 
 # MariaDB and MySQL find words in committed rows only.
 pytestmark = pytest.mark.django_db(transaction=connection.vendor == "mysql")

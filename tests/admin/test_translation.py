@@ -13,9 +13,9 @@ from django.db import connection
 from django.utils import translation
 
 from conversations.models import APIKey, Conversation, SavedView
-from conversations.seeding import seed_conversations
 from tests.admin_pages import add_others, list_pages, other_pages, transcript_pages
 from tests.browser.transcripts import everything
+from tests.seed import seed_conversations
 
 # MariaDB and MySQL find words in committed rows only.
 pytestmark = pytest.mark.django_db(transaction=connection.vendor == "mysql")

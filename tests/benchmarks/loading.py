@@ -12,8 +12,8 @@ from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
 from django.db.models import AutoField, Model
 
-from conversations import seeding
 from conversations.models import Conversation, Item, ItemText, MetadataPair
+from tests import seed
 
 BATCH = 20_000
 SEED, START = 1, date(2026, 1, 1)
@@ -35,12 +35,12 @@ def create_database(name: str) -> None:
 
 
 def load(conversations: int, *, items_per: float = 0) -> None:
-    """Fill empty tables with what `seed_conversations --items-per …` makes, unless they are filled."""
+    """Fill empty tables with what `python -m tests.seed --items-per …` makes, unless they are filled."""
     if Conversation.objects.count() >= conversations:
         return
     owners: dict[str, Any] = {}
-    usernames = {seeding._username(number + 1) for number in range(len(seeding.OWNER_WEIGHTS))}
-    seeding._find_or_create_users(usernames, owners)
+    usernames = {seed._username(number + 1) for number in range(len(seed.OWNER_WEIGHTS))}
+    seed._find_or_create_users(usernames, owners)
     with connection.schema_editor() as editor:
         for index in MetadataPair._meta.indexes:
             editor.remove_index(MetadataPair, index)
@@ -48,10 +48,10 @@ def load(conversations: int, *, items_per: float = 0) -> None:
     is_postgresql = connection.vendor == "postgresql"
     if is_postgresql:
         _execute(text_index.DROP["postgresql"][0])
-    drafts = seeding._drafts(conversations, items_per, SEED, START)
+    drafts = seed._drafts(conversations, items_per, SEED, START)
     while batch := list(islice(drafts, BATCH)):
         for draft in batch:
-            draft.conversation.owner_id = owners[seeding._username(draft.owner)]
+            draft.conversation.owner_id = owners[seed._username(draft.owner)]
         with transaction.atomic():
             _insert(Conversation, (_conversation_row(draft.conversation) for draft in batch))
             _insert(MetadataPair, (row for draft in batch for row in _pair_rows(draft.conversation)))
@@ -132,4 +132,4 @@ def analyze() -> None:
 def owner_of_rank(rank: int) -> Any:
     """The owner with most conversations is of rank 1."""
     User = get_user_model()
-    return User._default_manager.get(**{User.USERNAME_FIELD: seeding._username(rank)})
+    return User._default_manager.get(**{User.USERNAME_FIELD: seed._username(rank)})

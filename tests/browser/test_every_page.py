@@ -9,10 +9,10 @@ from django.core.management import call_command
 from playwright.sync_api import Page
 
 from conversations.models import Conversation
-from conversations.seeding import seed_conversations
 from tests.admin_pages import PREVIEWS, add_others, list_pages, other_pages, transcript_pages
 from tests.browser.axe import axe_script, grave_problems
 from tests.browser.watch import Watch
+from tests.seed import seed_conversations
 
 LIST = "/admin/conversations/conversation/"
 NARROW = {"width": 320, "height": 800}

@@ -5,9 +5,9 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from conversations.models import Conversation
-from conversations.seeding import seed_conversations
 from tests.browser.axe import axe_script, grave_problems
 from tests.browser.watch import Watch
+from tests.seed import seed_conversations
 
 OVERVIEW = reverse("admin:conversations_overview")
 FRONT_PAGE = reverse("admin:index")

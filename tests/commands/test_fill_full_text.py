@@ -13,7 +13,7 @@ from conversations.models import Conversation, ItemText
 from conversations.schema.items import validate_items
 from conversations.schema.query.parser import parse_query
 from conversations.search import item_text
-from conversations.seeding import seed_conversations
+from tests.seed import seed_conversations
 
 # MariaDB and MySQL tell of words that are committed, and of no others.
 pytestmark = pytest.mark.django_db(transaction=connection.vendor == "mysql")

@@ -14,9 +14,9 @@ from conversations.models.overview import MAX_VALUES
 from conversations.overview.report import MAX_NEW, FigureKind, OverviewReport
 from conversations.overview.rollup import refresh
 from conversations.schema.items import validate_items
-from conversations.seeding import seed_conversations
 from tests.overview.plain_counts import plain_counts, surveyed
 from tests.plans import analyze, captured, steps
+from tests.seed import seed_conversations
 
 ITEMS = validate_items([{"role": "user", "content": "hi"}, {"type": "reasoning", "id": "rs_1", "summary": []}])
 

@@ -11,9 +11,9 @@ from conversations import ids
 from conversations.models import Conversation, MetadataPair
 from conversations.schema.query.nodes import EVERYTHING, And, CreatedCondition, MetadataCondition, Not, Or
 from conversations.search.metadata_scan import MetadataScan
-from conversations.seeding import seed_conversations
 from tests.plans import analyze, captured, steps
 from tests.search import random_queries
+from tests.seed import seed_conversations
 
 NUMBER = 4_000
 BY_VALUE = {True: "conversations_pair_owner_value", False: "conversations_pair_value"}

@@ -1,22 +1,39 @@
 """Made-up conversations in any number, to try out how a large store looks and how fast it is.
 
+    DATABASE_URL=postgres://… python -m tests.seed --conversations 10000
+
 Ids, times, owners, metadata and items all follow from the seed: the same one makes the same rows in any database.
 """
 
+import os
+import sys
+from argparse import ArgumentParser, ArgumentTypeError
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time
 from itertools import accumulate, islice
-from math import log
+from math import isfinite, log
 from random import Random
 from typing import Any, NamedTuple
 
+import django
+from django.apps import apps
+
+if not apps.ready:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
+    django.setup()
+
 from django.contrib.auth import get_user_model
+from django.core.management.base import BaseCommand, CommandError
 from django.db import IntegrityError, reset_queries, transaction
 
 from conversations import ids
+from conversations.management.progress import show_progress
 from conversations.models import Conversation, Item, ItemText, MetadataPair
 from conversations.schema.items import validate_items
 from conversations.schema.metadata import MAX_PAIRS
+
+# Ids tell the time in Unix seconds of 32 bits.
+EARLIEST_START, LATEST_START = date(1971, 1, 1), date(2106, 1, 1)
 
 BATCH = 2_000  # conversations of one transaction
 ROWS = 1_000  # of one INSERT, which MySQL's max_allowed_packet limits
@@ -145,7 +162,7 @@ def _find_or_create_users(usernames: Iterable[str], owners: dict[str, Any]) -> N
 
 
 def _drafts(conversations: int, items_per: float, seed: int, start: date) -> Iterator[Draft]:
-    random = Random(seed)  # noqa: S311 - to be foreseen is its purpose
+    random = Random(seed)
     end = datetime.combine(start, time(), tzinfo=UTC)
     begin_ns = int(end.timestamp()) * 1_000_000_000 - SPAN_NS
     for number in range(conversations):
@@ -243,3 +260,60 @@ def _templates(exchange: dict[str, Any]) -> dict[str, dict[str, Any]]:
 
 
 TEMPLATES = [_templates(exchange) for exchange in EXCHANGES]
+
+
+class Command(BaseCommand):
+    help = "Stores made-up conversations of users seed-0001, seed-0002, …: the same ones for the same seed."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--conversations", type=_count, required=True, metavar="N", help="how many to add")
+        parser.add_argument(
+            "--items-per", type=_average, default=4.0, metavar="M", help="items of a conversation on average (4)"
+        )
+        parser.add_argument("--seed", type=int, default=1, metavar="S", help="an integer; another one adds others (1)")
+        parser.add_argument(
+            "--start",
+            type=_start,
+            default=date(2026, 1, 1),
+            metavar="DATE",
+            help="conversations are of the 365 days before this day (2026-01-01)",
+        )
+
+    def handle(self, *, conversations: int, items_per: float, seed: int, start: date, **options: Any) -> None:
+        done = 0
+        try:
+            for done in seed_conversations(conversations=conversations, items_per=items_per, seed=seed, start=start):
+                ending = "\n" if done == conversations else "\r"
+                show_progress(self.stderr, f"{done:,} of {conversations:,} conversations", ending=ending)
+        except AlreadySeeded as error:
+            added = f"{done:,} were added" if done else "Nothing was added"
+            raise CommandError(f"Conversations of seed {seed} exist. {added}. Choose another --seed.") from error
+        self.stdout.write(f"Added {done:,} conversations.")
+
+
+def _count(text: str) -> int:
+    count = int(text)
+    if count < 1:
+        raise ArgumentTypeError("must be at least 1")
+    return count
+
+
+def _average(text: str) -> float:
+    average = float(text)
+    if not isfinite(average) or average < 0:
+        raise ArgumentTypeError("must be 0 or more")
+    return average
+
+
+def _start(text: str) -> date:
+    try:
+        start = date.fromisoformat(text)
+    except ValueError as error:
+        raise ArgumentTypeError(f"{text!r} is no date such as 2026-01-01") from error
+    if not EARLIEST_START <= start <= LATEST_START:
+        raise ArgumentTypeError(f"must be from {EARLIEST_START} to {LATEST_START}")
+    return start
+
+
+if __name__ == "__main__":
+    Command().run_from_argv(["python -m", "tests.seed", *sys.argv[1:]])

@@ -13,7 +13,7 @@ from conversations import ids
 from conversations.models import Conversation, Item, MetadataPair
 from conversations.schema.items import validate_items
 from conversations.schema.metadata import validate_metadata
-from conversations.seeding import BATCH, ODD_PAIRS
+from tests.seed import BATCH, ODD_PAIRS, Command
 
 NUMBER = BATCH * 3 // 2  # so that there is a second batch, which is not full
 ARGUMENTS = ("--conversations", str(NUMBER))
@@ -27,7 +27,7 @@ class Terminal(StringIO):
 
 def seed(*arguments: str, stderr: StringIO | None = None) -> str:
     stdout = StringIO()
-    call_command("seed_conversations", *arguments, stdout=stdout, stderr=stderr)
+    call_command(Command(), *arguments, stdout=stdout, stderr=stderr)
     return stdout.getvalue()
 
 
