@@ -14,7 +14,7 @@ TABLES = {model._meta.db_table: model.__name__ for model in (Conversation, Item,
 
 
 @contextmanager
-def captured() -> Iterator[list[tuple[str, Any]]]:
+def capture_statements() -> Iterator[list[tuple[str, Any]]]:
     """The statements of the block with their parameters."""
     statements: list[tuple[str, Any]] = []
     connection.ensure_connection()  # which says something too
@@ -27,7 +27,7 @@ def captured() -> Iterator[list[tuple[str, Any]]]:
         yield statements
 
 
-def steps(sql: str, params: Any) -> set[str]:
+def plan_steps(sql: str, params: Any) -> set[str]:
     """The names of the indexes that are read, of which a primary key is `pk of …`, and `scan of …`, `sort`, `hash`."""
     return {"postgresql": _postgresql, "sqlite": _sqlite, "mysql": _mysql}[connection.vendor](sql, params)
 

@@ -4,7 +4,7 @@ from django.db import connection, connections
 from conversations.checks import check_settings
 
 
-def test_the_defaults_are_fine():
+def test_default_settings_pass_the_checks():
     assert check_settings() == []
 
 
@@ -30,7 +30,7 @@ def test_the_defaults_are_fine():
         ("UNKNOWN_ITEM_FIELDS", "drop", "conversations.E005"),
     ],
 )
-def test_a_wrong_setting_is_found(settings, setting, value, found):
+def test_invalid_setting_is_reported(settings, setting, value, found):
     setattr(settings, f"CONVERSATIONS_{setting}", value)
     [message] = check_settings()
     assert message.id == found
@@ -52,7 +52,7 @@ ROUTERS = ["conversations.db.replica.ReplicaRouter"]
         ("copy", ROUTERS, SHARED, []),
     ],
 )
-def test_a_replica_is_one_and_has_what_it_needs(settings, alias, routers, caches, found):
+def test_replica_setting_is_checked_with_its_router_and_cache(settings, alias, routers, caches, found):
     settings.CONVERSATIONS_REPLICA, settings.DATABASE_ROUTERS, settings.CACHES = alias, routers, caches
     connections.databases["copy"] = connections.databases["default"]
     try:

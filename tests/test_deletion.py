@@ -10,7 +10,7 @@ from conversations.errors import APIError
 from conversations.models import Conversation, Item, ItemText, MetadataPair
 from conversations.schema.items import validate_items
 from conversations.schema.query.parser import parse_query
-from tests.plans import steps
+from tests.plans import plan_steps
 
 # MariaDB and MySQL tell of words that are committed, and of no others.
 pytestmark = pytest.mark.django_db(transaction=connection.vendor == "mysql")
@@ -22,14 +22,14 @@ def full_text(settings):
 
 
 @pytest.fixture
-def slow(monkeypatch):
+def smallest_batches(monkeypatch):
     """Each transaction takes so long that it has as few rows as may be."""
     monkeypatch.setattr(batching, "FIRST", 2)
     monkeypatch.setattr(batching, "FEWEST", 2)
     monkeypatch.setattr(batching.AdaptiveBatch, "seconds", 0)
 
 
-def conversation_of(owner, *texts, topic="old") -> Conversation:
+def create_conversation(owner, *texts, topic="old") -> Conversation:
     items = [item for text in texts for item in validate_items([{"role": "user", "content": text}])]
     return Conversation.create_with_items(owner=owner, metadata={"topic": topic}, items=items)
 
@@ -49,7 +49,7 @@ def state() -> dict[str, tuple[int, list[int]]]:
     }
 
 
-def is_in_step() -> bool:
+def is_in_sync() -> bool:
     """Nothing is without its conversation, no text without its item, and each counter is right."""
     known = set(Conversation.objects.values_list("pk", flat=True))
     places = set(Item.objects.values_list("conversation", "position"))
@@ -61,10 +61,10 @@ def is_in_step() -> bool:
     )
 
 
-def test_what_matches_is_in_no_table_afterwards(alice, bob):
+def test_matching_conversations_are_deleted_from_every_table(alice, bob):
     for number in range(5):
-        conversation_of(alice, *["hello"] * number)
-    kept = [conversation_of(owner, "hello", topic="new") for owner in (alice, bob)]
+        create_conversation(alice, *["hello"] * number)
+    kept = [create_conversation(owner, "hello", topic="new") for owner in (alice, bob)]
     run = deletion()
     list(run)
     assert (run.conversation_count, run.item_count, run.kept_count) == (5, 10, 0)
@@ -73,33 +73,33 @@ def test_what_matches_is_in_no_table_afterwards(alice, bob):
     assert set(MetadataPair.objects.values_list("conversation", "value")) == {(each.pk, "new") for each in kept}
 
 
-def test_it_is_told_what_may_not_be_asked_before_anything_is_deleted(alice, settings):
+def test_invalid_query_is_refused_before_anything_is_deleted(alice, settings):
     settings.CONVERSATIONS_FULL_TEXT = False
     with pytest.raises(APIError, match="full-text search is off here"):
         deletion("refund")
 
 
-def test_of_nothing_nothing_is_deleted(db):
+def test_query_without_matches_deletes_nothing(db):
     run = deletion()
     assert list(run) == []
     assert run.conversation_count == 0
 
 
-def test_short_ones_go_together(alice, django_assert_max_num_queries):
+def test_short_conversations_are_deleted_in_one_batch(alice, django_assert_max_num_queries):
     for _ in range(60):
-        conversation_of(alice, "one", "two")
+        create_conversation(alice, "one", "two")
     with django_assert_max_num_queries(30):
         assert len(list(deletion())) == 1
     assert not state()
 
 
-def test_after_each_transaction_everything_is_in_step_and_the_oldest_are_gone_first(alice, slow):
-    conversations = [conversation_of(alice, *["hello"] * count) for count in (1, 7, 0, 2, 11)]
+def test_every_transaction_keeps_tables_in_sync_and_deletes_the_oldest_first(alice, smallest_batches):
+    conversations = [create_conversation(alice, *["hello"] * count) for count in (1, 7, 0, 2, 11)]
     conversations[1].delete_item(item_id=conversations[1].items.get(position=3).item_id)
     numbers = {conversation.pk: number for number, conversation in enumerate(conversations)}
     seen = []
     for _ in deletion():
-        assert is_in_step()
+        assert is_in_sync()
         seen.append({numbers[pk]: positions for pk, (_, positions) in state().items()})
     assert {1: [4, 5, 6, 7], 2: [], 3: [1, 2], 4: list(range(1, 12))} in seen
     assert {4: [11]} in seen or {4: [10, 11]} in seen
@@ -108,24 +108,24 @@ def test_after_each_transaction_everything_is_in_step_and_the_oldest_are_gone_fi
 
 
 @pytest.mark.parametrize("query", ["topic:old", "refund", 'created>=2020-01-01 ("what else" OR nowhere) -never'])
-def test_what_was_stopped_half_way_goes_on(query, alice, slow):
+def test_interrupted_deletion_can_be_resumed(query, alice, smallest_batches):
     texts = ["first", "second", "our refund policy", "and what else", *["more"] * 8]
-    conversation_of(alice, *texts, topic="old")
-    other = conversation_of(alice, "hello", topic="new")
+    create_conversation(alice, *texts, topic="old")
+    other = create_conversation(alice, "hello", topic="new")
     steps = 0
     while len(state()) > 1:
         run = iter(deletion(query))
         next(run)
         run.close()
         steps += 1
-        assert is_in_step()
+        assert is_in_sync()
     assert steps > 4
     assert state() == {other.pk: (1, [1])}
     assert deletion("-nothing").matches.get() == other
 
 
-def test_what_is_appended_between_two_slices_is_stored_and_goes_with_the_rest(alice, slow):
-    conversation = conversation_of(alice, *["hello"] * 9)
+def test_items_appended_during_a_deletion_are_deleted_with_their_conversation(alice, smallest_batches):
+    conversation = create_conversation(alice, *["hello"] * 9)
     run = deletion()
     steps = iter(run)
     next(steps)
@@ -137,18 +137,18 @@ def test_what_is_appended_between_two_slices_is_stored_and_goes_with_the_rest(al
     assert not any(model.objects.exists() for model in (Conversation, Item, ItemText, MetadataPair))
 
 
-def test_what_comes_while_it_runs_stays(alice, slow):
-    conversation_of(alice, *["hello"] * 5)
+def test_conversations_created_during_a_deletion_are_kept(alice, smallest_batches):
+    create_conversation(alice, *["hello"] * 5)
     steps = iter(deletion())
     next(steps)
-    late = conversation_of(alice, "hello")
+    late = create_conversation(alice, "hello")
     list(steps)
     assert list(state()) == [late.pk]
 
 
-def test_what_no_longer_matches_when_its_turn_comes_stays(alice, slow):
-    conversation_of(alice, *["hello"] * 5)
-    saved = conversation_of(alice, *["hello"] * 5)
+def test_conversation_that_no_longer_matches_is_kept(alice, smallest_batches):
+    create_conversation(alice, *["hello"] * 5)
+    saved = create_conversation(alice, *["hello"] * 5)
     steps = iter(deletion())
     next(steps)
     saved.replace_metadata(metadata={"topic": "kept"})
@@ -156,9 +156,9 @@ def test_what_no_longer_matches_when_its_turn_comes_stays(alice, slow):
     assert state() == {saved.pk: (5, [1, 2, 3, 4, 5])}
 
 
-def test_what_somebody_else_deletes_meanwhile_holds_up_nothing(alice, slow):
-    conversation = conversation_of(alice, *["hello"] * 9)
-    conversation_of(alice, "hello")
+def test_conversation_deleted_by_others_meanwhile_does_not_stop_the_deletion(alice, smallest_batches):
+    conversation = create_conversation(alice, *["hello"] * 9)
+    create_conversation(alice, "hello")
     steps = iter(deletion())
     next(steps)
     conversation.delete_with_items()
@@ -168,7 +168,7 @@ def test_what_somebody_else_deletes_meanwhile_holds_up_nothing(alice, slow):
 
 def test_memory_does_not_grow_with_items_or_conversations(alice):
     def peak(count: int) -> int:
-        conversation = conversation_of(alice, topic="x" * 500)
+        conversation = create_conversation(alice, topic="x" * 500)
         for _ in range(count):
             conversation.add_items(items=validate_items([{"role": "user", "content": "x" * 500}]) * 100)
         many = [Conversation(owner=alice, created_at=conversation.created_at) for _ in range(count * 150)]
@@ -189,15 +189,15 @@ def test_memory_does_not_grow_with_items_or_conversations(alice):
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="its planner counts on how much of a table is asked for")
-def test_no_table_is_read_whole_though_one_conversation_is_most_of_it(alice):
-    conversation_of(alice, *["hello"] * 1_000)
+def test_deletion_scans_no_whole_table(alice):
+    create_conversation(alice, *["hello"] * 1_000)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     read = []
 
     def explain(execute, sql, params, many, context):
         if sql.startswith("DELETE"):
-            read.append(steps(sql, params))
+            read.append(plan_steps(sql, params))
         return execute(sql, params, many, context)
 
     with connection.execute_wrapper(explain):

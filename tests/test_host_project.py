@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
         ("tests.host.notes_settings", "tests.host.try_notes"),
     ],
 )
-def test_the_app_works_inside_a_project_of_somebody_elses(settings, module):
+def test_app_works_inside_another_project(settings, module):
     run_in_host(settings, module)
 
 

@@ -9,7 +9,7 @@ from conversations import ids
 from conversations.errors import APIError
 
 
-def test_an_id_is_its_prefix_and_48_lower_case_hex_digits():
+def test_id_is_its_prefix_and_48_lowercase_hex_digits():
     assert re.fullmatch(r"conv_[0-9a-f]{48}", ids.new_id("conv_"))
 
 
@@ -24,40 +24,40 @@ def test_ids_sort_in_the_order_of_their_creation():
     assert made == sorted(made)
 
 
-def test_ids_made_by_many_threads_differ_in_their_time_too():
+def test_ids_created_by_many_threads_differ_in_their_time():
     with ThreadPoolExecutor(8) as pool:
         made = list(pool.map(lambda _: ids.new_id("msg_"), range(5000)))
     assert len({item_id[:20] for item_id in made}) == 5000
 
 
-def test_the_time_of_creation_can_be_read_from_an_id():
+def test_creation_time_can_be_read_from_an_id():
     before = datetime.now(UTC) - timedelta(microseconds=1)
     assert before <= ids.created_at(ids.new_id("conv_")) <= datetime.now(UTC)
 
 
-def test_the_time_of_creation_has_its_microseconds():
+def test_creation_time_includes_microseconds():
     item_id = f"msg_{1_760_000_000:08x}{123_456_789:08x}" + "0" * 32
     assert ids.created_at(item_id) == datetime.fromtimestamp(1_760_000_000, UTC).replace(microsecond=123_456)
 
 
 @pytest.mark.parametrize("item_type", ids.ITEM_PREFIXES)
-def test_each_prefix_makes_ids_that_pass_the_check(item_type):
+def test_new_ids_of_every_prefix_are_valid(item_type):
     prefix = ids.item_prefix(item_type)
     assert re.fullmatch(r"[a-z]+_", prefix)
     ids.check_id(ids.new_id(prefix), prefix=prefix, path="id")
 
 
-def test_types_that_are_not_known_share_a_prefix():
+def test_unknown_types_share_a_prefix():
     assert ids.item_prefix("telepathy") == "item_"
 
 
 @pytest.mark.parametrize("value", ["msg_1", "msg_", "msg_A-b_9", "msg_" + "x" * 60])
-def test_well_formed_ids_pass(value):
+def test_well_formed_ids_are_accepted(value):
     ids.check_id(value, prefix="msg_", path="id")
 
 
 @pytest.mark.parametrize("value", ["", "a b", "é", "a\n", "a/b", "a" * 65])
-def test_other_characters_and_more_than_64_are_not_well_formed(value):
+def test_ids_with_invalid_characters_or_length_are_not_well_formed(value):
     assert not ids.is_well_formed(value)
 
 

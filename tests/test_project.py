@@ -6,7 +6,7 @@ from django.test import Client, RequestFactory
 from project.errors import server_error
 
 
-def test_an_unknown_host_gets_an_envelope_from_the_api_and_a_page_elsewhere(db):
+def test_unknown_host_gets_a_json_error_from_the_api_and_html_elsewhere(db):
     client = Client(headers={"host": "elsewhere.example"})
     answer = client.get("/v1/conversations/conv_1")
     assert answer.status_code == 400
@@ -20,7 +20,7 @@ def test_an_unknown_host_gets_an_envelope_from_the_api_and_a_page_elsewhere(db):
     assert (page.status_code, page["content-type"]) == (400, "text/html; charset=utf-8")
 
 
-def test_the_api_has_no_use_for_the_middleware_of_pages(alice_secret):
+def test_api_requests_bypass_the_middleware_for_pages(alice_secret):
     answer = Client(headers={"authorization": f"Bearer {alice_secret}"}).generic("POST", "/v1/conversations")
     assert answer.status_code == 200
     assert answer["content-length"] == str(len(answer.content))
@@ -32,7 +32,7 @@ def test_the_api_has_no_use_for_the_middleware_of_pages(alice_secret):
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="a look at PostgreSQL's socket")
-def test_a_connection_that_the_server_has_ended_is_made_anew(transactional_db, settings):
+def test_connection_ended_by_the_server_is_reopened(transactional_db, settings):
     connection.ensure_connection()
     assert connection.is_usable()
     other = connection.copy()
@@ -45,11 +45,11 @@ def test_a_connection_that_the_server_has_ended_is_made_anew(transactional_db, s
 
 
 @pytest.mark.parametrize(("path", "content_type"), [("/v1/x", "application/json"), ("/admin/", "text/html")])
-def test_a_failure_outside_of_any_view_leaks_nothing(path, content_type):
+def test_error_outside_any_view_leaks_no_details(path, content_type):
     answer = server_error(RequestFactory().get(path))
     assert answer.status_code == 500
     assert answer["content-type"].startswith(content_type)
 
 
-def test_the_front_page_leads_to_the_admin(db):
+def test_front_page_redirects_to_the_admin(db):
     assert Client().get("/")["location"] == "/admin/"

@@ -46,7 +46,7 @@ def snapshot() -> dict[str, list[tuple]]:
 
 
 @pytest.fixture(scope="module")
-def seeded(django_db_setup, django_db_blocker) -> dict[str, list[tuple]]:
+def seeded_rows(django_db_setup, django_db_blocker) -> dict[str, list[tuple]]:
     """What the command makes of an empty database, which is then empty again."""
     with django_db_blocker.unblock(), transaction.atomic():
         seed(*ARGUMENTS)
@@ -56,17 +56,17 @@ def seeded(django_db_setup, django_db_blocker) -> dict[str, list[tuple]]:
 
 
 @pytest.fixture(scope="module")
-def metadata(seeded) -> list[dict[str, str]]:
-    return [row[3] for row in seeded["conversations"]]
+def metadata(seeded_rows) -> list[dict[str, str]]:
+    return [row[3] for row in seeded_rows["conversations"]]
 
 
-def test_the_same_seed_makes_the_same_rows_in_an_empty_database(seeded, db):
+def test_the_same_seed_makes_the_same_rows_in_an_empty_database(seeded_rows, db):
     assert not Conversation.objects.exists()
     assert seed(*ARGUMENTS) == f"Added {NUMBER:,} conversations.\n"
-    assert json.dumps(snapshot(), default=str) == json.dumps(seeded, default=str)  # order of members included
+    assert json.dumps(snapshot(), default=str) == json.dumps(seeded_rows, default=str)  # order of members included
 
 
-def test_another_seed_or_start_adds_others(db):
+def test_another_seed_or_start_adds_other_conversations(db):
     seed("--conversations", "30")
     before = set(Conversation.objects.values_list("pk", flat=True))
     seed("--conversations", "30", "--seed", "2")
@@ -77,7 +77,7 @@ def test_another_seed_or_start_adds_others(db):
 
 
 @pytest.mark.parametrize("number", [20, 30, 40])
-def test_the_same_seed_again_is_refused_and_changes_nothing(number, db):
+def test_repeated_seed_is_refused_and_changes_nothing(number, db):
     seed("--conversations", "30")
     before, users = snapshot(), User.objects.count()
     with pytest.raises(CommandError, match=r"^Conversations of seed 1 exist\. Nothing was added\. Choose another"):
@@ -85,42 +85,42 @@ def test_the_same_seed_again_is_refused_and_changes_nothing(number, db):
     assert (snapshot(), User.objects.count()) == (before, users)
 
 
-def test_a_batch_is_stored_as_a_whole_or_not_at_all(seeded, alice):
-    [*_, last] = seeded["conversations"]
+def test_batch_is_stored_atomically(seeded_rows, alice):
+    [*_, last] = seeded_rows["conversations"]
     Conversation.objects.create(pk=last[0], owner=alice, created_at=last[2])
     with pytest.raises(CommandError, match=f"^Conversations of seed 1 exist. {BATCH:,} were added. Choose another"):
         seed(*ARGUMENTS)
-    ours = {row[0] for row in seeded["conversations"][:BATCH]}
+    ours = {row[0] for row in seeded_rows["conversations"][:BATCH]}
     assert set(Conversation.objects.values_list("pk", flat=True)) == {*ours, last[0]}
     assert set(MetadataPair.objects.values_list("conversation", flat=True)) <= ours
     assert set(Item.objects.values_list("conversation", flat=True)) <= ours
 
 
-def test_ids_are_well_formed_and_in_the_order_of_creation(seeded):
-    for conversation_id, _, created_at, *_ in seeded["conversations"]:
+def test_ids_are_well_formed_and_in_the_order_of_creation(seeded_rows):
+    for conversation_id, _, created_at, *_ in seeded_rows["conversations"]:
         assert re.fullmatch("conv_[0-9a-f]{48}", conversation_id)
         assert ids.created_at(conversation_id) == created_at
-    for _, _, item_id, item_type, created_at, data in seeded["items"]:
+    for _, _, item_id, item_type, created_at, data in seeded_rows["items"]:
         assert re.fullmatch(f"{ids.item_prefix(item_type)}[0-9a-f]{{48}}", item_id)
         assert ids.created_at(item_id) == created_at
         assert (data["id"], data["type"]) == (item_id, item_type)
-    assert len({row[2] for row in seeded["items"]}) == len(seeded["items"])
+    assert len({row[2] for row in seeded_rows["items"]}) == len(seeded_rows["items"])
 
 
-def test_conversations_are_spread_evenly_over_the_year_before_the_start(seeded):
-    times = [row[2] for row in seeded["conversations"]]
+def test_conversations_are_spread_evenly_over_the_year_before_the_start(seeded_rows):
+    times = [row[2] for row in seeded_rows["conversations"]]
     assert times == sorted(times)
     for number, created_at in enumerate(times):
         assert abs(created_at - (START - YEAR + YEAR * number / NUMBER)) < timedelta(seconds=1)
 
 
-def test_counters_agree_with_the_items(seeded):
+def test_counters_agree_with_the_items(seeded_rows):
     positions: dict[str, list[int]] = {}
     times: dict[str, list[datetime]] = {}
-    for conversation_id, position, _, _, created_at, _ in seeded["items"]:
+    for conversation_id, position, _, _, created_at, _ in seeded_rows["items"]:
         positions.setdefault(conversation_id, []).append(position)
         times.setdefault(conversation_id, []).append(created_at)
-    for conversation_id, _, created_at, _, item_count, last_position, last_item_at in seeded["conversations"]:
+    for conversation_id, _, created_at, _, item_count, last_position, last_item_at in seeded_rows["conversations"]:
         of_items = times.get(conversation_id, [])
         assert positions.get(conversation_id, []) == list(range(1, item_count + 1))
         assert last_position == item_count
@@ -128,23 +128,23 @@ def test_counters_agree_with_the_items(seeded):
         assert [created_at, *of_items] == sorted([created_at, *of_items])
 
 
-def test_pairs_equal_the_json_and_have_its_owner(seeded):
-    pairs: dict[str, dict[str, str]] = {row[0]: {} for row in seeded["conversations"]}
-    owners = {row[0]: row[1] for row in seeded["conversations"]}
-    for conversation_id, key, value, owner in seeded["pairs"]:
+def test_metadata_pairs_agree_with_the_conversation_and_its_owner(seeded_rows):
+    pairs: dict[str, dict[str, str]] = {row[0]: {} for row in seeded_rows["conversations"]}
+    owners = {row[0]: row[1] for row in seeded_rows["conversations"]}
+    for conversation_id, key, value, owner in seeded_rows["pairs"]:
         pairs[conversation_id][key] = value
         assert owner == owners[conversation_id]
-    assert pairs == {row[0]: row[3] for row in seeded["conversations"]}
+    assert pairs == {row[0]: row[3] for row in seeded_rows["conversations"]}
 
 
-def test_validation_would_change_nothing_of_an_item(seeded):
-    for *_, data in seeded["items"]:
+def test_seeded_items_pass_validation_unchanged(seeded_rows):
+    for *_, data in seeded_rows["items"]:
         assert json.dumps(validate_items([data], unknown_fields="reject")) == json.dumps([data])
 
 
-def test_items_are_turns_of_user_and_assistant_with_calls_and_reasoning(seeded):
+def test_items_are_user_and_assistant_turns_with_calls_and_reasoning(seeded_rows):
     of_conversations: dict[str, list[dict]] = {}
-    for conversation_id, *_, data in seeded["items"]:
+    for conversation_id, *_, data in seeded_rows["items"]:
         of_conversations.setdefault(conversation_id, []).append(data)
     turn = "user (reasoning )?(function_call function_call_output )?assistant "
     for items in of_conversations.values():
@@ -153,27 +153,27 @@ def test_items_are_turns_of_user_and_assistant_with_calls_and_reasoning(seeded):
         calls = [item["call_id"] for item in items if "call_id" in item]
         assert calls[::2] == calls[1::2]
         assert len(set(calls)) * 2 == len(calls)
-    types = Counter(row[3] for row in seeded["items"])
+    types = Counter(row[3] for row in seeded_rows["items"])
     assert types.keys() == {"message", "reasoning", "function_call", "function_call_output"}
-    assert types["message"] > types["function_call"] == types["function_call_output"] > len(seeded["items"]) / 30
-    assert types["reasoning"] > len(seeded["items"]) / 30
+    assert types["message"] > types["function_call"] == types["function_call_output"] > len(seeded_rows["items"]) / 30
+    assert types["reasoning"] > len(seeded_rows["items"]) / 30
 
 
-def test_there_are_four_items_on_average_and_from_none_to_many(seeded):
-    counts = [row[4] for row in seeded["conversations"]]
+def test_conversations_have_four_items_on_average(seeded_rows):
+    counts = [row[4] for row in seeded_rows["conversations"]]
     assert sum(counts) / NUMBER == pytest.approx(4, abs=0.3)
     assert min(counts) == 0
     assert max(counts) > 20
 
 
 @pytest.mark.parametrize(("average", "tolerance"), [("0", 0), ("0.5", 0.2), ("20", 4)])
-def test_another_average_may_be_asked_for(average, tolerance, db):
+def test_average_number_of_items_is_configurable(average, tolerance, db):
     seed("--conversations", "200", "--items-per", average)
     assert Item.objects.count() / 200 == pytest.approx(float(average), abs=tolerance)
 
 
-def test_owners_are_of_very_different_size(seeded):
-    sizes = [size for _, size in Counter(row[1] for row in seeded["conversations"]).most_common()]
+def test_owners_have_very_different_numbers_of_conversations(seeded_rows):
+    sizes = [size for _, size in Counter(row[1] for row in seeded_rows["conversations"]).most_common()]
     assert sizes[0] / NUMBER == pytest.approx(0.20, abs=0.03)
     assert len(sizes) > 200
     assert sizes[len(sizes) // 2] < NUMBER / 500
@@ -187,7 +187,7 @@ def test_owners_can_not_log_in(db):
         assert owner.conversations.exists()
 
 
-def test_a_known_owner_is_not_created_again(db):
+def test_existing_owner_is_not_created_again(db):
     known = User.objects.create_user("seed-0001", password="secret")
     seed("--conversations", "50")
     assert known.conversations.exists()
@@ -201,33 +201,33 @@ def test_metadata_is_valid_and_typically_has_four_pairs(metadata):
     assert sizes[16] / NUMBER == pytest.approx(0.01, abs=0.006)
 
 
-def test_all_with_metadata_name_their_tenant(seeded):
-    for _, owner, _, metadata, *_ in seeded["conversations"]:
+def test_metadata_names_the_tenant_of_the_owner(seeded_rows):
+    for _, owner, _, metadata, *_ in seeded_rows["conversations"]:
         assert metadata.get("tenant") == (owner.replace("seed", "tenant") if metadata else None)
 
 
-def test_common_and_rare_keys_and_values(metadata):
+def test_keys_and_values_have_the_documented_frequencies(metadata):
     assert sum("escalated" in pairs for pairs in metadata) / NUMBER == pytest.approx(0.01, abs=0.006)
     assert sum(pairs.get("channel") == "web" for pairs in metadata) / NUMBER == pytest.approx(0.49, abs=0.03)
     orders = [pairs["order_id"] for pairs in metadata if pairs]
     assert len(set(orders)) == len(orders)
 
 
-def test_one_value_is_held_by_the_oldest_twentieth_only(metadata):
+def test_legacy_plan_occurs_only_in_the_oldest_twentieth(metadata):
     oldest, others = metadata[: NUMBER // 20], metadata[NUMBER // 20 :]
     assert {pairs["plan"] for pairs in oldest if pairs} == {"legacy"}
     assert {pairs["plan"] for pairs in others if pairs} == {"free", "team", "enterprise"}
 
 
 @pytest.mark.parametrize("key", ODD_PAIRS)
-def test_a_few_have_a_key_that_is_hard_to_write(key, metadata):
+def test_few_conversations_have_an_unusual_key(key, metadata):
     assert sum(key in pairs for pairs in metadata) / NUMBER == pytest.approx(0.005, abs=0.004)
 
 
 @pytest.mark.parametrize(
     ("stream", "shown"), [(Terminal, "2,000 of 2,001 conversations\r2,001 of 2,001 conversations\n"), (StringIO, "")]
 )
-def test_progress_is_shown_on_a_terminal_only(stream, shown, db):
+def test_progress_is_shown_only_on_a_terminal(stream, shown, db):
     stderr = stream()
     seed("--conversations", str(BATCH + 1), "--items-per", "0", stderr=stderr)
     assert stderr.getvalue() == shown
@@ -244,7 +244,7 @@ def test_progress_is_shown_on_a_terminal_only(stream, shown, db):
         (("--conversations", "1", "--start", "1970-12-31"), "argument --start: must be from 1971-01-01 to 2106-01-01"),
     ],
 )
-def test_what_makes_no_sense_is_refused(arguments, message, db):
+def test_invalid_arguments_are_refused(arguments, message, db):
     with pytest.raises(CommandError, match=message):
         seed(*arguments)
     assert not User.objects.exists()

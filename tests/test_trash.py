@@ -32,7 +32,7 @@ def full_text(settings):
     settings.CONVERSATIONS_FULL_TEXT = True
 
 
-def conversation_of(owner, *items, metadata=None) -> Conversation:
+def create_conversation(owner, *items, metadata=None) -> Conversation:
     return Conversation.create_with_items(
         owner=owner, metadata={"topic": "demo"} if metadata is None else metadata, items=validate_items(list(items))
     )
@@ -49,14 +49,14 @@ def rows() -> dict[type, list]:
     }
 
 
-def aged(deleted: DeletedConversation, **age) -> DeletedConversation:
+def backdate(deleted: DeletedConversation, **age) -> DeletedConversation:
     DeletedConversation.objects.filter(pk=deleted.pk).update(deleted_at=timezone.now() - timedelta(**age))
     return deleted
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])
-def test_a_conversation_with_every_item_type_comes_back_as_it_was(size, alice, bob, monkeypatch):
-    conversation = conversation_of(alice, metadata={"b": "2", "a": "1 \u00e9\U0001f600", "": ""})
+def test_conversation_with_every_item_type_is_restored_unchanged(size, alice, bob, monkeypatch):
+    conversation = create_conversation(alice, metadata={"b": "2", "a": "1 \u00e9\U0001f600", "": ""})
     for case in STORED.values():
         conversation.add_items(items=[{**item, "id": None} for item in validate_items([case["sent"]])])
     conversation.add_items(items=validate_items([UNHEARD_OF], extra_types=["unheard_of"]))
@@ -65,7 +65,7 @@ def test_a_conversation_with_every_item_type_comes_back_as_it_was(size, alice, b
     assert {*conversation.items.values_list("type", flat=True)} == {*types, "unheard_of"}
     for position in random.Random(1).sample(positions, 5) + positions[-1:]:
         conversation.delete_item(item_id=conversation.items.get(position=position).item_id)
-    conversation_of(bob, MESSAGE)
+    create_conversation(bob, MESSAGE)
     before, texts = rows(), [json.dumps(item.data) for item in conversation.items.order_by("position")]
     monkeypatch.setattr(trash, "PART_BYTES", size)
 
@@ -85,15 +85,15 @@ def test_a_conversation_with_every_item_type_comes_back_as_it_was(size, alice, b
     assert added.position == positions[-1] + 1
 
 
-def test_an_empty_conversation_comes_back(alice):
-    conversation_of(alice, metadata={})
+def test_empty_conversation_is_restored(alice):
+    create_conversation(alice, metadata={})
     before = rows()
     restore(move_to_trash(Conversation.objects.get()))
     assert rows() == before
 
 
-def test_it_is_known_what_was_deleted_by_whom(alice, bob):
-    conversation = conversation_of(alice, MESSAGE, MESSAGE)
+def test_deleted_conversation_records_its_metadata_and_deleting_user(alice, bob):
+    conversation = create_conversation(alice, MESSAGE, MESSAGE)
     created_at, key = conversation.created_at, conversation.pk
     before = timezone.now()
     deleted = move_to_trash(conversation, deleted_by=bob)
@@ -108,8 +108,8 @@ def test_it_is_known_what_was_deleted_by_whom(alice, bob):
     assert (deleted.deleted_by, deleted.deleted_by_username) == (None, "bob")
 
 
-def test_it_is_found_by_nothing_until_it_is_restored(alice):
-    deleted = move_to_trash(conversation_of(alice, MESSAGE))
+def test_deleted_conversation_is_not_found_until_restored(alice):
+    deleted = move_to_trash(create_conversation(alice, MESSAGE))
     topic = Conversation.objects.visible_to(alice).matching(parse_query("topic:demo"))
     assert not topic.exists()
     assert not any(rows().values())
@@ -117,24 +117,24 @@ def test_it_is_found_by_nothing_until_it_is_restored(alice):
     assert topic.get().items.get().data["content"] == [{"type": "input_text", "text": "hi"}]
 
 
-def test_an_owner_with_a_new_name_gets_it_back(alice, bob):
-    deleted = move_to_trash(conversation_of(alice, MESSAGE))
+def test_conversation_is_restored_to_a_renamed_owner(alice, bob):
+    deleted = move_to_trash(create_conversation(alice, MESSAGE))
     User.objects.filter(pk=alice.pk).update(username="alicia")
     User.objects.filter(pk=bob.pk).update(username="alice")
     restore(DeletedConversation.objects.get(pk=deleted.pk))
     assert Conversation.objects.get().owner_id == MetadataPair.objects.get().owner_id == alice.pk
 
 
-def test_a_conversation_that_is_gone_is_not_moved(alice):
-    conversation = conversation_of(alice, MESSAGE)
+def test_missing_conversation_cannot_be_moved_to_the_trash(alice):
+    conversation = create_conversation(alice, MESSAGE)
     Conversation.objects.get().delete_with_items()
     with pytest.raises(APIError, match="not found"):
         move_to_trash(conversation)
     assert not DeletedConversation.objects.exists()
 
 
-def test_items_that_came_since_it_was_read_are_kept(alice):
-    conversation = conversation_of(alice, MESSAGE)
+def test_items_added_after_loading_are_moved_to_the_trash_too(alice):
+    conversation = create_conversation(alice, MESSAGE)
     Conversation.objects.get().add_items(items=validate_items([MESSAGE] * 2))
     before = rows()
     restore(move_to_trash(conversation))
@@ -142,8 +142,8 @@ def test_items_that_came_since_it_was_read_are_kept(alice):
 
 
 @pytest.mark.parametrize("content", ["same", "other"])
-def test_it_is_not_restored_over_one_that_is_there_again(content, alice, bob):
-    conversation = conversation_of(alice, MESSAGE)
+def test_deleted_conversation_is_not_restored_over_an_existing_one(content, alice, bob):
+    conversation = create_conversation(alice, MESSAGE)
     exported = b"".join(Export(Conversation.objects.all()))
     deleted = move_to_trash(conversation)
     [outcome] = import_conversations(BytesIO(exported), owner=alice if content == "same" else bob)
@@ -159,9 +159,9 @@ def test_it_is_not_restored_over_one_that_is_there_again(content, alice, bob):
 
 
 @pytest.mark.parametrize("lost", [1, 2, "last"])
-def test_what_has_lost_a_part_is_not_half_restored(lost, alice, monkeypatch):
+def test_conversation_with_a_missing_part_is_not_restored(lost, alice, monkeypatch):
     monkeypatch.setattr(trash, "PART_BYTES", 50)
-    deleted = move_to_trash(conversation_of(alice, *[MESSAGE] * 10))
+    deleted = move_to_trash(create_conversation(alice, *[MESSAGE] * 10))
     number = deleted.parts.count() if lost == "last" else lost
     deleted.parts.get(number=number).delete()
     with pytest.raises(RestoreError, match="can't be restored, and stays where it is: "):
@@ -170,8 +170,8 @@ def test_what_has_lost_a_part_is_not_half_restored(lost, alice, monkeypatch):
     assert DeletedConversation.objects.get() == deleted
 
 
-def test_it_is_restored_once(alice):
-    deleted = move_to_trash(conversation_of(alice, MESSAGE))
+def test_deleted_conversation_is_restored_only_once(alice):
+    deleted = move_to_trash(create_conversation(alice, MESSAGE))
     again = DeletedConversation.objects.get()
     restore(deleted)
     with pytest.raises(RestoreError, match="is not among the deleted conversations any more"):
@@ -179,8 +179,8 @@ def test_it_is_restored_once(alice):
     assert Item.objects.count() == 1
 
 
-def test_nothing_is_deleted_that_was_not_kept(alice):
-    conversation = conversation_of(alice, MESSAGE, MESSAGE)
+def test_conversation_that_cannot_be_stored_completely_is_not_deleted(alice):
+    conversation = create_conversation(alice, MESSAGE, MESSAGE)
     Conversation.objects.update(last_position=1)  # past the methods, so that the second is beyond it
     before = rows()
     with pytest.raises(RuntimeError, match="are not those that were deleted"):
@@ -189,45 +189,45 @@ def test_nothing_is_deleted_that_was_not_kept(alice):
     assert not DeletedConversation.objects.exists()
 
 
-def test_with_no_days_to_restore_it_is_deleted_for_good(alice, settings):
+def test_retention_of_zero_days_deletes_permanently(alice, settings):
     settings.CONVERSATIONS_RESTORE_DAYS = 0
-    assert move_to_trash(conversation_of(alice, MESSAGE)) is None
+    assert move_to_trash(create_conversation(alice, MESSAGE)) is None
     assert not any(rows().values())
     assert not DeletedConversation.objects.exists()
 
 
-def test_an_owner_is_kept_as_long_as_what_he_can_be_given_back(alice):
-    deleted = move_to_trash(conversation_of(alice, MESSAGE))
+def test_owner_is_protected_while_deleted_conversations_can_be_restored(alice):
+    deleted = move_to_trash(create_conversation(alice, MESSAGE))
     with pytest.raises(ProtectedError):
         alice.delete()
     DeletedConversation.objects.filter(pk=deleted.pk).delete_with_parts()
     alice.delete()
 
 
-def test_only_what_is_overdue_is_purged(alice, settings):
+def test_only_expired_conversations_are_purged(alice, settings):
     settings.CONVERSATIONS_RESTORE_DAYS = 7
-    old, young = [move_to_trash(conversation_of(alice, MESSAGE)) for _ in range(2)]
-    aged(old, days=7, seconds=1)
-    aged(young, days=6, hours=23)
+    old, young = [move_to_trash(create_conversation(alice, MESSAGE)) for _ in range(2)]
+    backdate(old, days=7, seconds=1)
+    backdate(young, days=6, hours=23)
     assert list(purge()) == [1]
     assert DeletedConversation.objects.get() == young
     assert DeletedPart.objects.get().deleted_conversation == young
     assert list(purge()) == []
 
 
-def test_many_are_purged_in_batches(alice, monkeypatch, django_assert_num_queries):
+def test_expired_conversations_are_purged_in_batches(alice, monkeypatch, django_assert_num_queries):
     monkeypatch.setattr(trash, "BATCH", 2)
     for _ in range(5):
-        aged(move_to_trash(conversation_of(alice, MESSAGE)), days=31)
+        backdate(move_to_trash(create_conversation(alice, MESSAGE)), days=31)
     batch = 2 + 4 + 4  # keys, keys of parts, savepoints, lock, rows, parts, rows
     merging = 2 * 3 if connection.vendor == "sqlite" else 0
     with django_assert_num_queries(3 * batch + 1 + merging):
         assert list(purge()) == [2, 2, 1]
 
 
-def test_each_hundred_items_take_a_query_more_to_delete_and_few_to_restore(alice):
+def test_number_of_queries_grows_only_with_batches_of_items(alice):
     def queries(count: int) -> tuple[int, int]:
-        conversation = conversation_of(alice)
+        conversation = create_conversation(alice)
         conversation.add_items(items=validate_items([MESSAGE]) * count)
         with CaptureQueriesContext(connection) as deleting:
             deleted = move_to_trash(conversation)
@@ -245,7 +245,7 @@ def test_memory_does_not_grow_with_items(alice, monkeypatch):
     noise = random.Random(1)
 
     def peak(batches: int) -> int:
-        conversation = conversation_of(alice)
+        conversation = create_conversation(alice)
         for _ in range(batches):
             contents = [noise.randbytes(3000).hex() for _ in range(20)]
             conversation.add_items(items=validate_items([{"role": "user", "content": text} for text in contents]))
@@ -263,8 +263,8 @@ def test_memory_does_not_grow_with_items(alice, monkeypatch):
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_failure_half_way_leaves_everything(alice, monkeypatch):
-    conversation = conversation_of(alice, *[MESSAGE] * 3)
+def test_failed_deletion_changes_nothing(alice, monkeypatch):
+    conversation = create_conversation(alice, *[MESSAGE] * 3)
     before = rows()
 
     def fail(self):

@@ -26,11 +26,11 @@ def record_url(page: str, record: AccessRecord) -> str:
     return reverse(f"admin:conversations_accessrecord_{page}", args=[record.pk])
 
 
-def shown(client, **query) -> list[AccessRecord]:
+def listed_records(client, **query) -> list[AccessRecord]:
     return list(client.get(LIST_URL, query).context["cl"].result_list)
 
 
-def test_each_view_of_a_transcript_page_is_one_row_without_content(staff_client, conversation):
+def test_each_transcript_page_view_is_recorded_once_without_content(staff_client, conversation):
     client = staff_client("view_conversation", "read_content")
     client.get(transcript_url(conversation))
     client.get(transcript_url(conversation), {"after": 1})
@@ -42,7 +42,7 @@ def test_each_view_of_a_transcript_page_is_one_row_without_content(staff_client,
     assert "hello" not in f"{first} {second}"
 
 
-def test_each_view_of_a_single_item_is_one_row(staff_client, conversation):
+def test_each_item_view_is_recorded_once(staff_client, conversation):
     arguments = [quote(conversation.pk), conversation.items.first().item_id]
     url = reverse("admin:conversations_conversation_item", args=arguments)
     assert "hello there" in staff_client("view_conversation", "read_content").get(url).content.decode()
@@ -58,7 +58,7 @@ def test_pages_without_content_are_not_recorded(admin_client, conversation):
     assert not AccessRecord.objects.exists()
 
 
-def test_the_row_is_written_before_the_items_are_read(admin_client, conversation):
+def test_access_is_recorded_before_the_items_are_read(admin_client, conversation):
     with CaptureQueriesContext(connection) as captured:
         admin_client.get(transcript_url(conversation))
     statements = [query["sql"] for query in captured]
@@ -66,7 +66,7 @@ def test_the_row_is_written_before_the_items_are_read(admin_client, conversation
     assert insert < next(n for n, sql in enumerate(statements) if "conversations_item" in sql.partition("FROM")[2])
 
 
-def test_what_cannot_be_recorded_is_not_shown(admin_client, conversation):
+def test_transcript_is_not_shown_if_the_access_cannot_be_recorded(admin_client, conversation):
     def refuse(execute, sql, *arguments):
         if sql.startswith("INSERT"):
             raise DatabaseError("no space left")
@@ -79,7 +79,7 @@ def test_what_cannot_be_recorded_is_not_shown(admin_client, conversation):
     assert "hello there" not in response.content.decode()
 
 
-def test_a_row_outlives_the_conversation_and_the_user(admin_client, staff_client, conversation):
+def test_access_record_outlives_its_conversation_and_user(admin_client, staff_client, conversation):
     staff_client("view_conversation", "read_content").get(transcript_url(conversation))
     staff, conversation_id = User.objects.get(username="staff"), conversation.pk
     conversation.delete_with_items()
@@ -87,11 +87,11 @@ def test_a_row_outlives_the_conversation_and_the_user(admin_client, staff_client
     assert "access log" not in admin_client.get(url).content.decode()
     admin_client.post(url, {"post": "yes"})
     assert not User.objects.filter(username="staff").exists()
-    [record] = shown(admin_client, user="staff")
+    [record] = listed_records(admin_client, user="staff")
     assert (record.user, record.username, record.conversation_id) == (None, "staff", conversation_id)
 
 
-def test_not_even_a_superuser_adds_changes_or_deletes_rows(admin_client, admin_user):
+def test_superuser_cannot_add_change_or_delete_access_records(admin_client, admin_user):
     record = AccessRecord.objects.record(user=admin_user, action=READ, conversation_id="conv_1")
     before = list(AccessRecord.objects.values())
     sent = {"username": "somebody", "action": "read", "conversation_id": "conv_2", "post": "yes"}
@@ -107,7 +107,7 @@ def test_not_even_a_superuser_adds_changes_or_deletes_rows(admin_client, admin_u
     assert list(AccessRecord.objects.values()) == before
 
 
-def test_the_pages_offer_nothing_but_a_look(admin_client, admin_user):
+def test_access_log_pages_are_read_only(admin_client, admin_user):
     record = AccessRecord.objects.record(user=admin_user, action=READ, conversation_id="conv_1")
     listed = admin_client.get(LIST_URL).content.decode()
     page = admin_client.get(record_url("change", record)).content.decode()
@@ -123,13 +123,13 @@ def test_the_pages_offer_nothing_but_a_look(admin_client, admin_user):
 @pytest.mark.parametrize(
     ("codename", "status"), [("view_accessrecord", 200), ("view_conversation", 403), ("read_content", 403)]
 )
-def test_the_log_takes_a_right_of_its_own(staff_client, codename, status):
+def test_access_log_requires_its_own_permission(staff_client, codename, status):
     assert staff_client(codename).get(LIST_URL).status_code == status
 
 
-def test_the_newest_come_first(admin_client, alice):
+def test_access_log_is_sorted_newest_first(admin_client, alice):
     records = [AccessRecord.objects.record(user=alice, action=READ, conversation_id=f"conv_{n}") for n in range(3)]
-    assert shown(admin_client) == records[::-1]
+    assert listed_records(admin_client) == records[::-1]
 
 
 @pytest.mark.parametrize(
@@ -148,21 +148,21 @@ def test_the_newest_come_first(admin_client, alice):
         ({"q": "CONV_1"}, []),
     ],
 )
-def test_rows_are_found_by_user_action_and_conversation(admin_client, alice, bob, query, found):
+def test_access_records_are_filtered_by_user_action_and_conversation(admin_client, alice, bob, query, found):
     AccessRecord.objects.record(user=alice, action=READ, conversation_id="conv_1")
     AccessRecord.objects.record(user=alice, action=READ, conversation_id="conv_2")
     AccessRecord.objects.record(user=bob, action=EXPORT, query="topic:demo", conversation_count=12)
-    assert [record.conversation_id for record in shown(admin_client, **query)] == found
+    assert [record.conversation_id for record in listed_records(admin_client, **query)] == found
 
 
-def test_an_export_tells_its_filter_and_how_many_it_met(admin_client, alice):
+def test_access_log_shows_the_filter_and_number_of_an_export(admin_client, alice):
     AccessRecord.objects.record(user=alice, action=EXPORT, query="topic:demo <b>", conversation_count=12)
     html = admin_client.get(LIST_URL).content.decode()
     assert '<td class="field-query">topic:demo &lt;b&gt;</td>' in html
     assert '<td class="field-conversation_count">12</td>' in html
 
 
-def test_the_list_takes_as_many_queries_for_many_rows_as_for_none(admin_client, alice, bob, django_assert_num_queries):
+def test_access_log_takes_a_constant_number_of_queries(admin_client, alice, bob, django_assert_num_queries):
     for user in (alice, bob) * 60:
         AccessRecord.objects.record(user=user, action=READ, conversation_id="conv_1")
     with django_assert_num_queries(4):  # session, user, count, rows
@@ -170,5 +170,5 @@ def test_the_list_takes_as_many_queries_for_many_rows_as_for_none(admin_client, 
     assert "120 entries" in html
 
 
-def test_other_users_are_no_way_to_look_into_them(admin_client):
+def test_lookups_across_the_user_relation_are_refused(admin_client):
     assert admin_client.get(LIST_URL, {"user__password__startswith": "m"}).status_code == 400

@@ -31,7 +31,7 @@ def test_a_new_key_shows_its_secret_once(admin_client, alice):
         assert secret not in admin_client.get(url).content.decode()
 
 
-def test_the_secret_is_kept_nowhere(admin_client, alice):
+def test_secret_of_a_new_key_is_not_stored(admin_client, alice):
     response = admin_client.post(ADD_URL, {"user": alice.pk, "name": "laptop"}, follow=True)
     secret = secret_in(response.content.decode())
     log = LogEntry.objects.get()
@@ -48,7 +48,7 @@ def test_a_new_key_can_be_given_an_expiry(admin_client, alice):
     assert APIKey.objects.get().expires_at.year == 2199
 
 
-def test_a_key_is_made_through_a_user_id_so_that_no_list_of_users_is_loaded(admin_client, alice):
+def test_user_of_a_new_key_is_entered_as_a_raw_id(admin_client, alice):
     html = admin_client.get(ADD_URL).content.decode()
     assert "vForeignKeyRawIdAdminField" in html
     assert "alice" not in html
@@ -66,7 +66,7 @@ def test_only_the_name_can_be_changed(admin_client, alice, bob):
     assert APIKey.authenticate(secret)
 
 
-def test_the_list_tells_the_state_of_each_key(admin_client, alice):
+def test_key_list_shows_the_state_of_each_key(admin_client, alice):
     gone = User.objects.create_user("gone", is_active=False)
     APIKey.create(user=alice, name="active")
     APIKey.create(user=alice, name="expired", expires_at=timezone.now() - timedelta(days=1))
@@ -78,7 +78,7 @@ def test_the_list_tells_the_state_of_each_key(admin_client, alice):
         assert f'<td class="field-state">{state}</td>' in row
 
 
-def test_the_list_takes_as_many_queries_for_many_keys_as_for_none(admin_client, alice, bob, django_assert_num_queries):
+def test_key_list_takes_a_constant_number_of_queries(admin_client, alice, bob, django_assert_num_queries):
     for user in (alice, bob) * 5:
         APIKey.create(user=user)
     with django_assert_num_queries(3):  # session, user, rows
@@ -93,7 +93,7 @@ def test_keys_are_found_by_name_and_username(admin_client, alice, bob, term, fou
     assert [key.name for key in keys] == found
 
 
-def test_revoking_counts_the_first_time_and_is_logged_once(staff_client, alice):
+def test_second_revocation_changes_and_logs_nothing(staff_client, alice):
     client = staff_client("view_apikey", "change_apikey")
     key, secret = APIKey.create(user=alice, name="laptop")
     sent = {"action": "revoke", "_selected_action": [key.pk]}
@@ -105,7 +105,7 @@ def test_revoking_counts_the_first_time_and_is_logged_once(staff_client, alice):
     assert LogEntry.objects.get().change_message == "Revoked."
 
 
-def test_who_may_only_view_keys_cannot_revoke_or_make_them(staff_client, alice):
+def test_view_permission_allows_neither_revoking_nor_creating_keys(staff_client, alice):
     client = staff_client("view_apikey")
     key, _secret = APIKey.create(user=alice)
     client.post(LIST_URL, {"action": "revoke", "_selected_action": [key.pk]})
@@ -114,7 +114,7 @@ def test_who_may_only_view_keys_cannot_revoke_or_make_them(staff_client, alice):
     assert client.get(change_url(key)).status_code == 200
 
 
-def test_others_than_oneself_are_for_those_who_may_change_users(staff_client, alice):
+def test_creating_a_key_for_another_user_requires_the_change_user_permission(staff_client, alice):
     client = staff_client("add_apikey", "view_apikey")
     staff = User.objects.get(username="staff")
     assert 'name="user"' not in client.get(ADD_URL).content.decode()
@@ -126,7 +126,7 @@ def test_others_than_oneself_are_for_those_who_may_change_users(staff_client, al
     assert APIKey.objects.get(name="hers").user == alice
 
 
-def test_keys_are_not_deleted_on_their_own(admin_client, alice):
+def test_keys_cannot_be_deleted(admin_client, alice):
     key, _secret = APIKey.create(user=alice)
     assert "deletelink" not in admin_client.get(change_url(key)).content.decode()
     assert "delete_selected" not in admin_client.get(LIST_URL).content.decode()
@@ -136,7 +136,7 @@ def test_keys_are_not_deleted_on_their_own(admin_client, alice):
     assert APIKey.objects.get() == key
 
 
-def test_keys_go_with_their_user(admin_client, alice):
+def test_keys_are_deleted_with_their_user(admin_client, alice):
     APIKey.create(user=alice)
     admin_client.post(reverse("admin:auth_user_delete", args=[alice.pk]), {"post": "yes"})
     assert not User.objects.filter(username="alice").exists()

@@ -17,23 +17,23 @@ def newest_first():
     return Conversation.objects.order_by("-id")
 
 
-def test_no_more_rows_than_the_cap_are_counted_or_paged_through(six_ids):
+def test_paginator_counts_and_pages_up_to_the_cap(six_ids):
     paginator = SmallPaginator(newest_first(), 2)
     assert (paginator.count, paginator.num_pages, paginator.is_capped) == (4, 2, True)
     assert [row.pk for row in paginator.page(2)] == six_ids[2:4]
 
 
-def test_the_count_is_exact_up_to_the_cap(six_ids):
+def test_paginator_count_is_exact_up_to_the_cap(six_ids):
     paginator = SmallPaginator(newest_first().filter(pk__in=six_ids[:4]), 3)
     assert (paginator.count, paginator.num_pages, paginator.is_capped) == (4, 2, False)
     assert [row.pk for row in paginator.page(2)] == six_ids[3:4]
 
 
 @pytest.mark.parametrize(("number", "nearest"), [(-1, 1), (0, 1), (3, 2), (99, 2)])
-def test_a_page_that_is_not_there_is_the_nearest_one(six_ids, number, nearest):
+def test_page_number_out_of_range_is_clamped(six_ids, number, nearest):
     assert SmallPaginator(newest_first(), 2).page(number).number == nearest
 
 
-def test_the_count_is_shown_with_a_plus_when_capped(six_ids):
+def test_capped_count_is_displayed_with_a_plus(six_ids):
     assert SmallPaginator(newest_first(), 2).shown_count == "4+"
     assert SmallPaginator(newest_first().filter(pk__in=six_ids[:3]), 2).shown_count == "3"

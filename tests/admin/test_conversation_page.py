@@ -16,36 +16,36 @@ def url(conversation: Conversation) -> str:
     return reverse("admin:conversations_conversation_change", args=[quote(conversation.pk)])
 
 
-def stored(conversation: Conversation) -> dict[str, str]:
+def stored_metadata(conversation: Conversation) -> dict[str, str]:
     return Conversation.objects.get(pk=conversation.pk).metadata
 
 
-def test_the_page_shows_the_conversation_and_its_metadata_in_order(admin_client, conversation):
+def test_page_shows_the_conversation_and_its_metadata_in_order(admin_client, conversation):
     html = admin_client.get(url(conversation)).content.decode()
     assert f'<div class="readonly">{conversation.pk}</div>' in html
     assert "alice" in html
     assert "{\n  &quot;topic&quot;: &quot;demo&quot;,\n  &quot;b&quot;: &quot;ü&quot;\n}</textarea>" in html
 
 
-def test_saving_replaces_the_metadata_and_what_filters_find(admin_client, conversation):
+def test_saving_replaces_the_metadata_and_its_index(admin_client, conversation):
     response = admin_client.post(url(conversation), {"metadata": '{"z": "1", "a": "<b>"}'})
     assert response.status_code == 302
-    assert list(stored(conversation).items()) == [("z", "1"), ("a", "<b>")]
+    assert list(stored_metadata(conversation).items()) == [("z", "1"), ("a", "<b>")]
     assert Conversation.objects.matching(equalities({"a": "<b>"})).get() == conversation
     assert not Conversation.objects.matching(equalities({"topic": "demo"}))
 
 
-def test_another_order_is_a_change(admin_client, conversation):
+def test_saving_keeps_a_changed_key_order(admin_client, conversation):
     admin_client.post(url(conversation), {"metadata": '{"b": "ü", "topic": "demo"}'})
-    assert list(stored(conversation)) == ["b", "topic"]
+    assert list(stored_metadata(conversation)) == ["b", "topic"]
 
 
 def test_an_empty_object_clears_the_metadata(admin_client, conversation):
     admin_client.post(url(conversation), {"metadata": " {} "})
-    assert stored(conversation) == {}
+    assert stored_metadata(conversation) == {}
 
 
-def test_a_form_that_was_not_changed_writes_nothing(admin_client, conversation):
+def test_unchanged_form_writes_nothing(admin_client, conversation):
     shown = admin_client.get(url(conversation)).context["adminform"].form["metadata"].value()
     before = list(MetadataPair.objects.values())
     assert admin_client.post(url(conversation), {"metadata": shown}).status_code == 302
@@ -70,35 +70,35 @@ def test_a_form_that_was_not_changed_writes_nothing(admin_client, conversation):
         (str({f"k{n}": "" for n in range(17)}).replace("'", '"'), "too many properties."),
     ],
 )
-def test_metadata_is_held_to_the_rules_of_the_api(admin_client, conversation, text, message):
+def test_invalid_metadata_is_refused_with_the_error_of_the_api(admin_client, conversation, text, message):
     response = admin_client.post(url(conversation), {} if text is None else {"metadata": text})
     assert response.status_code == 200
     assert message in " ".join(response.context["adminform"].form.errors["metadata"])
     assert response.context["adminform"].form["metadata"].value() == text or not text
-    assert stored(conversation) == {"topic": "demo", "b": "ü"}
+    assert stored_metadata(conversation) == {"topic": "demo", "b": "ü"}
 
 
-def test_who_may_only_view_sees_the_metadata_and_cannot_change_it(staff_client, conversation):
+def test_view_permission_shows_the_metadata_read_only(staff_client, conversation):
     client = staff_client("view_conversation")
     html = client.get(url(conversation)).content.decode()
     assert "<textarea" not in html
     assert "<li><b>topic</b> = demo</li>" in html
     assert client.post(url(conversation), {"metadata": "{}"}).status_code == 403
-    assert stored(conversation) == {"topic": "demo", "b": "ü"}
+    assert stored_metadata(conversation) == {"topic": "demo", "b": "ü"}
 
 
-def test_nothing_but_the_metadata_can_be_changed(admin_client, conversation, bob):
+def test_only_the_metadata_can_be_changed(admin_client, conversation, bob):
     admin_client.post(url(conversation), {"metadata": "{}", "owner": bob.pk, "item_count": 7, "id": "conv_0"})
     assert Conversation.objects.get(pk=conversation.pk).owner.get_username() == "alice"
     assert Conversation.objects.get(pk=conversation.pk).item_count == 0
 
 
-def test_the_page_takes_a_permission(staff_client, conversation):
+def test_conversation_page_requires_the_view_permission(staff_client, conversation):
     assert staff_client("delete_conversation").get(url(conversation)).status_code == 403
 
 
 @pytest.mark.parametrize("page", ["change", "delete"])
-def test_one_that_is_deleted_meanwhile_is_said_not_to_exist(admin_client, conversation, monkeypatch, page):
+def test_conversation_deleted_meanwhile_is_reported_as_missing(admin_client, conversation, monkeypatch, page):
     url = reverse(f"admin:conversations_conversation_{page}", args=[quote(conversation.pk)])
     form = ConversationAdmin.get_object
 
@@ -113,6 +113,6 @@ def test_one_that_is_deleted_meanwhile_is_said_not_to_exist(admin_client, conver
     assert "Perhaps it was deleted?" in response.content.decode()
 
 
-def test_an_unknown_conversation_is_said_not_to_exist(admin_client):
+def test_unknown_conversation_is_reported_as_missing(admin_client):
     response = admin_client.get(reverse("admin:conversations_conversation_change", args=["conv_5F0"]), follow=True)
     assert "Perhaps it was deleted?" in response.content.decode()

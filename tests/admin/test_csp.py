@@ -14,11 +14,11 @@ HEADER = "Content-Security-Policy"
 @pytest.mark.parametrize(
     "name", sorted(model._meta.model_name for model in admin.site._registry if model._meta.app_label == "conversations")
 )
-def test_every_list_of_the_app_has_the_policy(admin_client, name):
+def test_every_changelist_has_the_content_security_policy(admin_client, name):
     assert admin_client.get(f"/admin/conversations/{name}/").headers[HEADER] == CONTENT_SECURITY_POLICY
 
 
-def test_pages_of_one_row_have_the_policy(admin_client, alice):
+def test_object_pages_have_the_content_security_policy(admin_client, alice):
     conversation = Conversation.create_with_items(owner=alice)
     key, _secret = APIKey.create(user=alice)
     for row in (f"conversation/{quote(conversation.pk)}", f"apikey/{key.pk}"):
@@ -30,11 +30,11 @@ def test_pages_of_one_row_have_the_policy(admin_client, alice):
     assert admin_client.get("/admin/conversations/apikey/add/").headers[HEADER] == CONTENT_SECURITY_POLICY
 
 
-def test_redirects_to_the_login_have_the_policy(client, db):
+def test_login_redirects_have_the_content_security_policy(client, db):
     assert client.get("/admin/conversations/conversation/").headers[HEADER] == CONTENT_SECURITY_POLICY
 
 
-def test_the_pages_of_others_are_left_alone(admin_client, settings):
+def test_admin_pages_of_other_apps_get_no_content_security_policy(admin_client, settings):
     settings.MIDDLEWARE = [each for each in settings.MIDDLEWARE if not each.startswith("project.")]
     assert HEADER not in admin_client.get("/admin/auth/user/").headers
 
@@ -55,7 +55,7 @@ urlpatterns = [path("desk/", site.urls)]
 
 
 @pytest.mark.urls(__name__)
-def test_a_subclass_sets_its_own_policy_for_its_own_pages_too(admin_client):
+def test_subclass_content_security_policy_applies_to_its_custom_pages(admin_client):
     base = "/desk/conversations/conversation/"
     assert admin_client.get(base).headers[HEADER] == "default-src 'self'"
     assert admin_client.get(f"{base}other/").headers[HEADER] == "default-src 'self'"

@@ -20,18 +20,18 @@ LIST_URL = reverse("admin:conversations_deletedconversation_changelist")
 SAID = "said-long-ago"
 
 
-def conversation_of(owner, **metadata) -> Conversation:
+def create_conversation(owner, **metadata) -> Conversation:
     items = validate_items([{"role": "user", "content": SAID}] * 2)
     return Conversation.create_with_items(owner=owner, metadata=metadata or {"topic": "demo"}, items=items)
 
 
 @pytest.fixture
 def conversation(alice) -> Conversation:
-    return conversation_of(alice)
+    return create_conversation(alice)
 
 
 @pytest.fixture
-def deleted(conversation, bob) -> DeletedConversation:
+def deleted_conversation(conversation, bob) -> DeletedConversation:
     return move_to_trash(conversation, deleted_by=bob)
 
 
@@ -43,7 +43,9 @@ def action(name: str, *rows: DeletedConversation) -> dict[str, object]:
     return {"action": name, "_selected_action": [row.pk for row in rows]}
 
 
-def test_what_is_deleted_is_hidden_at_once_and_in_the_trash(admin_client, admin_user, conversation, alice_secret):
+def test_deleted_conversation_is_hidden_everywhere_but_in_the_trash(
+    admin_client, admin_user, conversation, alice_secret
+):
     key = conversation.pk
     assert admin_client.post(url("conversation_delete", key), {"post": "yes"}).status_code == 302
     admin_client.get(CONVERSATIONS_URL)  # which shows what the deletion is answered with
@@ -60,8 +62,8 @@ def test_what_is_deleted_is_hidden_at_once_and_in_the_trash(admin_client, admin_
     assert LogEntry.objects.get().object_id == key
 
 
-def test_selected_ones_go_to_the_trash_too(admin_client, alice):
-    keys = {conversation_of(alice).pk for _ in range(3)}
+def test_selected_conversations_are_moved_to_the_trash(admin_client, alice):
+    keys = {create_conversation(alice).pk for _ in range(3)}
     confirmed = {"action": "delete_selected", "_selected_action": list(keys)}
     page = admin_client.post(CONVERSATIONS_URL, confirmed)
     assert "can be restored from “Deleted conversations”" in page.content.decode()
@@ -72,7 +74,7 @@ def test_selected_ones_go_to_the_trash_too(admin_client, alice):
     assert set(DeletedConversation.objects.values_list("conversation_id", flat=True)) == keys
 
 
-def test_the_confirmation_says_until_when_it_can_be_restored(admin_client, conversation, settings):
+def test_delete_confirmation_shows_how_long_the_conversation_can_be_restored(admin_client, conversation, settings):
     settings.CONVERSATIONS_RESTORE_DAYS = 7
     page = url("conversation_delete", conversation.pk)
     html = admin_client.get(page).content.decode()
@@ -86,15 +88,15 @@ def test_the_confirmation_says_until_when_it_can_be_restored(admin_client, conve
     assert not DeletedConversation.objects.exists()
 
 
-def test_the_api_deletes_for_good(client, conversation, alice_secret):
+def test_api_deletes_permanently(client, conversation, alice_secret):
     path = f"/v1/conversations/{conversation.pk}"
     assert client.delete(path, headers={"authorization": f"Bearer {alice_secret}"}).status_code == 200
     assert not DeletedConversation.objects.exists()
 
 
-def test_the_list_tells_what_was_deleted_by_whom_and_until_when_it_is_there(admin_client, alice, bob, settings):
+def test_trash_list_shows_metadata_deleting_user_and_expiry(admin_client, alice, bob, settings):
     settings.CONVERSATIONS_RESTORE_DAYS = 10
-    first, second = [move_to_trash(conversation_of(alice, number=str(n)), deleted_by=bob) for n in range(2)]
+    first, second = [move_to_trash(create_conversation(alice, number=str(n)), deleted_by=bob) for n in range(2)]
     html = admin_client.get(LIST_URL).content.decode()
     assert html.index(second.conversation_id) < html.index(first.conversation_id)
     assert "<b>number</b> = 1" in html
@@ -109,8 +111,8 @@ def test_the_list_tells_what_was_deleted_by_whom_and_until_when_it_is_there(admi
     assert "Delete for good" in page
 
 
-def test_they_are_found_by_owner_and_by_id(admin_client, alice, bob):
-    hers, his = [move_to_trash(conversation_of(owner)) for owner in (alice, bob)]
+def test_deleted_conversations_are_found_by_owner_and_by_id(admin_client, alice, bob):
+    hers, his = [move_to_trash(create_conversation(owner)) for owner in (alice, bob)]
 
     def found(**parameters) -> list[DeletedConversation]:
         return list(admin_client.get(LIST_URL, parameters).context["cl"].result_list)
@@ -121,28 +123,28 @@ def test_they_are_found_by_owner_and_by_id(admin_client, alice, bob):
     assert found(q=f" {his.conversation_id} ") == [his]
 
 
-def test_the_list_takes_as_many_queries_for_many_as_for_one(admin_client, alice, bob):
+def test_trash_list_takes_a_constant_number_of_queries(admin_client, alice, bob):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             assert admin_client.get(LIST_URL).status_code == 200
         assert not any(DeletedPart._meta.db_table in query["sql"] for query in captured)
         return len(captured)
 
-    move_to_trash(conversation_of(alice), deleted_by=bob)
+    move_to_trash(create_conversation(alice), deleted_by=bob)
     queries()
     one = queries()
     for _ in range(5):
-        move_to_trash(conversation_of(bob), deleted_by=alice)
+        move_to_trash(create_conversation(bob), deleted_by=alice)
     assert queries() == one <= 6
 
 
-def test_restoring_takes_the_rights_to_see_the_trash_and_to_delete_conversations(staff_client, deleted):
+def test_restoring_requires_the_permissions_to_view_the_trash_and_to_delete(staff_client, deleted_conversation):
     client = staff_client("view_deletedconversation", "delete_conversation")
-    page = url("deletedconversation_change", deleted.pk)
+    page = url("deletedconversation_change", deleted_conversation.pk)
     html = client.get(page).content.decode()
     assert 'value="Restore"' in html
     assert "Delete for good" not in html
-    restore = url("deletedconversation_restore", deleted.pk)
+    restore = url("deletedconversation_restore", deleted_conversation.pk)
     assert client.get(restore).status_code == 405
     assert client.post(restore, follow=True).context["messages"]._loaded_data[0].message == "Restored 1 conversation."
     assert Conversation.objects.get().items.count() == 2
@@ -157,16 +159,18 @@ def test_restoring_takes_the_rights_to_see_the_trash_and_to_delete_conversations
         ("delete_conversation", "view_conversation"),
     ],
 )
-def test_without_them_nothing_is_restored(staff_client, deleted, rights):
+def test_restoring_without_the_permissions_is_refused(staff_client, deleted_conversation, rights):
     client = staff_client(*rights)
-    assert 'value="Restore"' not in client.get(url("deletedconversation_change", deleted.pk)).content.decode()
-    assert client.post(url("deletedconversation_restore", deleted.pk)).status_code == 403
-    client.post(LIST_URL, action("restore_selected", deleted))
+    assert (
+        'value="Restore"' not in client.get(url("deletedconversation_change", deleted_conversation.pk)).content.decode()
+    )
+    assert client.post(url("deletedconversation_restore", deleted_conversation.pk)).status_code == 403
+    client.post(LIST_URL, action("restore_selected", deleted_conversation))
     assert not Conversation.objects.exists()
 
 
-def test_selected_ones_are_restored_and_each_refusal_is_told(admin_client, alice):
-    rows = [move_to_trash(conversation_of(alice)) for _ in range(3)]
+def test_selected_conversations_are_restored_and_each_failure_is_reported(admin_client, alice):
+    rows = [move_to_trash(create_conversation(alice)) for _ in range(3)]
     there = Conversation(pk=rows[1].conversation_id, owner=alice, created_at=timezone.now())
     there.save(force_insert=True)
     response = admin_client.post(LIST_URL, action("restore_selected", *rows), follow=True)
@@ -179,9 +183,9 @@ def test_selected_ones_are_restored_and_each_refusal_is_told(admin_client, alice
     assert Conversation.objects.count() == 3
 
 
-def test_no_request_restores_more_items_than_it_has_time_for(admin_client, alice, monkeypatch):
+def test_request_restores_a_limited_number_of_items(admin_client, alice, monkeypatch):
     monkeypatch.setattr(DeletedConversationAdmin, "max_restored_items", 5)
-    rows = [move_to_trash(conversation_of(alice)) for _ in range(3)]
+    rows = [move_to_trash(create_conversation(alice)) for _ in range(3)]
     DeletedConversation.objects.update(item_count=3)
     DeletedConversation.objects.filter(pk=rows[0].pk).update(item_count=6)
     response = admin_client.post(LIST_URL, action("restore_selected", *rows), follow=True)
@@ -194,22 +198,22 @@ def test_no_request_restores_more_items_than_it_has_time_for(admin_client, alice
     assert Conversation.objects.get().pk == rows[1].conversation_id
 
 
-def test_deleting_for_good_takes_a_right_of_its_own(staff_client, deleted):
+def test_permanent_deletion_requires_its_own_permission(staff_client, deleted_conversation):
     client = staff_client("view_deletedconversation", "delete_conversation")
-    assert client.post(url("deletedconversation_delete", deleted.pk), {"post": "yes"}).status_code == 403
-    client.post(LIST_URL, {**action("delete_selected", deleted), "post": "yes"})
-    assert DeletedConversation.objects.get() == deleted
+    assert client.post(url("deletedconversation_delete", deleted_conversation.pk), {"post": "yes"}).status_code == 403
+    client.post(LIST_URL, {**action("delete_selected", deleted_conversation), "post": "yes"})
+    assert DeletedConversation.objects.get() == deleted_conversation
 
 
 @pytest.mark.parametrize("way", ["one", "selected"])
-def test_who_has_it_deletes_for_good_without_reading_the_parts(staff_client, deleted, way):
+def test_permanent_deletion_does_not_read_the_stored_content(staff_client, deleted_conversation, way):
     client = staff_client("view_deletedconversation", "delete_deletedconversation")
     assert "Delete selected conversations for good" in client.get(LIST_URL).content.decode()
-    page = url("deletedconversation_delete", deleted.pk) if way == "one" else LIST_URL
-    form = {} if way == "one" else action("delete_selected", deleted)
+    page = url("deletedconversation_delete", deleted_conversation.pk) if way == "one" else LIST_URL
+    form = {} if way == "one" else action("delete_selected", deleted_conversation)
     with CaptureQueriesContext(connection) as captured:
         html = (client.get(page) if way == "one" else client.post(page, form)).content.decode()
-        assert deleted.conversation_id in html
+        assert deleted_conversation.conversation_id in html
         assert client.post(page, {**form, "post": "yes"}).status_code == 302
     parts = [query["sql"] for query in captured if DeletedPart._meta.db_table in query["sql"]]
     assert [sql.split()[0] for sql in parts] == ["DELETE"]
@@ -217,27 +221,27 @@ def test_who_has_it_deletes_for_good_without_reading_the_parts(staff_client, del
     assert not DeletedPart.objects.exists()
 
 
-def test_nothing_is_added_or_changed_there(admin_client, deleted):
+def test_deleted_conversations_cannot_be_added_or_changed(admin_client, deleted_conversation):
     assert admin_client.get(reverse("admin:conversations_deletedconversation_add")).status_code == 403
-    page = url("deletedconversation_change", deleted.pk)
+    page = url("deletedconversation_change", deleted_conversation.pk)
     assert admin_client.post(page, {"conversation_id": "conv_x"}).status_code == 403
-    deleted.refresh_from_db()
-    assert deleted.conversation_id != "conv_x"
+    deleted_conversation.refresh_from_db()
+    assert deleted_conversation.conversation_id != "conv_x"
 
 
-def test_its_pages_have_the_policy(admin_client, deleted):
+def test_trash_pages_have_the_content_security_policy(admin_client, deleted_conversation):
     for page in (
         LIST_URL,
-        url("deletedconversation_change", deleted.pk),
-        url("deletedconversation_delete", deleted.pk),
+        url("deletedconversation_change", deleted_conversation.pk),
+        url("deletedconversation_delete", deleted_conversation.pk),
     ):
         assert admin_client.get(page).headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
 
 
-def test_an_owner_of_deleted_conversations_is_not_deleted(admin_client, alice, deleted):
+def test_owner_of_deleted_conversations_cannot_be_deleted(admin_client, alice, deleted_conversation):
     page = reverse("admin:auth_user_delete", args=[alice.pk])
     html = admin_client.get(page).content.decode()
     assert "would require deleting the following protected related objects" in html
-    assert deleted.conversation_id in html
+    assert deleted_conversation.conversation_id in html
     admin_client.post(page, {"post": "yes"})
     alice.refresh_from_db()

@@ -15,7 +15,7 @@ def conversation(alice) -> Conversation:
     return Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=items)
 
 
-def page_of(user, address: str) -> str:
+def open_page(user, address: str) -> str:
     """In a session of its own."""
     client = Client()
     client.force_login(user)
@@ -30,15 +30,15 @@ def page_of(user, address: str) -> str:
         ("{id}/change/?view=raw", "{id}/change/", "&quot;**Hello**&quot;"),
     ],
 )
-def test_a_choice_outlasts_its_session(admin_user, django_user_model, conversation, choice, address, shown):
+def test_preferences_outlast_the_session(admin_user, django_user_model, conversation, choice, address, shown):
     other = django_user_model.objects.create_superuser("other")
-    assert shown not in page_of(admin_user, LIST + address.format(id=conversation.pk))
-    page_of(admin_user, LIST + choice.format(id=conversation.pk))
-    assert shown in page_of(admin_user, LIST + address.format(id=conversation.pk))
-    assert shown not in page_of(other, LIST + address.format(id=conversation.pk))
+    assert shown not in open_page(admin_user, LIST + address.format(id=conversation.pk))
+    open_page(admin_user, LIST + choice.format(id=conversation.pk))
+    assert shown in open_page(admin_user, LIST + address.format(id=conversation.pk))
+    assert shown not in open_page(other, LIST + address.format(id=conversation.pk))
 
 
-def test_choices_are_kept_side_by_side(admin_user):
+def test_preferences_are_stored_independently(admin_user):
     Preferences.objects.save_choices(admin_user, shortcuts="off")
     assert Preferences.objects.save_choices(admin_user, reading={"view": "raw"}) == {
         "shortcuts": "off",
@@ -47,7 +47,7 @@ def test_choices_are_kept_side_by_side(admin_user):
     assert Preferences.objects.for_user(admin_user) == {"shortcuts": "off", "reading": {"view": "raw"}}
 
 
-def test_they_go_with_the_user(admin_user):
+def test_preferences_are_deleted_with_the_user(admin_user):
     Preferences.objects.save_choices(admin_user, shortcuts="off")
     admin_user.delete()
     assert not Preferences.objects.exists()

@@ -28,7 +28,7 @@ def navigation(html: str) -> list[str]:
     return [unescape(link) for link in re.findall(r'<a href="([^"]*)"', links)]
 
 
-def test_it_tells_how_much_there_is(admin_client, alice, bob):
+def test_front_page_shows_totals_and_storage(admin_client, alice, bob):
     for owner in (alice, alice, bob):
         Conversation.create_with_items(owner=owner, items=ITEMS * 2)
     assert glance(admin_client.get(URL).content.decode()) == {
@@ -48,7 +48,7 @@ def test_it_tells_how_much_there_is(admin_client, alice, bob):
     assert not AccessRecord.objects.exists()
 
 
-def test_it_costs_the_same_however_much_there_is(admin_client, alice):
+def test_front_page_takes_a_constant_number_of_queries(admin_client, alice):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             admin_client.get(URL)
@@ -62,7 +62,7 @@ def test_it_costs_the_same_however_much_there_is(admin_client, alice):
     assert queries() == few <= 12
 
 
-def test_it_leads_to_what_there_is(admin_client):
+def test_front_page_links_to_the_pages_of_the_app(admin_client):
     base = "/admin/conversations"
     assert set(navigation(admin_client.get(URL).content.decode())) >= {
         f"{base}/conversation/overview/",
@@ -82,7 +82,7 @@ def test_it_leads_to_what_there_is(admin_client):
         (("change_conversation",), ["conversation/overview/", "conversation/"]),
     ],
 )
-def test_it_leads_nobody_where_they_may_not_go(staff_client, rights, paths, alice):
+def test_front_page_links_only_to_permitted_pages(staff_client, rights, paths, alice):
     Conversation.create_with_items(owner=alice)
     client = staff_client(*rights)
     html = client.get(URL).content.decode()
@@ -93,27 +93,27 @@ def test_it_leads_nobody_where_they_may_not_go(staff_client, rights, paths, alic
         assert client.get(link).status_code == 200
 
 
-def test_the_app_list_is_below(admin_client):
+def test_app_list_follows_the_summary_on_the_front_page(admin_client):
     html = admin_client.get(URL).content.decode()
     assert html.index("At a glance") < html.index("app-auth module")
     assert "Conversations" in re.findall("<title>(.*?)</title>", html, re.DOTALL)[0]
 
 
-def test_the_page_of_an_app_has_no_glance(admin_client):
+def test_app_index_page_has_no_summary(admin_client):
     assert "At a glance" not in admin_client.get("/admin/conversations/").content.decode()
     assert "At a glance" not in admin_client.get("/admin/auth/").content.decode()
 
 
 @pytest.mark.parametrize("path", ["", "auth/user/", "auth/user/add/", "password_change/", "jsi18n/", "nowhere/"])
-def test_the_whole_admin_has_the_policy(admin_client, path):
+def test_every_admin_page_has_the_content_security_policy(admin_client, path):
     assert admin_client.get(f"/admin/{path}").headers[HEADER] == CONTENT_SECURITY_POLICY
 
 
-def test_the_login_has_the_policy_and_the_api_none(client, db):
+def test_login_page_has_the_content_security_policy_but_the_api_has_none(client, db):
     assert client.get("/admin/login/").headers[HEADER] == CONTENT_SECURITY_POLICY
     assert HEADER not in client.get("/v1/conversations").headers
 
 
-def test_a_policy_that_a_page_has_is_left_alone():
+def test_middleware_keeps_an_existing_content_security_policy():
     own = content_security_policy(lambda request: HttpResponse(headers={HEADER: "default-src 'self'"}))
     assert own(RequestFactory().get(URL)).headers[HEADER] == "default-src 'self'"

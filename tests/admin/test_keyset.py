@@ -25,7 +25,7 @@ def url_of(model) -> str:
     return reverse(f"admin:conversations_{model._meta.model_name}_changelist")
 
 
-def opened(client, url: str) -> tuple[list[int], dict[str, str]]:
+def open_page(client, url: str) -> tuple[list[int], dict[str, str]]:
     """The keys of a page, and its links to others."""
     answer = client.get(url)
     pages = answer.content.decode().partition("conversations-pages")[2].partition("</nav>")[0]
@@ -34,39 +34,39 @@ def opened(client, url: str) -> tuple[list[int], dict[str, str]]:
 
 
 @pytest.mark.parametrize("model", MODELS)
-def test_pages_lead_through_all_rows_and_back(admin_client, rows, model):
+def test_page_links_reach_all_rows_in_both_directions(admin_client, rows, model):
     keys = list(model.objects.order_by("-pk").values_list("pk", flat=True))
     url = url_of(model)
-    first, links = opened(admin_client, url)
+    first, links = open_page(admin_client, url)
     assert (first, list(links)) == (keys[:3], ["Next", "Last"])
-    second, links = opened(admin_client, url + links["Next"])
+    second, links = open_page(admin_client, url + links["Next"])
     assert (second, list(links)) == (keys[3:6], ["First", "Previous", "Next", "Last"])
-    third, links = opened(admin_client, url + links["Next"])
+    third, links = open_page(admin_client, url + links["Next"])
     assert (third, list(links)) == (keys[6:], ["First", "Previous"])
-    assert opened(admin_client, url + links["Previous"])[0] == second
-    assert opened(admin_client, url + links["First"]) == opened(admin_client, url)
-    last, links = opened(admin_client, f"{url}?last=1")
+    assert open_page(admin_client, url + links["Previous"])[0] == second
+    assert open_page(admin_client, url + links["First"]) == open_page(admin_client, url)
+    last, links = open_page(admin_client, f"{url}?last=1")
     assert (last, list(links)) == (keys[-3:], ["First", "Previous"])
 
 
-def test_pages_keep_the_filters(admin_client, rows):
+def test_page_links_keep_the_filters(admin_client, rows):
     reads = list(AccessRecord.objects.filter(action="read").order_by("-pk").values_list("pk", flat=True))
-    page, links = opened(admin_client, f"{url_of(AccessRecord)}?action=read&user=admin&after={reads[0]}")
+    page, links = open_page(admin_client, f"{url_of(AccessRecord)}?action=read&user=admin&after={reads[0]}")
     assert page == reads[1:4]
     assert links["First"] == "?action=read&user=admin"
 
 
 @pytest.mark.parametrize("place", ["after=x", "after=", "before=-1", f"after={'9' * 30}"])
-def test_what_is_no_place_is_the_first_page(admin_client, rows, place):
-    assert opened(admin_client, f"{url_of(APIKey)}?{place}") == opened(admin_client, url_of(APIKey))
+def test_invalid_cursor_shows_the_first_page(admin_client, rows, place):
+    assert open_page(admin_client, f"{url_of(APIKey)}?{place}") == open_page(admin_client, url_of(APIKey))
 
 
-def test_before_the_first_rows_there_is_a_whole_first_page(admin_client, rows):
+def test_before_cursor_near_the_start_shows_a_full_first_page(admin_client, rows):
     keys = list(APIKey.objects.order_by("-pk").values_list("pk", flat=True))
-    assert opened(admin_client, f"{url_of(APIKey)}?before={keys[1]}")[0] == keys[:3]
+    assert open_page(admin_client, f"{url_of(APIKey)}?before={keys[1]}")[0] == keys[:3]
 
 
-def test_rows_are_counted_no_further_than_the_cap(admin_client, rows, monkeypatch):
+def test_rows_are_counted_up_to_the_cap(admin_client, rows, monkeypatch):
     monkeypatch.setattr(KeysetChangeList, "max_count", 5)
     html = admin_client.get(url_of(APIKey)).content.decode()
     assert "5+ API keys" in html
@@ -74,10 +74,10 @@ def test_rows_are_counted_no_further_than_the_cap(admin_client, rows, monkeypatc
     assert "8 API keys" in admin_client.get(url_of(APIKey)).content.decode()
 
 
-def test_rows_are_chosen_for_an_action_on_any_page(admin_client, rows):
+def test_actions_apply_to_rows_of_any_page(admin_client, rows):
     url = url_of(APIKey)
-    _page, links = opened(admin_client, url)
-    second, _links = opened(admin_client, url + links["Next"])
+    _page, links = open_page(admin_client, url)
+    second, _links = open_page(admin_client, url + links["Next"])
     data = {"action": "revoke", "_selected_action": second[:1], "index": 0}
     answer = admin_client.post(url + links["Next"], data, follow=True)
     assert "Revoked 1 API key." in answer.content.decode()

@@ -34,7 +34,7 @@ urlpatterns = [path("desk/", own_site.urls), path("other/", other_site.urls)]
 
 
 @pytest.fixture
-def seeded(db):
+def seeded_database(db):
     start = timezone.localdate() + timedelta(days=1)
     for _ in seed_conversations(conversations=400, items_per=2, seed=1, start=start):
         pass
@@ -52,7 +52,7 @@ def links(html: str) -> dict[str, tuple[str, int]]:
 
 
 @pytest.mark.parametrize("days", [7, 30, 90])
-def test_each_bar_leads_to_a_list_of_as_many_rows(admin_client, seeded, alice, days):
+def test_each_bar_links_to_a_list_with_the_same_count(admin_client, seeded_database, alice, days):
     call_command("refresh_overview", verbosity=0)
     for _ in range(2):
         Conversation.create_with_items(owner=alice, metadata=ODD)
@@ -65,7 +65,7 @@ def test_each_bar_leads_to_a_list_of_as_many_rows(admin_client, seeded, alice, d
         assert admin_client.get(url).context["cl"].result_count == count > 0, (url, label)
 
 
-def test_odd_keys_and_values_lead_to_their_lists(admin_client, alice):
+def test_unusual_keys_and_values_link_to_their_lists(admin_client, alice):
     for _ in range(2):
         Conversation.create_with_items(owner=alice, metadata=ODD)
     Conversation.create_with_items(owner=alice)
@@ -78,7 +78,7 @@ def test_odd_keys_and_values_lead_to_their_lists(admin_client, alice):
 
 
 @pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/New_York"])
-def test_days_are_those_of_the_project_and_the_page_says_so(admin_client, seeded, settings, zone):
+def test_days_are_counted_in_the_project_time_zone_which_is_shown(admin_client, seeded_database, settings, zone):
     settings.TIME_ZONE = zone
     call_command("refresh_overview", verbosity=0)
     html = admin_client.get(URL).content.decode()
@@ -89,7 +89,7 @@ def test_days_are_those_of_the_project_and_the_page_says_so(admin_client, seeded
         assert admin_client.get(url).context["cl"].result_count == count
 
 
-def test_until_the_next_refresh_days_stay_those_of_the_time_zone_they_were_counted_in(admin_client, seeded, settings):
+def test_days_keep_their_time_zone_until_the_next_refresh(admin_client, seeded_database, settings):
     settings.TIME_ZONE = "Pacific/Auckland"
     call_command("refresh_overview", verbosity=0)
     settings.TIME_ZONE = "America/New_York"
@@ -101,7 +101,7 @@ def test_until_the_next_refresh_days_stay_those_of_the_time_zone_they_were_count
         assert admin_client.get(url).context["cl"].result_count == count
 
 
-def test_each_chart_has_a_table_of_the_same_figures(admin_client, seeded):
+def test_each_chart_has_a_table_with_the_same_figures(admin_client, seeded_database):
     html = admin_client.get(URL).content.decode()
     by_day = html[html.index('role="group"') : html.index("</figure>")]
     bars = {label: number(count) for _url, label, count in DAY.findall(by_day)}
@@ -118,7 +118,7 @@ def test_each_chart_has_a_table_of_the_same_figures(admin_client, seeded):
     assert sum(counts) == Item.objects.filter(created_at__date__gte=first).count() > 0
 
 
-def test_the_number_of_queries_does_not_depend_on_how_much_there_is(admin_client, seeded, alice):
+def test_overview_takes_a_constant_number_of_queries(admin_client, seeded_database, alice):
     def queries() -> list[str]:
         with CaptureQueriesContext(connection) as captured:
             assert admin_client.get(URL, {"days": 90}).status_code == 200
@@ -140,19 +140,19 @@ def test_the_number_of_queries_does_not_depend_on_how_much_there_is(admin_client
 
 
 @pytest.mark.parametrize(("asked", "days"), [("", 30), ("7", 7), ("90", 90), ("8", 30), ("x", 30), ("-1", 30)])
-def test_days_to_show_are_chosen_from_three(admin_client, asked, days):
+def test_days_parameter_accepts_three_values(admin_client, asked, days):
     response = admin_client.get(URL, {"days": asked})
     assert len(response.context["by_day"][0].bars) == days
     assert f'<a href="?days={days}" aria-current="true">{days} days</a>' in response.content.decode()
 
 
-def test_an_empty_store_has_an_overview_too(admin_client):
+def test_empty_database_has_an_overview(admin_client):
     html = admin_client.get(URL).content.decode()
     assert "Nothing to show." in html
     assert "Let “manage.py refresh_overview” run regularly" in html
 
 
-def test_the_page_says_until_when_it_was_counted_and_what_is_missing(admin_client, alice):
+def test_page_shows_when_it_was_counted_and_whether_it_is_incomplete(admin_client, alice):
     call_command("refresh_overview", verbosity=0)
     Overview.objects.update(counted_at=timezone.now() - timedelta(days=400))
     html = admin_client.get(URL).content.decode()
@@ -163,7 +163,7 @@ def test_the_page_says_until_when_it_was_counted_and_what_is_missing(admin_clien
     assert "These figures are not complete" in admin_client.get(URL).content.decode()
 
 
-def test_it_takes_the_right_to_view_conversations_and_no_other(staff_client, alice):
+def test_overview_requires_only_the_view_permission(staff_client, alice):
     content = "planted-words"
     items = validate_items([{"role": "user", "content": content}])
     Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=items)
@@ -176,24 +176,24 @@ def test_it_takes_the_right_to_view_conversations_and_no_other(staff_client, ali
     assert client.get(URL).status_code == 403
 
 
-def test_who_is_not_logged_in_is_sent_to_the_login(client, db):
+def test_anonymous_user_is_redirected_to_the_login(client, db):
     response = client.get(URL)
     assert response.status_code == 302
     assert response["location"].startswith("/admin/login/")
 
 
-def test_the_list_and_the_page_of_the_app_lead_to_it(admin_client):
+def test_conversation_list_and_app_index_link_to_the_overview(admin_client):
     assert f'<a href="{URL}">Overview</a>' in admin_client.get(LIST_URL).content.decode()
     assert f'<a href="{URL}">Overview</a>' in admin_client.get("/admin/conversations/").content.decode()
 
 
-def test_the_page_of_the_app_does_not_lead_there_without_the_right(staff_client):
+def test_app_index_does_not_link_to_the_overview_without_permission(staff_client):
     html = staff_client("view_apikey").get("/admin/conversations/").content.decode()
     assert "API keys" in html
     assert URL not in html
 
 
-def test_an_owner_who_is_no_more_has_no_link(admin_client, seeded):
+def test_deleted_owner_has_no_link(admin_client, seeded_database):
     call_command("refresh_overview", verbosity=0)
     owner = User.objects.get(username="seed-0001")
     for conversation in owner.conversations.all():
@@ -204,7 +204,7 @@ def test_an_owner_who_is_no_more_has_no_link(admin_client, seeded):
     assert len([url for url in links(html) if "owner=" in url]) == 9
 
 
-def test_numbers_that_svg_reads_are_the_same_in_every_language(admin_client, seeded, settings):
+def test_svg_attributes_are_not_localized(admin_client, seeded_database, settings):
     settings.LANGUAGE_CODE = "de"
     settings.USE_THOUSAND_SEPARATOR = True
     html = admin_client.get(URL, {"days": 90}).content.decode()
@@ -218,7 +218,7 @@ def test_numbers_that_svg_reads_are_the_same_in_every_language(admin_client, see
 
 
 @pytest.mark.urls(__name__)
-def test_a_site_of_the_hosts_own_has_it_where_it_has_conversations(admin_client, alice):
+def test_custom_admin_site_has_the_overview_if_conversations_are_registered(admin_client, alice):
     Conversation.create_with_items(owner=alice)
     url = "/desk/conversations/conversation/overview/"
     response = admin_client.get(url)

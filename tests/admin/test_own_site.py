@@ -16,7 +16,7 @@ urlpatterns = [path("office/", with_views.urls), path("desk/", site.urls)]
 
 
 @pytest.mark.urls(__name__)
-def test_the_admin_works_in_a_site_of_the_hosts_own(admin_client, alice):
+def test_admin_works_in_a_custom_admin_site(admin_client, alice):
     items = validate_items([{"role": "user", "content": "hello"}])
     conversation = Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=items)
     quoted = conversation.pk.replace("_", "_5F")
@@ -33,7 +33,7 @@ def test_the_admin_works_in_a_site_of_the_hosts_own(admin_client, alice):
 
 
 @pytest.mark.urls(__name__)
-def test_pages_of_views_exports_and_deletions_stay_in_the_hosts_own_site(admin_client, alice):
+def test_links_of_views_exports_and_deletions_stay_in_a_custom_admin_site(admin_client, alice):
     Conversation.create_with_items(owner=alice, metadata={"topic": "demo"})
     sent = {"name": "x", "query_string": "owner=alice", "is_default": "on"}
     saved = admin_client.post("/office/conversations/savedview/add/", sent, follow=True)
@@ -49,7 +49,7 @@ def test_pages_of_views_exports_and_deletions_stay_in_the_hosts_own_site(admin_c
 
 
 @pytest.mark.urls(__name__)
-def test_a_site_without_saved_views_does_without_their_bar(admin_client, alice):
+def test_admin_site_without_saved_views_shows_no_view_bar(admin_client, alice):
     response = admin_client.get("/desk/conversations/conversation/")
     assert response.status_code == 200
     assert "Save this view" not in response.content.decode()

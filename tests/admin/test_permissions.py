@@ -79,7 +79,7 @@ def urls(conversation: Conversation) -> dict[str, str]:
     }
 
 
-def answers(client: Client, conversation: Conversation) -> dict[str, str]:
+def fetch_pages(client: Client, conversation: Conversation) -> dict[str, str]:
     """What each address answers, and the pages that a form or an argument leads to."""
     selected = {"action": "delete_selected", "_selected_action": [conversation.pk]}
     responses = {
@@ -108,14 +108,14 @@ def answers(client: Client, conversation: Conversation) -> dict[str, str]:
     }
 
 
-def test_without_the_right_no_page_holds_what_the_items_say(staff_client, conversation):
-    for name, answer in answers(staff_client(*ALL_RIGHTS), conversation).items():
+def test_no_page_contains_message_content_without_the_permission(staff_client, conversation):
+    for name, answer in fetch_pages(staff_client(*ALL_RIGHTS), conversation).items():
         assert PLANTED not in answer, name
     assert not AccessRecord.objects.exists()
 
 
-def test_with_the_right_the_same_pages_hold_it(staff_client, conversation):
-    found = answers(staff_client("read_content", *ALL_RIGHTS), conversation)
+def test_pages_contain_message_content_with_the_permission(staff_client, conversation):
+    found = fetch_pages(staff_client("read_content", *ALL_RIGHTS), conversation)
     holding = {name for name, answer in found.items() if PLANTED in answer}
     assert holding >= {
         "conversations_conversation_change",
@@ -139,12 +139,12 @@ def test_with_the_right_the_same_pages_hold_it(staff_client, conversation):
     }
 
 
-def test_every_page_of_the_app_is_looked_at(conversation):
+def test_every_admin_url_of_the_app_is_tested(conversation):
     assert {model for model, _ in patterns()} >= {Conversation, AccessRecord, DeletedConversation}
     assert len(urls(conversation)) == len(list(patterns())) >= 15
 
 
-def test_the_page_says_which_right_is_missing(staff_client, conversation):
+def test_transcript_page_names_the_missing_permission(staff_client, conversation):
     html = staff_client("view_conversation").get(change_url(conversation)).content.decode()
     assert "the permission “Can read the content of conversations” is missing" in html
     assert Permission.objects.get(codename="read_content").name == "Can read the content of conversations"
@@ -152,13 +152,13 @@ def test_the_page_says_which_right_is_missing(staff_client, conversation):
     assert "<b>topic</b> = demo" in html
 
 
-def test_who_may_read_sees_no_such_note(staff_client, conversation):
+def test_transcript_page_names_no_missing_permission_to_permitted_readers(staff_client, conversation):
     html = staff_client("view_conversation", "read_content").get(change_url(conversation)).content.decode()
     assert "is missing" not in html
     assert PLANTED in html
 
 
-def test_the_right_to_read_opens_no_page_by_itself(staff_client, conversation):
+def test_read_content_permission_alone_opens_no_page(staff_client, conversation):
     client = staff_client("read_content")
     assert client.get(change_url(conversation)).status_code == 403
     assert client.get(LIST_URL).status_code == 403
@@ -166,22 +166,22 @@ def test_the_right_to_read_opens_no_page_by_itself(staff_client, conversation):
 
 
 @pytest.mark.parametrize("value", [False, "False", "True", 1, None])
-def test_a_setting_other_than_true_refuses_even_superusers(admin_client, conversation, settings, value):
+def test_any_setting_other_than_true_hides_message_content_from_superusers(admin_client, conversation, settings, value):
     settings.CONVERSATIONS_STAFF_CAN_READ_CONTENT = value
-    found = answers(admin_client, conversation)
+    found = fetch_pages(admin_client, conversation)
     assert not [name for name, answer in found.items() if PLANTED in answer]
     note = "Nobody may read content here: CONVERSATIONS_STAFF_CAN_READ_CONTENT is off."
     assert note in found["conversations_conversation_change"]
     assert not AccessRecord.objects.exists()
 
 
-def test_items_are_not_found_by_what_they_say(admin_client, conversation):
+def test_lookups_into_message_content_are_refused(admin_client, conversation):
     for lookup in ("items__data__contains", "items__data", "items__item_id__startswith"):
         response = admin_client.get(LIST_URL, {lookup: PLANTED})
         assert response.status_code == 400, lookup
 
 
-def test_items_have_no_page_of_their_own(conversation):
+def test_item_model_is_not_registered_in_the_admin(conversation):
     assert not admin.site.is_registered(Item)
 
 
@@ -195,7 +195,7 @@ def test_items_have_no_page_of_their_own(conversation):
         (("read_content", "export_conversation"), True, True),
     ],
 )
-def test_an_export_takes_the_right_to_read_as_well(staff_client, alice, rights, reads, exports, settings):
+def test_content_export_requires_the_read_and_export_permissions(staff_client, alice, rights, reads, exports, settings):
     request = RequestFactory().get("/")
     request.user = alice
     alice.user_permissions.set(Permission.objects.filter(codename__in=rights))
@@ -207,7 +207,7 @@ def test_an_export_takes_the_right_to_read_as_well(staff_client, alice, rights, 
     assert not may_export(request)
 
 
-def test_a_subclass_decides_for_itself(admin_user, conversation):
+def test_subclass_may_restrict_reading_of_content(admin_user, conversation):
     class OnlyOwn(ConversationAdmin):
         def has_read_content_permission(self, request, obj=None):
             return super().has_read_content_permission(request, obj) and obj.owner == request.user

@@ -11,7 +11,7 @@ from django.db import connection
 
 from conversations.models import Conversation
 from tests.admin_pages import PREVIEWS, add_others, list_pages, other_pages, transcript_pages
-from tests.plans import captured
+from tests.plans import capture_statements
 from tests.seed import seed_conversations
 
 # MariaDB and MySQL find words in committed rows only.
@@ -40,10 +40,10 @@ def offset(sql: str) -> int:
 
 
 @pytest.mark.parametrize("pages", [list_pages, transcript_pages, other_pages])
-def test_no_page_counts_without_a_bound_or_skips_many_rows(admin_client, store, pages):
+def test_no_admin_page_counts_unbounded_or_uses_a_large_offset(admin_client, store, pages):
     asked = {}
     for name, url in pages().items():
-        with captured() as statements:
+        with capture_statements() as statements:
             answer = admin_client.get(url)
         assert answer.status_code == 200, name
         asked[name] = [sql for sql, _parameters in statements]
@@ -53,16 +53,16 @@ def test_no_page_counts_without_a_bound_or_skips_many_rows(admin_client, store, 
     assert max(offset(sql) for statements in asked.values() for sql in statements) <= MAX_OFFSET
 
 
-def test_these_columns_do_not_either(admin_client, store):
+def test_preview_columns_do_not_count_unbounded_or_use_offset(admin_client, store):
     admin_client.get(f"/admin/conversations/conversation/?{PREVIEWS}")
-    with captured() as statements:
+    with capture_statements() as statements:
         html = admin_client.get("/admin/conversations/conversation/").content.decode()
     assert "field-first_message" in html
     assert not any(counts_all(sql) or offset(sql) for sql, _parameters in statements)
 
 
-def test_what_counts_or_skips_would_be_seen(db):
-    with captured() as statements:
+def test_unbounded_counts_and_offsets_are_detected(db):
+    with capture_statements() as statements:
         Conversation.objects.count()
         list(Conversation.objects.all()[2_000:2_001])
     assert [(counts_all(sql), offset(sql)) for sql, _parameters in statements] == [(True, 0), (False, 2_000)]

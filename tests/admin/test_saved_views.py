@@ -20,7 +20,7 @@ def view_url(page: str, view: SavedView) -> str:
     return reverse(f"admin:conversations_savedview_{page}", args=[view.pk])
 
 
-def shown_ids(response) -> list[str]:
+def listed_ids(response) -> list[str]:
     return [conversation.pk for conversation in response.context["cl"].result_list]
 
 
@@ -51,38 +51,38 @@ def conversations(alice, bob) -> list[Conversation]:
     ]
 
 
-def test_what_the_list_shows_is_saved_from_the_list(staff, user, conversations):
+def test_filters_and_order_of_the_list_are_saved_as_a_view(staff, user, conversations):
     query = [("q", "-other:1"), *TOPIC, ("owner", "alice"), ("o", "1"), ("after", conversations[2].pk)]
     page = staff.get(LIST_URL, query)
     sent = {"name": "Demo of alice", "query_string": page.context["view_to_save"]}
     response = staff.post(ADD_URL, sent, follow=True)
-    assert shown_ids(response) == [conversations[0].pk]
+    assert listed_ids(response) == [conversations[0].pk]
     view = SavedView.objects.get()
     assert (view.owner, view.name, view.is_shared, view.is_default) == (user, "Demo of alice", False, False)
     assert parse_qsl(view.query_string) == [("q", "-other:1"), *TOPIC, ("owner", "alice"), ("o", "1")]
     assert parameters(response) == [*parse_qsl(view.query_string), ("view", str(view.pk))]
 
 
-def test_the_page_has_the_form_that_saves(staff, conversations):
+def test_list_has_a_form_to_save_the_view(staff, conversations):
     html = staff.get(LIST_URL, [*TOPIC, ("before", conversations[0].pk)]).content.decode()
     assert f'<form method="post" action="{ADD_URL}"><input type="hidden" name="csrfmiddlewaretoken"' in html
     assert f'name="query_string" value="{urlencode(TOPIC).replace("&", "&amp;")}"' in html
 
 
-def test_a_request_from_elsewhere_saves_nothing(admin_user):
+def test_saving_without_csrf_token_is_refused(admin_user):
     client = Client(enforce_csrf_checks=True)
     client.force_login(admin_user)
     assert client.post(ADD_URL, {"name": "x", "query_string": ""}).status_code == 403
     assert not SavedView.objects.exists()
 
 
-def test_places_and_the_view_before_are_not_saved(staff):
+def test_cursor_and_current_view_are_not_saved(staff):
     places = {"after": "conv_1", "before": "conv_1", "last": "1", "view": "7", "p": "3", "e": "1", "_popup": "1"}
     staff.post(ADD_URL, {"name": "x", "query_string": f"?{urlencode({**places, 'owner': 'alice'})}"})
     assert SavedView.objects.get().query_string == "owner=alice"
 
 
-def test_columns_are_saved_and_come_back(staff, conversations):
+def test_columns_are_saved_and_restored_with_a_view(staff, conversations):
     page = staff.get(LIST_URL, {"columns": ["owner"], "column_key": ["topic", "tenant"]}, follow=True)
     staff.post(ADD_URL, {"name": "x", "query_string": page.context["view_to_save"]})
     staff.get(LIST_URL, {"columns": ["item_count"]}, follow=True)
@@ -92,7 +92,7 @@ def test_columns_are_saved_and_come_back(staff, conversations):
     assert [column.short_description for column in headers[2:]] == ["topic", "tenant"]
 
 
-def test_a_name_that_is_taken_is_refused_in_the_form(staff, user, alice):
+def test_duplicate_view_name_is_a_form_error(staff, user, alice):
     SavedView.objects.create(owner=user, name="open")
     SavedView.objects.create(owner=alice, name="new", is_shared=True)
     response = staff.post(ADD_URL, {"name": " open ", "query_string": "owner=alice"})
@@ -103,14 +103,14 @@ def test_a_name_that_is_taken_is_refused_in_the_form(staff, user, alice):
 
 
 @pytest.mark.parametrize("sent", [{"name": ""}, {"name": "x" * 101}, {"name": "x", "query_string": "a=1&" * 1500}])
-def test_what_can_not_be_saved_is_refused_in_the_form(staff, sent):
+def test_invalid_view_is_a_form_error(staff, sent):
     response = staff.post(ADD_URL, {"query_string": "", **sent})
     assert response.status_code == 200
     assert "Please correct the error" in response.content.decode()
     assert not SavedView.objects.exists()
 
 
-def test_sharing_takes_a_right(staff_client):
+def test_sharing_requires_the_share_permission(staff_client):
     client = staff_client("view_conversation")
     client.post(ADD_URL, {"name": "x", "query_string": "", "is_shared": "on"})
     view = SavedView.objects.get()
@@ -120,7 +120,7 @@ def test_sharing_takes_a_right(staff_client):
     assert 'name="is_shared"' not in client.get(LIST_URL).content.decode()
 
 
-def test_a_shared_view_is_offered_to_others_and_changed_by_its_owner_alone(staff_client, alice):
+def test_shared_view_is_visible_to_others_but_changed_by_its_owner_only(staff_client, alice):
     client = staff_client("view_conversation", "share_savedview")
     assert 'name="is_shared"' in client.get(LIST_URL).content.decode()
     client.post(ADD_URL, {"name": "Of staff", "query_string": "owner=alice", "is_shared": "on"})
@@ -139,7 +139,7 @@ def test_a_shared_view_is_offered_to_others_and_changed_by_its_owner_alone(staff
     assert "Of staff" not in client.get(VIEWS_URL).content.decode()
 
 
-def test_the_view_of_another_is_not_opened_unless_shared(staff, alice):
+def test_private_view_cannot_be_opened_by_others(staff, alice):
     view = SavedView.objects.create(owner=alice, name="secret", query_string="owner=alice")
     response = staff.get(view_url("open", view), follow=True)
     assert messages(response) == ["This view is there no more, or is not shared."]
@@ -147,7 +147,7 @@ def test_the_view_of_another_is_not_opened_unless_shared(staff, alice):
     assert "secret" not in response.content.decode()
 
 
-def test_superusers_see_and_change_the_views_of_all(admin_client, alice):
+def test_superusers_see_and_change_all_views(admin_client, alice):
     view = SavedView.objects.create(owner=alice, name="of alice", query_string="owner=alice")
     html = admin_client.get(VIEWS_URL).content.decode()
     assert ">of alice</a>" in html
@@ -157,7 +157,7 @@ def test_superusers_see_and_change_the_views_of_all(admin_client, alice):
     assert (view.owner, view.name, view.is_shared) == (alice, "renamed", True)
 
 
-def test_a_view_is_renamed_made_default_and_deleted(staff, user):
+def test_view_can_be_renamed_made_default_and_deleted(staff, user):
     view = SavedView.objects.create(owner=user, name="old", query_string="owner=alice")
     staff.post(view_url("change", view), {"name": "new", "query_string": view.query_string, "is_default": "on"})
     view.refresh_from_db()
@@ -166,39 +166,39 @@ def test_a_view_is_renamed_made_default_and_deleted(staff, user):
     assert not SavedView.objects.exists()
 
 
-def test_the_default_applies_where_the_address_asks_for_nothing(staff, user, conversations):
+def test_default_view_applies_to_the_list_without_parameters(staff, user, conversations):
     view = SavedView.objects.create(owner=user, name="x", query_string=urlencode(TOPIC), is_default=True)
     response = staff.get(LIST_URL, follow=True)
-    assert shown_ids(response) == [conversations[1].pk, conversations[0].pk]
+    assert listed_ids(response) == [conversations[1].pk, conversations[0].pk]
     assert parameters(response) == [*TOPIC, ("view", str(view.pk))]
-    assert shown_ids(staff.get(LIST_URL, {"owner": "bob"}, follow=True)) == [conversations[1].pk]
+    assert listed_ids(staff.get(LIST_URL, {"owner": "bob"}, follow=True)) == [conversations[1].pk]
     view.is_default = False
     view.save()
-    assert len(shown_ids(staff.get(LIST_URL, follow=True))) == 3
+    assert len(listed_ids(staff.get(LIST_URL, follow=True))) == 3
 
 
-def test_all_conversations_lead_out_of_the_default(staff, user, conversations):
+def test_all_conversations_link_leaves_the_default_view(staff, user, conversations):
     SavedView.objects.create(owner=user, name="x", query_string=urlencode(TOPIC), is_default=True)
     page = staff.get(LIST_URL, follow=True)
     response = staff.get(LIST_URL + page.context["all_conversations_url"], follow=True)
-    assert len(shown_ids(response)) == 3
+    assert len(listed_ids(response)) == 3
     assert response.redirect_chain == []
 
 
-def test_taking_the_last_condition_away_does_not_bring_the_default_back(staff, user, conversations):
+def test_removing_the_last_condition_does_not_reapply_the_default_view(staff, user, conversations):
     SavedView.objects.create(owner=user, name="x", query_string=urlencode(TOPIC), is_default=True)
     page = staff.get(LIST_URL, follow=True)
     [chip] = page.context["cl"].form.chips
     response = staff.get(LIST_URL + chip.remove_url, follow=True)
-    assert len(shown_ids(response)) == 3
+    assert len(listed_ids(response)) == 3
 
 
-def test_an_empty_default_is_no_endless_redirect(staff, user, conversations):
+def test_empty_default_view_does_not_redirect_endlessly(staff, user, conversations):
     SavedView.objects.create(owner=user, name="x", is_default=True)
-    assert len(shown_ids(staff.get(LIST_URL, follow=True))) == 3
+    assert len(listed_ids(staff.get(LIST_URL, follow=True))) == 3
 
 
-def test_the_current_view_is_marked_until_something_else_is_asked_for(staff, user, conversations):
+def test_current_view_is_marked_until_the_filters_change(staff, user, conversations):
     view = SavedView.objects.create(owner=user, name="x", query_string=urlencode(TOPIC))
     marked = f'<a href="{view_url("open", view)}" aria-current="page">'
     response = staff.get(view_url("open", view), follow=True)
@@ -225,7 +225,7 @@ def test_the_current_view_is_marked_until_something_else_is_asked_for(staff, use
         ([("owner", "a\x00")], "owner: a"),
     ],
 )
-def test_what_is_gone_is_named_and_left_out_and_the_rest_is_shown(staff, user, conversations, gone, told):
+def test_obsolete_conditions_of_a_view_are_reported_and_dropped(staff, user, conversations, gone, told):
     kept = [("created_to", "2200-01-01"), ("o", "1")]
     view = SavedView.objects.create(owner=user, name="Old", query_string=urlencode([*gone, *kept]))
     response = staff.get(view_url("open", view), follow=True)
@@ -236,22 +236,22 @@ def test_what_is_gone_is_named_and_left_out_and_the_rest_is_shown(staff, user, c
     assert parameters(response)[-3:] == [*kept, ("view", str(view.pk))]
     assert not response.context["cl"].form.errors
     if gone[0] != ("q", "a:b"):
-        assert len(shown_ids(response)) == 3
+        assert len(listed_ids(response)) == 3
     view.refresh_from_db()
     assert parse_qsl(view.query_string, keep_blank_values=True) == [*gone, *kept]
 
 
-def test_an_owner_who_is_deleted_later_is_left_out(staff, user, conversations):
+def test_condition_on_a_deleted_owner_is_dropped(staff, user, conversations):
     User.objects.create_user("carol")
     view = SavedView.objects.create(owner=user, name="x", query_string=urlencode([("owner", "carol"), *TOPIC]))
-    assert shown_ids(staff.get(view_url("open", view), follow=True)) == []
+    assert listed_ids(staff.get(view_url("open", view), follow=True)) == []
     User.objects.get(username="carol").delete()
     response = staff.get(view_url("open", view), follow=True)
-    assert shown_ids(response) == [conversations[1].pk, conversations[0].pk]
+    assert listed_ids(response) == [conversations[1].pk, conversations[0].pk]
     assert "owner: carol" in messages(response)[0]
 
 
-def test_half_a_condition_takes_no_other_along(staff, user, conversations):
+def test_incomplete_condition_does_not_affect_the_others(staff, user, conversations):
     torn = [*TOPIC, ("metadata_key", "a"), ("owner", "alice")]
     view = SavedView.objects.create(owner=user, name="x", query_string=urlencode(torn))
     response = staff.get(view_url("open", view), follow=True)
@@ -260,21 +260,21 @@ def test_half_a_condition_takes_no_other_along(staff, user, conversations):
 
 
 @pytest.mark.parametrize("query_string", ["a=1&" * 1500, "%ff%00=%ff", "&&&=", "=", "q", "\x01"])
-def test_a_malformed_query_string_still_opens(staff, user, conversations, query_string):
+def test_view_with_a_malformed_query_string_can_be_opened(staff, user, conversations, query_string):
     view = SavedView.objects.create(owner=user, name="x", query_string=query_string)
     assert staff.get(view_url("open", view), follow=True).status_code == 200
     assert staff.get(LIST_URL).status_code == 200
     assert staff.get(VIEWS_URL).status_code == 200
 
 
-def test_the_right_to_see_the_list_is_the_right_to_views(staff_client, alice):
+def test_saved_views_require_the_view_conversation_permission(staff_client, alice):
     client = staff_client("view_apikey")
     view = SavedView.objects.create(owner=User.objects.get(username="staff"), name="x")
     for url in (ADD_URL, VIEWS_URL, view_url("change", view), view_url("open", view), view_url("delete", view)):
         assert client.get(url).status_code == 403, url
 
 
-def test_the_bar_takes_one_query_for_any_number_of_views(staff, user, alice):
+def test_view_bar_takes_a_constant_number_of_queries(staff, user, alice):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             assert staff.get(LIST_URL).status_code == 200

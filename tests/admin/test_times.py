@@ -42,7 +42,7 @@ def pages(admin_user, settings) -> dict[str, str]:
     return {**lists, **single, "deletion": single["conversation"].replace("/change/", "/delete/")}
 
 
-def test_every_time_is_of_that_zone_and_tells_utc(admin_client, pages):
+def test_every_time_is_shown_in_the_project_time_zone_with_utc_in_its_title(admin_client, pages):
     for name, url in pages.items():
         html = unescape(admin_client.get(url).content.decode().partition('id="content"')[2])
         times = TIME.findall(html)
@@ -53,7 +53,7 @@ def test_every_time_is_of_that_zone_and_tells_utc(admin_client, pages):
         assert ANY_TIME.findall(rest) == [], name
 
 
-def test_the_filter_by_days_is_of_that_zone_too(admin_client, pages):
+def test_day_filter_uses_the_project_time_zone(admin_client, pages):
     conversation = Conversation.objects.get()
     day = timezone.localtime(conversation_time(conversation)).date().isoformat()
     url = pages["conversation list"]

@@ -14,7 +14,7 @@ from django.utils import translation
 
 from conversations.models import APIKey, Conversation, SavedView
 from tests.admin_pages import add_others, list_pages, other_pages, transcript_pages
-from tests.browser.transcripts import everything
+from tests.browser.transcripts import create_all_item_types
 from tests.seed import seed_conversations
 
 # MariaDB and MySQL find words in committed rows only.
@@ -28,7 +28,7 @@ OF_API = ("list: wrong",)  # which tells what is wrong with a query in the API's
 
 
 @pytest.fixture
-def bracketed(monkeypatch):
+def bracketed_translations(monkeypatch):
     def of_one(message: str) -> str:
         return f"{BEGIN}{message}{END}" if message else ""
 
@@ -45,7 +45,7 @@ def bracketed(monkeypatch):
 def store(admin_user, alice) -> None:
     for _ in seed_conversations(conversations=12, items_per=4, seed=1, start=date(2026, 1, 1)):
         pass
-    everything(alice)
+    create_all_item_types(alice)
     call_command("refresh_overview", verbosity=0)
     add_others(admin_user, alice, count=5)
 
@@ -56,7 +56,7 @@ def without_brackets(html: str) -> str:
     return html
 
 
-class Said(HTMLParser):
+class VisibleText(HTMLParser):
     """What a page says in its text and in attributes that people are told."""
 
     def __init__(self, html: str) -> None:
@@ -100,7 +100,7 @@ def all_types() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("pages", [list_pages, transcript_pages, all_types, other_pages])
-def test_every_string_is_marked(admin_client, store, bracketed, pages):
+def test_every_string_is_marked_for_translation(admin_client, store, bracketed_translations, pages):
     stored = stored_words()
     found = {}
     for name, url in pages().items():
@@ -108,6 +108,6 @@ def test_every_string_is_marked(admin_client, store, bracketed, pages):
             continue
         html = admin_client.get(url).content.decode()
         assert BEGIN in html, name
-        said = words(" ".join(filter(None, Said(without_brackets(html)).parts)))
+        said = words(" ".join(filter(None, VisibleText(without_brackets(html)).parts)))
         found[name] = said - stored - words(unquote(url)) - NOT_OURS
     assert {name: unmarked for name, unmarked in found.items() if unmarked} == {}

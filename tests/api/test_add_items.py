@@ -9,7 +9,7 @@ def texts(items):
     return [item["content"][0]["text"] for item in items]
 
 
-def test_the_answer_holds_the_new_items_in_the_order_of_the_request(as_alice):
+def test_response_contains_the_new_items_in_request_order(as_alice):
     conversation_id = as_alice.new_conversation(HELLO)
     answer = as_alice.post(
         f"/conversations/{conversation_id}/items",
@@ -21,7 +21,7 @@ def test_the_answer_holds_the_new_items_in_the_order_of_the_request(as_alice):
     assert texts(as_alice.items(conversation_id)) == ["Hello!", "one", "two"]
 
 
-def test_include_reveals_in_the_answer(as_alice):
+def test_include_reveals_members_in_the_response(as_alice):
     image = {"role": "user", "content": [{"type": "input_image", "image_url": "https://example.com/a.png"}]}
     path = f"/conversations/{as_alice.new_conversation()}/items"
     hidden = as_alice.post(path, {"items": [image]}).json()["data"][0]
@@ -30,7 +30,7 @@ def test_include_reveals_in_the_answer(as_alice):
     assert shown["content"][0]["image_url"] == "https://example.com/a.png"
 
 
-def test_all_or_nothing(as_alice):
+def test_request_with_an_invalid_item_stores_no_items(as_alice):
     conversation_id = as_alice.new_conversation(HELLO)
     answer = as_alice.post(f"/conversations/{conversation_id}/items", {"items": [HELLO, {"role": "nobody"}]})
     assert answer.status_code == 400
@@ -38,7 +38,7 @@ def test_all_or_nothing(as_alice):
     assert (conversation.items.count(), conversation.item_count, conversation.last_position) == (1, 1, 1)
 
 
-def test_a_compaction_trigger_is_accepted_and_not_stored(as_alice):
+def test_compaction_trigger_is_accepted_but_not_stored(as_alice):
     conversation_id = as_alice.new_conversation(HELLO, {"type": "compaction_trigger"})
     path = f"/conversations/{conversation_id}/items"
     answer = as_alice.post(path, {"items": [{"type": "compaction_trigger"}, {**HELLO, "content": "two"}]})
@@ -49,7 +49,7 @@ def test_a_compaction_trigger_is_accepted_and_not_stored(as_alice):
     assert list(Conversation.objects.get().items.order_by("position").values_list("position", flat=True)) == [1, 2]
 
 
-def test_items_are_required_and_not_empty(as_alice, assert_error):
+def test_items_must_be_present_and_not_empty(as_alice, assert_error):
     path = f"/conversations/{as_alice.new_conversation()}/items"
     for body in (None, {}):
         assert_error(
@@ -68,20 +68,20 @@ def test_items_are_required_and_not_empty(as_alice, assert_error):
     )
 
 
-def test_a_bad_body_is_reported_before_an_unknown_conversation(as_alice):
+def test_invalid_body_is_reported_before_an_unknown_conversation(as_alice):
     assert as_alice.post("/conversations/conv_none/items", {"items": []}).status_code == 400
     assert as_alice.post("/conversations/conv_none/items?include[]=x", {"items": [HELLO]}).status_code == 400
     assert as_alice.post("/conversations/conv_none/items", {"items": [HELLO]}).status_code == 404
 
 
-def test_bob_gets_the_404_of_a_thing_that_does_not_exist(as_alice, as_bob, assert_error):
+def test_conversation_of_another_user_is_not_found(as_alice, as_bob, assert_error):
     conversation_id = as_alice.new_conversation()
     answer = as_bob.post(f"/conversations/{conversation_id}/items", {"items": [HELLO]})
     assert_error(answer, 404, f"Conversation with id '{conversation_id}' not found.")
     assert as_alice.items(conversation_id) == []
 
 
-def test_the_number_of_queries_does_not_grow(as_alice, django_assert_num_queries):
+def test_number_of_queries_does_not_grow_with_the_items(as_alice, django_assert_num_queries):
     conversation_id = as_alice.new_conversation()
     # SAVEPOINT, all at once, RELEASE, or the conversation, SAVEPOINT, the counter, its new value, items, texts, RELEASE
     number = 3 if connection.vendor == "postgresql" else 7

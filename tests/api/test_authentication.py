@@ -13,7 +13,7 @@ MISSING = "Missing bearer or basic authentication in header"
 
 
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "sk-conv-x", "Basic YTpi"])
-def test_no_key(db, assert_error, header):
+def test_request_without_a_key_is_unauthorized(db, assert_error, header):
     headers = {} if header is None else {"authorization": header}
     answer = Client(headers=headers).generic("POST", URL)
     assert_error(answer, 401, MISSING)
@@ -30,7 +30,7 @@ def test_no_key(db, assert_error, header):
         ("s" * 10_000, "ssssssss" + "*" * 40 + "ssss"),
     ],
 )
-def test_a_wrong_key_is_shown_masked(db, assert_error, secret, shown):
+def test_invalid_key_is_masked_in_the_error(db, assert_error, secret, shown):
     answer = Client(headers={"authorization": f"Bearer {secret}"}).generic("POST", URL)
     assert_error(
         answer,
@@ -42,22 +42,22 @@ def test_a_wrong_key_is_shown_masked(db, assert_error, secret, shown):
     assert answer["WWW-Authenticate"] == 'Bearer realm="OpenAI API"'
 
 
-def test_the_scheme_is_read_as_http_says(alice_secret):
+def test_authentication_scheme_is_case_insensitive(alice_secret):
     assert Client(headers={"authorization": f"bearer  {alice_secret}"}).generic("POST", URL).status_code == 200
 
 
-def test_a_key_speaks_for_its_user(alice, as_alice):
+def test_key_authenticates_its_user(alice, as_alice):
     as_alice.new_conversation()
     assert Conversation.objects.get().owner == alice
 
 
-def test_two_keys_of_a_user_see_the_same(alice, as_alice):
+def test_keys_of_the_same_user_access_the_same_conversations(alice, as_alice):
     conversation_id = as_alice.new_conversation()
     other = Caller(APIKey.create(user=alice)[1])
     assert other.get(f"/conversations/{conversation_id}").status_code == 200
 
 
-def test_a_revoked_an_expired_and_an_inactive_key_are_wrong(alice, alice_secret, settings):
+def test_revoked_expired_and_inactive_keys_are_refused(alice, alice_secret, settings):
     settings.CONVERSATIONS_API_KEY_SECONDS = 0
 
     def status() -> int:
@@ -76,7 +76,7 @@ def test_a_revoked_an_expired_and_an_inactive_key_are_wrong(alice, alice_secret,
     assert status() == 401
 
 
-def test_a_keys_use_is_recorded_once_a_minute(as_alice, django_assert_num_queries, settings):
+def test_key_use_is_recorded_once_a_minute(as_alice, django_assert_num_queries, settings):
     settings.CONVERSATIONS_API_KEY_SECONDS = 0
     before = timezone.now()
     as_alice.get("/conversations/conv_none")
@@ -90,7 +90,7 @@ def test_a_keys_use_is_recorded_once_a_minute(as_alice, django_assert_num_querie
     assert APIKey.objects.get().last_used_at >= used_at
 
 
-def test_a_host_may_authenticate_in_its_own_way(alice, settings, assert_error):
+def test_authentication_classes_can_be_replaced(alice, settings, assert_error):
     settings.MIDDLEWARE = [name for name in settings.MIDDLEWARE if not name.startswith("project.")]
     settings.CONVERSATIONS_AUTHENTICATION_CLASSES = [
         "conversations.api.authentication.APIKeyAuthentication",
@@ -105,7 +105,7 @@ def test_a_host_may_authenticate_in_its_own_way(alice, settings, assert_error):
     assert_error(Client().generic("POST", URL), 403, MISSING)
 
 
-def test_a_session_alone_opens_nothing(alice):
+def test_session_does_not_authenticate_api_requests(alice):
     client = Client()
     client.force_login(alice)
     assert client.generic("POST", URL).status_code == 401

@@ -13,7 +13,7 @@ from conversations.models import Conversation, Item, MetadataPair
 HELLO = {"type": "message", "role": "user", "content": "Hello!"}
 
 
-def test_the_example_of_openais_reference(as_alice):
+def test_example_of_the_openai_reference_creates_a_conversation(as_alice):
     answer = as_alice.post("/conversations", {"metadata": {"topic": "demo"}, "items": [HELLO]})
     conversation = answer.json()
     assert answer.status_code == 200
@@ -33,18 +33,18 @@ def test_the_example_of_openais_reference(as_alice):
     "body",
     [None, {}, {"metadata": None}, {"items": None}, {"metadata": None, "items": None}, {"items": []}, {"metadata": {}}],
 )
-def test_nothing_given_is_an_empty_conversation(as_alice, body):
+def test_body_without_values_creates_an_empty_conversation(as_alice, body):
     answer = as_alice.post("/conversations", body)
     assert answer.status_code == 200
     assert answer.json()["metadata"] == {}
     assert as_alice.items(answer.json()["id"]) == []
 
 
-def test_a_body_may_come_without_a_content_type_when_it_is_empty(as_alice):
+def test_empty_body_needs_no_content_type(as_alice):
     assert as_alice.client.generic("POST", "/v1/conversations").status_code == 200
 
 
-def test_twenty_items_are_stored_in_their_order(as_alice):
+def test_twenty_items_are_stored_in_order(as_alice):
     conversation_id = as_alice.new_conversation(*({**HELLO, "content": f"{n}"} for n in range(20)))
     items = as_alice.items(conversation_id)
     assert [item["content"][0]["text"] for item in items] == [str(n) for n in range(20)]
@@ -58,25 +58,25 @@ def test_metadata_keeps_the_order_of_its_keys(as_alice):
     assert list(stored.items()) == list(metadata.items())
 
 
-def test_metadata_is_indexed_pair_by_pair(as_alice):
+def test_each_metadata_pair_is_indexed(as_alice):
     conversation_id = as_alice.new_conversation(topic="demo", tenant="acme ")
     pairs = MetadataPair.objects.filter(conversation=conversation_id).values_list("key", "value")
     assert set(pairs) == {("topic", "demo"), ("tenant", "acme ")}
 
 
-def test_a_refused_item_stores_nothing_at_all(as_alice):
+def test_invalid_item_stores_nothing(as_alice):
     answer = as_alice.post("/conversations", {"metadata": {"a": "b"}, "items": [HELLO, {"type": "nonsense"}]})
     assert answer.status_code == 400
     assert (Conversation.objects.count(), Item.objects.count(), MetadataPair.objects.count()) == (0, 0, 0)
 
 
-def test_an_unknown_reference_stores_nothing_at_all(as_alice):
+def test_unknown_item_reference_stores_nothing(as_alice):
     answer = as_alice.post("/conversations", {"items": [HELLO, {"type": "item_reference", "id": "msg_none"}]})
     assert answer.status_code == 404
     assert (Conversation.objects.count(), Item.objects.count()) == (0, 0)
 
 
-def test_the_number_of_queries_does_not_grow_with_the_items(as_alice, django_assert_num_queries):
+def test_number_of_queries_does_not_grow_with_the_items(as_alice, django_assert_num_queries):
     as_alice.new_conversation()  # records the key's use
     # SAVEPOINT, all at once, RELEASE, or SAVEPOINT, the conversation, its metadata, its items, their texts, RELEASE
     number = 3 if connection.vendor == "postgresql" else 6
@@ -99,7 +99,7 @@ class HostSerializer(ConversationSerializer):
         return super().create(validated_data)
 
 
-def test_a_host_may_subclass_the_serializer(alice, bob):
+def test_serializer_can_be_subclassed(alice, bob):
     for user in (alice, bob):
         context = {"request": SimpleNamespace(user=user)}
         serializer = HostSerializer(data={"label": "blue", "items": [HELLO]}, context=context)

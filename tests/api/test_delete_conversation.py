@@ -3,7 +3,7 @@ from conversations.models import Conversation, Item, MetadataPair
 HELLO = {"role": "user", "content": "Hello!"}
 
 
-def test_it_is_gone_with_all_that_is_under_it(as_alice, assert_error):
+def test_deleted_conversation_is_gone_with_its_items_and_metadata(as_alice, assert_error):
     kept = as_alice.new_conversation(HELLO, topic="kept")
     conversation_id = as_alice.new_conversation(HELLO, topic="demo")
     item_id = as_alice.items(conversation_id)[0]["id"]
@@ -29,20 +29,20 @@ def test_it_is_gone_with_all_that_is_under_it(as_alice, assert_error):
     assert (Item.objects.count(), MetadataPair.objects.count()) == (1, 1)
 
 
-def test_a_body_is_ignored_like_the_content_type_that_the_python_client_sends(as_alice):
+def test_body_and_content_type_of_a_delete_request_are_ignored(as_alice):
     conversation_id = as_alice.new_conversation()
     answer = as_alice.client.delete(f"/v1/conversations/{conversation_id}", b"", content_type="application/json")
     assert answer.status_code == 200
 
 
-def test_bob_gets_the_404_of_a_thing_that_does_not_exist(as_alice, as_bob, assert_error):
+def test_conversation_of_another_user_is_not_found(as_alice, as_bob, assert_error):
     conversation_id = as_alice.new_conversation()
     answer = as_bob.delete(f"/conversations/{conversation_id}")
     assert_error(answer, 404, f"Conversation with id '{conversation_id}' not found.")
     assert Conversation.objects.exists()
 
 
-def test_the_number_of_queries_does_not_grow_with_the_items(as_alice, django_assert_num_queries):
+def test_number_of_queries_does_not_grow_with_the_items(as_alice, django_assert_num_queries):
     # the conversation, BEGIN, its lock, its metadata, its items, their texts, the conversation, COMMIT
     for count in (1, 20):
         conversation_id = as_alice.new_conversation(*[HELLO] * count)

@@ -3,7 +3,7 @@ from conversations.models import Conversation, Item
 HELLO = {"role": "user", "content": "Hello!"}
 
 
-def test_the_answer_is_the_conversation(as_alice):
+def test_response_is_the_conversation(as_alice):
     created = as_alice.post("/conversations", {"metadata": {"a": "b"}, "items": [{**HELLO, "id": "msg_1"}, HELLO]})
     conversation_id = created.json()["id"]
     answer = as_alice.delete(f"/conversations/{conversation_id}/items/msg_1")
@@ -12,7 +12,7 @@ def test_the_answer_is_the_conversation(as_alice):
     assert Conversation.objects.get().item_count == 1
 
 
-def test_a_second_time_there_is_nothing_to_delete(as_alice, assert_error):
+def test_deleting_an_item_twice_is_not_found(as_alice, assert_error):
     conversation_id = as_alice.new_conversation({**HELLO, "id": "msg_1"})
     as_alice.delete(f"/conversations/{conversation_id}/items/msg_1")
     answer = as_alice.delete(f"/conversations/{conversation_id}/items/msg_1")
@@ -20,21 +20,21 @@ def test_a_second_time_there_is_nothing_to_delete(as_alice, assert_error):
     assert Conversation.objects.get().item_count == 0
 
 
-def test_it_stays_in_other_conversations(as_alice):
+def test_item_is_not_deleted_from_other_conversations(as_alice):
     first = as_alice.new_conversation({**HELLO, "id": "msg_1"})
     second = as_alice.new_conversation({"id": "msg_1"})
     as_alice.delete(f"/conversations/{first}/items/msg_1")
     assert [item["id"] for item in as_alice.items(second)] == ["msg_1"]
 
 
-def test_a_position_is_never_used_again(as_alice):
+def test_positions_are_never_reused(as_alice):
     conversation_id = as_alice.new_conversation({**HELLO, "id": "msg_1"}, {**HELLO, "id": "msg_2"})
     as_alice.delete(f"/conversations/{conversation_id}/items/msg_2")
     as_alice.post(f"/conversations/{conversation_id}/items", {"items": [{**HELLO, "id": "msg_2"}]})
     assert list(Item.objects.order_by("position").values_list("item_id", "position")) == [("msg_1", 1), ("msg_2", 3)]
 
 
-def test_bob_gets_the_404_of_a_thing_that_does_not_exist(as_alice, as_bob, assert_error):
+def test_conversation_of_another_user_is_not_found(as_alice, as_bob, assert_error):
     conversation_id = as_alice.new_conversation({**HELLO, "id": "msg_1"})
     answer = as_bob.delete(f"/conversations/{conversation_id}/items/msg_1")
     assert_error(answer, 404, f"Conversation with id '{conversation_id}' not found.")

@@ -181,12 +181,12 @@ BODIES = {
 
 
 @pytest.mark.parametrize("case", BODIES)
-def test_a_refused_body(as_alice, assert_error, case):
+def test_invalid_body_is_refused_with_openais_error(as_alice, assert_error, case):
     body, message, param, code = BODIES[case]
     assert_error(as_alice.post("/conversations", body), 400, message, param=param, code=code)
 
 
-def test_an_unknown_type_is_refused_with_the_supported_ones(as_alice):
+def test_unknown_item_type_is_refused_with_the_supported_types(as_alice):
     error = as_alice.post("/conversations", {"items": [{"type": "telepathy"}]}).json()["error"]
     start = "Invalid value: 'telepathy'. Supported values are: 'additional_tools', 'apply_patch_call', "
     assert error["message"].startswith(start)
@@ -245,7 +245,7 @@ QUERIES = {
 
 
 @pytest.mark.parametrize("query", QUERIES)
-def test_a_refused_query(as_alice, assert_error, query):
+def test_invalid_query_parameter_is_refused_with_openais_error(as_alice, assert_error, query):
     message, param, code = QUERIES[query]
     conversation_id = as_alice.new_conversation(HELLO)
     for wanted in (conversation_id, "conv_none"):
@@ -253,7 +253,7 @@ def test_a_refused_query(as_alice, assert_error, query):
         assert_error(answer, 400, message, param=param, code=code)
 
 
-def test_a_number_of_many_digits_is_only_too_big(as_alice):
+def test_limit_of_thousands_of_digits_is_above_the_maximum(as_alice):
     answer = as_alice.get(f"/conversations/{as_alice.new_conversation()}/items?limit={'9' * 3000}")
     assert answer.json()["error"]["code"] == "integer_above_max_value"
 
@@ -279,7 +279,7 @@ IDS = {
 
 
 @pytest.mark.parametrize("conversation_id", IDS)
-def test_a_malformed_conversation_id(as_alice, assert_error, conversation_id):
+def test_malformed_conversation_id_is_refused_by_every_endpoint(as_alice, assert_error, conversation_id):
     message, code = IDS[conversation_id]
     path = f"/conversations/{conversation_id}"
     for answer in (

@@ -10,12 +10,12 @@ from tests.schema.golden import FILES, MINTED
 STORED_TYPES = sorted(FILES.keys() - {"compaction_trigger", "item_reference"})
 
 
-def test_every_type_has_its_file():
+def test_every_item_type_has_a_golden_file():
     assert FILES.keys() == ITEM_TYPES
 
 
 @pytest.mark.parametrize("item_type", STORED_TYPES)
-def test_accepted_items_come_back_as_they_should(as_alice, item_type):
+def test_accepted_items_are_returned_as_in_the_golden_file(as_alice, item_type):
     query = "&".join(f"include[]={value}" for value in INCLUDABLE)
     for case in FILES[item_type]["accepted"]:
         conversation_id = as_alice.new_conversation()
@@ -30,7 +30,7 @@ def test_accepted_items_come_back_as_they_should(as_alice, item_type):
 
 
 @pytest.mark.parametrize("item_type", sorted(FILES))
-def test_refused_items_are_refused_in_openais_words(as_alice, assert_error, item_type):
+def test_refused_items_get_openais_error_message(as_alice, assert_error, item_type):
     assert FILES[item_type]["refused"]
     for case in FILES[item_type]["refused"]:
         answer = as_alice.post("/conversations", {"items": [case["sent"]]})

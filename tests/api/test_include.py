@@ -10,7 +10,7 @@ def path(as_alice):
     return f"/conversations/{as_alice.new_conversation(IMAGE, REASONING)}/items?order=asc"
 
 
-def revealed(answer):
+def revealed_members(answer):
     image, reasoning = answer.json()["data"]
     return [
         *(["image"] if image["content"][0]["image_url"] else []),
@@ -28,11 +28,11 @@ def revealed(answer):
         (f"&include={BOTH[0]}&include={BOTH[1]}", ["image", "reasoning"]),
     ],
 )
-def test_include_by_each_way_of_writing_it(as_alice, path, query, shown):
-    assert revealed(as_alice.get(path + query)) == shown
+def test_include_parameter_accepts_every_spelling(as_alice, path, query, shown):
+    assert revealed_members(as_alice.get(path + query)) == shown
 
 
-def test_an_operator_may_include_without_being_asked(as_alice, path, settings):
+def test_default_include_setting_reveals_members(as_alice, path, settings):
     settings.CONVERSATIONS_DEFAULT_INCLUDE = ["message.input_image.image_url"]
-    assert revealed(as_alice.get(path)) == ["image"]
-    assert revealed(as_alice.get(f"{path}&include[]=reasoning.encrypted_content")) == ["image", "reasoning"]
+    assert revealed_members(as_alice.get(path)) == ["image"]
+    assert revealed_members(as_alice.get(f"{path}&include[]=reasoning.encrypted_content")) == ["image", "reasoning"]

@@ -3,13 +3,13 @@ import pytest
 HELLO = {"type": "message", "role": "user", "content": "Hello!"}
 
 
-def test_a_well_formed_id_is_kept(as_alice):
+def test_well_formed_id_is_preserved(as_alice):
     longest = "msg_" + "x" * 60
     conversation_id = as_alice.new_conversation({**HELLO, "id": "msg_A-b_1"}, {**HELLO, "id": longest})
     assert [item["id"] for item in as_alice.items(conversation_id)] == ["msg_A-b_1", longest]
 
 
-def test_a_null_id_is_none(as_alice):
+def test_null_id_is_replaced_by_a_new_id(as_alice):
     [item] = as_alice.items(as_alice.new_conversation({**HELLO, "id": None}))
     assert item["id"].startswith("msg_")
 
@@ -34,12 +34,12 @@ def test_a_null_id_is_none(as_alice):
         (7, "Invalid type for 'items[0].id': expected a string, but got an integer instead.", "invalid_type"),
     ],
 )
-def test_other_ids_are_refused(as_alice, assert_error, item_id, message, code):
+def test_malformed_item_ids_are_refused(as_alice, assert_error, item_id, message, code):
     answer = as_alice.post("/conversations", {"items": [{**HELLO, "id": item_id}]})
     assert_error(answer, 400, message, param="items[0].id", code=code)
 
 
-def test_an_id_that_the_schema_requires_may_not_be_missing(as_alice, assert_error):
+def test_missing_required_id_is_refused(as_alice, assert_error):
     answer = as_alice.post("/conversations", {"items": [{"type": "reasoning", "summary": []}]})
     assert_error(
         answer,
@@ -59,19 +59,19 @@ def test_an_id_that_the_schema_requires_may_not_be_missing(as_alice, assert_erro
         [{**HELLO, "id": "msg_2"}, {**HELLO, "id": "msg_2"}],
     ],
 )
-def test_an_id_can_not_be_in_a_conversation_twice(as_alice, assert_error, again):
+def test_duplicate_id_in_a_conversation_is_refused(as_alice, assert_error, again):
     conversation_id = as_alice.new_conversation({**HELLO, "id": "msg_1"})
     answer = as_alice.post(f"/conversations/{conversation_id}/items", {"items": again})
     assert_error(answer, 400, "Item already in conversation", param="items", code="item_already_in_conversation")
     assert len(as_alice.items(conversation_id)) == 1
 
 
-def test_nor_twice_in_the_request_that_creates_it(as_alice, assert_error):
+def test_duplicate_id_in_a_create_request_is_refused(as_alice, assert_error):
     answer = as_alice.post("/conversations", {"items": [{**HELLO, "id": "msg_1"}] * 2})
     assert_error(answer, 400, "Item already in conversation", param="items", code="item_already_in_conversation")
 
 
-def test_an_id_from_another_conversation_of_the_owner_brings_its_content(as_alice):
+def test_reused_id_copies_the_item_from_another_conversation_of_the_owner(as_alice):
     as_alice.new_conversation({**HELLO, "id": "msg_1", "content": "the first"})
     for item in ({**HELLO, "id": "msg_1", "content": "ignored"}, {"type": "item_reference", "id": "msg_1"}):
         conversation_id = as_alice.new_conversation(HELLO, item)
@@ -79,14 +79,14 @@ def test_an_id_from_another_conversation_of_the_owner_brings_its_content(as_alic
         assert (brought["id"], brought["content"][0]["text"]) == ("msg_1", "the first")
 
 
-def test_what_is_brought_stays_when_its_origin_is_deleted(as_alice):
+def test_copied_item_outlives_its_original_conversation(as_alice):
     origin = as_alice.new_conversation({**HELLO, "id": "msg_1"})
     conversation_id = as_alice.new_conversation({"id": "msg_1"})
     as_alice.delete(f"/conversations/{origin}")
     assert [item["id"] for item in as_alice.items(conversation_id)] == ["msg_1"]
 
 
-def test_another_owners_id_is_as_good_as_unknown(as_alice, as_bob, assert_error):
+def test_item_id_of_another_owner_is_treated_as_unknown(as_alice, as_bob, assert_error):
     as_alice.new_conversation({**HELLO, "id": "msg_1", "content": "alice's"})
     conversation_id = as_bob.new_conversation({**HELLO, "id": "msg_1", "content": "bob's"})
     assert as_bob.items(conversation_id)[0]["content"][0]["text"] == "bob's"
@@ -95,13 +95,13 @@ def test_another_owners_id_is_as_good_as_unknown(as_alice, as_bob, assert_error)
     assert_error(answer, 404, "Item with id 'msg_2' not found.", param="items")
 
 
-def test_an_unknown_reference_counts_more_than_an_id_that_is_there(as_alice, assert_error):
+def test_unknown_reference_is_reported_before_a_duplicate_id(as_alice, assert_error):
     conversation_id = as_alice.new_conversation({**HELLO, "id": "msg_1"})
     answer = as_alice.post(f"/conversations/{conversation_id}/items", {"items": [{"id": "msg_1"}, {"id": "msg_none"}]})
     assert_error(answer, 404, "Item with id 'msg_none' not found.", param="items")
 
 
-def test_the_queries_for_ids_do_not_grow_with_them(as_alice, django_assert_num_queries):
+def test_number_of_queries_does_not_grow_with_the_ids(as_alice, django_assert_num_queries):
     as_alice.new_conversation(*({**HELLO, "id": f"msg_{n}"} for n in range(20)))
     for ids in (["msg_0"], [f"msg_{n}" for n in range(20)]):
         conversation_id = as_alice.new_conversation()

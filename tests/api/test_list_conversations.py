@@ -12,27 +12,27 @@ def ids(as_alice, as_bob):
     return mine
 
 
-def listed(answer):
+def list_ids(answer):
     assert answer.status_code == 200, answer.content
     return [conversation["id"] for conversation in answer.json()["data"]]
 
 
-def test_ones_own_conversations_newest_first(as_alice, ids):
+def test_own_conversations_are_listed_newest_first(as_alice, ids):
     answer = as_alice.get("/conversations")
     assert list(answer.json()) == ["object", "data", "first_id", "has_more", "last_id"]
-    assert listed(answer) == ids[::-1]
+    assert list_ids(answer) == ids[::-1]
     assert answer.json()["data"][0] == as_alice.get(f"/conversations/{ids[-1]}").json()
-    assert listed(as_alice.get("/conversations", order="asc")) == ids
+    assert list_ids(as_alice.get("/conversations", order="asc")) == ids
 
 
-def test_an_empty_list(as_alice):
+def test_empty_list_has_null_first_and_last_ids(as_alice):
     answer = as_alice.get("/conversations")
     assert answer.json() == {"object": "list", "data": [], "first_id": None, "has_more": False, "last_id": None}
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
 @pytest.mark.parametrize("limit", [1, 2, 4, 6])
-def test_pages_by_after_hold_every_conversation_once(as_alice, ids, order, limit):
+def test_after_cursor_pages_through_every_conversation_once(as_alice, ids, order, limit):
     seen, cursor = [], {}
     while True:
         page = as_alice.get("/conversations", order=order, limit=limit, **cursor).json()
@@ -45,24 +45,24 @@ def test_pages_by_after_hold_every_conversation_once(as_alice, ids, order, limit
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
-def test_before_gives_what_directly_precedes(as_alice, ids, order):
+def test_before_cursor_returns_the_directly_preceding_conversations(as_alice, ids, order):
     ordered = ids if order == "asc" else ids[::-1]
     page = as_alice.get("/conversations", order=order, limit=2, before=ordered[4]).json()
     assert ([each["id"] for each in page["data"]], page["has_more"]) == (ordered[2:4], True)
     page = as_alice.get("/conversations", order=order, limit=2, before=ordered[2]).json()
     assert ([each["id"] for each in page["data"]], page["has_more"]) == (ordered[:2], False)
-    assert listed(as_alice.get("/conversations", order=order, before=ordered[0])) == []
+    assert list_ids(as_alice.get("/conversations", order=order, before=ordered[0])) == []
 
 
-def test_a_cursor_is_a_place_whatever_became_of_its_row(as_alice, as_bob, ids):
+def test_cursor_stays_valid_after_its_conversation_is_deleted_or_changed(as_alice, as_bob, ids):
     as_alice.delete(f"/conversations/{ids[3]}")
-    assert listed(as_alice.get("/conversations", after=ids[3])) == [ids[2], ids[1], ids[0]]
+    assert list_ids(as_alice.get("/conversations", after=ids[3])) == [ids[2], ids[1], ids[0]]
     of_bob = as_bob.get("/conversations", limit=1, order="asc").json()["first_id"]
-    assert listed(as_alice.get("/conversations", after=of_bob)) == [ids[0]]
-    assert listed(as_alice.get("/conversations", after=f"conv_{'0' * 8}")) == []
+    assert list_ids(as_alice.get("/conversations", after=of_bob)) == [ids[0]]
+    assert list_ids(as_alice.get("/conversations", after=f"conv_{'0' * 8}")) == []
     as_alice.post(f"/conversations/{ids[4]}", {"metadata": {}})
     query = {"metadata[parity]": "even", "after": ids[4]}
-    assert listed(as_alice.get("/conversations", **query)) == [ids[2], ids[0]]
+    assert list_ids(as_alice.get("/conversations", **query)) == [ids[2], ids[0]]
 
 
 CONDITIONS = {
@@ -97,11 +97,11 @@ CONDITIONS = {
 
 
 @pytest.mark.parametrize("query", CONDITIONS)
-def test_conditions(as_alice, ids, query):
-    assert listed(as_alice.client.get(f"/v1/conversations?{query}")) == [ids[n] for n in CONDITIONS[query]]
+def test_filter_parameters_select_conversations(as_alice, ids, query):
+    assert list_ids(as_alice.client.get(f"/v1/conversations?{query}")) == [ids[n] for n in CONDITIONS[query]]
 
 
-def test_a_window_of_time_is_exact_to_the_second(as_alice):
+def test_created_at_filters_are_exact_to_the_second(as_alice):
     conversation_id = as_alice.new_conversation()
     second = as_alice.get(f"/conversations/{conversation_id}").json()["created_at"]
     for operator, shift, found in (
@@ -115,18 +115,18 @@ def test_a_window_of_time_is_exact_to_the_second(as_alice):
         ("lt", 1, True),
     ):
         answer = as_alice.get("/conversations", **{f"created_at[{operator}]": second + shift})
-        assert listed(answer) == ([conversation_id] if found else []), (operator, shift)
+        assert list_ids(answer) == ([conversation_id] if found else []), (operator, shift)
 
 
 @pytest.mark.parametrize(
     "key", ["__gt", "a__b", "'; DROP TABLE x; --", '"', "$.a", "%s", "ключ", "🦓", "a.b", "1", " "]
 )
-def test_any_key_is_a_plain_key(as_alice, key):
+def test_metadata_keys_with_special_characters_match_literally(as_alice, key):
     conversation_id = as_alice.new_conversation(**{key: "'; --"})
     as_alice.new_conversation(**{f"{key}x": "'; --"})
-    assert listed(as_alice.get("/conversations", **{f"metadata[{key}]": "'; --"})) == [conversation_id]
+    assert list_ids(as_alice.get("/conversations", **{f"metadata[{key}]": "'; --"})) == [conversation_id]
     quoted = key.replace('"', '\\"')
-    assert listed(as_alice.get("/conversations", query=f'metadata["{quoted}"]:"\'; --"')) == [conversation_id]
+    assert list_ids(as_alice.get("/conversations", query=f'metadata["{quoted}"]:"\'; --"')) == [conversation_id]
 
 
 OPERATORS = "'eq', 'ne', 'in', 'nin', 'prefix', 'contains', and 'exists'"
@@ -224,7 +224,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("query", REFUSED)
-def test_a_filter_is_never_ignored(as_alice, assert_error, query):
+def test_invalid_filter_is_refused_rather_than_ignored(as_alice, assert_error, query):
     message, param, code = REFUSED[query]
     assert_error(as_alice.client.get(f"/v1/conversations?{query}"), 400, message, param=param, code=code)
 
@@ -233,18 +233,18 @@ def test_a_filter_is_never_ignored(as_alice, assert_error, query):
     "name",
     ["limit", "order", "after", "before", "query", "metadata[a]", "metadata[a][prefix]", "created_at[gt]"],
 )
-def test_a_scalar_may_not_be_repeated(as_alice, name):
+def test_repeated_scalar_parameter_is_refused(as_alice, name):
     error = as_alice.client.get(f"/v1/conversations?{name}=1&{name}=1").json()["error"]
     assert (error["param"], error["code"]) == (name, "duplicate_parameter")
 
 
-def test_a_wrong_query_names_the_place(as_alice):
+def test_query_syntax_error_names_the_position(as_alice):
     error = as_alice.get("/conversations", query="topic:demo OR").json()["error"]
     assert (error["param"], error["code"]) == ("query", "invalid_query")
     assert "position 14" in error["message"]
 
 
-def test_a_part_of_a_value_needs_something_to_bound_it(as_alice, ids, monkeypatch):
+def test_contains_condition_must_be_bounded_by_another_condition(as_alice, ids, monkeypatch):
     monkeypatch.setattr("conversations.search.planner.MAX_READABLE", 5)
     refused = as_alice.get("/conversations", **{"metadata[topic][contains]": "mo"})
     assert refused.status_code == 400
@@ -253,9 +253,9 @@ def test_a_part_of_a_value_needs_something_to_bound_it(as_alice, ids, monkeypatc
     assert as_alice.get("/conversations", query="topic~mo OR parity:odd").status_code == 400
     assert as_alice.get("/conversations", query="topic~mo -parity:odd").status_code == 400
     bounded = {"metadata[topic][contains]": "mo", "metadata[parity]": "even"}
-    assert listed(as_alice.get("/conversations", **bounded)) == [ids[0]]
+    assert list_ids(as_alice.get("/conversations", **bounded)) == [ids[0]]
     window = {"metadata[topic][contains]": "mo", "created_at[gt]": "0"}
-    assert listed(as_alice.get("/conversations", **window)) == [ids[1], ids[0]]
+    assert list_ids(as_alice.get("/conversations", **window)) == [ids[1], ids[0]]
 
 
 @pytest.mark.parametrize(
@@ -270,11 +270,11 @@ def test_a_part_of_a_value_needs_something_to_bound_it(as_alice, ids, monkeypatc
         ({"metadata[parity]": "odd", "metadata[n]": "3"}, 3),  # which of the two has fewer
     ],
 )
-def test_the_number_of_queries_depends_on_the_kind_of_condition_alone(
+def test_number_of_queries_depends_only_on_the_kind_of_condition(
     as_alice, ids, query, number, django_assert_num_queries
 ):
     for _ in range(2):
         with django_assert_num_queries(number):
-            assert listed(as_alice.get("/conversations", **query))
+            assert list_ids(as_alice.get("/conversations", **query))
         for n in range(20):
             as_alice.new_conversation(n=str(n), parity="odd" if n % 2 else "even", topic="demo")

@@ -12,7 +12,7 @@ def ids(answer):
     return [item["id"] for item in answer.json()["data"]]
 
 
-def test_newest_first_unless_asked_otherwise(as_alice, conversation_id):
+def test_items_are_listed_newest_first_by_default(as_alice, conversation_id):
     answer = as_alice.get(f"/conversations/{conversation_id}/items")
     assert answer.status_code == 200
     assert list(answer.json()) == ["object", "data", "first_id", "has_more", "last_id"]
@@ -23,7 +23,7 @@ def test_newest_first_unless_asked_otherwise(as_alice, conversation_id):
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
 @pytest.mark.parametrize("limit", [1, 2, 4, 5, 6])
-def test_pages_hold_every_item_once_and_has_more_is_exact(as_alice, conversation_id, order, limit):
+def test_pages_contain_every_item_once_with_an_exact_has_more(as_alice, conversation_id, order, limit):
     seen, after = [], {}
     while True:
         page = as_alice.get(f"/conversations/{conversation_id}/items", order=order, limit=limit, **after).json()
@@ -36,12 +36,12 @@ def test_pages_hold_every_item_once_and_has_more_is_exact(as_alice, conversation
     assert seen == sorted((f"msg_{n}" for n in range(5)), reverse=order == "desc")
 
 
-def test_after_the_last_there_is_nothing(as_alice, conversation_id):
+def test_page_after_the_last_item_is_empty(as_alice, conversation_id):
     answer = as_alice.get(f"/conversations/{conversation_id}/items", after="msg_0")
     assert answer.json() == {"object": "list", "data": [], "first_id": None, "has_more": False, "last_id": None}
 
 
-def test_twenty_a_page_unless_asked_otherwise(as_alice):
+def test_default_page_size_is_twenty(as_alice):
     conversation_id = as_alice.new_conversation(*[HELLO] * 20)
     as_alice.post(f"/conversations/{conversation_id}/items", {"items": [HELLO]})
     page = as_alice.get(f"/conversations/{conversation_id}/items").json()
@@ -49,18 +49,18 @@ def test_twenty_a_page_unless_asked_otherwise(as_alice):
 
 
 @pytest.mark.parametrize("after", ["msg_none", "", "ü", "x" * 65, "msg_\x00"])
-def test_an_unknown_after(as_alice, conversation_id, assert_error, after):
+def test_unknown_after_cursor_is_not_found(as_alice, conversation_id, assert_error, after):
     answer = as_alice.get(f"/conversations/{conversation_id}/items", after=after)
     assert_error(answer, 404, f"No item found with id '{after}'", param="after")
 
 
-def test_a_deleted_after(as_alice, conversation_id, assert_error):
+def test_after_cursor_of_a_deleted_item_is_not_found(as_alice, conversation_id, assert_error):
     as_alice.delete(f"/conversations/{conversation_id}/items/msg_2")
     answer = as_alice.get(f"/conversations/{conversation_id}/items", after="msg_2")
     assert_error(answer, 404, "No item found with id 'msg_2'", param="after")
 
 
-def test_an_after_from_another_conversation_is_unknown(as_alice, conversation_id):
+def test_after_cursor_of_another_conversation_is_not_found(as_alice, conversation_id):
     as_alice.new_conversation({**HELLO, "id": "msg_elsewhere"})
     assert as_alice.get(f"/conversations/{conversation_id}/items", after="msg_elsewhere").status_code == 404
 
@@ -69,12 +69,12 @@ def test_unknown_parameters_are_ignored(as_alice, conversation_id):
     assert len(ids(as_alice.get(f"/conversations/{conversation_id}/items", before="x", foo="bar"))) == 5
 
 
-def test_bob_gets_the_404_of_a_thing_that_does_not_exist(as_bob, conversation_id, assert_error):
+def test_conversation_of_another_user_is_not_found(as_bob, conversation_id, assert_error):
     answer = as_bob.get(f"/conversations/{conversation_id}/items")
     assert_error(answer, 404, f"Conversation with id '{conversation_id}' not found.")
 
 
-def test_the_number_of_queries_is_fixed(as_alice, conversation_id, django_assert_num_queries):
+def test_list_takes_one_query_for_any_limit(as_alice, conversation_id, django_assert_num_queries):
     as_alice.get(f"/conversations/{conversation_id}/items")
     for limit in (1, 100):
         with django_assert_num_queries(1):

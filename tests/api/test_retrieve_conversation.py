@@ -1,17 +1,17 @@
-def test_the_conversation_comes_back_as_it_was_created(as_alice):
+def test_retrieved_conversation_equals_the_created_one(as_alice):
     created = as_alice.post("/conversations", {"metadata": {"topic": "demo"}})
     answer = as_alice.get(f"/conversations/{created.json()['id']}")
     assert (answer.status_code, answer.content) == (200, created.content)
 
 
-def test_the_body_is_laid_out_as_openais(as_alice):
+def test_response_body_is_formatted_like_openais(as_alice):
     answer = as_alice.get(f"/conversations/{as_alice.new_conversation(topic='demo')}")
     assert answer.content.startswith(b'{\n  "id": "conv_')
     assert answer.content.endswith(b'  "metadata": {\n    "topic": "demo"\n  }\n}')
     assert len(answer.content) == 164
 
 
-def test_bob_gets_the_404_of_a_thing_that_does_not_exist(as_alice, as_bob, assert_error):
+def test_conversation_of_another_user_is_not_found(as_alice, as_bob, assert_error):
     conversation_id = as_alice.new_conversation()
     for caller, wanted in ((as_bob, conversation_id), (as_alice, "conv_none"), (as_alice, "conv_")):
         assert_error(caller.get(f"/conversations/{wanted}"), 404, f"Conversation with id '{wanted}' not found.")
@@ -22,7 +22,7 @@ def test_ids_are_case_sensitive(as_alice):
     assert as_alice.get(f"/conversations/conv_{conversation_id[5:].upper()}").status_code == 404
 
 
-def test_it_takes_one_query(as_alice, django_assert_num_queries):
+def test_retrieving_a_conversation_takes_one_query(as_alice, django_assert_num_queries):
     conversation_id = as_alice.new_conversation()
     with django_assert_num_queries(1):
         as_alice.get(f"/conversations/{conversation_id}")

@@ -3,7 +3,7 @@ import pytest
 from conversations.models import Conversation
 
 
-def nested(depth: int) -> bytes:
+def nested_value(depth: int) -> bytes:
     """An item whose innermost value is at this depth of the body: body, items, item and the rest are lists."""
     return b'{"items":[{"role":"user","content":"x","deep":' + b"[" * (depth - 3) + b"]" * (depth - 3) + b"}]}"
 
@@ -24,12 +24,12 @@ REFUSED = {
     "NaN": (b'{"items":[{"x":[1,NaN]}]}', "items[0].x[1]", "not a finite number"),
     "Infinity": (b'{"items":[{"x":Infinity}]}', "items[0].x", "not a finite number"),
     "an exponent beyond a double": (b'{"items":[{"x":1e999}]}', "items[0].x", "not a finite number"),
-    "129 levels": (nested(129), "items[0].deep" + "[0]" * 125, "nested too deeply"),
+    "129 levels": (nested_value(129), "items[0].deep" + "[0]" * 125, "nested too deeply"),
 }
 
 
 @pytest.mark.parametrize("case", REFUSED)
-def test_what_a_database_could_not_keep_is_refused_with_its_path(as_alice, case):
+def test_values_that_a_database_cannot_store_are_refused_with_their_path(as_alice, case):
     body, param, start = REFUSED[case]
     answer = as_alice.send("/conversations", body)
     error = answer.json()["error"]
@@ -38,7 +38,7 @@ def test_what_a_database_could_not_keep_is_refused_with_its_path(as_alice, case)
     assert not Conversation.objects.exists()
 
 
-def test_what_comes_close_is_kept(as_alice):
+def test_extreme_but_storable_values_are_preserved(as_alice):
     kept = {
         "integers": [9223372036854775807, -9223372036854775808, 0, -1],
         "numbers": [1.0, -0.5, 1e22, 1.7976931348623157e308, 5e-324, 0.1],
@@ -50,8 +50,8 @@ def test_what_comes_close_is_kept(as_alice):
     assert [str(number) for number in item["kept"]["numbers"]] == [str(number) for number in kept["numbers"]]
 
 
-def test_128_levels_are_kept(as_alice):
-    answer = as_alice.send("/conversations", nested(128))
+def test_nesting_of_128_levels_is_preserved(as_alice):
+    answer = as_alice.send("/conversations", nested_value(128))
     assert answer.status_code == 200
     [item] = as_alice.items(answer.json()["id"])
     depth, value = 3, item["deep"]

@@ -12,7 +12,7 @@ def conversations(as_alice, as_bob):
     as_bob.new_conversation(topic="of bob", to="bob")
 
 
-def test_keys_are_the_callers_own_sorted_and_each_once(as_alice, as_bob):
+def test_suggested_keys_are_distinct_sorted_and_limited_to_the_caller(as_alice, as_bob):
     answer = as_alice.get(KEYS)
     assert list(answer.json().items()) == [
         ("object", "list"),
@@ -26,11 +26,11 @@ def test_keys_are_the_callers_own_sorted_and_each_once(as_alice, as_bob):
     ("prefix", "found"),
     [("t", ["tenant", "topic"]), ("to", ["topic"]), ("T", ["Topic"]), ("ключ", ["ключ"]), ("x", []), ("topics", [])],
 )
-def test_keys_by_prefix(as_alice, prefix, found):
+def test_keys_are_suggested_by_prefix(as_alice, prefix, found):
     assert as_alice.get(KEYS, prefix=prefix).json()["data"] == found
 
 
-def test_values_of_a_key(as_alice, as_bob):
+def test_values_of_a_key_are_suggested_by_prefix(as_alice, as_bob):
     assert as_alice.get(VALUES, key="topic").json()["data"] == ["demo 0", "demo 1"]
     assert as_alice.get(VALUES, key="topic", prefix="demo 1").json()["data"] == ["demo 1"]
     assert as_alice.get(VALUES, key="topic", prefix="of").json()["data"] == []
@@ -38,13 +38,13 @@ def test_values_of_a_key(as_alice, as_bob):
     assert as_bob.get(VALUES, key="topic").json()["data"] == ["of bob"]
 
 
-def test_the_limit_tells_whether_there_is_more(as_alice):
+def test_limited_suggestions_report_whether_there_are_more(as_alice):
     answer = as_alice.get(KEYS, limit=2).json()
     assert (answer["data"], answer["has_more"]) == (["Topic", "tenant"], True)
     assert as_alice.get(KEYS, limit=4).json()["has_more"] is False
 
 
-def test_suggestions_take_no_more_than_a_statement_each(as_alice, django_assert_num_queries):
+def test_suggestions_take_one_query_each(as_alice, django_assert_num_queries):
     as_alice.new_conversation()  # finds the key
     each = 4 + 1 if connection.vendor == "mysql" else 1
     for _ in range(2):
@@ -69,7 +69,7 @@ def test_suggestions_take_no_more_than_a_statement_each(as_alice, django_assert_
         (f"{VALUES}?key=a&prefix={'v' * 513}", "prefix", "string_above_max_length"),
     ],
 )
-def test_refused(as_alice, path, param, code):
+def test_invalid_parameters_are_refused(as_alice, path, param, code):
     answer = as_alice.client.get(f"/v1{path}")
     error = answer.json()["error"]
     assert (answer.status_code, error["param"], error["code"]) == (400, param, code)

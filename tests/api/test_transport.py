@@ -15,7 +15,7 @@ INVALID_JSON = (
 )
 
 
-def test_every_answer_carries_openais_headers(as_alice):
+def test_every_response_has_openais_headers(as_alice):
     answers = [
         as_alice.post("/conversations"),
         as_alice.get("/conversations/conv_none"),
@@ -45,7 +45,7 @@ def test_every_answer_carries_openais_headers(as_alice):
         b"[" * 100_000,
     ],
 )
-def test_a_broken_body(as_alice, assert_error, body):
+def test_malformed_json_body_is_refused(as_alice, assert_error, body):
     assert_error(as_alice.send("/conversations", body), 400, INVALID_JSON, code="invalid_json")
 
 
@@ -53,13 +53,13 @@ def test_a_broken_body(as_alice, assert_error, body):
     ("body", "kind"),
     [(b"[]", "an array"), (b'"x"', "a string"), (b"1", "an integer"), (b"null", "an object"), (b"true", "a boolean")],
 )
-def test_a_body_that_is_no_object(as_alice, assert_error, body, kind):
+def test_body_that_is_not_an_object_is_refused(as_alice, assert_error, body, kind):
     message = f"Invalid body: expected an object, but got {kind} instead."
     assert_error(as_alice.send("/conversations", body), 400, message, code="invalid_type")
 
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
-def test_another_content_type(as_alice, assert_error, content_type):
+def test_unsupported_content_type_is_refused(as_alice, assert_error, content_type):
     answer = as_alice.send("/conversations", b'{"metadata": {}}', content_type=content_type)
     assert_error(
         answer,
@@ -71,17 +71,17 @@ def test_another_content_type(as_alice, assert_error, content_type):
 
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON", ""])
-def test_json_by_its_other_names(as_alice, content_type):
+def test_json_content_type_variants_are_accepted(as_alice, content_type):
     answer = as_alice.send("/conversations", b'{"metadata": {"a": "b"}}', content_type=content_type)
     assert answer.json()["metadata"] == {"a": "b"}
 
 
-def test_what_a_client_accepts_does_not_matter(as_alice):
+def test_accept_header_is_ignored(as_alice):
     answer = as_alice.client.generic("POST", "/v1/conversations?format=html", headers={"accept": "text/html"})
     assert (answer.status_code, answer["content-type"]) == (200, "application/json")
 
 
-def test_a_body_over_the_limit(as_alice, assert_error, settings):
+def test_body_above_the_size_limit_is_refused(as_alice, assert_error, settings):
     settings.CONVERSATIONS_MAX_BODY_BYTES = 30
     assert as_alice.send("/conversations", b'{"metadata":{"a":"123456789"}}').status_code == 200
     assert_error(
@@ -93,13 +93,13 @@ def test_a_body_over_the_limit(as_alice, assert_error, settings):
     assert Conversation.objects.count() == 1
 
 
-def test_djangos_own_limit_does_not_apply(as_alice, settings):
+def test_data_upload_max_memory_size_does_not_apply(as_alice, settings):
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
     assert as_alice.post("/conversations", {"metadata": {"topic": "demo"}}).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["", "nowhere", "conversations/", "conversations/conv_1/", "conversations/a/b/c/d"])
-def test_an_unknown_url(db, assert_error, path):
+def test_unknown_url_is_not_found(db, assert_error, path):
     assert_error(Client().get(f"/v1/{path}"), 404, f"Invalid URL (GET /v1/{path})")
     assert_error(Client().post(f"/v1/{path}"), 404, f"Invalid URL (POST /v1/{path})")
 
@@ -115,7 +115,7 @@ def test_an_unknown_url(db, assert_error, path):
         ("POST", "/conversations/conv_1/items/msg_1"),
     ],
 )
-def test_a_wrong_method(as_alice, assert_error, method, path):
+def test_wrong_method_is_not_allowed(as_alice, assert_error, method, path):
     answer = as_alice.client.generic(method, f"/v1{path}")
     message = f"Not allowed to {method} on /v1{path}. (HINT: Perhaps you meant to use a different HTTP method?)"
     assert_error(answer, 405, message)
@@ -123,11 +123,11 @@ def test_a_wrong_method(as_alice, assert_error, method, path):
     assert method not in answer["allow"].replace("OPTIONS", "")
 
 
-def test_what_is_allowed_is_said_only_where_something_is_not(as_alice):
+def test_allow_header_is_sent_only_if_a_method_is_not_allowed(as_alice):
     assert "allow" not in as_alice.get("/conversations").headers
 
 
-def test_an_unexpected_exception_is_logged_and_leaks_nothing(as_alice, monkeypatch, caplog, assert_error):
+def test_unexpected_exception_is_logged_without_leaking_details(as_alice, monkeypatch, caplog, assert_error):
     def fail(**kwargs):
         raise RuntimeError("the database's password is hunter2")
 
@@ -181,7 +181,7 @@ def test_requests_that_django_refuses_to_process_are_bad_requests(db, settings, 
     assert "internal details" not in error["message"]
 
 
-def test_the_api_needs_nothing_of_a_hosts_rest_framework(as_alice, settings):
+def test_api_is_independent_of_the_projects_rest_framework_settings(as_alice, settings):
     settings.REST_FRAMEWORK = {
         "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.BasicAuthentication"],
         "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.FormParser"],
@@ -195,7 +195,7 @@ def test_the_api_needs_nothing_of_a_hosts_rest_framework(as_alice, settings):
     assert as_alice.get("/conversations/conv_none").json()["error"]["type"] == "invalid_request_error"
 
 
-def test_a_body_in_chunks_is_read_to_its_end(as_alice, assert_error, settings):
+def test_chunked_body_is_read_to_its_end(as_alice, assert_error, settings):
     def send(body: bytes, **environ):
         chunked = {
             "CONTENT_LENGTH": "",

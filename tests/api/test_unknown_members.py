@@ -4,7 +4,7 @@ HELLO = {"type": "message", "role": "user", "content": "Hello!"}
 NEWER = {**HELLO, "sentiment": {"score": 1}, "content": [{"type": "input_text", "text": "Hello!", "lang": "en"}]}
 
 
-def test_unknown_members_of_an_item_are_kept_and_returned(as_alice):
+def test_unknown_item_members_are_stored_and_returned(as_alice):
     [item] = as_alice.items(as_alice.new_conversation(NEWER))
     assert (item["sentiment"], item["content"][0]["lang"]) == ({"score": 1}, "en")
 
@@ -31,13 +31,13 @@ def test_unknown_members_of_an_item_are_kept_and_returned(as_alice):
         ),
     ],
 )
-def test_or_refused_as_openai_does(as_alice, settings, assert_error, item, path, hint):
+def test_unknown_item_members_are_refused_if_rejection_is_enabled(as_alice, settings, assert_error, item, path, hint):
     settings.CONVERSATIONS_UNKNOWN_ITEM_FIELDS = "reject"
     answer = as_alice.post("/conversations", {"items": [item]})
     assert_error(answer, 400, f"Unknown parameter: '{path}'.{hint}", param=path, code="unknown_parameter")
 
 
-def test_a_type_that_the_settings_name_is_stored_as_it_is(as_alice, settings):
+def test_extra_item_type_is_stored_unchanged(as_alice, settings):
     item = {"type": "telepathy", "thought": ["x", {"y": None}], "content": 7}
     assert as_alice.post("/conversations", {"items": [item]}).status_code == 400
     settings.CONVERSATIONS_EXTRA_ITEM_TYPES = ["telepathy"]

@@ -5,7 +5,7 @@ def pairs(conversation_id):
     return set(MetadataPair.objects.filter(conversation=conversation_id).values_list("key", "value"))
 
 
-def test_the_whole_metadata_is_replaced(as_alice):
+def test_update_replaces_the_whole_metadata(as_alice):
     created = as_alice.post("/conversations", {"metadata": {"topic": "demo", "tenant": "acme"}}).json()
     answer = as_alice.post(f"/conversations/{created['id']}", {"metadata": {"topic": "other", "new": "1"}})
     assert answer.status_code == 200
@@ -14,13 +14,13 @@ def test_the_whole_metadata_is_replaced(as_alice):
     assert pairs(created["id"]) == {("topic", "other"), ("new", "1")}
 
 
-def test_an_empty_object_clears_it(as_alice):
+def test_empty_object_clears_the_metadata(as_alice):
     conversation_id = as_alice.new_conversation(topic="demo")
     assert as_alice.post(f"/conversations/{conversation_id}", {"metadata": {}}).json()["metadata"] == {}
     assert pairs(conversation_id) == set()
 
 
-def test_metadata_is_required_and_not_null(as_alice, assert_error):
+def test_metadata_must_be_present_and_not_null(as_alice, assert_error):
     conversation_id = as_alice.new_conversation(topic="demo")
     for body in (None, {}):
         assert_error(
@@ -40,7 +40,7 @@ def test_metadata_is_required_and_not_null(as_alice, assert_error):
     assert Conversation.objects.get().metadata == {"topic": "demo"}
 
 
-def test_items_can_not_be_updated_here(as_alice, assert_error):
+def test_items_parameter_is_refused(as_alice, assert_error):
     assert_error(
         as_alice.post(f"/conversations/{as_alice.new_conversation()}", {"metadata": {}, "items": []}),
         400,
@@ -50,12 +50,12 @@ def test_items_can_not_be_updated_here(as_alice, assert_error):
     )
 
 
-def test_a_bad_body_is_reported_before_an_unknown_conversation(as_alice):
+def test_invalid_body_is_reported_before_an_unknown_conversation(as_alice):
     assert as_alice.post("/conversations/conv_none", {}).status_code == 400
     assert as_alice.post("/conversations/conv_none", {"metadata": {}}).status_code == 404
 
 
-def test_bob_gets_the_404_of_a_thing_that_does_not_exist(as_alice, as_bob, assert_error):
+def test_conversation_of_another_user_is_not_found(as_alice, as_bob, assert_error):
     conversation_id = as_alice.new_conversation(topic="demo")
     answer = as_bob.post(f"/conversations/{conversation_id}", {"metadata": {}})
     assert_error(answer, 404, f"Conversation with id '{conversation_id}' not found.")

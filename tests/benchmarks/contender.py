@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from tests.benchmarks import machine, wrk
 from tests.benchmarks.database import Database
 from tests.benchmarks.work import Work
-from tests.live.service import until
+from tests.live.service import wait_until
 
 GROWTH = 1.5  # times their size, to which appends may let conversations grow before there are new ones
 
@@ -77,7 +77,7 @@ class Contender(ABC):
         if self.session is not None:
             time.sleep(0.2)
             if self.database:
-                until(self.database.is_idle)
+                wait_until(self.database.is_idle)
             os.killpg(self.session, signal.SIGSTOP)
 
     def resume(self) -> None:

@@ -37,7 +37,7 @@ from conversations.models import APIKey, Conversation, ConversationQuerySet, Met
 from conversations.schema.query.nodes import EVERYTHING, And, MetadataCondition, Query  # noqa: E402
 from tests.benchmarks.loading import create_database, load, owner_of_rank  # noqa: E402
 from tests.live.service import Service  # noqa: E402
-from tests.plans import captured, steps  # noqa: E402
+from tests.plans import capture_statements, plan_steps  # noqa: E402
 
 SINGLE: dict[str, Query] = {
     "eq common": MetadataCondition("channel", "eq", ("web",)),
@@ -132,13 +132,13 @@ def _suggestions(runs: int) -> Iterator[tuple[str, Figures]]:
 
 
 def _figures(call: Callable[[], object], other: Callable[[], object], runs: int) -> Figures:
-    with captured() as statements:
+    with capture_statements() as statements:
         call()
     times, of_other = [], []
     for _ in range(runs):
         of_other.append(_timed(other))
         times.append(_timed(call))
-    read = {step for statement in statements for step in steps(*statement)}
+    read = {step for statement in statements for step in plan_steps(*statement)}
     return Figures(median(times), _p95(times), _p95(times) - _p95(of_other), read)
 
 

@@ -16,7 +16,7 @@ from tests.benchmarks.database import Database
 from tests.benchmarks.http_contender import HTTPContender
 from tests.benchmarks.work import EARLIER, EXAMPLE, Work
 from tests.live.client import Client
-from tests.live.service import free_port, until
+from tests.live.service import free_port, wait_until
 
 CACHE = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "conversations-benchmarks"
 SEEDERS = 8
@@ -71,7 +71,7 @@ class Peer(HTTPContender):
                 stderr=output,
                 start_new_session=True,
             )
-        until(self._is_answering, seconds=120)
+        wait_until(self._is_answering, seconds=120)
 
     def stop(self) -> None:
         if self._process and self._process.poll() is None:

@@ -8,7 +8,7 @@ LIST = "/admin/conversations/conversation/"
 OPTIONS = ".conversations-suggestions [role=option]"
 
 
-def listed(alice: User, bob: User) -> list[Conversation]:
+def create_conversations(alice: User, bob: User) -> list[Conversation]:
     """Newest first."""
     rows = [
         (alice, {"tenant": "acme", "topic": "refund", "lang": "en"}),

@@ -18,7 +18,7 @@ def records(admin):
     )
 
 
-def test_every_column_is_in_sight_at_1280_pixels(visit, admin, records):
+def test_all_columns_are_visible_at_1280_pixels(visit, admin, records):
     def steps(page):
         page.goto(URL)
         return page.evaluate(
@@ -31,7 +31,7 @@ def test_every_column_is_in_sight_at_1280_pixels(visit, admin, records):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_page_is_no_wider_than_a_narrow_screen(visit, admin, records, scheme):
+def test_access_log_fits_a_narrow_screen(visit, admin, records, scheme):
     def steps(page):
         page.goto(URL)
         return page.evaluate("document.documentElement.scrollWidth")

@@ -43,7 +43,9 @@ def pages(live_server, admin) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
-def test_it_is_accessible_narrow_and_keeps_to_the_policy(visit, admin, pages, live_server, request, color_scheme):
+def test_every_admin_page_is_accessible_fits_a_narrow_screen_and_obeys_the_csp(
+    visit, admin, pages, live_server, request, color_scheme
+):
     script = axe_script(request.config.cache)
 
     def steps(page: Page) -> dict[str, list[Any]]:

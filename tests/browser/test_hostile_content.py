@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 from conversations.models import Conversation
 from conversations.schema.items import validate_items
 from tests.browser.pages import follow
-from tests.browser.transcripts import store
+from tests.browser.transcripts import store_item
 from tests.browser.watch import Watch
 
 OWNED = "document.title='owned'"
@@ -69,15 +69,17 @@ def hostile(live_server, alice) -> Conversation:
     ]
     pairs = {attack[:64]: attack for attack in ATTACKS[:16]}
     conversation = Conversation.create_with_items(owner=alice, metadata=pairs, items=validate_items(items))
-    store(conversation, {ATTACKS[2]: ATTACKS}, item_type=ATTACKS[0], item_id="' onclick='alert(1)")
-    store(conversation, {"type": "message", "role": ATTACKS[0], "content": NOISE}, item_type="message", item_id="x_2")
+    store_item(conversation, {ATTACKS[2]: ATTACKS}, item_type=ATTACKS[0], item_id="' onclick='alert(1)")
+    store_item(
+        conversation, {"type": "message", "role": ATTACKS[0], "content": NOISE}, item_type="message", item_id="x_2"
+    )
     return conversation
 
 
 ADDRESSES = "links => links.map(a => [a.getAttribute('href'), a.rel, a.target])"
 
 
-def test_nothing_in_a_conversation_is_run_or_fetched(visit, admin, hostile, live_server):
+def test_hostile_content_is_neither_executed_nor_fetched(visit, admin, hostile, live_server):
     def steps(page: Page) -> Watch:
         watch = Watch(page)
         titles = []
@@ -118,7 +120,7 @@ def test_nothing_in_a_conversation_is_run_or_fetched(visit, admin, hostile, live
     assert watch.strangers(live_server.url) == []
 
 
-def test_a_remote_image_names_its_host_before_anything_is_pressed(visit, admin, alice, live_server):
+def test_remote_image_shows_its_host_before_it_is_opened(visit, admin, alice, live_server):
     content = [{"type": "input_image", "image_url": "https://images.example/a.png"}]
     items = validate_items([{"role": "user", "content": content}])
     conversation = Conversation.create_with_items(owner=alice, items=items)
@@ -138,7 +140,7 @@ def test_a_remote_image_names_its_host_before_anything_is_pressed(visit, admin, 
     assert watch.strangers(live_server.url) == []
 
 
-def test_the_own_markup_holds_no_inline_script_or_style(visit, admin, hostile):
+def test_pages_contain_no_inline_script_or_style(visit, admin, hostile):
     def steps(page: Page) -> list[int]:
         found = []
         for path in ("", f"{hostile.pk.replace('_', '_5F')}/change/", f"{hostile.pk.replace('_', '_5F')}/delete/"):

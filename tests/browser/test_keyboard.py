@@ -18,7 +18,7 @@ def tab_to(page: Page, name: str) -> None:
     raise AssertionError(f"{name} is not reached")
 
 
-def test_all_of_it_is_done_by_keyboard(visit, admin, live_server):
+def test_conversation_can_be_read_exported_deleted_and_restored_by_keyboard(visit, admin, live_server):
     conversation = Conversation.create_with_items(owner=admin, metadata={"topic": "demo"}, items=validate_items(TALK))
 
     def steps(page: Page) -> None:

@@ -3,14 +3,14 @@ from django.contrib.auth.models import Permission, User
 from playwright.sync_api import Page, expect
 
 from conversations.models import Conversation
-from tests.browser.list_page import LIST, OPTIONS, listed, rows
+from tests.browser.list_page import LIST, OPTIONS, create_conversations, rows
 from tests.browser.pages import follow
 from tests.browser.watch import Watch
 
 
 @pytest.fixture
 def conversations(live_server, alice, bob) -> list[Conversation]:
-    return listed(alice, bob)
+    return create_conversations(alice, bob)
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def tab_to(page: Page, selector: str) -> None:
 
 
 @pytest.mark.parametrize("java_script_enabled", [True, False])
-def test_three_conditions_by_keyboard_alone(visit, admin, conversations, java_script_enabled):
+def test_three_conditions_can_be_entered_by_keyboard(visit, admin, conversations, java_script_enabled):
     wanted = [("tenant", "begins", "acme"), ("topic", "", "demo"), ("lang", "is one", "en, de")]
 
     def steps(page: Page) -> None:
@@ -102,7 +102,7 @@ def test_keys_and_values_are_completed_by_keyboard(visit, admin, conversations):
     visit(steps, as_user=admin)
 
 
-def test_the_search_completes_what_is_being_typed(visit, admin, conversations):
+def test_search_box_suggests_keys_and_values_while_typing(visit, admin, conversations):
     def steps(page: Page) -> None:
         page.goto(LIST)
         search = page.get_by_role("combobox", name="Search", exact=True)
@@ -133,7 +133,7 @@ def test_the_search_completes_what_is_being_typed(visit, admin, conversations):
     visit(steps, as_user=admin)
 
 
-def test_the_id_is_copied(visit, admin, conversations):
+def test_conversation_id_can_be_copied(visit, admin, conversations):
     def steps(page: Page) -> str:
         page.goto(LIST)
         page.get_by_role("button", name=f"Copy id {conversations[1].pk}").click()
@@ -144,7 +144,7 @@ def test_the_id_is_copied(visit, admin, conversations):
     assert copied == conversations[1].pk
 
 
-def test_nothing_breaks_the_policy_or_asks_another_host(visit, admin, conversations, live_server):
+def test_list_obeys_the_csp_and_contacts_no_other_host(visit, admin, conversations, live_server):
     def steps(page: Page) -> Watch:
         watch = Watch(page)
         response = page.goto(LIST)
@@ -169,7 +169,7 @@ def test_nothing_breaks_the_policy_or_asks_another_host(visit, admin, conversati
     assert watch.strangers(live_server.url) == []
 
 
-def test_without_a_script_pages_and_chips_work(visit, admin, live_server, alice, monkeypatch):
+def test_paging_and_chips_work_without_javascript(visit, admin, live_server, alice, monkeypatch):
     monkeypatch.setattr("conversations.admin.ConversationAdmin.list_per_page", 2)
     for _ in range(5):
         Conversation.create_with_items(owner=alice, metadata={"k": "v"})
@@ -189,7 +189,9 @@ def test_without_a_script_pages_and_chips_work(visit, admin, live_server, alice,
     visit(steps, as_user=admin, java_script_enabled=False)
 
 
-def test_who_only_lists_sees_no_way_to_what_was_said(visit, live_server, conversations, staff_of):
+def test_preview_columns_are_not_offered_without_the_read_content_permission(
+    visit, live_server, conversations, staff_of
+):
     def steps(page: Page) -> None:
         page.goto(LIST)
         page.get_by_text("Columns", exact=True).click()
@@ -200,7 +202,7 @@ def test_who_only_lists_sees_no_way_to_what_was_said(visit, live_server, convers
 
 
 @pytest.mark.parametrize("width", [1280, 375])
-def test_the_form_is_folded_where_chips_tell_what_it_holds(visit, admin, conversations, width):
+def test_filter_form_is_collapsed_if_chips_show_its_conditions(visit, admin, conversations, width):
     filtered = f"{LIST}?metadata_key=topic&metadata_operator=eq&metadata_value=demo&owner=alice"
 
     def steps(page: Page) -> None:
@@ -219,7 +221,7 @@ def test_the_form_is_folded_where_chips_tell_what_it_holds(visit, admin, convers
     visit(steps, as_user=admin, viewport={"width": width, "height": 900})
 
 
-def test_a_pair_of_metadata_adds_its_condition(visit, admin, conversations):
+def test_metadata_pair_link_adds_its_condition(visit, admin, conversations):
     def steps(page: Page) -> None:
         page.goto(f"{LIST}?owner=alice")
         page.get_by_role("link", name="topic = demo").first.press("Enter")

@@ -3,7 +3,7 @@ from playwright.sync_api import Page, expect
 
 from conversations.models import Conversation
 from tests.browser.axe import axe_script, grave_problems
-from tests.browser.list_page import LIST, OPTIONS, listed
+from tests.browser.list_page import LIST, OPTIONS, create_conversations
 from tests.browser.pages import scrolls_sideways
 
 
@@ -14,7 +14,7 @@ def axe(request) -> str:
 
 @pytest.fixture
 def conversations(live_server, alice, bob) -> list[Conversation]:
-    return listed(alice, bob)
+    return create_conversations(alice, bob)
 
 
 BUSY = "?q=tenant:*&metadata_key=lang&metadata_operator=eq&metadata_value=en&metadata_key=&metadata_operator=exists"
@@ -23,7 +23,9 @@ BUSY += "&metadata_value=x&owner=alice&created_from=2026-01-01"
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 1280])
-def test_pages_are_accessible_and_fit(visit, admin, conversations, axe, color_scheme, width, tmp_path_factory):
+def test_list_pages_are_accessible_and_fit_the_screen(
+    visit, admin, conversations, axe, color_scheme, width, tmp_path_factory
+):
     def steps(page: Page) -> None:
         for address in (LIST, LIST + BUSY, f"{LIST}?q=(tenant:acme"):
             page.goto(address)
@@ -47,7 +49,7 @@ def test_pages_are_accessible_and_fit(visit, admin, conversations, axe, color_sc
     visit(steps, as_user=admin, viewport={"width": width, "height": 800}, color_scheme=color_scheme)
 
 
-def test_a_narrow_table_is_scrolled_by_keyboard(visit, admin, conversations):
+def test_wide_table_on_a_narrow_screen_can_be_scrolled_by_keyboard(visit, admin, conversations):
     def steps(page: Page) -> None:
         page.goto(LIST)
         table = page.get_by_role("region", name="Conversations", exact=True)
@@ -59,7 +61,7 @@ def test_a_narrow_table_is_scrolled_by_keyboard(visit, admin, conversations):
     visit(steps, as_user=admin, viewport={"width": 320, "height": 800})
 
 
-def test_every_column_of_the_list_is_seen_on_a_wide_screen(visit, admin, live_server, alice):
+def test_all_columns_are_visible_on_a_wide_screen(visit, admin, live_server, alice):
     Conversation.create_with_items(owner=alice, metadata={"customer": "Zürich Insurance", "tenant": "acme-104"})
 
     def steps(page: Page) -> None:

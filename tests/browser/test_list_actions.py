@@ -43,7 +43,7 @@ def rows(page: Page):
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_a_view_is_saved_opened_made_default_and_deleted(visit, admin, conversations, scripts):
+def test_view_can_be_saved_opened_made_default_and_deleted(visit, admin, conversations, scripts):
     def steps(page: Page) -> list[str]:
         watch = Watch(page)
         page.goto(f"{LIST}?{DEMO}")
@@ -76,7 +76,7 @@ def test_a_view_is_saved_opened_made_default_and_deleted(visit, admin, conversat
     assert not SavedView.objects.exists()
 
 
-def test_the_filtered_list_is_downloaded(visit, admin, conversations):
+def test_filtered_list_can_be_downloaded(visit, admin, conversations):
     def steps(page: Page) -> tuple[str, str, list[str]]:
         watch = Watch(page)
         page.goto(f"{LIST}?{DEMO}")
@@ -94,7 +94,7 @@ def test_the_filtered_list_is_downloaded(visit, admin, conversations):
     assert problems == []
 
 
-def test_a_conversation_is_downloaded_from_its_page(visit, admin, conversations):
+def test_conversation_can_be_downloaded_from_its_page(visit, admin, conversations):
     def steps(page: Page) -> tuple[str, list[str]]:
         watch = Watch(page)
         page.goto(LIST)
@@ -112,7 +112,7 @@ def test_a_conversation_is_downloaded_from_its_page(visit, admin, conversations)
 
 
 @pytest.mark.parametrize("scripts", [True, False])
-def test_all_that_match_are_deleted_after_their_number_was_typed(visit, admin, conversations, scripts):
+def test_matching_conversations_are_deleted_after_typing_their_number(visit, admin, conversations, scripts):
     def steps(page: Page) -> list[str]:
         watch = Watch(page)
         page.goto(f"{LIST}?{DEMO}")

@@ -4,16 +4,16 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from conversations.models import Conversation
-from tests.browser.list_page import LIST, listed
+from tests.browser.list_page import LIST, create_conversations
 from tests.browser.pages import follow
 
 
 @pytest.fixture
 def conversations(live_server, alice, bob) -> list[Conversation]:
-    return listed(alice, bob)
+    return create_conversations(alice, bob)
 
 
-def test_single_keys_lead_through_the_filtered_list(visit, admin, conversations):
+def test_keyboard_shortcuts_navigate_the_filtered_list(visit, admin, conversations):
     alices = [row for row in conversations if row.owner.username == "alice"]
 
     def steps(page: Page) -> None:
@@ -45,7 +45,7 @@ def test_single_keys_lead_through_the_filtered_list(visit, admin, conversations)
     visit(steps, as_user=admin)
 
 
-def test_single_keys_can_be_switched_off(visit, admin, conversations):
+def test_keyboard_shortcuts_can_be_switched_off(visit, admin, conversations):
     def steps(page: Page) -> None:
         page.goto(LIST)
         page.keyboard.press("?")

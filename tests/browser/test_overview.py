@@ -25,7 +25,7 @@ def store(live_server, alice):
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("url", [OVERVIEW, f"{OVERVIEW}?days=90", FRONT_PAGE])
-def test_nothing_is_inaccessible_or_against_the_policy(visit, admin, store, request, live_server, url, scheme):
+def test_overview_is_accessible_and_obeys_the_csp(visit, admin, store, request, live_server, url, scheme):
     script = axe_script(request.config.cache)
 
     def steps(page: Page):
@@ -40,7 +40,7 @@ def test_nothing_is_inaccessible_or_against_the_policy(visit, admin, store, requ
 
 
 @pytest.mark.parametrize("url", [OVERVIEW, FRONT_PAGE])
-def test_it_is_no_wider_than_a_narrow_screen(visit, admin, store, url):
+def test_overview_fits_a_narrow_screen(visit, admin, store, url):
     def steps(page: Page):
         page.goto(url)
         for summary in page.locator("main summary").all():
@@ -50,7 +50,7 @@ def test_it_is_no_wider_than_a_narrow_screen(visit, admin, store, url):
     assert visit(steps, as_user=admin, viewport=NARROW) == 320
 
 
-def test_a_bar_is_reached_by_keyboard_and_leads_to_its_day(visit, admin, store):
+def test_bar_can_be_reached_by_keyboard_and_links_to_its_day(visit, admin, store):
     today = timezone.localdate()
 
     def steps(page: Page) -> None:
@@ -71,7 +71,7 @@ def test_a_bar_is_reached_by_keyboard_and_leads_to_its_day(visit, admin, store):
     visit(steps, as_user=admin)
 
 
-def test_the_whole_row_of_a_bar_leads_to_its_list(visit, admin, store):
+def test_whole_row_of_a_bar_links_to_its_list(visit, admin, store):
     def steps(page: Page) -> None:
         page.goto(OVERVIEW)
         page.get_by_role("row", name="migrated_from").get_by_role("img").click(force=True)
@@ -80,7 +80,7 @@ def test_the_whole_row_of_a_bar_leads_to_its_list(visit, admin, store):
     visit(steps, as_user=admin)
 
 
-def test_the_front_page_leads_to_the_overview(visit, admin, store):
+def test_front_page_links_to_the_overview(visit, admin, store):
     def steps(page: Page) -> None:
         page.goto(FRONT_PAGE)
         expect(page.get_by_role("heading", name="At a glance")).to_be_visible()

@@ -25,7 +25,7 @@ def conversations(alice) -> list[Conversation]:
     return [Conversation.create_with_items(owner=alice, items=each) for each in items]
 
 
-def test_a_snippet_leads_to_its_item(visit, admin, conversations, live_server):
+def test_snippet_links_to_its_item(visit, admin, conversations, live_server):
     def steps(page: Page) -> None:
         watch = Watch(page)
         page.goto(LIST_PATH)
@@ -45,7 +45,7 @@ def test_a_snippet_leads_to_its_item(visit, admin, conversations, live_server):
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 1280])
-def test_snippets_are_accessible_and_fit(visit, admin, conversations, axe, color_scheme, width):
+def test_snippets_are_accessible_and_fit_the_screen(visit, admin, conversations, axe, color_scheme, width):
     def steps(page: Page) -> None:
         page.goto(f"{LIST_PATH}?q=refund")
         expect(page.locator(".conversations-snippets mark")).to_have_count(4)

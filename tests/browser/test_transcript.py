@@ -10,7 +10,7 @@ from conversations.admin.transcript.item_types import TYPE_NAMES
 from conversations.models import Conversation, Item
 from conversations.schema.items import validate_items
 from tests.browser.pages import follow
-from tests.browser.transcripts import PIXEL, TALK, address, everything, store
+from tests.browser.transcripts import PIXEL, TALK, create_all_item_types, store_item, transcript_path
 from tests.browser.watch import Watch
 
 
@@ -19,9 +19,9 @@ def talk(live_server, alice) -> Conversation:
     return Conversation.create_with_items(owner=alice, items=validate_items(TALK))
 
 
-def test_headings_are_in_order_and_nothing_is_a_live_region(visit, admin, talk):
+def test_headings_are_in_order_and_there_are_no_live_regions(visit, admin, talk):
     def steps(page: Page) -> None:
-        page.goto(address(talk))
+        page.goto(transcript_path(talk))
         page.get_by_role("button", name="Expand all").click()
         levels = page.locator("#content :is(h1,h2,h3,h4,h5,h6)").evaluate_all("all => all.map(h => +h.tagName[1])")
         assert levels[0] == 1
@@ -31,9 +31,9 @@ def test_headings_are_in_order_and_nothing_is_a_live_region(visit, admin, talk):
     visit(steps, as_user=admin)
 
 
-def test_calls_hold_their_outputs_and_orphans_are_marked(visit, admin, talk):
+def test_calls_contain_their_outputs_and_orphans_are_marked(visit, admin, talk):
     def steps(page: Page) -> None:
-        page.goto(address(talk))
+        page.goto(transcript_path(talk))
         early = page.get_by_role("article", name="Function call weather")
         expect(early.get_by_role("region", name="Function output")).to_contain_text('"degrees": 21')
         expect(page.get_by_role("article", name="Function call forecast")).to_contain_text("rain")
@@ -46,16 +46,16 @@ def test_calls_hold_their_outputs_and_orphans_are_marked(visit, admin, talk):
     visit(steps, as_user=admin)
 
 
-def test_everything_is_there_without_a_script(visit, admin, talk):
+def test_transcript_works_without_javascript(visit, admin, talk):
     def steps(page: Page) -> None:
-        page.goto(address(talk))
+        page.goto(transcript_path(talk))
         expect(page.get_by_role("article")).to_have_count(len(TALK))
         expect(page.get_by_role("button", name="Copy")).to_have_count(0)
         page.get_by_role("article", name="System").locator("summary").click()
         expect(page.get_by_text("Answer briefly.")).to_be_visible()
         page.get_by_role("link", name="Conversation only").click()
         expect(page.get_by_role("article")).to_have_count(6)
-        page.goto(address(talk))
+        page.goto(transcript_path(talk))
         expect(page.get_by_role("article")).to_have_count(6)
         page.get_by_role("link", name="Raw", exact=True).click()
         expect(page.get_by_role("article", name="System")).to_contain_text('"role": "system"')
@@ -65,9 +65,9 @@ def test_everything_is_there_without_a_script(visit, admin, talk):
     visit(steps, as_user=admin, java_script_enabled=False)
 
 
-def test_one_item_is_switched_to_raw_in_its_place(visit, admin, talk):
+def test_single_item_can_be_toggled_to_raw_in_place(visit, admin, talk):
     def steps(page: Page) -> None:
-        page.goto(address(talk))
+        page.goto(transcript_path(talk))
         page.get_by_role("link", name="Raw view of item 4").click()
         article = page.get_by_role("article").nth(3)
         expect(article).to_contain_text('"type": "output_text"')
@@ -79,10 +79,10 @@ def test_one_item_is_switched_to_raw_in_its_place(visit, admin, talk):
     visit(steps, as_user=admin)
 
 
-def test_ids_and_code_are_copied(visit, admin, talk):
+def test_ids_and_code_can_be_copied(visit, admin, talk):
     def steps(page: Page) -> list[str]:
         page.context.grant_permissions(["clipboard-read", "clipboard-write"])
-        page.goto(address(talk))
+        page.goto(transcript_path(talk))
         article = page.get_by_role("article").nth(3)
         copied = []
         for button in article.get_by_role("button", name="Copy").all():
@@ -95,10 +95,10 @@ def test_ids_and_code_are_copied(visit, admin, talk):
     assert visit(steps, as_user=admin) == [talk.items.get(position=4).item_id, 'print("hello")\n']
 
 
-def test_an_image_of_the_item_is_shown_after_a_press(visit, admin, talk, live_server):
+def test_inline_image_is_shown_after_opening_its_summary(visit, admin, talk, live_server):
     def steps(page: Page) -> Watch:
         watch = Watch(page)
-        page.goto(address(talk))
+        page.goto(transcript_path(talk))
         image = page.locator("#transcript img")
         expect(image).to_be_hidden()
         page.get_by_text("Image (PNG, 70 bytes)").press("Enter")
@@ -110,9 +110,11 @@ def test_an_image_of_the_item_is_shown_after_a_press(visit, admin, talk, live_se
     assert visit(steps, as_user=admin).problems == []
 
 
-def test_a_link_to_an_item_opens_its_page_and_marks_it(visit, admin, alice, live_server):
+def test_item_link_opens_its_page_and_marks_it(visit, admin, alice, live_server):
     conversation = Conversation.create_with_items(owner=alice)
-    row = store(conversation, {"type": "message", "role": "system", "content": "x"}, item_type="message", item_id="m_0")
+    row = store_item(
+        conversation, {"type": "message", "role": "system", "content": "x"}, item_type="message", item_id="m_0"
+    )
     rows = [
         Item(
             conversation=conversation,
@@ -128,7 +130,7 @@ def test_a_link_to_an_item_opens_its_page_and_marks_it(visit, admin, alice, live
     Conversation.objects.filter(pk=conversation.pk).update(last_position=401, item_count=401)
 
     def steps(page: Page) -> None:
-        page.goto(address(conversation) + "?item=m_250#item_m_250")
+        page.goto(transcript_path(conversation) + "?item=m_250#item_m_250")
         current = page.locator("#transcript [aria-current=true]:target")
         expect(current).to_contain_text("text 250")
         expect(current.get_by_text("text 250")).to_be_visible()
@@ -142,14 +144,14 @@ def test_a_link_to_an_item_opens_its_page_and_marks_it(visit, admin, alice, live
     visit(steps, as_user=admin)
 
 
-def test_a_huge_output_is_cut_and_downloaded_whole(visit, admin, alice, live_server):
+def test_huge_output_is_truncated_but_can_be_downloaded(visit, admin, alice, live_server):
     output = "line of output\n" * 690_000
     items = [{"type": "function_call_output", "call_id": "c", "output": output}, {"role": "user", "content": "after"}]
     conversation = Conversation.create_with_items(owner=alice, items=validate_items(items))
 
     def steps(page: Page) -> tuple[float, int]:
         started = time.monotonic()
-        page.goto(address(conversation))
+        page.goto(transcript_path(conversation))
         expect(page.get_by_text("after", exact=True)).to_be_visible()
         duration = time.monotonic() - started
         page.get_by_role("button", name="Expand all").click()
@@ -162,14 +164,14 @@ def test_a_huge_output_is_cut_and_downloaded_whole(visit, admin, alice, live_ser
     assert size > len(output)
 
 
-def test_every_type_is_shown_under_its_name(visit, admin, alice, live_server):
-    conversation = everything(alice)
+def test_every_item_type_is_shown_under_its_name(visit, admin, alice, live_server):
+    conversation = create_all_item_types(alice)
     shown = {row.anchor: row.title for row in map(ShownItem, conversation.items.all())}
     assert set(TYPE_NAMES) <= set(conversation.items.values_list("type", flat=True))
 
     def steps(page: Page) -> dict[str, str]:
         found = {}
-        page.goto(address(conversation))
+        page.goto(transcript_path(conversation))
         while True:
             headings = (
                 "all => all.map(each => [each.id, each.querySelector('h3, h4').childNodes[0].textContent.trim()])"
@@ -183,13 +185,13 @@ def test_every_type_is_shown_under_its_name(visit, admin, alice, live_server):
     assert visit(steps, as_user=admin) == shown
 
 
-def test_an_empty_conversation_says_so(visit, admin, alice, live_server):
+def test_empty_conversation_shows_a_note(visit, admin, alice, live_server):
     conversation = Conversation.create_with_items(owner=alice)
 
     def steps(page: Page) -> None:
         watch = Watch(page)
         for query in ("", "?view=raw", "?show=messages", "?after=5", "?item=item_x"):
-            page.goto(address(conversation) + query)
+            page.goto(transcript_path(conversation) + query)
             expect(page.get_by_role("heading", name="Transcript")).to_be_visible()
             expect(page.get_by_role("article")).to_have_count(0)
             expect(page.locator("#transcript")).to_contain_text(
@@ -200,9 +202,9 @@ def test_an_empty_conversation_says_so(visit, admin, alice, live_server):
     visit(steps, as_user=admin)
 
 
-def test_text_from_right_to_left_and_emoji_are_shown_as_such(visit, admin, talk):
+def test_right_to_left_text_and_emoji_are_displayed(visit, admin, talk):
     def steps(page: Page) -> None:
-        page.goto(address(talk))
+        page.goto(transcript_path(talk))
         direction = "each => getComputedStyle(each).direction"
         assert page.get_by_text("ما هو الطقس").evaluate(direction) == "rtl"
         assert page.get_by_text("What is the weather in").evaluate(direction) == "ltr"

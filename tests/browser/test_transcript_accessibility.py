@@ -5,7 +5,7 @@ from conversations.models import Conversation
 from conversations.schema.items import validate_items
 from tests.browser.axe import axe_script, grave_problems
 from tests.browser.pages import scrolls_sideways
-from tests.browser.transcripts import address, everything, store
+from tests.browser.transcripts import create_all_item_types, store_item, transcript_path
 
 
 @pytest.fixture(scope="session")
@@ -14,28 +14,28 @@ def axe(request) -> str:
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
-def test_all_types_are_accessible(visit, admin, alice, live_server, axe, color_scheme):
-    conversation = everything(alice)
+def test_all_item_types_are_accessible(visit, admin, alice, live_server, axe, color_scheme):
+    conversation = create_all_item_types(alice)
 
     def steps(page: Page) -> None:
-        page.goto(address(conversation))
+        page.goto(transcript_path(conversation))
         assert grave_problems(page, axe) == []
         page.get_by_role("button", name="Expand all").click()
         expect(page.locator("#transcript details:not([open])")).to_have_count(0)
         assert grave_problems(page, axe) == []
-        page.goto(address(conversation) + "?view=raw&item=holo_1#item_holo_1")
+        page.goto(transcript_path(conversation) + "?view=raw&item=holo_1#item_holo_1")
         assert grave_problems(page, axe) == []
 
     visit(steps, as_user=admin, color_scheme=color_scheme)
 
 
-def test_a_wide_table_is_scrolled_by_keyboard(visit, admin, alice, axe, live_server):
+def test_wide_table_can_be_scrolled_by_keyboard(visit, admin, alice, axe, live_server):
     wide = "|" + "column|" * 30 + "\n|" + "-|" * 30 + "\n|" + "long cell|" * 30
     items = validate_items([{"role": "assistant", "content": wide}])
     conversation = Conversation.create_with_items(owner=alice, items=items)
 
     def steps(page: Page) -> None:
-        page.goto(address(conversation))
+        page.goto(transcript_path(conversation))
         table = page.locator("#transcript table")
         assert table.evaluate("table => table.scrollWidth > table.clientWidth")
         assert grave_problems(page, axe) == []
@@ -47,15 +47,17 @@ def test_a_wide_table_is_scrolled_by_keyboard(visit, admin, alice, axe, live_ser
 
 
 @pytest.mark.parametrize("width", [320, 375])
-def test_all_types_fit_a_narrow_screen(visit, admin, alice, live_server, width):
-    conversation = everything(alice)
-    store(conversation, {"type": "message", "role": "user", "content": "x" * 2_000}, item_type="message", item_id="m_1")
+def test_all_item_types_fit_a_narrow_screen(visit, admin, alice, live_server, width):
+    conversation = create_all_item_types(alice)
+    store_item(
+        conversation, {"type": "message", "role": "user", "content": "x" * 2_000}, item_type="message", item_id="m_1"
+    )
     wide = "|" + "column|" * 30 + "\n|" + "-|" * 30 + "\n|" + "long cell|" * 30
-    store(conversation, {"type": "message", "role": "user", "content": wide}, item_type="message", item_id="m_2")
+    store_item(conversation, {"type": "message", "role": "user", "content": wide}, item_type="message", item_id="m_2")
 
     def steps(page: Page) -> None:
         for query in ("", "?view=raw", "?view=rendered&after=90"):
-            page.goto(address(conversation) + query)
+            page.goto(transcript_path(conversation) + query)
             assert not scrolls_sideways(page)
             page.get_by_role("button", name="Expand all").click()
             assert not scrolls_sideways(page)

@@ -2,16 +2,16 @@ from playwright.sync_api import Page, expect
 
 from conversations.models import Conversation
 from tests.browser.pages import follow
-from tests.browser.transcripts import address, everything
+from tests.browser.transcripts import create_all_item_types, transcript_path
 from tests.browser.watch import Watch
 
 
-def test_all_types_keep_to_the_policy(visit, admin, alice, live_server):
-    conversation = everything(alice)
+def test_all_item_types_obey_the_csp(visit, admin, alice, live_server):
+    conversation = create_all_item_types(alice)
 
     def steps(page: Page) -> Watch:
         watch = Watch(page)
-        response = page.goto(address(conversation))
+        response = page.goto(transcript_path(conversation))
         assert response.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
         page.get_by_role("button", name="Expand all").click()
         expect(page.locator("#transcript details:not([open])")).to_have_count(0)
@@ -29,7 +29,7 @@ def test_all_types_keep_to_the_policy(visit, admin, alice, live_server):
     assert watch.strangers(live_server.url) == []
 
 
-def test_the_pages_of_the_admin_itself_work_under_the_policy(visit, admin, alice, live_server):
+def test_built_in_admin_pages_work_under_the_csp(visit, admin, alice, live_server):
     Conversation.create_with_items(owner=alice, metadata={"topic": "demo"})
 
     def steps(page: Page) -> Watch:

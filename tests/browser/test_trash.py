@@ -33,7 +33,7 @@ def pages(conversation: Conversation) -> dict[str, str]:
     }
 
 
-def test_what_was_deleted_is_restored_by_clicks_alone(visit, admin, conversation, live_server):
+def test_deleted_conversation_can_be_restored_by_mouse(visit, admin, conversation, live_server):
     confirmation = pages(conversation)["confirmation"]
 
     def steps(page):
@@ -54,7 +54,7 @@ def test_what_was_deleted_is_restored_by_clicks_alone(visit, admin, conversation
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_pages_fit_a_narrow_screen_and_have_no_grave_problems(visit, admin, conversation, scheme, pytestconfig):
+def test_trash_pages_are_accessible_and_fit_a_narrow_screen(visit, admin, conversation, scheme, pytestconfig):
     script = axe_script(pytestconfig.cache)
 
     urls = pages(conversation)
@@ -70,7 +70,7 @@ def test_the_pages_fit_a_narrow_screen_and_have_no_grave_problems(visit, admin, 
     assert found == dict.fromkeys(urls, (320, []))
 
 
-def test_every_column_is_in_sight_at_1280_pixels(visit, admin, conversation):
+def test_all_columns_are_visible_at_1280_pixels(visit, admin, conversation):
     def steps(page):
         page.goto(LIST_URL)
         return page.evaluate(

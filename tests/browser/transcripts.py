@@ -52,23 +52,25 @@ TALK: list[dict[str, Any]] = [
 ]
 
 
-def address(conversation: Conversation) -> str:
+def transcript_path(conversation: Conversation) -> str:
     return f"/admin/conversations/conversation/{conversation.pk}/change/"
 
 
-def everything(owner: Any) -> Conversation:
+def create_all_item_types(owner: Any) -> Conversation:
     """Every example of every item type, an unknown type, orphans, calls out of order and apart, many scripts."""
     conversation = Conversation.create_with_items(owner=owner, metadata={"topic": "demo"}, items=validate_items(TALK))
     for item_type in sorted(ITEM_TYPES - {"item_reference", "compaction_trigger"}):
         for example in json.loads((GOLDEN / f"{item_type}.json").read_text())["accepted"]:
             conversation.add_items(items=validate_items([example["sent"]]))
     for item_type in ("item_reference", "compaction_trigger"):  # which no request leaves as they are
-        store(conversation, {"id": f"{item_type}_1", "type": item_type}, item_type=item_type, item_id=f"{item_type}_1")
-    store(conversation, {"id": "holo_1", "type": "hologram", "beam": {"<b>": ["ü"]}})
+        store_item(
+            conversation, {"id": f"{item_type}_1", "type": item_type}, item_type=item_type, item_id=f"{item_type}_1"
+        )
+    store_item(conversation, {"id": "holo_1", "type": "hologram", "beam": {"<b>": ["ü"]}})
     return conversation
 
 
-def store(conversation: Conversation, data: Any, *, item_type: str = "hologram", item_id: str = "holo_1") -> Item:
+def store_item(conversation: Conversation, data: Any, *, item_type: str = "hologram", item_id: str = "holo_1") -> Item:
     """What no request can store, and a newer version or a restored backup might have."""
     conversation.last_position += 1
     conversation.item_count += 1

@@ -24,7 +24,7 @@ def check(*arguments: str, stdout: StringIO | None = None, stderr: StringIO | No
     return stdout.getvalue()
 
 
-def refused(*arguments: str) -> tuple[list[str], str]:
+def check_with_differences(*arguments: str) -> tuple[list[str], str]:
     stdout = StringIO()
     with pytest.raises(CommandError) as refusal:
         check(*arguments, stdout=stdout)
@@ -91,7 +91,7 @@ def conversations(alice, bob) -> list[Conversation]:
 
 
 @pytest.mark.parametrize("number", [0, 1, 2, 3, 4, 5])
-def test_all_is_well_where_only_the_models_wrote(number, alice, monkeypatch):
+def test_index_written_by_the_models_has_no_differences(number, alice, monkeypatch):
     monkeypatch.setattr(Command, "batch_size", 2)
     for _ in range(number):
         conversation = Conversation.create_with_items(owner=alice, metadata={"a": "1"})
@@ -101,17 +101,17 @@ def test_all_is_well_where_only_the_models_wrote(number, alice, monkeypatch):
 
 
 @pytest.mark.parametrize(("differ", "words"), DIFFERENCES)
-def test_a_difference_is_found_and_left_as_it_is(differ, words, conversations, bob):
+def test_difference_is_reported_and_not_repaired_by_default(differ, words, conversations, bob):
     differ(conversations[2].metadata_pairs, bob)
     before = index()
-    lines, message = refused()
+    lines, message = check_with_differences()
     assert lines == [f"{conversations[2].pk}: {words}"]
     assert message == "The index differs from the metadata of 1 of 5 conversations. Mend it with --repair."
     assert index() == before
 
 
 @pytest.mark.parametrize(("differ", "words"), DIFFERENCES)
-def test_a_difference_is_mended_on_request(differ, words, conversations, bob):
+def test_difference_is_repaired_with_the_repair_option(differ, words, conversations, bob):
     well, rows = index(), list(Conversation.objects.order_by("pk").values())
     differ(conversations[2].metadata_pairs, bob)
     assert index() != well
@@ -124,14 +124,14 @@ def test_a_difference_is_mended_on_request(differ, words, conversations, bob):
     assert check() == "The index agrees with the metadata of all 5 conversations.\n"
 
 
-def test_pairs_of_a_conversation_without_metadata_are_too_many(conversations, bob):
+def test_pairs_of_a_conversation_without_metadata_are_reported_as_surplus(conversations, bob):
     add(conversations[0].metadata_pairs, bob)
-    assert refused()[0] == [rf"{conversations[0].pk}: 'new\n' is too many"]
+    assert check_with_differences()[0] == [rf"{conversations[0].pk}: 'new\n' is too many"]
     check("--repair")
     assert not conversations[0].metadata_pairs.exists()
 
 
-def test_conversations_that_agree_are_not_written_to(conversations, django_assert_num_queries):
+def test_repair_writes_only_conversations_that_differ(conversations, django_assert_num_queries):
     remove(conversations[2].metadata_pairs, None)
     with django_assert_num_queries(9) as queries:  # of which savepoint, lock, comparison, row, DELETE, INSERT, release
         check("--repair")
@@ -141,12 +141,12 @@ def test_conversations_that_agree_are_not_written_to(conversations, django_asser
 
 
 @pytest.mark.parametrize("size", [1, 2, 3, 5, 6])
-def test_differences_are_found_and_mended_in_every_batch(size, conversations, bob, monkeypatch):
+def test_differences_are_found_and_repaired_in_every_batch(size, conversations, bob, monkeypatch):
     monkeypatch.setattr(Command, "batch_size", size)
     well = index()
     for conversation in conversations:
         add(conversation.metadata_pairs, bob)
-    lines, message = refused()
+    lines, message = check_with_differences()
     assert lines == [rf"{conversation.pk}: 'new\n' is too many" for conversation in conversations]
     assert message.startswith("The index differs from the metadata of 5 of 5 conversations.")
     assert check("--repair").splitlines() == [*lines, "Checked 5 conversations and mended the index of 5."]
@@ -154,7 +154,7 @@ def test_differences_are_found_and_mended_in_every_batch(size, conversations, bo
 
 
 @pytest.mark.parametrize(("size", "queries"), [(1, 11), (2, 6), (5, 3), (6, 2)])
-def test_a_batch_takes_two_queries_whatever_differs(
+def test_batch_takes_two_queries_regardless_of_differences(
     size, queries, conversations, monkeypatch, django_assert_num_queries
 ):
     monkeypatch.setattr(Command, "batch_size", size)
@@ -163,14 +163,14 @@ def test_a_batch_takes_two_queries_whatever_differs(
     for conversation in conversations[1:]:
         remove(conversation.metadata_pairs, None)
     with django_assert_num_queries(queries):
-        refused()
+        check_with_differences()
 
 
-def test_no_more_than_100_lines_are_printed_and_all_are_counted(alice):
+def test_output_is_limited_to_100_lines_but_all_differences_are_counted(alice):
     for _ in range(MAX_LINES + 1):
         Conversation.create_with_items(owner=alice, metadata={"a": "1"})
     MetadataPair.objects.all().delete()
-    lines, message = refused()
+    lines, message = check_with_differences()
     assert len(lines) == 100
     assert message.startswith("The index differs from the metadata of 101 of 101 conversations.")
     lines = check("--repair").splitlines()
@@ -185,12 +185,12 @@ def test_no_more_than_100_lines_are_printed_and_all_are_counted(alice):
         ([], "metadata is not an object", "Invalid type for 'metadata': expected a metadata object, but got an array"),
     ],
 )
-def test_what_validation_would_refuse_is_not_indexed_and_holds_up_no_other(metadata, found, why, conversations):
+def test_invalid_metadata_is_not_indexed_and_does_not_block_other_repairs(metadata, found, why, conversations):
     remove_all(conversations[3].metadata_pairs, None)
     first = conversations[0]
     Conversation.objects.filter(pk=first.pk).update(metadata=metadata)
-    assert refused()[0][0] == f"{first.pk}: {found}"
-    lines, message = refused("--repair")
+    assert check_with_differences()[0][0] == f"{first.pk}: {found}"
+    lines, message = check_with_differences("--repair")
     assert lines[0].startswith(f"{first.pk}: {why}")
     assert lines[2] == "Checked 5 conversations and mended the index of 1."
     assert message == "The index still differs from the metadata of 1 conversations."
@@ -198,7 +198,7 @@ def test_what_validation_would_refuse_is_not_indexed_and_holds_up_no_other(metad
     assert not first.metadata_pairs.exists()
 
 
-def test_a_conversation_deleted_meanwhile_is_skipped(conversations):
+def test_repair_skips_a_conversation_deleted_meanwhile(conversations):
     remove_all(conversations[2].metadata_pairs, None)
     [conversation_id] = find_differences([conversation.pk for conversation in conversations])
     conversations[2].delete_with_items()
@@ -206,7 +206,7 @@ def test_a_conversation_deleted_meanwhile_is_skipped(conversations):
     assert find_differences([conversation_id]) == {}
 
 
-def test_a_conversation_updated_meanwhile_is_left_as_it_is(conversations):
+def test_repair_does_not_overwrite_a_concurrent_update(conversations):
     remove_all(conversations[2].metadata_pairs, None)
     [conversation_id] = find_differences([conversation.pk for conversation in conversations])
     conversations[2].replace_metadata(metadata={"tenant": "another"})
@@ -216,7 +216,7 @@ def test_a_conversation_updated_meanwhile_is_left_as_it_is(conversations):
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="one connection has the database in memory")
 @pytest.mark.django_db(transaction=True)
-def test_an_update_under_way_is_waited_for(conversations):
+def test_repair_waits_for_a_concurrent_update(conversations):
     conversation = conversations[2]
     remove_all(conversation.metadata_pairs, None)
     outcomes = []
@@ -245,7 +245,7 @@ def test_an_update_under_way_is_waited_for(conversations):
         (StringIO, ""),
     ],
 )
-def test_progress_is_shown_on_a_terminal_only(stream, shown, conversations, monkeypatch):
+def test_progress_is_shown_only_on_a_terminal(stream, shown, conversations, monkeypatch):
     monkeypatch.setattr(Command, "batch_size", 2)
     stderr = stream()
     check(stderr=stderr)

@@ -10,44 +10,44 @@ from tests.live.client import Client
 from tests.live.service import manage
 
 
-def printed(*arguments: str) -> str:
+def run_command(*arguments: str) -> str:
     stdout = StringIO()
     call_command("create_api_key", *arguments, stdout=stdout)
     return stdout.getvalue()
 
 
-def test_the_secret_is_alone_on_the_last_line(alice):
-    output = printed("alice")
+def test_secret_is_printed_alone_on_the_last_line(alice):
+    output = run_command("alice")
     secret = output.splitlines()[-1]
     assert secret.startswith(SECRET_PREFIX)
     assert output.endswith(f"{secret}\n")
     assert APIKey.authenticate(secret).user == alice
 
 
-def test_each_call_makes_another_key(alice):
-    assert printed("alice") != printed("alice")
+def test_each_call_creates_another_key(alice):
+    assert run_command("alice") != run_command("alice")
     assert alice.conversations_api_keys.count() == 2
 
 
-def test_a_name_is_kept(alice):
-    printed("alice", "--name", "notebook")
+def test_name_is_stored(alice):
+    run_command("alice", "--name", "notebook")
     assert alice.conversations_api_keys.get().name == "notebook"
 
 
-def test_too_long_a_name_is_refused(alice):
+def test_too_long_name_is_refused(alice):
     with pytest.raises(CommandError, match="The name is longer than 100 characters"):
-        printed("alice", "--name", "n" * 101)
+        run_command("alice", "--name", "n" * 101)
     assert not APIKey.objects.exists()
 
 
 def test_an_unknown_user_is_refused(db):
     with pytest.raises(CommandError, match="There is no user 'carol'"):
-        printed("carol")
+        run_command("carol")
     assert not User.objects.exists()
 
 
-def test_an_unknown_user_is_created_on_request(db):
-    secret = printed("carol", "--create-user").splitlines()[-1]
+def test_unknown_user_is_created_with_the_create_user_option(db):
+    secret = run_command("carol", "--create-user").splitlines()[-1]
     carol = User.objects.get()
     assert APIKey.authenticate(secret).user == carol
     assert carol.username == "carol"
@@ -55,14 +55,14 @@ def test_an_unknown_user_is_created_on_request(db):
     assert not carol.is_staff
 
 
-def test_a_known_user_is_not_created_again(alice):
-    printed("alice", "--create-user")
+def test_existing_user_is_not_created_again(alice):
+    run_command("alice", "--create-user")
     assert User.objects.get() == alice
 
 
-def test_a_refused_name_creates_no_user(db):
+def test_invalid_name_creates_no_user(db):
     with pytest.raises(CommandError):
-        printed("carol", "--create-user", "--name", "n" * 101)
+        run_command("carol", "--create-user", "--name", "n" * 101)
     assert not User.objects.exists()
 
 
@@ -77,7 +77,7 @@ def test_the_printed_secret_works_at_once(live_service):
     assert status == 200
 
 
-def test_an_unknown_user_is_one_line_on_stderr(live_service):
+def test_unknown_user_error_is_one_line_on_stderr(live_service):
     refused = manage("create_api_key", "nobody", **live_service.variables)
     assert (refused.returncode, refused.stdout) == (1, "")
     assert refused.stderr == "CommandError: There is no user 'nobody'. Name another, or add --create-user.\n"

@@ -28,13 +28,13 @@ def create(**options) -> str:
     return stdout.getvalue()
 
 
-def test_the_groups_have_their_permissions(db):
+def test_groups_have_their_permissions(db):
     assert "Conversation readers: read_content, view_conversation\n" in create()
     assert codenames("Conversation readers") == READERS
     assert codenames("Conversation operators") == OPERATORS
 
 
-def test_a_second_run_adds_what_is_missing_and_takes_nothing(db):
+def test_second_run_adds_missing_permissions_and_removes_none(db):
     create()
     readers = Group.objects.get(name="Conversation readers")
     readers.permissions.add(Permission.objects.get(codename="view_apikey"))
@@ -44,25 +44,25 @@ def test_a_second_run_adds_what_is_missing_and_takes_nothing(db):
     assert Group.objects.count() == 2
 
 
-def test_it_can_be_silent(db):
+def test_verbosity_zero_prints_nothing(db):
     assert create(verbosity=0) == ""
 
 
-def test_without_the_permissions_no_group_is_made(db):
+def test_groups_are_not_created_if_permissions_are_missing(db):
     Permission.objects.get(codename="view_accessrecord").delete()
     with pytest.raises(CommandError, match="run migrate first"):
         create()
     assert not Group.objects.exists()
 
 
-def test_a_member_may_do_what_the_group_may(alice):
+def test_group_members_have_the_permissions_of_the_group(alice):
     create()
     alice.groups.add(Group.objects.get(name="Conversation readers"))
     assert alice.has_perm("conversations.read_content")
     assert not alice.has_perm("conversations.export_conversation")
 
 
-def test_the_first_start_of_the_service_makes_the_groups(live_service):
+def test_first_start_of_the_service_creates_the_groups(live_service):
     page = Staff(live_service).get("auth/group/")
     assert ">Conversation readers</a>" in page
     assert ">Conversation operators</a>" in page

@@ -25,7 +25,7 @@ def conversations(alice, settings) -> list[Conversation]:
 
 
 @pytest.fixture
-def answers(monkeypatch):
+def answer_prompt(monkeypatch):
     """Types this when asked, and then closes standard input."""
 
     def type_in(text: str) -> None:
@@ -34,70 +34,70 @@ def answers(monkeypatch):
     return type_in
 
 
-def test_what_matches_is_deleted_for_good(conversations):
+def test_matching_conversations_are_deleted_permanently(conversations):
     assert run("topic:old", "--no-input") == "Deleted 2 conversations with 6 items.\n"
     assert Conversation.objects.get() == conversations[2]
     assert Item.objects.count() == 3
     assert not DeletedConversation.objects.exists()
 
 
-def test_what_was_planted_is_in_no_table_afterwards(conversations):
+def test_planted_text_is_in_no_table_afterwards(conversations):
     assert len(tables_with(PLANTED)) >= 4
     run(f"word:{PLANTED}", "--no-input")
     assert tables_with(PLANTED) == set()
 
 
-def test_a_dry_run_tells_the_number_and_deletes_nothing(conversations):
+def test_dry_run_prints_the_number_and_deletes_nothing(conversations):
     assert run("topic:old", "--dry-run") == "2 conversations with 6 items would be deleted.\n"
     assert run("topic:none", "--dry-run") == "0 conversations with 0 items would be deleted.\n"
     assert Conversation.objects.count() == 3
 
 
-def test_it_asks_first(conversations, answers):
-    answers("yes\n")
+def test_command_asks_for_confirmation(conversations, answer_prompt):
+    answer_prompt("yes\n")
     asked = "2 conversations will be deleted for good. Type 'yes' to go on: "
     assert run("topic:old") == f"{asked}Deleted 2 conversations with 6 items.\n"
 
 
 @pytest.mark.parametrize("answer", ["", "\n", "no\n", "y\n", "yes please\n"])
-def test_anything_but_yes_deletes_nothing(answer, conversations, answers):
-    answers(answer)
+def test_answers_other_than_yes_delete_nothing(answer, conversations, answer_prompt):
+    answer_prompt(answer)
     with pytest.raises(CommandError, match=r"Nothing was deleted\."):
         run("topic:old")
     assert Conversation.objects.count() == 3
 
 
 @pytest.mark.parametrize("query", ["", "  "])
-def test_an_empty_query_is_an_error(query, conversations):
+def test_empty_query_is_refused(query, conversations):
     with pytest.raises(CommandError, match="An empty query would delete everything"):
         run(query, "--no-input")
     assert Conversation.objects.count() == 3
 
 
-def test_no_query_is_an_error(db):
+def test_missing_query_is_refused(db):
     with pytest.raises(CommandError, match="--query"):
         call_command("delete_conversations", "--no-input")
 
 
 @pytest.mark.parametrize("query", ["created<yesterday", 'topic:"', "(topic:old"])
-def test_a_query_that_is_not_understood_is_an_error(query, conversations):
+def test_invalid_query_is_refused(query, conversations):
     with pytest.raises(CommandError):
         run(query, "--no-input")
     assert Conversation.objects.count() == 3
 
 
 @pytest.mark.parametrize("batch", ["0", "-1", "many"])
-def test_a_batch_has_rows(batch, db):
+def test_batch_size_must_be_positive(batch, db):
     with pytest.raises(CommandError, match="--batch"):
         run("topic:old", "--no-input", f"--batch={batch}")
 
 
-def test_small_batches_delete_the_same(conversations):
+def test_small_batches_delete_the_same_conversations(conversations):
     assert run("topic:old", "--no-input", "--batch=1") == "Deleted 2 conversations with 6 items.\n"
     assert Conversation.objects.get() == conversations[2]
 
 
-def test_progress_is_shown_on_a_terminal_only(conversations):
+def test_progress_is_shown_only_on_a_terminal(conversations):
     terminal, file = Terminal(), StringIO()
     run("topic:old", "--no-input", stderr=terminal)
     run("topic:new", "--no-input", stderr=file)

@@ -48,7 +48,7 @@ def conversations(alice, bob) -> list[Conversation]:
     ]
 
 
-def test_a_file_and_standard_output_get_the_same(conversations, tmp_path):
+def test_file_and_standard_output_receive_the_same_export(conversations, tmp_path):
     file = tmp_path / "all.jsonl"
     assert export(str(file)) == "Exported 3 conversations and 3 items.\n"
     assert export_to_stdout("-") == export_to_stdout() == file.read_bytes()
@@ -56,14 +56,14 @@ def test_a_file_and_standard_output_get_the_same(conversations, tmp_path):
     assert "Grüße 🎉" in file.read_text("utf-8")
 
 
-def test_a_file_is_compressed_by_its_name(conversations, tmp_path):
+def test_file_with_gz_suffix_is_compressed(conversations, tmp_path):
     export(str(tmp_path / "all.jsonl.gz"))
     assert gzip.decompress((tmp_path / "all.jsonl.gz").read_bytes()) == export_to_stdout()
     export(str(tmp_path / "all.csv.gz"), "--format", "csv")
     assert gzip.decompress((tmp_path / "all.csv.gz").read_bytes()) == export_to_stdout("--format", "csv")
 
 
-def test_the_typed_language_and_an_owner_choose(conversations):
+def test_query_and_owner_select_conversations(conversations):
     first, second, third = (conversation.pk for conversation in conversations)
     assert ids(export_to_stdout("--query", "topic:demo")) == [first, second]
     assert ids(export_to_stdout("--query=-topic:demo")) == [third]
@@ -72,13 +72,13 @@ def test_the_typed_language_and_an_owner_choose(conversations):
     assert export_to_stdout("--query", "topic:none") == b""
 
 
-def test_items_may_be_left_out(conversations, tmp_path):
+def test_items_can_be_left_out(conversations, tmp_path):
     assert export(str(tmp_path / "all.jsonl"), "--without-items") == "Exported 3 conversations.\n"
     assert len((tmp_path / "all.jsonl").read_bytes().splitlines()) == 3
 
 
 @pytest.mark.parametrize(("format", "rows"), [("csv", 3), ("items-csv", 3)])
-def test_csv_is_for_spreadsheets(format, rows, conversations):
+def test_csv_formats_have_one_row_per_conversation_or_item(format, rows, conversations):
     text = export_to_stdout("--format", format).decode("utf-8-sig")
     assert len(list(csv.DictReader(StringIO(text, newline="")))) == rows
 
@@ -93,12 +93,12 @@ def test_csv_is_for_spreadsheets(format, rows, conversations):
         (("/nowhere/all.jsonl",), "/nowhere/all.jsonl: No such file or directory"),
     ],
 )
-def test_what_can_not_be_done_is_refused(arguments, message, conversations):
+def test_invalid_arguments_are_refused(arguments, message, conversations):
     with pytest.raises(CommandError, match=message):
         export(*arguments)
 
 
-def test_a_refused_query_leaves_the_file_as_it_was(conversations, tmp_path):
+def test_invalid_query_does_not_overwrite_the_file(conversations, tmp_path):
     file: Path = tmp_path / "all.jsonl"
     file.write_text("precious")
     with pytest.raises(CommandError):
@@ -106,7 +106,7 @@ def test_a_refused_query_leaves_the_file_as_it_was(conversations, tmp_path):
     assert file.read_text() == "precious"
 
 
-def test_a_reader_that_has_enough_ends_it(conversations):
+def test_broken_pipe_ends_the_export(conversations):
     with pytest.raises(CommandError, match="-: Broken pipe"):
         call_command("export_conversations", stdout=TextIOWrapper(Closed()))
 
@@ -115,7 +115,7 @@ def test_a_reader_that_has_enough_ends_it(conversations):
     ("stream", "shown"),
     [(Terminal, "2 of 3 conversations\r3 of 3 conversations\r3 of 3 conversations\n"), (StringIO, "")],
 )
-def test_progress_is_shown_on_a_terminal_only(stream, shown, conversations, tmp_path, monkeypatch):
+def test_progress_is_shown_only_on_a_terminal(stream, shown, conversations, tmp_path, monkeypatch):
     monkeypatch.setattr(exporter, "CONVERSATIONS", 2)
     monkeypatch.setattr(exporter, "ITEMS", 3)
     stderr = stream()

@@ -30,12 +30,12 @@ def fill(*arguments, **options):
     return stdout.getvalue()
 
 
-def said(owner, *texts):
+def create_conversation(owner, *texts):
     items = validate_items([{"role": "user", "content": text} for text in texts])
     return Conversation.create_with_items(owner=owner, items=items)
 
 
-def found(query):
+def search(query):
     page = Conversation.objects.page(limit=100, order="asc", matching=parse_query(query))
     return [conversation.pk for conversation in page.conversations]
 
@@ -45,38 +45,38 @@ def index():
 
 
 @pytest.fixture
-def unfilled(alice, settings) -> list[Conversation]:
+def unindexed_conversations(alice, settings) -> list[Conversation]:
     settings.CONVERSATIONS_FULL_TEXT = False
-    conversations = [said(alice, f"refund {n}", "...", *["policy"] * n) for n in range(5)]
+    conversations = [create_conversation(alice, f"refund {n}", "...", *["policy"] * n) for n in range(5)]
     settings.CONVERSATIONS_FULL_TEXT = True
     return conversations
 
 
 @pytest.mark.parametrize("size", [1, 2, 5, 100])
 @pytest.mark.parametrize("items", [1, 2, 100])
-def test_what_was_stored_before_is_found_afterwards(unfilled, monkeypatch, size, items):
+def test_items_stored_before_the_index_are_found_after_filling_it(unindexed_conversations, monkeypatch, size, items):
     monkeypatch.setattr(Command, "batch_size", size)
     monkeypatch.setattr(item_text, "BATCH", items)
-    assert found("refund") == []
+    assert search("refund") == []
     assert fill() == "Added the texts of 15 items.\n"
-    assert found("refund") == [conversation.pk for conversation in unfilled]
-    assert found("policy") == [conversation.pk for conversation in unfilled[1:]]
+    assert search("refund") == [conversation.pk for conversation in unindexed_conversations]
+    assert search("policy") == [conversation.pk for conversation in unindexed_conversations[1:]]
 
 
-def test_what_is_there_is_left_and_what_lacks_is_added(unfilled):
+def test_second_run_adds_only_missing_texts(unindexed_conversations):
     fill()
     well = index()
     assert fill() == "Added the texts of 0 items.\n"
-    unfilled[1].item_texts.all().delete()
-    unfilled[3].item_texts.filter(position=4).delete()
+    unindexed_conversations[1].item_texts.all().delete()
+    unindexed_conversations[3].item_texts.filter(position=4).delete()
     assert fill() == "Added the texts of 3 items.\n"
     assert index() == well
 
 
-def test_it_makes_the_index_that_writing_makes(alice):
+def test_filled_index_equals_the_index_written_by_the_models(alice):
     for _ in seed_conversations(conversations=20, items_per=8, seed=1, start=date(2026, 1, 1)):
         pass
-    said(alice, "hello")
+    create_conversation(alice, "hello")
     written = index()
     assert len(written) > 100
     assert fill("--clear") == f"Removed the texts of {len(written):,} items.\n"
@@ -85,7 +85,7 @@ def test_it_makes_the_index_that_writing_makes(alice):
     assert index() == written
 
 
-def test_an_index_that_is_off_is_not_filled_but_can_be_emptied(unfilled, settings):
+def test_disabled_index_can_be_cleared_but_not_filled(unindexed_conversations, settings):
     fill()
     settings.CONVERSATIONS_FULL_TEXT = False
     with pytest.raises(CommandError, match="Full-text search is off: set CONVERSATIONS_FULL_TEXT = True first"):
@@ -100,7 +100,7 @@ def test_an_index_that_is_off_is_not_filled_but_can_be_emptied(unfilled, setting
         (StringIO, ""),
     ],
 )
-def test_progress_is_shown_on_a_terminal_only(stream, shown, unfilled, monkeypatch):
+def test_progress_is_shown_only_on_a_terminal(stream, shown, unindexed_conversations, monkeypatch):
     monkeypatch.setattr(Command, "batch_size", 2)
     stderr = stream()
     fill(stderr=stderr)
@@ -109,8 +109,8 @@ def test_progress_is_shown_on_a_terminal_only(stream, shown, unfilled, monkeypat
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="one connection has the database in memory")
 @pytest.mark.django_db(transaction=True)
-def test_a_deletion_under_way_is_waited_for(unfilled):
-    [item] = unfilled[0].items.all()[:1]
+def test_filling_waits_for_a_concurrent_deletion(unindexed_conversations):
+    [item] = unindexed_conversations[0].items.all()[:1]
     done = []
 
     def run() -> None:
@@ -121,16 +121,16 @@ def test_a_deletion_under_way_is_waited_for(unfilled):
 
     thread = threading.Thread(target=run)
     with transaction.atomic():
-        unfilled[0].delete_item(item_id=item.item_id)
+        unindexed_conversations[0].delete_item(item_id=item.item_id)
         thread.start()
         time.sleep(0.5)
         assert done == []
     thread.join(10)
     assert done == ["Added the texts of 14 items.\n"]
-    assert not unfilled[0].item_texts.exists()
+    assert not unindexed_conversations[0].item_texts.exists()
 
 
-def test_a_check_warns_of_an_index_that_lacks_everything(unfilled, settings):
+def test_system_check_warns_about_an_empty_index(unindexed_conversations, settings):
     [warning] = check_full_text(["default"])
     assert warning.id == "conversations.W008"
     assert warning.hint == "Run `python manage.py fill_full_text`."
@@ -142,5 +142,5 @@ def test_a_check_warns_of_an_index_that_lacks_everything(unfilled, settings):
     assert check_full_text(["default"]) == []
 
 
-def test_an_empty_database_lacks_nothing(db):
+def test_system_check_passes_on_an_empty_database(db):
     assert check_full_text(["default"]) == []

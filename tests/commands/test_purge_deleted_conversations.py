@@ -26,7 +26,7 @@ def run(*arguments: str, stderr: StringIO | None = None) -> str:
 
 
 @pytest.fixture
-def overdue(alice, settings) -> DeletedConversation:
+def expired_conversation(alice, settings) -> DeletedConversation:
     settings.CONVERSATIONS_FULL_TEXT = True
     items = validate_items([{"role": "user", "content": f"say {PLANTED} twice"}] * 3)
     conversation = Conversation.create_with_items(owner=alice, metadata={"topic": PLANTED}, items=items)
@@ -63,25 +63,25 @@ def _text(value: object) -> str:
     return bytes(value).decode("latin-1") if isinstance(value, bytes | memoryview) else str(value)
 
 
-def test_what_was_planted_is_in_no_table_afterwards(overdue):
+def test_planted_text_is_in_no_table_afterwards(expired_conversation):
     assert tables_with(PLANTED) >= {"conversations_deletedconversation", "conversations_deletedpart"}
     assert run() == "Purged 1 deleted conversations.\n"
     assert tables_with(PLANTED) == set()
 
 
-def test_a_dry_run_tells_the_number_and_purges_nothing(overdue, alice):
+def test_dry_run_prints_the_number_and_purges_nothing(expired_conversation, alice):
     move_to_trash(Conversation.create_with_items(owner=alice))
     assert run("--dry-run") == "1 deleted conversations would be purged.\n"
     assert DeletedConversation.objects.count() == DeletedPart.objects.count() == 2
 
 
-def test_what_can_still_be_restored_stays(overdue, settings):
+def test_restorable_conversations_are_not_purged(expired_conversation, settings):
     settings.CONVERSATIONS_RESTORE_DAYS = 31
     assert run() == "Purged 0 deleted conversations.\n"
-    assert DeletedConversation.objects.get() == overdue
+    assert DeletedConversation.objects.get() == expired_conversation
 
 
-def test_progress_is_shown_on_a_terminal_only(overdue):
+def test_progress_is_shown_only_on_a_terminal(expired_conversation):
     terminal, file = Terminal(), StringIO()
     run(stderr=terminal)
     run(stderr=file)

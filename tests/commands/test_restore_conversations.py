@@ -18,26 +18,28 @@ def run(*ids: str) -> tuple[str, str]:
 
 
 @pytest.fixture
-def deleted(alice) -> DeletedConversation:
+def deleted_conversation(alice) -> DeletedConversation:
     items = validate_items([{"role": "user", "content": "hello"}] * 2)
     return move_to_trash(Conversation.create_with_items(owner=alice, items=items))
 
 
-def test_what_was_deleted_is_there_again(deleted):
-    assert run(deleted.conversation_id) == (f"Restored {deleted} with 2 items.\n", "")
+def test_deleted_conversation_is_restored_with_its_items(deleted_conversation):
+    assert run(deleted_conversation.conversation_id) == (f"Restored {deleted_conversation} with 2 items.\n", "")
     assert Conversation.objects.get().items.count() == 2
     assert not DeletedConversation.objects.exists()
 
 
-def test_what_is_not_restored_is_named_and_the_others_are(deleted):
-    told, faults = run("conv_x", deleted.conversation_id)
-    assert told == f"Restored {deleted} with 2 items.\n"
+def test_failures_are_reported_and_the_other_conversations_are_restored(deleted_conversation):
+    told, faults = run("conv_x", deleted_conversation.conversation_id)
+    assert told == f"Restored {deleted_conversation} with 2 items.\n"
     assert faults == "conv_x: there is no deleted conversation with this id.\n1 of 2 were not restored."
 
 
-def test_one_that_is_there_again_is_kept_as_it_is(deleted, alice):
-    Conversation(pk=deleted.conversation_id, owner=alice, created_at=deleted.created_at).save(force_insert=True)
-    told, faults = run(deleted.conversation_id)
+def test_conversation_with_an_existing_id_is_not_restored(deleted_conversation, alice):
+    Conversation(pk=deleted_conversation.conversation_id, owner=alice, created_at=deleted_conversation.created_at).save(
+        force_insert=True
+    )
+    told, faults = run(deleted_conversation.conversation_id)
     assert told == ""
     assert "Delete it first." in faults
-    assert DeletedConversation.objects.get() == deleted
+    assert DeletedConversation.objects.get() == deleted_conversation

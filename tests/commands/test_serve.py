@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 from tests.live.service import free_port, manage
 
 
-def refusal(tmp_path, **variables):
+def startup_error(tmp_path, **variables):
     """The only line of a start that fails."""
     configuration = {"DATABASE_URL": f"sqlite:///{tmp_path / 'refused.sqlite3'}", "SECRET_KEY": "x", **variables}
     failed = manage("serve", "--port", str(free_port()), "--workers", "1", **configuration)
@@ -43,26 +43,26 @@ def refusal(tmp_path, **variables):
     ],
     ids=lambda value: next(iter(value)) if isinstance(value, dict) else "",
 )
-def test_a_wrong_variable_is_named_in_one_line(tmp_path, variables, line):
-    assert refusal(tmp_path, **variables) == line
+def test_invalid_environment_variable_is_reported_in_one_line(tmp_path, variables, line):
+    assert startup_error(tmp_path, **variables) == line
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "mysql"])
-def test_a_database_out_of_reach_is_one_line(tmp_path, scheme):
+def test_unreachable_database_is_reported_in_one_line(tmp_path, scheme):
     pytest.importorskip({"postgres": "psycopg", "mysql": "MySQLdb"}[scheme])
-    line = refusal(tmp_path, DATABASE_URL=f"{scheme}://nobody@127.0.0.1:{free_port()}/conversations")
+    line = startup_error(tmp_path, DATABASE_URL=f"{scheme}://nobody@127.0.0.1:{free_port()}/conversations")
     assert re.match(r"CommandError: Can't use the database: .*127\.0\.0\.1", line)
 
 
-def test_a_database_file_out_of_reach_is_one_line(tmp_path):
-    line = refusal(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path / 'nowhere' / 'refused.sqlite3'}")
+def test_missing_database_directory_is_reported_in_one_line(tmp_path):
+    line = startup_error(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path / 'nowhere' / 'refused.sqlite3'}")
     assert line == "CommandError: Can't use the database: unable to open database file"
 
 
-def test_a_file_that_is_no_database_is_one_line(tmp_path):
+def test_file_that_is_not_a_database_is_reported_in_one_line(tmp_path):
     file = tmp_path / "letter.sqlite3"
     file.write_text("Dear database, " * 1000)
-    line = refusal(tmp_path, DATABASE_URL=f"sqlite:///{file}")
+    line = startup_error(tmp_path, DATABASE_URL=f"sqlite:///{file}")
     assert line == "CommandError: Can't use the database: file is not a database"
 
 
@@ -72,6 +72,6 @@ def test_a_port_out_of_range_is_refused(port):
         call_command("serve", port=port)
 
 
-def test_no_workers_are_refused():
+def test_zero_workers_are_refused():
     with pytest.raises(CommandError, match="There must be at least one worker"):
         call_command("serve", workers=0)

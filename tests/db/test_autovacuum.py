@@ -26,11 +26,11 @@ def options() -> dict[str, dict[str, float]]:
 
 if connection.vendor == "postgresql":
 
-    def test_each_table_that_grows_has_its_settings(db):
+    def test_every_growing_table_has_autovacuum_settings(db):
         assert options() == migration.SETTINGS
         assert migration.SETTINGS.keys() == TABLES
 
-    def test_appends_leave_the_indexes_of_conversations_alone(alice):
+    def test_appends_update_no_index_of_conversations(alice):
         conversation = Conversation.create_with_items(owner=alice)
         updated, in_place = updates()
         for _ in range(2):
@@ -48,7 +48,7 @@ if connection.vendor == "postgresql":
 
 
 @pytest.mark.django_db(transaction=True)
-def test_it_can_be_taken_back():
+def test_autovacuum_migration_can_be_reversed():
     try:
         MigrationExecutor(connection).migrate(BEFORE)
         assert connection.vendor != "postgresql" or options() == {}

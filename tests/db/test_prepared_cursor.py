@@ -15,7 +15,7 @@ def own_connection(transactional_db):
     connection.close()
 
 
-def prepared():
+def prepared_statements():
     with connection.cursor() as cursor:
         cursor.execute("SELECT statement FROM pg_prepared_statements")
         return [statement for (statement,) in cursor.fetchall()]
@@ -28,30 +28,30 @@ def read_and_write(owner, text="Hello!"):
     return conversation
 
 
-def test_what_is_often_asked_is_prepared_once(alice, monkeypatch):
+def test_frequent_statements_are_prepared_once(alice, monkeypatch):
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "prepare_threshold", 0)
     read_and_write(alice)
-    names = prepared()
+    names = prepared_statements()
     assert len(names) == 3
     for _ in range(3):
         read_and_write(alice)
-    assert prepared() == names
+    assert prepared_statements() == names
 
 
-def test_a_log_of_statements_shows_what_was_sent(alice):
+def test_query_log_shows_the_sent_parameters(alice):
     conversation = read_and_write(alice)
     with CaptureQueriesContext(connection) as statements:
         Conversation.objects.visible_to(alice).get_or_api_error(conversation.pk)
     assert conversation.pk in statements[-1]["sql"]
 
 
-def test_nothing_is_prepared_where_a_pooler_may_change_connections(alice, monkeypatch):
+def test_statements_are_not_prepared_if_prepare_threshold_is_none(alice, monkeypatch):
     monkeypatch.setitem(connection.settings_dict["OPTIONS"], "prepare_threshold", None)
     read_and_write(alice)
-    assert prepared() == []
+    assert prepared_statements() == []
 
 
-def test_no_text_of_a_statement_with_its_values_is_kept(alice):
+def test_statements_with_literal_values_are_not_cached(alice):
     conversation = read_and_write(alice, text="planted")
     conversation.items.create(
         position=9, item_id="msg_9", type="message", data={"text": "planted"}, created_at="2026-01-01T00:00Z"

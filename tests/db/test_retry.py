@@ -29,7 +29,7 @@ CONFLICTS = {
 
 
 @pytest.fixture(params=CONFLICTS)
-def meet_conflict(request, tmp_path) -> Iterator[Callable[[], None]]:
+def raise_conflict(request, tmp_path) -> Iterator[Callable[[], None]]:
     """Executes what the database refuses as a conflict."""
     used = connection
     with ExitStack() as stack:
@@ -48,27 +48,27 @@ def meet_conflict(request, tmp_path) -> Iterator[Callable[[], None]]:
         yield execute
 
 
-def test_a_verb_runs_again_until_no_conflict_is_met(meet_conflict):
+def test_operation_is_retried_until_it_meets_no_conflict(raise_conflict):
     attempts = []
 
     @retry.retry_on_conflict
     def verb(result: str) -> str:
         attempts.append(result)
         if len(attempts) < 4:
-            meet_conflict()
+            raise_conflict()
         return result
 
     assert verb("done") == "done"
     assert attempts == ["done"] * 4
 
 
-def test_it_gives_up_after_a_number_of_attempts(meet_conflict):
+def test_retrying_stops_after_a_number_of_attempts(raise_conflict):
     attempts = []
 
     @retry.retry_on_conflict
     def verb() -> None:
         attempts.append(time.monotonic())
-        meet_conflict()
+        raise_conflict()
 
     with pytest.raises(OperationalError):
         verb()
@@ -76,7 +76,7 @@ def test_it_gives_up_after_a_number_of_attempts(meet_conflict):
     assert attempts[-1] - attempts[0] < retry.ATTEMPTS * (retry.LONGEST_PAUSE + 0.1)
 
 
-def test_none_is_begun_after_some_seconds(meet_conflict, monkeypatch):
+def test_retrying_stops_after_a_number_of_seconds(raise_conflict, monkeypatch):
     monkeypatch.setattr(retry, "SECONDS", 0.05)
     attempts = []
 
@@ -84,27 +84,27 @@ def test_none_is_begun_after_some_seconds(meet_conflict, monkeypatch):
     def verb() -> None:
         attempts.append(1)
         time.sleep(0.06)
-        meet_conflict()
+        raise_conflict()
 
     with pytest.raises(OperationalError):
         verb()
     assert attempts == [1]
 
 
-def test_within_an_outer_transaction_the_conflict_passes_through(meet_conflict):
+def test_conflict_within_an_outer_transaction_is_not_retried(raise_conflict):
     attempts = []
 
     @retry.retry_on_conflict
     def verb() -> None:
         attempts.append(1)
-        meet_conflict()
+        raise_conflict()
 
     with pytest.raises(OperationalError), transaction.atomic():
         verb()
     assert attempts == [1]
 
 
-def test_no_other_error_is_retried():
+def test_other_errors_are_not_retried():
     attempts = []
 
     @retry.retry_on_conflict
@@ -119,7 +119,7 @@ def test_no_other_error_is_retried():
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="has one writer at a time, and so no deadlocks")
-def test_of_two_that_wait_for_each_other_both_succeed(alice):
+def test_deadlocked_operations_both_succeed(alice):
     first, second = (Conversation.create_with_items(owner=alice) for _ in range(2))
     both_have_one = threading.Barrier(2)
     errors, attempts = [], []
@@ -190,7 +190,7 @@ def conversation(alice) -> Conversation:
     return Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=items)
 
 
-def stored() -> list[object]:
+def stored_rows() -> list[object]:
     return [
         *Conversation.objects.values_list("pk", "metadata", "item_count", "last_position"),
         *Item.objects.order_by("pk").values_list("conversation", "position", "data"),
@@ -227,24 +227,24 @@ class TestVerbs:
         monkeypatch.setattr(retry, "LONGEST_PAUSE", 0.001)
 
     @pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
-    def test_a_verb_leaves_nothing_behind_when_it_fails_and_can_be_repeated(self, conversation, verb, at_commit):
-        rows, values = stored(), {**vars(conversation)}
+    def test_failed_operation_leaves_no_changes_and_can_be_repeated(self, conversation, verb, at_commit):
+        rows, values = stored_rows(), {**vars(conversation)}
         with conflicts(10 * retry.ATTEMPTS, at_commit=at_commit), pytest.raises(OperationalError):
             verb(conversation)
-        assert stored() == rows
+        assert stored_rows() == rows
         state = values.pop("_state")
         assert {name: value for name, value in vars(conversation).items() if name != "_state"} == values
         assert (conversation._state.db, conversation._state.adding) == (state.db, state.adding)
         with conflicts(2, at_commit=at_commit):
             verb(conversation)
-        assert stored() != rows
+        assert stored_rows() != rows
 
-    def test_what_is_in_the_trash_is_restored_and_a_key_is_revoked(self, conversation, at_commit):
-        before = stored()
+    def test_restoring_and_key_operations_are_retried_on_conflict(self, conversation, at_commit):
+        before = stored_rows()
         deleted = move_to_trash(conversation)
         with conflicts(2, at_commit=at_commit):
             restore(deleted)
-        assert stored() == before
+        assert stored_rows() == before
         key, _ = APIKey.create(user=User.objects.get())
         with conflicts(2, at_commit=at_commit):
             key.record_use()

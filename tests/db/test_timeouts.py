@@ -14,20 +14,20 @@ def execute(sql: str) -> None:
         cursor.execute(sql)
 
 
-def test_a_statement_that_takes_too_long_is_ended(db):
+def test_statement_beyond_the_time_limit_is_cancelled(db):
     with pytest.raises(QueryTimeout), time_limit(0.3, using="default"):
         execute(ENDLESS)
     assert Permission.objects.exists()
 
 
-def test_so_are_many_that_take_too_long_together(db):
+def test_series_of_statements_beyond_the_time_limit_is_cancelled(db):
     asked = []
     with pytest.raises(QueryTimeout), time_limit(0.3, using="default"):
         asked += (Permission.objects.exists() for _ in range(1_000_000))
     assert 0 < len(asked) < 1_000_000
 
 
-def test_what_comes_afterwards_has_time(db):
+def test_statements_after_the_block_have_no_time_limit(db):
     with time_limit(0.3, using="default"):
         assert Permission.objects.exists()
     with transaction.atomic():
@@ -38,12 +38,12 @@ def test_what_comes_afterwards_has_time(db):
     assert Permission.objects.exists()
 
 
-def test_other_faults_stay_what_they_are(db):
+def test_other_errors_are_raised_unchanged(db):
     with pytest.raises(OperationalError), time_limit(5, using="default"):
         raise OperationalError(1, "something else")
 
 
-def test_a_limit_that_was_there_is_there_again(db):
+def test_previous_time_limit_is_restored(db):
     name = {"postgresql": "statement_timeout", "mysql": "@@SESSION.max_statement_time"}.get(connection.vendor)
     if name is None:  # SQLite has none
         return

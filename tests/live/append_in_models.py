@@ -5,7 +5,7 @@ import sys
 
 import django
 
-from tests.live.client import said
+from tests.live.client import user_message
 
 
 def main(conversation_id: str, name: str, *_: str) -> None:
@@ -16,7 +16,7 @@ def main(conversation_id: str, name: str, *_: str) -> None:
     conversation = Conversation.objects.get(pk=conversation_id)
     item_ids = []
     for number in range(40):
-        items = [said(f"{name} {number}.{index}") for index in range(number % 3 + 1)]
+        items = [user_message(f"{name} {number}.{index}") for index in range(number % 3 + 1)]
         item_ids += [item.item_id for item in conversation.add_items(items=validate_items(items))]
     json.dump(item_ids, sys.stdout)
 

@@ -3,14 +3,14 @@
 import json
 import sys
 
-from tests.live.client import Client, said
+from tests.live.client import Client, user_message
 
 
 def main(conversation_id: str, name: str, port: str, secret: str) -> None:
     client = Client(int(port), secret)
     item_ids = []
     for number in range(40):
-        items = [said(f"{name} {number}.{index}") for index in range(number % 3 + 1)]
+        items = [user_message(f"{name} {number}.{index}") for index in range(number % 3 + 1)]
         status, answer = client.post(f"/conversations/{conversation_id}/items", items=items)
         assert status == 200, answer
         item_ids += [item["id"] for item in answer["data"]]

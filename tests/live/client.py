@@ -28,5 +28,5 @@ class Client:
         self._connection.close()
 
 
-def said(text: str) -> dict[str, str]:
+def user_message(text: str) -> dict[str, str]:
     return {"type": "message", "role": "user", "content": text}

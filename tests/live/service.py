@@ -18,7 +18,7 @@ WORKERS = 2
 OWN_VARIABLES = ("ALLOWED_HOSTS", "DATABASE_REPLICA_URL", "DATABASE_URL", "DEBUG", "LOG_LEVEL", "SECRET_KEY")
 
 
-def until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, f"not so within {seconds} seconds"
@@ -99,8 +99,8 @@ class Service:
                 stderr=stderr,
                 start_new_session=True,
             )
-        until(self._is_answering, seconds=60)
-        until(self._has_every_worker)
+        wait_until(self._is_answering, seconds=60)
+        wait_until(self._has_every_worker)
 
     def interrupt(self) -> None:
         """As Ctrl-C does at a terminal: the signal reaches the main process and its workers."""

@@ -3,8 +3,8 @@ import threading
 from collections import Counter
 
 from conversations.models import Conversation
-from tests.live.client import Client, said
-from tests.live.service import until
+from tests.live.client import Client, user_message
+from tests.live.service import wait_until
 
 KILLS = 3
 CLIENTS = 6
@@ -13,7 +13,7 @@ APPENDED = [["1.0", "1.1", "1.2"], ["2.0", "2.1", "2.2"]]
 WHOLE = [CREATED, CREATED + APPENDED[0], CREATED + APPENDED[0] + APPENDED[1]]
 
 
-def test_what_is_acknowledged_survives_kill_9_and_nothing_is_half_there(service):
+def test_acknowledged_writes_survive_kill_9_and_no_write_is_partial(service):
     service.start()
     secret = service.secret
     acknowledged = Counter()  # writes of each conversation
@@ -46,13 +46,13 @@ def _write_until_killed(service, secret, acknowledged):
         client = Client(service.port, secret)
         try:
             while True:
-                items = [said(text) for text in CREATED]
+                items = [user_message(text) for text in CREATED]
                 status, answer = client.post("/conversations", metadata={"topic": "kill", "step": "1"}, items=items)
                 assert status == 200, answer
                 acknowledged[answer["id"]] += 1
                 for texts in APPENDED:
                     path = f"/conversations/{answer['id']}/items"
-                    status, added = client.post(path, items=[said(text) for text in texts])
+                    status, added = client.post(path, items=[user_message(text) for text in texts])
                     assert status == 200, added
                     acknowledged[answer["id"]] += 1
         except (OSError, http.client.HTTPException):
@@ -63,8 +63,8 @@ def _write_until_killed(service, secret, acknowledged):
     threads = [threading.Thread(target=write) for _ in range(CLIENTS)]
     for thread in threads:
         thread.start()
-    until(lambda: sum(list(acknowledged.values())) >= enough)
+    wait_until(lambda: sum(list(acknowledged.values())) >= enough)
     service.kill()
     for thread in threads:
         thread.join()
-    until(service.is_refusing_connections)
+    wait_until(service.is_refusing_connections)

@@ -8,8 +8,8 @@ import threading
 import pytest
 
 from conversations.models import APIKey, Conversation
-from tests.live.client import Client, said
-from tests.live.service import Service, manage, until
+from tests.live.client import Client, user_message
+from tests.live.service import Service, manage, wait_until
 from tests.live.staff import Staff
 
 
@@ -19,7 +19,7 @@ def rows(database):
         return [(key.hash, key.user.username, key.user.password, key.user.is_superuser) for key in keys]
 
 
-def test_a_first_start_prints_secrets_and_a_curl_line_that_works_as_it_is(service):
+def test_first_start_prints_secrets_and_a_working_curl_command(service):
     service.start()
     assert re.search(r"Created the superuser 'admin' with the password \S{16}\n", service.printed)
     assert service.secret.startswith("sk-conv-")
@@ -38,7 +38,7 @@ def test_the_printed_password_opens_the_admin(service):
     assert "Site administration" in Staff(service).front_page
 
 
-def test_a_second_start_prints_no_secret_and_changes_none(service, database):
+def test_second_start_prints_and_changes_no_secret(service, database):
     service.start()
     secret, before = service.secret, rows(database)
     service.stop()
@@ -53,7 +53,7 @@ def test_a_second_start_prints_no_secret_and_changes_none(service, database):
     assert rows(database) == before
 
 
-def test_a_used_port_is_one_clear_line(live_service):
+def test_used_port_is_reported_in_one_line(live_service):
     refused = manage("serve", "--port", str(live_service.port), **live_service.variables)
     assert refused.returncode == 1
     assert refused.stdout == ""
@@ -66,7 +66,7 @@ class UnfinishedRequest:
     """It is in flight: the service has asked for the body, and got half of it."""
 
     def __init__(self, service, secret, number):
-        body = json.dumps({"metadata": {"number": str(number)}, "items": [said("x" * 100_000)]}).encode()
+        body = json.dumps({"metadata": {"number": str(number)}, "items": [user_message("x" * 100_000)]}).encode()
         self._rest = body[len(body) // 2 :]
         self._socket = socket.create_connection(("127.0.0.1", service.port), timeout=30)
         head = (
@@ -86,11 +86,11 @@ class UnfinishedRequest:
 
 
 @pytest.mark.parametrize("stop", [Service.interrupt, Service.terminate])
-def test_a_stop_lets_requests_in_flight_finish(service, stop):
+def test_shutdown_lets_requests_in_flight_finish(service, stop):
     service.start()
     requests = [UnfinishedRequest(service, service.secret, number) for number in range(4)]
     stop(service)
-    until(service.is_refusing_connections)
+    wait_until(service.is_refusing_connections)
     answers = [request.finish() for request in requests]
     assert service.wait() == 0
     assert service.complaints == ""
@@ -102,7 +102,7 @@ def test_a_stop_lets_requests_in_flight_finish(service, stop):
 
 
 @pytest.mark.parametrize("stop", [Service.interrupt, Service.terminate])
-def test_a_stop_under_load_cuts_no_answer_and_loses_none(service, stop):
+def test_shutdown_under_load_truncates_and_loses_no_response(service, stop):
     service.start()
     acknowledged, failures = [], []
 
@@ -110,7 +110,7 @@ def test_a_stop_under_load_cuts_no_answer_and_loses_none(service, stop):
         client = Client(service.port, service.secret)
         try:
             while True:
-                status, answer = client.post("/conversations", items=[said("x" * 10_000)])
+                status, answer = client.post("/conversations", items=[user_message("x" * 10_000)])
                 assert status == 200, answer
                 acknowledged.append(answer["id"])
         except (OSError, http.client.HTTPException) as error:
@@ -121,7 +121,7 @@ def test_a_stop_under_load_cuts_no_answer_and_loses_none(service, stop):
     threads = [threading.Thread(target=create) for _ in range(8)]
     for thread in threads:
         thread.start()
-    until(lambda: len(acknowledged) >= 40)
+    wait_until(lambda: len(acknowledged) >= 40)
     stop(service)
     for thread in threads:
         thread.join()

@@ -7,8 +7,8 @@ import pytest
 from openai import OpenAI
 
 from conversations.models import Conversation, Item, MetadataPair
-from tests.live.client import Client, said
-from tests.live.service import ROOT, clean_environment, until
+from tests.live.client import Client, user_message
+from tests.live.service import ROOT, clean_environment, wait_until
 
 
 @pytest.fixture
@@ -53,11 +53,11 @@ def test_parallel_appends_are_stored_once_and_read_in_one_order(live_service, re
     assert read == item_ids
 
 
-def test_a_conversation_deleted_under_appends_leaves_nothing_behind(live_service):
+def test_conversation_deleted_during_appends_leaves_no_rows_behind(live_service):
     maker = Client(live_service.port, live_service.secret)
     conversation_ids = []
     for _ in range(5):
-        _, conversation = maker.post("/conversations", metadata={"topic": "doomed"}, items=[said("first")])
+        _, conversation = maker.post("/conversations", metadata={"topic": "doomed"}, items=[user_message("first")])
         statuses = _statuses_of_appends_until_deleted(live_service, maker, conversation["id"])
         assert set(statuses) == {200, 404}
         conversation_ids.append(conversation["id"])
@@ -75,14 +75,16 @@ def _statuses_of_appends_until_deleted(live_service, maker, conversation_id):
         client = Client(live_service.port, live_service.secret)
         status = 200
         while status == 200:
-            status, _ = client.post(f"/conversations/{conversation_id}/items", items=[said("one"), said("two")])
+            status, _ = client.post(
+                f"/conversations/{conversation_id}/items", items=[user_message("one"), user_message("two")]
+            )
             statuses.append(status)
         client.close()
 
     threads = [threading.Thread(target=append) for _ in range(6)]
     for thread in threads:
         thread.start()
-    until(lambda: len(statuses) >= 12)
+    wait_until(lambda: len(statuses) >= 12)
     status, _ = maker.delete(f"/conversations/{conversation_id}")
     assert status == 200
     for thread in threads:

@@ -6,8 +6,8 @@ from functools import partial
 import pytest
 
 from conversations.models import Conversation, Item, ItemText, MetadataPair
-from tests.live.client import Client, said
-from tests.live.service import ROOT, clean_environment, until
+from tests.live.client import Client, user_message
+from tests.live.service import ROOT, clean_environment, wait_until
 
 SHORT, LONG, ITEMS = 60, 3, 400  # items of a long one
 BETWEEN_KILLS = 200  # items
@@ -34,11 +34,11 @@ def start_deleting(live_service, topic: str) -> subprocess.Popen[str]:
 def conversations_of(maker, topic: str) -> list[str]:
     ids = []
     for number in range(SHORT + LONG):
-        items = [said("hello")] * (number % 4)
+        items = [user_message("hello")] * (number % 4)
         ids.append(maker.post("/conversations", metadata={"topic": topic}, items=items)[1]["id"])
     for conversation_id in ids[:: SHORT // LONG][:LONG]:
         for _ in range(ITEMS // 20):
-            maker.post(f"/conversations/{conversation_id}/items", items=[said("hello")] * 20)
+            maker.post(f"/conversations/{conversation_id}/items", items=[user_message("hello")] * 20)
     return ids
 
 
@@ -57,7 +57,7 @@ class Appending:
     def __enter__(self):
         for thread in self._threads:
             thread.start()
-        until(lambda: len(self.answers) > 20)
+        wait_until(lambda: len(self.answers) > 20)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -69,12 +69,14 @@ class Appending:
         client = Client(self._service.port, self._service.secret)
         while not self._is_over.is_set():
             for conversation_id in conversation_ids:
-                status, body = client.post(f"/conversations/{conversation_id}/items", items=[said("one"), said("two")])
+                status, body = client.post(
+                    f"/conversations/{conversation_id}/items", items=[user_message("one"), user_message("two")]
+                )
                 self.answers.append((conversation_id, status, [item["id"] for item in body.get("data", [])]))
         client.close()
 
 
-def test_appends_to_what_is_deleted_and_to_what_is_not_go_on_meanwhile(live_service, maker):
+def test_appends_continue_during_a_bulk_deletion(live_service, maker):
     doomed = conversations_of(maker, "doomed")
     kept = [maker.post("/conversations", metadata={"topic": "kept"})[1]["id"] for _ in range(4)]
     with Appending(live_service, doomed, 2) as to_doomed, Appending(live_service, kept, 2) as to_kept:
@@ -96,13 +98,13 @@ def test_appends_to_what_is_deleted_and_to_what_is_not_go_on_meanwhile(live_serv
             assert [position for position, _ in rows] == list(range(1, conversation.item_count + 1))
 
 
-def test_killed_at_any_time_it_leaves_nothing_out_of_step_and_goes_on(live_service, maker):
+def test_killed_bulk_deletion_leaves_tables_in_sync_and_can_be_resumed(live_service, maker):
     doomed = conversations_of(maker, "killed")
     seen = set()
     while seen != {0}:
         deleting = start_deleting(live_service, "killed")
         before = count(live_service, doomed)
-        until(partial(has_come_on, deleting, live_service, doomed, before))
+        wait_until(partial(has_come_on, deleting, live_service, doomed, before))
         deleting.kill()
         deleting.communicate()
         with live_service.database.opened() as alias:

@@ -4,16 +4,16 @@ import threading
 import time
 
 from conversations.models import Conversation, DeletedConversation
-from tests.live.client import Client, said
-from tests.live.service import ROOT, clean_environment, until
+from tests.live.client import Client, user_message
+from tests.live.service import ROOT, clean_environment, wait_until
 
 TIMES = 15
 PAUSE = 0.01  # seconds between appends, so that the conversation stays short enough to be trashed often
 
 
-def test_a_conversation_trashed_and_restored_under_appends_keeps_what_was_acknowledged(live_service):
+def test_acknowledged_appends_survive_trashing_and_restoring(live_service):
     maker = Client(live_service.port, live_service.secret)
-    _, conversation = maker.post("/conversations", metadata={"topic": "restless"}, items=[said("first")])
+    _, conversation = maker.post("/conversations", metadata={"topic": "restless"}, items=[user_message("first")])
     maker.close()
     is_over = threading.Event()
     answers: list[list[tuple[int, list[str]]]] = [[] for _ in range(4)]
@@ -21,7 +21,9 @@ def test_a_conversation_trashed_and_restored_under_appends_keeps_what_was_acknow
     def append(answered: list[tuple[int, list[str]]]) -> None:
         client = Client(live_service.port, live_service.secret)
         while not is_over.is_set():
-            status, body = client.post(f"/conversations/{conversation['id']}/items", items=[said("one"), said("two")])
+            status, body = client.post(
+                f"/conversations/{conversation['id']}/items", items=[user_message("one"), user_message("two")]
+            )
             answered.append((status, [item["id"] for item in body.get("data", [])]))
             time.sleep(PAUSE)
         client.close()
@@ -29,7 +31,7 @@ def test_a_conversation_trashed_and_restored_under_appends_keeps_what_was_acknow
     threads = [threading.Thread(target=append, args=[answered]) for answered in answers]
     for thread in threads:
         thread.start()
-    until(lambda: all(answers))
+    wait_until(lambda: all(answers))
     trashing = subprocess.run(
         [sys.executable, "-m", "tests.live.trash_in_models", conversation["id"], str(TIMES)],
         cwd=ROOT,

@@ -8,7 +8,7 @@ KEYS = ["topic", "tenant", "channel", "a__b", "ключ"]
 UPDATES = 25
 
 
-def test_parallel_updates_never_leave_the_index_and_the_json_apart(live_service):
+def test_parallel_updates_keep_the_metadata_index_in_sync(live_service):
     maker = Client(live_service.port, live_service.secret)
     conversation_ids = [maker.post("/conversations")[1]["id"] for _ in range(2)]
     maker.close()

@@ -10,15 +10,15 @@ import pytest
 
 from conversations.conf import app_settings
 from conversations.models import Conversation
-from tests.live.client import Client, said
-from tests.live.service import Service, until
+from tests.live.client import Client, user_message
+from tests.live.service import Service, wait_until
 
 pytestmark = pytest.mark.skipif(not app_settings.replica, reason="there is no replica")
 
 TIMES = 12  # each on a connection of its own, so that all workers have their turn
 
 
-def ask(name: str, statement: str) -> Any:
+def query_value(name: str, statement: str) -> Any:
     """One value, of the cluster that this variable leads to."""
     import psycopg  # which tests without PostgreSQL do without
 
@@ -28,19 +28,19 @@ def ask(name: str, statement: str) -> Any:
 
 
 def wait_for_replay() -> None:
-    position = ask("DATABASE_URL", "SELECT pg_current_wal_insert_lsn()::text")
-    until(lambda: ask("DATABASE_REPLICA_URL", f"SELECT pg_last_wal_replay_lsn() >= '{position}'"))
+    position = query_value("DATABASE_URL", "SELECT pg_current_wal_insert_lsn()::text")
+    wait_until(lambda: query_value("DATABASE_REPLICA_URL", f"SELECT pg_last_wal_replay_lsn() >= '{position}'"))
 
 
 @contextmanager
 def replay_paused() -> Iterator[None]:
     wait_for_replay()
-    ask("DATABASE_REPLICA_URL", "SELECT pg_wal_replay_pause()")
+    query_value("DATABASE_REPLICA_URL", "SELECT pg_wal_replay_pause()")
     try:
-        until(lambda: ask("DATABASE_REPLICA_URL", "SELECT pg_get_wal_replay_pause_state()") == "paused")
+        wait_until(lambda: query_value("DATABASE_REPLICA_URL", "SELECT pg_get_wal_replay_pause_state()") == "paused")
         yield
     finally:
-        ask("DATABASE_REPLICA_URL", "SELECT pg_wal_replay_resume()")
+        query_value("DATABASE_REPLICA_URL", "SELECT pg_wal_replay_resume()")
 
 
 class Caller:
@@ -82,10 +82,10 @@ def change_unnoticed(service: Service, conversation: Any, metadata: dict[str, st
         assert Conversation.objects.using(alias).filter(pk=conversation["id"]).update(metadata=metadata)
 
 
-def test_who_has_just_written_reads_it_at_once_and_others_read_the_replica(service, alice_and_bob):
+def test_writer_reads_its_own_write_and_others_read_the_replica(service, alice_and_bob):
     alice, bob = alice_and_bob
     bobs = bob.post("/conversations", metadata={"on": "both"})
-    alices = alice.post("/conversations", metadata={"topic": "first"}, items=[said("one")])
+    alices = alice.post("/conversations", metadata={"topic": "first"}, items=[user_message("one")])
     path = f"/conversations/{alices['id']}"
     with replay_paused():
         change_unnoticed(service, bobs, {"on": "the primary"})
@@ -97,7 +97,7 @@ def test_who_has_just_written_reads_it_at_once_and_others_read_the_replica(servi
             [alices["id"]]
         ]
         assert alice.sees("/conversation_metadata/values?key=topic") == [["second"]]
-        [added] = alice.post(f"{path}/items", items=[said("two")])["data"]
+        [added] = alice.post(f"{path}/items", items=[user_message("two")])["data"]
         assert alice.sees(f"{path}/items?limit=1") == [[added]]
         assert alice.sees(f"{path}/items/{added['id']}") == [added]
         alice.delete(f"{path}/items/{added['id']}")
@@ -114,7 +114,7 @@ def test_who_has_just_written_reads_it_at_once_and_others_read_the_replica(servi
     service.stop()
 
 
-def test_once_the_replica_has_it_its_writer_reads_from_there(service, alice_and_bob):
+def test_writer_reads_from_the_replica_once_it_has_caught_up(service, alice_and_bob):
     alice, _bob = alice_and_bob
     conversation = alice.post("/conversations", metadata={"on": "both"})
     with replay_paused():
@@ -123,7 +123,7 @@ def test_once_the_replica_has_it_its_writer_reads_from_there(service, alice_and_
         assert alice.sees(f"/conversations/{conversation['id']}") == [{"on": "both"}]
 
 
-def test_writes_begin_with_what_the_primary_has(service, alice_and_bob):
+def test_writes_read_from_the_primary(service, alice_and_bob):
     _alice, bob = alice_and_bob
     with replay_paused():
         with service.database.opened() as alias:
@@ -131,11 +131,11 @@ def test_writes_begin_with_what_the_primary_has(service, alice_and_bob):
             bobs = Conversation(owner=owner.objects.using(alias).get(username="bob"), created_at="2026-01-01T00:00Z")
             bobs.save(using=alias)
         assert "error" in bob.sees(f"/conversations/{bobs.pk}")[0]
-        bob.post(f"/conversations/{bobs.pk}/items", items=[said("one")])
+        bob.post(f"/conversations/{bobs.pk}/items", items=[user_message("one")])
         assert [len(items) for items in bob.sees(f"/conversations/{bobs.pk}/items")] == [1]
 
 
-def test_without_an_answer_from_the_replica_the_primary_is_read(database, tmp_path):
+def test_primary_is_read_if_the_replica_is_unreachable(database, tmp_path):
     service = Service(database, tmp_path, DATABASE_REPLICA_URL="postgres://%2Fnowhere/conversations")
     try:
         service.start()
@@ -146,12 +146,12 @@ def test_without_an_answer_from_the_replica_the_primary_is_read(database, tmp_pa
         service.kill()
 
 
-def test_connections_that_the_replica_ends_are_made_anew(service, alice_and_bob):
+def test_connections_ended_by_the_replica_are_reopened(service, alice_and_bob):
     _alice, bob = alice_and_bob
     bobs = bob.post("/conversations", metadata={"on": "both"})
     wait_for_replay()
     assert bob.sees(f"/conversations/{bobs['id']}") == [{"on": "both"}]
     ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = "
-    assert ask("DATABASE_REPLICA_URL", f"{ended}'{service.database.name}'") > 0
+    assert query_value("DATABASE_REPLICA_URL", f"{ended}'{service.database.name}'") > 0
     assert bob.sees(f"/conversations/{bobs['id']}") == [{"on": "both"}]
     service.stop()

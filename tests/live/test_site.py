@@ -18,7 +18,7 @@ def get(service, path, **headers):
     return response, body
 
 
-def test_the_login_page_and_its_stylesheets_are_served(live_service):
+def test_login_page_and_its_stylesheets_are_served(live_service):
     response, page = get(live_service, "/admin/login/")
     assert response.status == 200
     stylesheets = re.findall(r'<link rel="stylesheet" href="([^"]+)"', page)
@@ -28,18 +28,18 @@ def test_the_login_page_and_its_stylesheets_are_served(live_service):
         assert (response.status, response.headers.get_content_type()) == (200, "text/css")
 
 
-def test_the_root_leads_to_the_admin(live_service):
+def test_root_url_redirects_to_the_admin(live_service):
     response, _ = get(live_service, "/")
     assert (response.status, response.getheader("Location")) == (302, "/admin/")
 
 
-def test_a_page_that_is_not_there_tells_nothing_of_the_service(live_service):
+def test_not_found_page_reveals_nothing_about_the_service(live_service):
     response, page = get(live_service, "/admin-of-somebody-else/")
     assert response.status == 404
     assert "URLconf" not in page
 
 
-def test_an_unknown_host_is_an_envelope_under_v1_and_a_page_elsewhere(service):
+def test_unknown_host_gets_a_json_error_under_v1_and_html_elsewhere(service):
     service.start()
     response, body = get(service, "/v1/conversations/conv_1", Host="example.com")
     assert (response.status, response.headers.get_content_type()) == (400, "application/json")
@@ -49,7 +49,7 @@ def test_an_unknown_host_is_an_envelope_under_v1_and_a_page_elsewhere(service):
     assert "Invalid HTTP_HOST header: 'example.com'" in service.complaints
 
 
-def test_a_body_of_unknown_length_is_not_lost(live_service):
+def test_chunked_request_body_is_read(live_service):
     connection = http.client.HTTPConnection("127.0.0.1", live_service.port, timeout=30)
     headers = {"Authorization": f"Bearer {live_service.secret}", "Content-Type": "application/json"}
     chunks = [b'{"metadata":', b'{"topic":', b'"in chunks"}}']

@@ -18,7 +18,7 @@ ITEM = {"type": "message", "role": "user", "content": "Hello!"}
 
 
 @pytest.fixture
-def limited(database, tmp_path) -> Iterator[Service]:
+def service_with_lock_timeout(database, tmp_path) -> Iterator[Service]:
     """A service whose statements wait a second for a lock."""
     if os.environ.get("DATABASE_POOLER"):  # where the database has to say it
         database.limit_lock_waits(1)
@@ -29,7 +29,7 @@ def limited(database, tmp_path) -> Iterator[Service]:
 
 
 @contextmanager
-def locked(service: Service, conversation_id: str) -> Iterator[None]:
+def lock_conversation(service: Service, conversation_id: str) -> Iterator[None]:
     with service.database.opened() as alias, transaction.atomic(using=alias):
         Conversation.objects.using(alias).filter(pk=conversation_id).update(last_position=F("last_position"))
         yield
@@ -67,11 +67,11 @@ def connect() -> Iterator[Callable[..., Answers]]:
         yield connect
 
 
-def test_a_lock_that_is_released_costs_the_official_client_a_retry(limited, connect):
-    answers = connect(limited)
+def test_official_client_retries_until_the_lock_is_released(service_with_lock_timeout, connect):
+    answers = connect(service_with_lock_timeout)
     conversations = answers.client.conversations
     conversation = conversations.create()
-    with locked(limited, conversation.id):
+    with lock_conversation(service_with_lock_timeout, conversation.id):
         appending = threading.Thread(
             target=conversations.items.create, args=[conversation.id], kwargs={"items": [ITEM]}
         )
@@ -82,10 +82,10 @@ def test_a_lock_that_is_released_costs_the_official_client_a_retry(limited, conn
     assert len(conversations.items.list(conversation.id).data) == 1
 
 
-def test_while_it_is_held_the_answer_is_an_envelope_that_asks_to_come_again(limited, connect):
-    answers = connect(limited, max_retries=0)
+def test_held_lock_gives_a_503_error_with_retry_after(service_with_lock_timeout, connect):
+    answers = connect(service_with_lock_timeout, max_retries=0)
     conversation = answers.client.conversations.create()
-    with locked(limited, conversation.id), pytest.raises(InternalServerError) as raised:
+    with lock_conversation(service_with_lock_timeout, conversation.id), pytest.raises(InternalServerError) as raised:
         answers.append(conversation.id)
     assert raised.value.status_code == 503
     assert answers.headers[-1]["retry-after"] == "1"
@@ -97,20 +97,20 @@ def test_while_it_is_held_the_answer_is_an_envelope_that_asks_to_come_again(limi
             "code": None,
         }
     }
-    with limited.database.opened() as alias:
+    with service_with_lock_timeout.database.opened() as alias:
         assert not Item.objects.using(alias).exists()
 
 
 @pytest.mark.skipif(
     connection.vendor == "sqlite" or "DATABASE_POOLER" in os.environ, reason="the service can't limit statements there"
 )
-def test_a_statement_that_takes_too_long_is_given_up(database, tmp_path, connect):
+def test_statement_beyond_the_time_out_is_cancelled(database, tmp_path, connect):
     service = Service(database, tmp_path, DATABASE_STATEMENT_TIMEOUT="1")
     service.start()
     try:
         answers = connect(service)
         conversation = answers.client.conversations.create()
-        with locked(service, conversation.id):
+        with lock_conversation(service, conversation.id):
             appending = threading.Thread(target=answers.append, args=[conversation.id])
             appending.start()
             assert answers.have_failed.wait(5)
@@ -121,7 +121,7 @@ def test_a_statement_that_takes_too_long_is_given_up(database, tmp_path, connect
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="the others can't refuse the connections to one database")
-def test_a_database_that_refuses_connections_is_waited_for(database, service, connect):
+def test_official_client_retries_until_the_database_accepts_connections(database, service, connect):
     service.start()
     answers = connect(service)
     conversation = answers.client.conversations.create()

@@ -9,7 +9,7 @@ from conversations.models.access_record import MAX_USERNAME_LENGTH
 READ, EXPORT, SEARCH = AccessRecord.Action
 
 
-def test_a_reading_tells_who_when_and_which(alice):
+def test_read_record_names_the_user_time_and_conversation(alice):
     before = timezone.now()
     AccessRecord.objects.record(user=alice, action=READ, conversation_id="conv_1")
     record = AccessRecord.objects.get()
@@ -18,14 +18,14 @@ def test_a_reading_tells_who_when_and_which(alice):
     assert str(record) == "alice: read conv_1"
 
 
-def test_an_export_tells_the_filter_and_the_number(alice):
+def test_export_record_names_the_filter_and_the_number(alice):
     AccessRecord.objects.record(user=alice, action=EXPORT, query="topic:demo", conversation_count=1_000_000)
     record = AccessRecord.objects.get()
     assert (record.query, record.conversation_count, record.conversation_id) == ("topic:demo", 1_000_000, "")
     assert str(record) == "alice: export"
 
 
-def test_the_number_may_come_at_the_end_and_once(alice):
+def test_conversation_count_is_completed_only_once(alice):
     record = AccessRecord.objects.record(user=alice, action=EXPORT, query="topic:demo")
     assert record.conversation_count is None
     record.complete(conversation_count=3)
@@ -33,26 +33,26 @@ def test_the_number_may_come_at_the_end_and_once(alice):
     assert record.conversation_count == AccessRecord.objects.get().conversation_count == 3
 
 
-def test_the_name_stays_when_the_user_goes(alice):
+def test_username_outlives_the_user(alice):
     record = AccessRecord.objects.record(user=alice, action=READ, conversation_id="conv_1")
     alice.delete()
     record.refresh_from_db()
     assert (record.user, record.username) == (None, "alice")
 
 
-def test_a_name_longer_than_the_column_is_cut(db):
+def test_too_long_username_is_truncated(db):
     user = User(pk=None, username="ü" * 300)
     record = AccessRecord.objects.record(user=user, action=READ)
     record.refresh_from_db()
     assert record.username == "ü" * MAX_USERNAME_LENGTH
 
 
-def test_somebody_without_a_name_is_recorded_too(db):
+def test_anonymous_user_is_recorded(db):
     assert AccessRecord.objects.record(user=AnonymousUser(), action=READ).user is None
 
 
 @pytest.mark.parametrize("column", ["username", "action", "conversation_id"])
-def test_an_index_serves_each_filter_newest_first(db, column):
+def test_every_filter_has_an_index_in_id_order(db, column):
     with connection.cursor() as cursor:
         constraints = connection.introspection.get_constraints(cursor, AccessRecord._meta.db_table)
     assert [column, "id"] in [each["columns"] for each in constraints.values() if each["index"]]

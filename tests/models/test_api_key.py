@@ -35,7 +35,7 @@ def switch_schema(monkeypatch):
     return switch_schema
 
 
-def test_only_the_hash_of_a_secret_is_kept(alice):
+def test_only_the_hash_of_a_secret_is_stored(alice):
     key, secret = APIKey.create(user=alice, name="ci")
     stored = APIKey.objects.values().get()
     assert secret.startswith("sk-conv-")
@@ -47,14 +47,14 @@ def test_only_the_hash_of_a_secret_is_kept(alice):
     assert str(key) == f"ci ({key.prefix}…)"
 
 
-def test_a_secret_finds_its_key_and_user_in_one_query(alice, django_assert_num_queries):
+def test_authentication_loads_key_and_user_in_one_query(alice, django_assert_num_queries):
     key, secret = APIKey.create(user=alice)
     with django_assert_num_queries(1):
         found = APIKey.authenticate(secret)
         assert (found, found.user) == (key, alice)
 
 
-def test_a_secret_is_looked_up_once_in_a_while(alice, django_assert_num_queries, settings):
+def test_authentication_is_cached(alice, django_assert_num_queries, settings):
     _, secret = APIKey.create(user=alice)
     with django_assert_num_queries(1):
         for _ in range(3):
@@ -66,7 +66,7 @@ def test_a_secret_is_looked_up_once_in_a_while(alice, django_assert_num_queries,
             assert APIKey.authenticate(secret)
 
 
-def test_what_other_processes_do_to_a_key_is_seen_when_its_time_is_over(alice, settings):
+def test_revocation_by_another_process_applies_when_the_cache_expires(alice, settings):
     settings.CONVERSATIONS_API_KEY_SECONDS = 0.2
     key, secret = APIKey.create(user=alice)
     assert APIKey.authenticate(secret)
@@ -76,21 +76,21 @@ def test_what_other_processes_do_to_a_key_is_seen_when_its_time_is_over(alice, s
     assert APIKey.authenticate(secret) is None
 
 
-def test_what_this_process_does_to_a_key_is_seen_at_once(alice):
+def test_revocation_by_the_same_process_applies_at_once(alice):
     key, secret = APIKey.create(user=alice)
     assert APIKey.authenticate(secret)
     key.revoke()
     assert APIKey.authenticate(secret) is None
 
 
-def test_a_remembered_key_expires_in_time(alice):
+def test_cached_key_expires_on_time(alice):
     _, secret = APIKey.create(user=alice, expires_at=timezone.now() + timedelta(seconds=0.3))
     assert APIKey.authenticate(secret)
     time.sleep(0.4)
     assert APIKey.authenticate(secret) is None
 
 
-def test_no_more_keys_are_remembered_than_fit(alice, monkeypatch, django_assert_num_queries):
+def test_key_cache_is_limited_in_size(alice, monkeypatch, django_assert_num_queries):
     monkeypatch.setattr("conversations.models.api_key.MAX_REMEMBERED", 2)
     secrets = [APIKey.create(user=alice)[1] for _ in range(3)]
     for secret in secrets:
@@ -129,13 +129,13 @@ def test_a_revoked_key_is_refused_at_once_in_every_schema(alice, switch_schema):
         assert APIKey.authenticate(secret) is None
 
 
-def test_another_secret_finds_none(alice):
+def test_wrong_secret_does_not_authenticate(alice):
     _, secret = APIKey.create(user=alice)
     for wrong in ("", secret[:-1], secret + "x", secret.upper(), f" {secret}"):
         assert APIKey.authenticate(wrong) is None
 
 
-def test_a_key_ends_when_it_expires(alice, settings):
+def test_expired_key_does_not_authenticate(alice, settings):
     settings.CONVERSATIONS_API_KEY_SECONDS = 0
     _, secret = APIKey.create(user=alice, expires_at=timezone.now() + timedelta(hours=1))
     assert APIKey.authenticate(secret)
@@ -143,7 +143,7 @@ def test_a_key_ends_when_it_expires(alice, settings):
     assert APIKey.authenticate(secret) is None
 
 
-def test_the_first_revocation_counts(alice):
+def test_second_revocation_keeps_the_time_of_the_first(alice):
     key, secret = APIKey.create(user=alice)
     key.revoke()
     revoked_at = key.revoked_at

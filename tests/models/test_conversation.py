@@ -28,7 +28,7 @@ def test_an_empty_conversation_has_no_last_item(alice):
     assert (conversation.item_count, conversation.last_item_at, conversation.metadata) == (0, None, {})
 
 
-def test_positions_are_dense_and_never_used_again(alice):
+def test_positions_are_dense_and_never_reused(alice):
     conversation = Conversation.create_with_items(owner=alice, items=messages("1", "2"))
     conversation.delete_item(item_id=conversation.items.get(position=2).item_id)
     assert [item.position for item in conversation.add_items(items=messages("3", "4"))] == [3, 4]
@@ -37,13 +37,13 @@ def test_positions_are_dense_and_never_used_again(alice):
     assert conversation.last_item_at > conversation.created_at
 
 
-def test_items_hold_all_of_their_json(alice):
+def test_items_store_their_complete_json(alice):
     [item] = Conversation.create_with_items(owner=alice, items=messages("hi")).items.all()
     assert (item.item_id, item.type) == (item.data["id"], "message")
     assert list(item.data) == ["id", "type", "status", "content", "role"]
 
 
-def test_an_append_that_fails_half_way_leaves_nothing(alice):
+def test_failed_append_stores_nothing(alice):
     conversation = Conversation.create_with_items(owner=alice, items=messages("1"))
     in_the_way = conversation.items.get()
     in_the_way.pk, in_the_way.position, in_the_way.item_id = None, 3, "msg_in_the_way"
@@ -55,7 +55,7 @@ def test_an_append_that_fails_half_way_leaves_nothing(alice):
     assert list(conversation.items.values_list("position", flat=True).order_by("position")) == [1, 3]
 
 
-def test_a_create_that_fails_half_way_leaves_nothing(alice):
+def test_failed_creation_stores_nothing(alice):
     items = [*messages("1"), {"id": "msg_1", "type": None}]
     with pytest.raises(IntegrityError):
         Conversation.create_with_items(owner=alice, metadata={"a": "b"}, items=items)
@@ -87,7 +87,7 @@ def test_a_conversation_deleted_meanwhile_is_not_found(alice, verb):
     assert (MetadataPair.objects.count(), Item.objects.count()) == (0, 0)
 
 
-def test_visible_to_its_owner_alone(alice, bob):
+def test_conversation_is_visible_only_to_its_owner(alice, bob):
     conversation = Conversation.create_with_items(owner=alice)
     assert Conversation.objects.visible_to(alice).get() == conversation
     assert not Conversation.objects.visible_to(bob).exists()

@@ -6,7 +6,7 @@ from django.test.utils import CaptureQueriesContext
 
 from conversations.models import Conversation, Item
 from conversations.schema.items import validate_items
-from tests.plans import captured, steps
+from tests.plans import capture_statements, plan_steps
 
 HELLO = validate_items([{"role": "user", "content": "Hello!"}])
 
@@ -35,7 +35,7 @@ def plan(sql):
         return " ".join(str(value) for row in cursor.fetchall() for value in row)
 
 
-def test_a_page_costs_the_same_in_a_conversation_of_20_and_of_20_000_items(short_and_long):
+def test_page_is_read_by_position_index_in_short_and_long_conversations(short_and_long):
     by_position = {
         "postgresql": r"Index Scan( Backward)? using conversations_item_unique_position",
         "mysql": r"conversations_item_unique_position",
@@ -57,25 +57,25 @@ def test_a_page_costs_the_same_in_a_conversation_of_20_and_of_20_000_items(short
             assert not re.search(r"Sort|filesort|TEMP B-TREE|Seq Scan", of_long), of_long
 
 
-def test_nor_does_the_page_that_is_read_with_its_conversation(short_and_long, alice):
+def test_page_read_together_with_its_conversation_uses_the_position_index(short_and_long, alice):
     by_position = "pk of Item" if connection.vendor == "sqlite" else "conversations_item_unique_position"  # its first
     for conversation in short_and_long:
         middle = conversation.items.get(position=conversation.last_position // 2).item_id
         for order in ("asc", "desc"):
             for after in (None, middle):
-                with captured() as statements:
+                with capture_statements() as statements:
                     page = Conversation.objects.visible_to(alice).items_page(
                         conversation.pk, limit=5, order=order, after=after
                     )
                 same = conversation.items.page(limit=5, order=order, after=after)
                 assert (page.data, page.has_more) == ([item.data for item in same.items], same.has_more)
                 ((sql, parameters),) = statements
-                read = steps(sql, parameters)
+                read = plan_steps(sql, parameters)
                 assert by_position in read
                 assert not any(step in ("sort", "hash") or step.startswith("scan") for step in read), read
 
 
-def test_the_place_of_after_is_looked_up_by_an_index(short_and_long):
+def test_position_of_the_after_cursor_is_found_by_index(short_and_long):
     _, long = short_and_long
     middle = long.items.get(position=10_000).item_id
     looked_up = plan(selects_of_a_page(long, order="asc", after=middle)[0])

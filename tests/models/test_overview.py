@@ -31,7 +31,7 @@ def test_figures_add_up(overview):
     assert (overview.owner_count, overview.last_conversation_id) == (2, "conv_b")
 
 
-def test_what_a_parallel_run_has_added_is_not_added_again(overview):
+def test_figures_added_by_a_parallel_run_are_not_added_again(overview):
     other = Overview.objects.get()
     day = FigureName(Kind.CONVERSATIONS, "2026-01-01")
     assert overview.add({day: 3}, last_conversation_id="conv_a")
@@ -39,13 +39,13 @@ def test_what_a_parallel_run_has_added_is_not_added_again(overview):
     assert figures(overview, Kind.CONVERSATIONS) == {("2026-01-01", ""): 3}
 
 
-def test_names_are_told_apart_by_their_bytes(overview):
+def test_figure_names_are_compared_by_their_bytes(overview):
     names = [FigureName(Kind.VALUE, "k", value) for value in ("a", "A", "a ", "ä", "")]
     assert overview.add({FigureName(Kind.KEY, "k"): 5, **dict.fromkeys(names, 1)}, last_conversation_id="conv_a")
     assert len(figures(overview, Kind.VALUE)) == 5
 
 
-def test_of_more_keys_than_are_counted_the_first_stay_exact(overview):
+def test_counts_of_the_first_keys_stay_exact_beyond_the_key_limit(overview):
     keys = [FigureName(Kind.KEY, f"key {number}") for number in range(MAX_KEYS + 1)]
     late = FigureName(Kind.VALUE, keys[-1].key, "x")
     assert overview.add(dict.fromkeys([*keys, late], 1), last_conversation_id="conv_a")
@@ -54,7 +54,7 @@ def test_of_more_keys_than_are_counted_the_first_stay_exact(overview):
     assert figures(overview, Kind.VALUE) == {}
 
 
-def test_of_more_values_than_are_shown_one_more_is_kept_to_tell(overview):
+def test_values_beyond_the_display_limit_are_stored_up_to_one(overview):
     key = FigureName(Kind.KEY, "order")
     values = [FigureName(Kind.VALUE, "order", str(number)) for number in range(MAX_VALUES + 9)]
     for number, some in enumerate([values[:30], values]):
@@ -65,7 +65,7 @@ def test_of_more_values_than_are_shown_one_more_is_kept_to_tell(overview):
     }
 
 
-def test_a_complete_overview_takes_the_place_of_earlier_ones(overview):
+def test_completed_overview_replaces_earlier_overviews(overview):
     assert Overview.objects.current() is None
     overview.complete(sizes={FigureName(Kind.SIZE, "t", "table"): 1}, counted_at=timezone.now())
     assert Overview.objects.current() == overview
@@ -76,7 +76,7 @@ def test_a_complete_overview_takes_the_place_of_earlier_ones(overview):
     assert [figure.count for figure in OverviewFigure.objects.all()] == [2]
 
 
-def test_an_overview_that_is_gone_is_neither_added_to_nor_completed(overview):
+def test_deleted_overview_is_neither_updated_nor_completed(overview):
     gone = Overview.objects.get()
     overview.delete()
     assert not gone.add({FigureName(Kind.OWNER, "7"): 1}, last_conversation_id="conv_a")
@@ -90,7 +90,7 @@ def test_sizes_are_replaced(overview):
     assert figures(overview, Kind.SIZE) == {("t", "table"): 2}
 
 
-def test_names_are_as_long_as_what_they_name(overview):
+def test_figure_names_fit_the_longest_keys_values_and_types(overview):
     names = [
         FigureName(Kind.KEY, "🎉" * MAX_KEY_LENGTH),
         FigureName(Kind.VALUE, "🎉" * MAX_KEY_LENGTH, "🎉" * MAX_VALUE_LENGTH),

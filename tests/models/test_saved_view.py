@@ -8,12 +8,12 @@ def save(owner, name, **fields) -> SavedView:
     return SavedView.objects.create(owner=owner, name=name, **fields)
 
 
-def test_everyone_sees_their_own_and_what_is_shared(alice, bob):
+def test_own_and_shared_views_are_visible(alice, bob):
     own, _others, shared = save(alice, "own"), save(bob, "private"), save(bob, "shared", is_shared=True)
     assert set(SavedView.objects.visible_to(alice)) == {own, shared}
 
 
-def test_of_one_owner_no_two_have_the_same_name(alice, bob):
+def test_view_names_are_unique_per_owner(alice, bob):
     save(alice, "open")
     save(bob, "open")
     save(alice, "Open")
@@ -21,7 +21,7 @@ def test_of_one_owner_no_two_have_the_same_name(alice, bob):
         save(alice, "open")
 
 
-def test_a_new_default_takes_the_place_of_the_one_before(alice, bob):
+def test_new_default_replaces_the_previous_default(alice, bob):
     first, of_bob = save(alice, "first", is_default=True), save(bob, "of bob", is_default=True)
     second = save(alice, "second", is_default=True)
     assert SavedView.objects.default_of(alice) == second
@@ -33,19 +33,19 @@ def test_a_new_default_takes_the_place_of_the_one_before(alice, bob):
     assert SavedView.objects.default_of(bob) == of_bob
 
 
-def test_a_view_that_others_share_is_not_ones_default(alice, bob):
+def test_default_view_of_another_user_does_not_apply(alice, bob):
     save(bob, "shared", is_shared=True, is_default=True)
     assert SavedView.objects.default_of(alice) is None
 
 
-def test_what_could_not_be_saved_leaves_the_default_as_it_was(alice):
+def test_failed_save_keeps_the_previous_default(alice):
     default = save(alice, "default", is_default=True)
     with pytest.raises(IntegrityError), transaction.atomic():
         save(alice, "default", is_default=True)
     assert SavedView.objects.default_of(alice) == default
 
 
-def test_views_go_with_their_owner(alice):
+def test_views_are_deleted_with_their_owner(alice):
     save(alice, "own", is_shared=True)
     alice.delete()
     assert not SavedView.objects.exists()

@@ -10,7 +10,7 @@ from conversations import ids
 from conversations.errors import APIError
 from conversations.models import Conversation, Item, ItemText, MetadataPair
 from conversations.schema.items import validate_items
-from tests.plans import captured
+from tests.plans import capture_statements
 
 ITEMS = validate_items(
     [
@@ -29,7 +29,7 @@ def full_text(db, settings, request):
     settings.CONVERSATIONS_FULL_TEXT = request.param
 
 
-def is_one(statements):
+def is_single_statement(statements):
     """But for those of a savepoint."""
     return sum(not sql.startswith(("SAVEPOINT", "RELEASE")) for sql, _ in statements) == 1
 
@@ -55,7 +55,7 @@ def with_ids(items):
     ]
 
 
-def stored(conversation):
+def stored_state(conversation):
     """All there is of a conversation, but for ids and times."""
     row = Conversation.objects.get(pk=conversation.pk)
     items = list(row.items.order_by("position"))
@@ -74,44 +74,44 @@ def fields(instance):
 
 @pytest.mark.parametrize("items", [[], ITEMS[1:2], ITEMS[:1], ITEMS])
 @pytest.mark.parametrize("metadata", [{}, METADATA])
-def test_a_conversation_is_created_alike(alice, metadata, items):
+def test_single_statement_creates_the_same_conversation_as_the_orm(alice, metadata, items):
     with listener() as saved:
         by_orm = Conversation.create_with_items(owner=alice, metadata=metadata, items=items)
     assert saved == [(by_orm, True)]
-    with captured() as statements:
+    with capture_statements() as statements:
         at_once = Conversation.create_with_items(owner=alice, metadata=metadata, items=items)
-    assert is_one(statements) or connection.vendor != "postgresql"
-    assert stored(at_once) == stored(by_orm)
+    assert is_single_statement(statements) or connection.vendor != "postgresql"
+    assert stored_state(at_once) == stored_state(by_orm)
     assert fields(at_once) == fields(Conversation.objects.get(pk=at_once.pk))
     at_once.replace_metadata(metadata={"is": "saved"})
 
 
 @pytest.mark.parametrize("items", [ITEMS[:1], ITEMS])
 @pytest.mark.parametrize("first", [[], ITEMS])
-def test_items_are_appended_alike(alice, first, items):
+def test_single_statement_appends_the_same_items_as_the_orm(alice, first, items):
     by_orm, at_once = (Conversation.create_with_items(owner=alice, items=first) for _ in range(2))
     by_orm.add_items(items=with_ids(items))
-    with captured() as statements:
+    with capture_statements() as statements:
         rows = at_once.add_items(items=items)
-    assert is_one(statements) or connection.vendor != "postgresql"
-    assert stored(at_once) == stored(by_orm)
+    assert is_single_statement(statements) or connection.vendor != "postgresql"
+    assert stored_state(at_once) == stored_state(by_orm)
     assert fields(at_once) == fields(Conversation.objects.get(pk=at_once.pk))
     assert [fields(row) for row in rows] == [fields(Item.objects.get(pk=row.pk)) for row in rows]
     assert [row.conversation for row in rows] == [at_once] * len(rows)
 
 
 @pytest.mark.parametrize("items", [ITEMS, with_ids(ITEMS), ITEMS[1:2]])
-def test_nothing_is_appended_to_what_is_another_owners_or_not_there(alice, bob, items):
+def test_append_to_an_unknown_or_other_owners_conversation_is_not_found(alice, bob, items):
     conversation = Conversation.create_with_items(owner=alice, items=ITEMS)
-    before = stored(conversation)
+    before = stored_state(conversation)
     for owner, conversation_id in ((bob, conversation.pk), (alice, "conv_none")):
         with pytest.raises(APIError, match="not found"):
             Conversation.objects.visible_to(owner).add_items(conversation_id, items=items)
-    assert stored(conversation) == before
+    assert stored_state(conversation) == before
     assert Item.objects.count() == conversation.item_count
 
 
-def test_a_set_with_other_filters_appends_only_to_its_own(alice):
+def test_filtered_queryset_finds_only_its_own_conversations(alice):
     conversation = Conversation.create_with_items(owner=alice)
     for narrowed in (
         Conversation.objects.visible_to(alice).filter(item_count=1),
@@ -128,7 +128,7 @@ def test_a_set_with_other_filters_appends_only_to_its_own(alice):
     assert Conversation.objects.visible_to(alice).get_or_api_error(conversation.pk) == conversation
 
 
-def test_a_failure_stores_nothing(alice):
+def test_failed_statement_stores_nothing(alice):
     existing = Conversation.create_with_items(owner=alice, metadata=METADATA, items=ITEMS)
     tables = (Conversation, Item, ItemText, MetadataPair)
     before = [table.objects.count() for table in tables]

@@ -28,7 +28,7 @@ def plain_counts(time_zone: str) -> dict[str, Counter[Any]]:
     return counts
 
 
-def surveyed() -> dict[str, Counter[Any]]:
+def report_counts() -> dict[str, Counter[Any]]:
     """The same from the overview, of as many days."""
     survey = OverviewReport()
     assert survey.is_up_to_date

@@ -14,8 +14,8 @@ from conversations.models.overview import MAX_VALUES
 from conversations.overview.report import MAX_NEW, FigureKind, OverviewReport
 from conversations.overview.rollup import refresh
 from conversations.schema.items import validate_items
-from tests.overview.plain_counts import plain_counts, surveyed
-from tests.plans import analyze, captured, steps
+from tests.overview.plain_counts import plain_counts, report_counts
+from tests.plans import analyze, capture_statements, plan_steps
 from tests.seed import seed_conversations
 
 ITEMS = validate_items([{"role": "user", "content": "hi"}, {"type": "reasoning", "id": "rs_1", "summary": []}])
@@ -43,28 +43,28 @@ def without_rare(counts):
 
 
 @pytest.mark.parametrize("time_zone", ["UTC", "America/New_York", "Pacific/Auckland"])
-def test_figures_equal_a_plain_count_with_what_came_after_it(alice, settings, time_zone):
+def test_figures_include_rows_added_after_the_refresh(alice, settings, time_zone):
     settings.TIME_ZONE = time_zone
     seed(300)
     run()
-    assert surveyed() == without_rare(plain_counts(time_zone))
+    assert report_counts() == without_rare(plain_counts(time_zone))
     for number in range(5):
         Conversation.create_with_items(
             owner=alice, metadata={"topic": f"demo {number % 2}", "plan": "team"}, items=ITEMS[:1]
         )
     Conversation.objects.earliest("pk").add_items(items=ITEMS)
-    assert surveyed() == without_rare(plain_counts(time_zone))
+    assert report_counts() == without_rare(plain_counts(time_zone))
     run()
-    assert surveyed() == without_rare(plain_counts(time_zone))
+    assert report_counts() == without_rare(plain_counts(time_zone))
 
 
-def test_without_a_refresh_a_small_store_is_counted_as_it_is_looked_at(db):
+def test_small_database_is_counted_on_the_fly_before_the_first_refresh(db):
     seed(200)
-    assert surveyed() == without_rare(plain_counts("UTC"))
+    assert report_counts() == without_rare(plain_counts("UTC"))
     assert OverviewReport().sizes() == []
 
 
-def test_deletions_and_changes_show_after_a_rebuild(alice):
+def test_deletions_and_changes_are_counted_after_a_rebuild(alice):
     seed(200)
     run()
     random = Random(1)
@@ -76,29 +76,29 @@ def test_deletions_and_changes_show_after_a_rebuild(alice):
     for conversation in random.sample(list(Conversation.objects.all()), 20):
         conversation.replace_metadata(metadata={"topic": "changed"})
     run()
-    assert sum(surveyed()["days"].values()) == 200
+    assert sum(report_counts()["days"].values()) == 200
     run("--rebuild")
-    assert surveyed() == without_rare(plain_counts("UTC"))
+    assert report_counts() == without_rare(plain_counts("UTC"))
     assert Overview.objects.count() == 1
 
 
-def test_conversations_brought_in_with_earlier_times_show_after_a_rebuild(db):
+def test_imported_older_conversations_are_counted_after_a_rebuild(db):
     seed(100)
     run()
     seed(100, days_ago=10, seed=2)
     run()
     assert OverviewReport().total(FigureKind.ITEMS) == Item.objects.count()
     run("--rebuild")
-    assert surveyed() == without_rare(plain_counts("UTC"))
+    assert report_counts() == without_rare(plain_counts("UTC"))
 
 
-def test_a_second_run_adds_nothing_and_reads_nothing_again(db):
+def test_second_run_neither_counts_nor_reads_rows_again(db):
     seed(100)
     assert run() == f"Counted 100 conversations and {Item.objects.count()} items.\n"
-    before = surveyed()
-    with captured() as statements:
+    before = report_counts()
+    with capture_statements() as statements:
         assert run() == "Counted 0 conversations and 0 items.\n"
-    assert surveyed() == before
+    assert report_counts() == before
     place = Overview.objects.get()
     tables = [f"FROM {model._meta.db_table} WHERE" for model in (Conversation, Item)]
     reading = [
@@ -111,80 +111,80 @@ def test_a_second_run_adds_nothing_and_reads_nothing_again(db):
         assert place.last_conversation_id in parameters or place.last_item in parameters, sql
 
 
-def test_what_is_new_is_found_by_index(transactional_db):
+def test_new_rows_are_found_by_index(transactional_db):
     seed(3_000)
     analyze()
     run()
-    with captured() as statements:
+    with capture_statements() as statements:
         OverviewReport()
-    read = [steps(*statement) for statement in statements]
+    read = [plan_steps(*statement) for statement in statements]
     assert any("pk of Conversation" in of_statement for of_statement in read)
     forbidden = {"scan of Conversation", "scan of Item", "sort"}
     assert not any(of_statement & forbidden for of_statement in read[1:]), read
 
 
-def test_two_runs_at_once_count_everything_once(db):
+def test_concurrent_runs_count_every_row_once(db):
     seed(60)
     runs = [refresh(batch_size=7), refresh(batch_size=11)]
     while runs:
         for each in list(runs):
             if next(each, None) is None:
                 runs.remove(each)
-    assert surveyed() == without_rare(plain_counts("UTC"))
+    assert report_counts() == without_rare(plain_counts("UTC"))
     assert Overview.objects.count() == 1
 
 
-def test_a_run_that_was_broken_off_is_taken_up(db):
+def test_interrupted_run_is_resumed(db):
     seed(60)
     broken = refresh(batch_size=10)
     next(broken)
     broken.close()
     assert Overview.objects.current() is None
     assert run() == f"Counted 50 conversations and {Item.objects.count()} items.\n"
-    assert surveyed() == without_rare(plain_counts("UTC"))
+    assert report_counts() == without_rare(plain_counts("UTC"))
 
 
-def test_the_old_figures_are_shown_until_a_rebuild_is_done(db):
+def test_old_figures_are_shown_until_a_rebuild_is_complete(db):
     seed(60)
     run()
-    before = surveyed()
+    before = report_counts()
     rebuild = refresh(rebuild=True, batch_size=10)
     next(rebuild)
-    assert surveyed() == before
+    assert report_counts() == before
     run()
     for _ in rebuild:
         pass
-    assert surveyed() == before
+    assert report_counts() == before
     assert Overview.objects.count() == 1
 
 
-def test_a_rebuild_that_another_one_overtakes_ends(db):
+def test_rebuild_ends_when_overtaken_by_another_rebuild(db):
     seed(60)
     slow = refresh(rebuild=True, batch_size=10)
     next(slow)
     run("--rebuild")
     for _ in slow:
         pass
-    assert surveyed() == without_rare(plain_counts("UTC"))
+    assert report_counts() == without_rare(plain_counts("UTC"))
 
 
-def test_another_time_zone_makes_other_days(db, settings):
+def test_changed_time_zone_recounts_the_days(db, settings):
     seed(100)
     run()
     settings.TIME_ZONE = "Asia/Tokyo"
     assert OverviewReport().overview.time_zone == "UTC"
     run()
     assert OverviewReport().overview.time_zone == "Asia/Tokyo"
-    assert surveyed() == without_rare(plain_counts("Asia/Tokyo"))
+    assert report_counts() == without_rare(plain_counts("Asia/Tokyo"))
 
 
-def test_what_may_not_be_all_there_yet_is_left_for_the_next_run(alice):
+def test_most_recent_rows_are_left_for_the_next_run(alice):
     Conversation.create_with_items(owner=alice, items=ITEMS)
     assert run() == "Counted 0 conversations and 0 items.\n"
-    assert surveyed() == plain_counts("UTC")
+    assert report_counts() == plain_counts("UTC")
 
 
-def test_an_item_of_the_future_holds_nothing_up(alice):
+def test_item_with_a_future_time_does_not_block_the_refresh(alice):
     seed(20)
     conversation = Conversation.objects.latest("pk")
     Item.objects.filter(pk=conversation.add_items(items=ITEMS)[0].pk).update(
@@ -195,7 +195,7 @@ def test_an_item_of_the_future_holds_nothing_up(alice):
 
 
 @pytest.mark.parametrize("conversation_id", ["conv_older", "conv_ZZZZZZZZ"])
-def test_an_id_that_tells_no_time_is_of_no_day_but_counts(alice, conversation_id):
+def test_conversation_whose_id_encodes_no_time_is_counted_without_a_day(alice, conversation_id):
     Conversation.objects.create(pk=conversation_id, owner=alice, created_at=timezone.now(), metadata={"topic": "demo"})
     survey = OverviewReport()
     assert survey.total(FigureKind.CONVERSATIONS) == 1
@@ -219,12 +219,12 @@ def test_a_day_begins_at_midnight_of_the_time_zone(alice, settings):
 
 
 @pytest.mark.parametrize("metadata", [["a"], {"a": 1}, {"a" * 65: "b"}, {"a": "b" * 513}])
-def test_metadata_that_went_past_validation_is_not_counted(alice, metadata):
+def test_invalid_metadata_is_not_counted(alice, metadata):
     Conversation.objects.filter(pk=Conversation.create_with_items(owner=alice).pk).update(metadata=metadata)
     assert OverviewReport().top(FigureKind.KEY, 5) == []
 
 
-def test_a_page_reads_no_more_than_so_many_new_rows_and_says_so(alice):
+def test_report_reads_a_limited_number_of_new_rows_and_is_marked_incomplete(alice):
     now = timezone.now()
     rows = [Conversation(owner=alice, created_at=now) for _ in range(MAX_NEW + 50)]
     Conversation.objects.bulk_create(rows, batch_size=1_000)
@@ -233,7 +233,7 @@ def test_a_page_reads_no_more_than_so_many_new_rows_and_says_so(alice):
     assert survey.total(FigureKind.CONVERSATIONS) == MAX_NEW + 1
 
 
-def test_storage_is_told_by_table(db):
+def test_storage_is_reported_per_table(db):
     seed(20)
     run()
     sizes = {(table, part): size for table, part, size in OverviewReport().sizes()}
@@ -248,7 +248,7 @@ def test_storage_is_told_by_table(db):
 
 
 @pytest.mark.parametrize(("is_terminal", "shown"), [(True, "20 of 20 conversations, "), (False, "")])
-def test_progress_is_shown_on_a_terminal_only(db, is_terminal, shown):
+def test_progress_is_shown_only_on_a_terminal(db, is_terminal, shown):
     stderr = StringIO()
     stderr.isatty = lambda: is_terminal
     seed(20)

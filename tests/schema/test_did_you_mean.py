@@ -18,26 +18,26 @@ short = st.text("abc", max_size=5)
         ("role", "lore", 2),
     ],
 )
-def test_the_distance_counts_insertions_deletions_and_replacements(a, b, distance):
+def test_edit_distance_counts_insertions_deletions_and_replacements(a, b, distance):
     assert edit_distance(a, b) == distance
 
 
 @given(short, short)
-def test_the_distance_is_the_same_both_ways(a, b):
+def test_edit_distance_is_symmetric(a, b):
     assert edit_distance(a, b) == edit_distance(b, a)
 
 
 @given(short, short, short)
-def test_a_detour_is_never_shorter(a, b, c):
+def test_edit_distance_satisfies_the_triangle_inequality(a, b, c):
     if max(abs(len(x) - len(y)) for x, y in [(a, b), (b, c), (a, c)]) <= MAX_DISTANCE:
         assert edit_distance(a, c) <= edit_distance(a, b) + edit_distance(b, c)
 
 
-def test_the_nearest_come_first_and_equally_near_ones_in_alphabetical_order():
+def test_suggestions_are_sorted_by_distance_then_alphabetically():
     assert did_you_mean("file_u", ["file_url", "file_id", "file_", "filename"]) == ["file_", "file_id", "file_url"]
 
 
-def test_a_distance_of_three_is_too_far():
+def test_names_at_a_distance_of_three_are_not_suggested():
     assert did_you_mean("abc", ["abcdef", "xyz"]) == []
 
 

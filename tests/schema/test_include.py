@@ -38,12 +38,12 @@ HIDDEN = {
 }
 
 
-def test_there_is_an_example_of_every_value():
+def test_every_include_value_has_an_example():
     assert set(HIDDEN) == set(INCLUDABLE)
 
 
 @pytest.mark.parametrize("value", INCLUDABLE)
-def test_a_value_that_is_not_asked_for_is_hidden(value):
+def test_member_that_is_not_included_is_hidden(value):
     item, hidden = HIDDEN[value]
     others = set(INCLUDABLE) - {value}
     assert apply_include(item, others) == hidden
@@ -51,20 +51,20 @@ def test_a_value_that_is_not_asked_for_is_hidden(value):
 
 
 @pytest.mark.parametrize("value", INCLUDABLE)
-def test_a_value_that_is_asked_for_is_revealed(value):
+def test_included_member_is_revealed(value):
     item, _ = HIDDEN[value]
     assert apply_include(item, INCLUDABLE) == item
 
 
 @pytest.mark.parametrize("value", INCLUDABLE)
-def test_a_value_reveals_nothing_else(value):
+def test_include_value_reveals_no_other_member(value):
     for other, (item, _) in HIDDEN.items():
         if other.partition(".")[0] != value.partition(".")[0]:
             assert apply_include(item, {value}) == apply_include(item, ())
 
 
 @pytest.mark.parametrize("case", STORED.values(), ids=STORED)
-def test_hiding_works_on_every_golden_item_and_leaves_it_as_it_was(case):
+def test_hiding_does_not_mutate_golden_items(case):
     [item] = validate_items([case["sent"]])
     before = deepcopy(item)
     for include in ((), *((value,) for value in INCLUDABLE), INCLUDABLE):
@@ -73,7 +73,7 @@ def test_hiding_works_on_every_golden_item_and_leaves_it_as_it_was(case):
 
 
 @pytest.mark.parametrize("case", STORED.values(), ids=STORED)
-def test_hiding_changes_nothing_but_the_members_that_can_be_asked_for(case):
+def test_hiding_changes_includable_members_only(case):
     [item] = validate_items([case["sent"]])
     hideable = {"action", "content", "encrypted_content", "output", "outputs", "results"}
     hidden = apply_include(item, ())
@@ -82,7 +82,7 @@ def test_hiding_changes_nothing_but_the_members_that_can_be_asked_for(case):
     }
 
 
-def test_a_file_search_without_results_is_shown_with_null():
+def test_file_search_without_results_has_null_results():
     item = {"type": "file_search_call", "queries": []}
     assert apply_include(item, ()) == item | {"results": None}
 
@@ -93,12 +93,12 @@ def test_encrypted_content_of_a_compaction_is_always_shown():
 
 
 @pytest.mark.parametrize("include", [[], list(INCLUDABLE), [INCLUDABLE[0]] * 2])
-def test_known_values_are_valid(include):
+def test_known_include_values_are_valid(include):
     assert validate_include(include) == frozenset(include)
 
 
 @pytest.mark.parametrize(("include", "got"), [("reasoning.encrypted_content", "a string"), (None, "an object")])
-def test_include_is_an_array(include, got):
+def test_include_must_be_an_array(include, got):
     with pytest.raises(APIError) as raised:
         validate_include(include)
     assert raised.value.message == (
@@ -109,7 +109,7 @@ def test_include_is_an_array(include, got):
 
 
 @pytest.mark.parametrize("value", ["usage", "", 5, None, []])
-def test_an_unknown_value_is_refused_with_all_the_known_ones(value):
+def test_unknown_include_value_is_refused_with_the_supported_values(value):
     with pytest.raises(APIError) as raised:
         validate_include(["reasoning.encrypted_content", value])
     assert raised.value.message == (

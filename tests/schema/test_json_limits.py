@@ -32,14 +32,14 @@ def arrays_and_objects(inner):
     )
 
 
-def refusal(value, **options):
+def storage_error(value, **options):
     with pytest.raises(APIError) as raised:
         check_storable(value, **options)
     assert (raised.value.status, raised.value.code) == (400, "invalid_value")
     return raised.value.message, raised.value.param
 
 
-def nested(depth):
+def nested_value(depth):
     value = "core"
     for _ in range(depth):
         value = [value]
@@ -69,13 +69,13 @@ def test_ordinary_json_is_storable(value):
     ],
 )
 def test_nul_characters_are_refused(value, path):
-    assert refusal(value) == (f"Invalid '{path}': NUL character in a string. Expected text without it.", path)
+    assert storage_error(value) == (f"Invalid '{path}': NUL character in a string. Expected text without it.", path)
 
 
 @pytest.mark.parametrize("text", [r'"\ud83d"', r'"\ude42"', r'"\ude42\ud83d"'])
 def test_lone_surrogates_are_refused(text):
     message = "Invalid 'items[0]': lone surrogate in a string. Expected text without it."
-    assert refusal({"items": [json.loads(text)]}) == (message, "items[0]")
+    assert storage_error({"items": [json.loads(text)]}) == (message, "items[0]")
 
 
 def test_a_pair_of_surrogates_is_one_character():
@@ -85,40 +85,40 @@ def test_a_pair_of_surrogates_is_one_character():
 @pytest.mark.parametrize("number", [math.nan, math.inf, -math.inf, json.loads("1e999")])
 def test_numbers_that_are_not_finite_are_refused(number):
     message = "Invalid 'a.b': not a finite number. Expected a number other than NaN and Infinity."
-    assert refusal({"a": {"b": number}}) == (message, "a.b")
+    assert storage_error({"a": {"b": number}}) == (message, "a.b")
 
 
 @pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**40])
 def test_integers_beyond_64_bits_are_refused(number):
     message = "Invalid 'n': integer out of range. Expected an integer of at most 64 bits."
-    assert refusal({"n": number}) == (message, "n")
+    assert storage_error({"n": number}) == (message, "n")
 
 
-def test_the_deepest_nesting_is_storable_and_one_more_is_not():
-    check_storable(nested(MAX_DEPTH))
-    message, param = refusal({"a": nested(MAX_DEPTH)})
+def test_nesting_is_limited_to_the_maximum_depth():
+    check_storable(nested_value(MAX_DEPTH))
+    message, param = storage_error({"a": nested_value(MAX_DEPTH)})
     assert message.endswith(": nested too deeply. Expected at most 128 levels.")
     assert param == "a" + "[0]" * (MAX_DEPTH - 1)
 
 
 def test_nesting_that_would_exhaust_the_stack_is_refused():
-    assert "nested too deeply" in refusal(nested(100_000))[0]
+    assert "nested too deeply" in storage_error(nested_value(100_000))[0]
 
 
-def test_the_first_of_several_values_is_named():
-    assert refusal({"a": [1, {"b": math.nan}], "c": "\0"})[1] == "a[1].b"
+def test_first_of_several_invalid_values_is_reported():
+    assert storage_error({"a": [1, {"b": math.nan}], "c": "\0"})[1] == "a[1].b"
 
 
-def test_a_path_may_be_given():
-    assert refusal(["\0"], path="metadata")[1] == "metadata[0]"
+def test_error_path_starts_with_the_given_path():
+    assert storage_error(["\0"], path="metadata")[1] == "metadata[0]"
 
 
-def test_a_value_without_a_path_has_no_param():
-    assert refusal("\0")[1] is None
+def test_top_level_value_has_no_error_param():
+    assert storage_error("\0")[1] is None
 
 
 def test_the_path_leads_through_equal_members():
-    assert refusal({"a": [[], [[]], {"b": ["", [], "\0"]}, "\0"]})[1] == "a[2].b[2]"
+    assert storage_error({"a": [[], [[]], {"b": ["", [], "\0"]}, "\0"]})[1] == "a[2].b[2]"
 
 
 @pytest.mark.parametrize("member", ["[]", '""', "[0]", '{"a":[]}'])
@@ -157,7 +157,7 @@ def outcome(read):
 
 @settings(max_examples=300)
 @given(st.recursive(st.sampled_from([*NUMBERS, *STRINGS, *WORDS]), arrays_and_objects, max_leaves=12))
-def test_text_is_read_as_by_pythons_own_parser(text):
+def test_loads_agrees_with_json_loads(text):
     def read_and_check():
         value = json.loads(text)
         check_storable(value)

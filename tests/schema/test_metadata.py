@@ -4,13 +4,13 @@ from conversations.errors import APIError
 from conversations.schema.metadata import validate_metadata
 
 
-def refusal(metadata):
+def validation_error(metadata):
     with pytest.raises(APIError) as raised:
         validate_metadata(metadata)
     return raised.value.message, raised.value.param, raised.value.code
 
 
-def test_sixteen_pairs_at_their_longest_are_valid():
+def test_sixteen_pairs_of_maximum_length_are_valid():
     metadata = {f"{n:02}" + "k" * 62: "v" * 512 for n in range(16)}
     assert validate_metadata(metadata) == metadata
 
@@ -36,13 +36,13 @@ def test_lengths_are_counted_in_characters():
         (1.5, "a decimal number"),
     ],
 )
-def test_metadata_is_an_object(metadata, got):
+def test_metadata_must_be_an_object(metadata, got):
     message = f"Invalid type for 'metadata': expected a metadata object, but got {got} instead."
-    assert refusal(metadata) == (message, "metadata", "invalid_type")
+    assert validation_error(metadata) == (message, "metadata", "invalid_type")
 
 
-def test_seventeen_pairs_are_too_many():
-    assert refusal({str(n): "" for n in range(17)}) == (
+def test_seventeen_pairs_are_refused():
+    assert validation_error({str(n): "" for n in range(17)}) == (
         "Invalid 'metadata': too many properties. Expected an object with at most 16 properties, "
         "but got an object with 17 properties instead.",
         "metadata",
@@ -50,9 +50,9 @@ def test_seventeen_pairs_are_too_many():
     )
 
 
-def test_a_key_of_65_characters_is_too_long():
+def test_key_of_65_characters_is_refused():
     key = "abc" + "k" * 59 + "xyz"
-    assert refusal({key: "v"}) == (
+    assert validation_error({key: "v"}) == (
         "Invalid property name in 'metadata': 'abc...xyz' is too long. "
         "Expected a string with maximum length 64, but got a string with length 65 instead.",
         f"metadata.{key}",
@@ -60,8 +60,8 @@ def test_a_key_of_65_characters_is_too_long():
     )
 
 
-def test_a_value_of_513_characters_is_too_long():
-    assert refusal({"note": "v" * 513}) == (
+def test_value_of_513_characters_is_refused():
+    assert validation_error({"note": "v" * 513}) == (
         "Invalid 'metadata.note': string too long. Expected a string with maximum length 512, "
         "but got a string with length 513 instead.",
         "metadata.note",
@@ -72,6 +72,6 @@ def test_a_value_of_513_characters_is_too_long():
 @pytest.mark.parametrize(
     ("value", "got"), [(1, "an integer"), (None, "an object"), ({}, "an object"), ([], "an array"), (True, "a boolean")]
 )
-def test_a_value_is_a_string(value, got):
+def test_metadata_value_must_be_a_string(value, got):
     message = f"Invalid type for 'metadata.note': expected a string, but got {got} instead."
-    assert refusal({"note": value}) == (message, "metadata.note", "invalid_type")
+    assert validation_error({"note": value}) == (message, "metadata.note", "invalid_type")

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from conversations.schema import text as text_module
+from conversations.schema import searchable_text as text_module
 from conversations.schema.items import ITEM_TYPES
 from conversations.schema.searchable_text import (
     MAX_CHARACTERS,
@@ -24,13 +24,13 @@ SILENT = {
 }
 
 
-def test_each_type_is_read_or_known_to_say_nothing():
+def test_every_item_type_is_indexed_or_known_to_have_no_text():
     assert READ.keys() == ITEM_TYPES
     assert {item_type for item_type, members in READ.items() if not members} == SILENT
 
 
 @pytest.mark.parametrize("item_type", sorted(ITEM_TYPES - SILENT))
-def test_items_of_each_type_that_says_anything_have_words(item_type):
+def test_items_of_every_indexed_type_have_words(item_type):
     items = [case["returned"] for case in STORED.values() if case["returned"]["type"] == item_type]
     assert any(words(searchable_text(item_type, item)) for item in items)
 
@@ -91,26 +91,26 @@ def test_items_of_each_type_that_says_anything_have_words(item_type):
         ({"type": "message", "content": None}, ""),
     ],
 )
-def test_what_there_is_to_read_is_taken_and_nothing_else(item, text):
+def test_item_text_contains_only_readable_content(item, text):
     assert searchable_text(item["type"], item) == text
 
 
 @pytest.mark.parametrize("data", [None, [], "text", 7])
-def test_data_that_is_no_object_says_nothing(data):
+def test_data_that_is_not_an_object_has_no_text(data):
     assert searchable_text("message", data) == ""
 
 
 @pytest.mark.parametrize("blob", ["A" * 1_001, "data:text/plain,hello"])
-def test_what_nobody_can_read_is_left_out(blob):
+def test_base64_and_data_urls_are_left_out_of_the_text(blob):
     assert searchable_text("function_call_output", {"output": blob}) == ""
 
 
-def test_long_texts_without_spaces_are_read_where_they_are_no_blob():
+def test_long_text_without_spaces_is_indexed_unless_it_is_base64():
     assert len(searchable_text("function_call_output", {"output": "天" * 2_000})) == 2_000
     assert searchable_text("function_call_output", {"output": "a " * 1_000})
 
 
-def test_only_so_many_characters_of_an_item_are_read():
+def test_item_text_is_truncated_at_the_maximum_length():
     item = {"output": "word " * 200_000}
     assert len(searchable_text("function_call_output", item)) == MAX_CHARACTERS
     many = {"content": [{"text": "x y"}] * 100_000}
@@ -142,7 +142,7 @@ def test_only_so_many_characters_of_an_item_are_read():
         ("x" * 100, "x" * MAX_WORD_LENGTH),
     ],
 )
-def test_words_are_what_is_compared(text, expected):
+def test_text_is_split_into_normalized_words(text, expected):
     assert " ".join(words(text)) == expected
 
 

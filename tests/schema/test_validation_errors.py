@@ -4,7 +4,7 @@ from conversations.errors import APIError
 from conversations.schema.items import validate_items
 
 
-def refusal(items, **options):
+def validation_error(items, **options):
     with pytest.raises(APIError) as raised:
         validate_items(items, **options)
     error = raised.value
@@ -79,35 +79,38 @@ WRONG_TYPES = [
 
 
 @pytest.mark.parametrize(("items", "path", "expected", "got"), WRONG_TYPES)
-def test_a_value_of_the_wrong_type(items, path, expected, got):
+def test_value_of_the_wrong_type_is_refused(items, path, expected, got):
     message = f"Invalid type for '{path}': expected {expected}, but got {got} instead."
-    assert refusal(items) == (message, path, "invalid_type")
+    assert validation_error(items) == (message, path, "invalid_type")
 
 
-def test_an_array_of_integers_is_expected():
+def test_string_in_place_of_an_array_of_integers_is_refused():
     log_probability = {"token": "a", "logprob": -1, "bytes": "YQ==", "top_logprobs": []}
     part = {"type": "output_text", "text": "a", "logprobs": [log_probability]}
     path = "items[0].content[0].logprobs[0].bytes"
-    assert refusal([{"role": "assistant", "content": [part]}]) == (
+    assert validation_error([{"role": "assistant", "content": [part]}]) == (
         f"Invalid type for '{path}': expected an array of integers, but got a string instead.",
         path,
         "invalid_type",
     )
 
 
-def test_a_missing_member():
+def test_missing_member_is_refused():
     path = "items[1].call_id"
-    assert refusal([user(), {"type": "function_call", "name": "f", "arguments": ""}]) == (
+    assert validation_error([user(), {"type": "function_call", "name": "f", "arguments": ""}]) == (
         f"Missing required parameter: '{path}'.",
         path,
         "missing_required_parameter",
     )
 
 
-def test_a_missing_member_deep_inside():
+def test_missing_nested_member_is_refused_with_its_path():
     part = {"type": "output_text", "text": "a", "annotations": [{"type": "file_path", "file_id": "file-a"}]}
     path = "items[0].content[0].annotations[0].index"
-    assert refusal([{"role": "assistant", "content": [part]}])[:2] == (f"Missing required parameter: '{path}'.", path)
+    assert validation_error([{"role": "assistant", "content": [part]}])[:2] == (
+        f"Missing required parameter: '{path}'.",
+        path,
+    )
 
 
 @pytest.mark.parametrize(
@@ -131,44 +134,44 @@ def test_a_missing_member_deep_inside():
         ([call(asinc=True)], "items[0].asinc", " Did you mean 'async'?"),
     ],
 )
-def test_an_unknown_member(items, path, hint):
+def test_unknown_member_is_refused_with_a_suggestion(items, path, hint):
     expected = (f"Unknown parameter: '{path}'.{hint}", path, "unknown_parameter")
-    assert refusal(items, unknown_fields="reject") == expected
+    assert validation_error(items, unknown_fields="reject") == expected
 
 
-def test_only_assistant_messages_have_a_phase_whatever_becomes_of_unknown_members():
+def test_phase_of_a_user_message_is_refused_even_if_unknown_members_are_kept():
     expected = ("Unknown parameter: 'items[0].phase'.", "items[0].phase", "unknown_parameter")
-    assert refusal([user(phase="final_answer")], unknown_fields="keep") == expected
-    assert refusal([user(phase="final_answer")], unknown_fields="reject") == expected
+    assert validation_error([user(phase="final_answer")], unknown_fields="keep") == expected
+    assert validation_error([user(phase="final_answer")], unknown_fields="reject") == expected
 
 
-def test_two_supported_values():
-    assert refusal([{"type": "tool_search_call", "arguments": {}, "execution": "x"}]) == (
+def test_unsupported_value_error_lists_two_supported_values():
+    assert validation_error([{"type": "tool_search_call", "arguments": {}, "execution": "x"}]) == (
         "Invalid value: 'x'. Supported values are: 'server' and 'client'.",
         "items[0].execution",
         "invalid_value",
     )
 
 
-def test_three_supported_values():
-    assert refusal([user(status="x")]) == (
+def test_unsupported_value_error_lists_three_supported_values():
+    assert validation_error([user(status="x")]) == (
         "Invalid value: 'x'. Supported values are: 'in_progress', 'completed', and 'incomplete'.",
         "items[0].status",
         "invalid_value",
     )
 
 
-def test_a_member_of_an_array_with_an_unsupported_value():
+def test_unsupported_value_in_an_array_is_refused_with_its_index():
     path = "items[0].tools[0].allowed_callers[1]"
-    assert refusal([tool("apply_patch", allowed_callers=["direct", "x"])]) == (
+    assert validation_error([tool("apply_patch", allowed_callers=["direct", "x"])]) == (
         "Invalid value: 'x'. Supported values are: 'direct' and 'programmatic'.",
         path,
         "invalid_value",
     )
 
 
-def test_a_missing_role_is_an_empty_value():
-    assert refusal([{"type": "message", "content": "hi"}]) == (
+def test_missing_role_is_reported_as_an_empty_value():
+    assert validation_error([{"type": "message", "content": "hi"}]) == (
         "Invalid value: ''. Supported values are: 'assistant', 'system', 'developer', and 'user'.",
         "items[0]",
         "invalid_value",
@@ -176,32 +179,32 @@ def test_a_missing_role_is_an_empty_value():
 
 
 @pytest.mark.parametrize(("value", "shown"), [(True, "true"), (5, "5"), ({"a": [None]}, '{"a": [null]}'), ("'", "'")])
-def test_a_discriminating_value_is_shown_as_json_writes_it(value, shown):
-    message, param, _ = refusal([{"role": value, "content": "hi"}])
+def test_invalid_discriminator_is_quoted_as_json(value, shown):
+    message, param, _ = validation_error([{"role": value, "content": "hi"}])
     assert message.startswith(f"Invalid value: '{shown}'. Supported values are: 'assistant'")
     assert param == "items[0]"
 
 
-def test_an_integer_below_the_minimum():
+def test_integer_below_the_minimum_is_refused():
     path = "items[0].tools[0].output_compression"
-    assert refusal([tool("image_generation", output_compression=-1)]) == (
+    assert validation_error([tool("image_generation", output_compression=-1)]) == (
         f"Invalid '{path}': integer below minimum value. Expected a value >= 0, but got -1 instead.",
         path,
         "integer_below_min_value",
     )
 
 
-def test_an_integer_above_the_maximum():
+def test_integer_above_the_maximum_is_refused():
     path = "items[0].tools[0].output_compression"
-    assert refusal([tool("image_generation", output_compression=101)]) == (
+    assert validation_error([tool("image_generation", output_compression=101)]) == (
         f"Invalid '{path}': integer above maximum value. Expected a value <= 100, but got 101 instead.",
         path,
         "integer_above_max_value",
     )
 
 
-def test_a_string_that_is_too_long():
-    assert refusal([call(call_id="ü" * 65)]) == (
+def test_too_long_string_is_refused():
+    assert validation_error([call(call_id="ü" * 65)]) == (
         "Invalid 'items[0].call_id': string too long. Expected a string with maximum length 64, "
         "but got a string with length 65 instead.",
         "items[0].call_id",
@@ -209,8 +212,8 @@ def test_a_string_that_is_too_long():
     )
 
 
-def test_an_empty_string():
-    assert refusal([output(name="")]) == (
+def test_empty_string_is_refused():
+    assert validation_error([output(name="")]) == (
         "Invalid 'items[0].name': empty string. Expected a string with minimum length 1, "
         "but got an empty string instead.",
         "items[0].name",
@@ -218,8 +221,8 @@ def test_an_empty_string():
     )
 
 
-def test_a_string_that_does_not_match_its_pattern():
-    assert refusal([output(namespace="a.b")]) == (
+def test_string_that_does_not_match_its_pattern_is_refused():
+    assert validation_error([output(namespace="a.b")]) == (
         "Invalid 'items[0].namespace': string does not match pattern. "
         "Expected a string that matches the pattern '^[a-zA-Z0-9_-]+$'.",
         "items[0].namespace",
@@ -227,12 +230,12 @@ def test_a_string_that_does_not_match_its_pattern():
     )
 
 
-def test_a_pattern_is_matched_to_the_very_end():
-    assert refusal([output(namespace="crm\n")])[1:] == ("items[0].namespace", "invalid_value")
+def test_pattern_does_not_match_before_a_trailing_newline():
+    assert validation_error([output(namespace="crm\n")])[1:] == ("items[0].namespace", "invalid_value")
 
 
-def test_an_array_that_is_too_long():
-    assert refusal([user()] * 21) == (
+def test_too_long_array_is_refused():
+    assert validation_error([user()] * 21) == (
         "Invalid 'items': array too long. Expected an array with maximum length 20, "
         "but got an array with length 21 instead.",
         "items",
@@ -240,20 +243,20 @@ def test_an_array_that_is_too_long():
     )
 
 
-def test_an_empty_array():
+def test_empty_array_is_refused():
     path = "items[0].tools[0].allowed_callers"
-    assert refusal([tool("apply_patch", allowed_callers=[])]) == (
+    assert validation_error([tool("apply_patch", allowed_callers=[])]) == (
         f"Invalid '{path}': empty array. Expected an array with minimum length 1, but got an empty array instead.",
         path,
         "empty_array",
     )
 
 
-def test_an_object_with_too_many_properties():
+def test_object_with_too_many_properties_is_refused():
     results = [{"attributes": {str(n): n for n in range(17)}}]
     item = {"type": "file_search_call", "id": "fs_1", "status": "completed", "queries": [], "results": results}
     path = "items[0].results[0].attributes"
-    assert refusal([item]) == (
+    assert validation_error([item]) == (
         f"Invalid '{path}': too many properties. Expected an object with at most 16 properties, "
         "but got an object with 17 properties instead.",
         path,
@@ -261,8 +264,8 @@ def test_an_object_with_too_many_properties():
     )
 
 
-def test_an_id_with_the_wrong_prefix():
-    assert refusal([user(), output(id="msg_1")]) == (
+def test_id_with_the_wrong_prefix_is_refused():
+    assert validation_error([user(), output(id="msg_1")]) == (
         "Invalid 'items[1].id': 'msg_1'. Expected an ID that begins with 'fc'.",
         "items[1].id",
         "invalid_value",
@@ -270,8 +273,8 @@ def test_an_id_with_the_wrong_prefix():
 
 
 @pytest.mark.parametrize("item_id", ["msg_a b", "msg_é", "msg_a\n", "msg_a.b"])
-def test_an_id_with_other_characters(item_id):
-    assert refusal([user(id=item_id)]) == (
+def test_id_with_invalid_characters_is_refused(item_id):
+    assert validation_error([user(id=item_id)]) == (
         f"Invalid 'items[0].id': '{item_id}'. Expected an ID that contains letters, numbers, underscores, or dashes, "
         "but this value contained additional characters.",
         "items[0].id",
@@ -279,12 +282,12 @@ def test_an_id_with_other_characters(item_id):
     )
 
 
-def test_missing_members_are_named_before_unknown_ones_and_these_before_wrong_values():
+def test_errors_are_reported_in_the_order_missing_unknown_invalid():
     wrong, unknown, missing = user(status="x"), user(bogus=1), {"role": "user"}
-    assert refusal([wrong, unknown, missing], unknown_fields="reject")[1] == "items[2].content"
-    assert refusal([wrong, unknown], unknown_fields="reject")[1] == "items[1].bogus"
-    assert refusal([wrong, user(status="y")], unknown_fields="reject")[1] == "items[0].status"
+    assert validation_error([wrong, unknown, missing], unknown_fields="reject")[1] == "items[2].content"
+    assert validation_error([wrong, unknown], unknown_fields="reject")[1] == "items[1].bogus"
+    assert validation_error([wrong, user(status="y")], unknown_fields="reject")[1] == "items[0].status"
 
 
-def test_wrong_members_are_named_before_wrong_ids():
-    assert refusal([user(id="fc_1"), user(status="x")])[1] == "items[1].status"
+def test_invalid_members_are_reported_before_invalid_ids():
+    assert validation_error([user(id="fc_1"), user(status="x")])[1] == "items[1].status"

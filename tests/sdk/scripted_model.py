@@ -27,17 +27,17 @@ class ScriptedModel(Model):
         raise NotImplementedError
 
 
-def says(text: str, *, id: str) -> ResponseOutputMessage:
+def assistant_message(text: str, *, id: str) -> ResponseOutputMessage:
     part = ResponseOutputText(type="output_text", text=text, annotations=[], logprobs=[])
     return ResponseOutputMessage(id=id, type="message", role="assistant", status="completed", content=[part])
 
 
-def thinks(summary: str, *, id: str, encrypted_content: str) -> ResponseReasoningItem:
+def reasoning_item(summary: str, *, id: str, encrypted_content: str) -> ResponseReasoningItem:
     summaries = [Summary(type="summary_text", text=summary)]
     return ResponseReasoningItem(id=id, type="reasoning", summary=summaries, encrypted_content=encrypted_content)
 
 
-def calls(name: str, arguments: str, *, id: str, call_id: str) -> ResponseFunctionToolCall:
+def tool_call(name: str, arguments: str, *, id: str, call_id: str) -> ResponseFunctionToolCall:
     return ResponseFunctionToolCall(
         id=id, type="function_call", name=name, arguments=arguments, call_id=call_id, status="completed"
     )

@@ -4,7 +4,7 @@ import pytest
 from agents import Agent, OpenAIConversationsSession, RunConfig, Runner, function_tool
 from openai import NotFoundError
 
-from tests.sdk.scripted_model import ScriptedModel, calls, says, thinks
+from tests.sdk.scripted_model import ScriptedModel, assistant_message, reasoning_item, tool_call
 
 WITHOUT_TRACING = RunConfig(tracing_disabled=True)
 
@@ -21,7 +21,7 @@ def session(async_client):
     return OpenAIConversationsSession(openai_client=async_client)
 
 
-def said(*texts):
+def user_messages(*texts):
     return [{"role": "user", "content": text} for text in texts]
 
 
@@ -34,30 +34,30 @@ def test_a_new_session_is_an_empty_conversation(session, async_client, run):
     assert run(async_client.conversations.retrieve(session.session_id)).metadata == {}
 
 
-def test_added_items_are_got_in_their_order(session, run):
-    run(session.add_items(said("one", "two")))
-    run(session.add_items(said("three")))
+def test_added_items_are_returned_in_order(session, run):
+    run(session.add_items(user_messages("one", "two")))
+    run(session.add_items(user_messages("three")))
     assert texts(run(session.get_items())) == ["one", "two", "three"]
 
 
-def test_a_limit_gets_the_last_items_in_their_order(session, run):
-    run(session.add_items(said("one", "two", "three")))
+def test_limit_returns_the_last_items_in_order(session, run):
+    run(session.add_items(user_messages("one", "two", "three")))
     assert texts(run(session.get_items(limit=2))) == ["two", "three"]
     assert texts(run(session.get_items(limit=200))) == ["one", "two", "three"]
     assert run(session.get_items(limit=0)) == []
 
 
-def test_more_items_than_a_page_holds_are_saved_and_got(session, run):
+def test_session_stores_and_returns_more_items_than_a_page(session, run):
     words = [str(number) for number in range(110)]
-    run(session.add_items(said(*words[:15])))
-    run(session.add_items(said(*words[15:30])))
-    run(session.add_items(said(*words[30:])))
+    run(session.add_items(user_messages(*words[:15])))
+    run(session.add_items(user_messages(*words[15:30])))
+    run(session.add_items(user_messages(*words[30:])))
     assert texts(run(session.get_items())) == words
     assert texts(run(session.get_items(limit=25))) == words[-25:]
 
 
-def test_a_popped_item_is_the_last_one_and_gone(session, run):
-    run(session.add_items(said("one", "two")))
+def test_pop_removes_and_returns_the_last_item(session, run):
+    run(session.add_items(user_messages("one", "two")))
     assert texts([run(session.pop_item())]) == ["two"]
     assert texts(run(session.get_items())) == ["one"]
     run(session.pop_item())
@@ -65,7 +65,7 @@ def test_a_popped_item_is_the_last_one_and_gone(session, run):
 
 
 def test_a_cleared_session_starts_a_new_conversation(session, async_client, run):
-    run(session.add_items(said("one")))
+    run(session.add_items(user_messages("one")))
     cleared = session.session_id
     run(session.clear_session())
     with pytest.raises(NotFoundError):
@@ -74,14 +74,14 @@ def test_a_cleared_session_starts_a_new_conversation(session, async_client, run)
     assert session.session_id != cleared
 
 
-def test_a_session_is_resumed_by_its_id(session, async_client, run):
-    run(session.add_items(said("one")))
+def test_session_can_be_resumed_by_its_id(session, async_client, run):
+    run(session.add_items(user_messages("one")))
     resumed = OpenAIConversationsSession(openai_client=async_client, conversation_id=session.session_id)
     assert texts(run(resumed.get_items())) == ["one"]
 
 
-def test_the_items_of_a_session_can_be_added_to_another(session, async_client, run):
-    run(session.add_items([*said("one"), {"role": "assistant", "content": "two"}]))
+def test_items_of_a_session_can_be_added_to_another(session, async_client, run):
+    run(session.add_items([*user_messages("one"), {"role": "assistant", "content": "two"}]))
     copy = OpenAIConversationsSession(openai_client=async_client)
     run(copy.add_items(run(session.get_items())))
     assert run(copy.get_items()) == run(session.get_items())
@@ -92,14 +92,14 @@ def weather(city: str) -> str:
     return f"rain in {city}"
 
 
-def test_a_run_keeps_its_turns_and_the_next_one_sees_them(session, async_client, run):
+def test_run_stores_its_turns_for_the_next_run(session, async_client, run):
     model = ScriptedModel(
         [
-            thinks("The weather is asked for.", id="rs_1", encrypted_content="gAAAA"),
-            calls("weather", '{"city": "Köln"}', id="fc_1", call_id="call_1"),
+            reasoning_item("The weather is asked for.", id="rs_1", encrypted_content="gAAAA"),
+            tool_call("weather", '{"city": "Köln"}', id="fc_1", call_id="call_1"),
         ],
-        [says("It rains in Köln.", id="msg_1")],
-        [says("Yes, take one.", id="msg_2")],
+        [assistant_message("It rains in Köln.", id="msg_1")],
+        [assistant_message("Yes, take one.", id="msg_2")],
     )
     agent = Agent(name="Assistant", model=model, tools=[weather])
 
@@ -136,8 +136,8 @@ def test_a_run_keeps_its_turns_and_the_next_one_sees_them(session, async_client,
     assert run(session.get_items()) == []
 
 
-def test_a_run_of_many_turns_is_kept_whole(session, run):
-    turns = [[says(f"answer {number}", id=f"msg_{number}")] for number in range(12)]
+def test_run_of_many_turns_is_stored_completely(session, run):
+    turns = [[assistant_message(f"answer {number}", id=f"msg_{number}")] for number in range(12)]
     agent = Agent(name="Assistant", model=ScriptedModel(*turns))
     for number in range(12):
         run(Runner.run(agent, f"question {number}", session=session, run_config=WITHOUT_TRACING))

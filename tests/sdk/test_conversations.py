@@ -13,17 +13,17 @@ def test_a_conversation_is_created_with_metadata_and_items(client):
     assert item.content[0].text == "Hello!"
 
 
-def test_a_conversation_is_created_from_nothing(client):
+def test_conversation_can_be_created_without_arguments(client):
     conversation = client.conversations.create()
     assert conversation.metadata == {}
     assert list(client.conversations.items.list(conversation.id)) == []
 
 
-def test_nulls_are_as_good_as_nothing(client):
+def test_null_arguments_are_equivalent_to_missing_ones(client):
     assert client.conversations.create(metadata=None, items=None).metadata == {}
 
 
-def test_a_created_conversation_is_retrieved(client):
+def test_created_conversation_can_be_retrieved(client):
     conversation = client.conversations.create(metadata={"topic": "demo", "größe": "2️⃣"})
     assert client.conversations.retrieve(conversation.id) == conversation
 
@@ -36,7 +36,7 @@ def test_an_update_replaces_the_metadata(client):
     assert client.conversations.retrieve(conversation.id) == updated
 
 
-def test_a_deleted_conversation_is_gone(client):
+def test_deleted_conversation_is_not_found(client):
     conversation = client.conversations.create(items=[HELLO])
     deleted = client.conversations.delete(conversation.id)
     assert (deleted.id, deleted.deleted, deleted.object) == (conversation.id, True, "conversation.deleted")
@@ -46,7 +46,7 @@ def test_a_deleted_conversation_is_gone(client):
         client.conversations.delete(conversation.id)
 
 
-def test_every_answer_carries_a_request_id(client):
+def test_every_response_has_a_request_id(client):
     conversation = client.conversations.create()
     again = client.conversations.retrieve(conversation.id)
     assert conversation._request_id.startswith("req_")
@@ -54,7 +54,7 @@ def test_every_answer_carries_a_request_id(client):
     assert again._request_id != conversation._request_id
 
 
-def test_raw_answers_have_openais_headers(client):
+def test_raw_responses_have_openais_headers(client):
     raw = client.conversations.with_raw_response.create(metadata={"topic": "demo"})
     assert raw.status_code == 200
     assert raw.headers["content-type"] == "application/json"

@@ -9,17 +9,17 @@ def conversation(client):
     return client.conversations.create(items=[HELLO])
 
 
-def described(raised):
+def error_details(raised):
     error = raised.value
     assert error.request_id.startswith("req_")
     assert error.type == "invalid_request_error"
     return error.status_code, error.body["message"], error.param, error.code
 
 
-def test_a_wrong_value_is_a_bad_request(client):
+def test_invalid_value_raises_bad_request(client):
     with pytest.raises(BadRequestError) as raised:
         client.conversations.create(metadata={"number": 1})
-    assert described(raised) == (
+    assert error_details(raised) == (
         400,
         "Invalid type for 'metadata.number': expected a string, but got an integer instead.",
         "metadata.number",
@@ -27,10 +27,10 @@ def test_a_wrong_value_is_a_bad_request(client):
     )
 
 
-def test_too_many_items_are_a_bad_request(client, conversation):
+def test_too_many_items_raise_bad_request(client, conversation):
     with pytest.raises(BadRequestError) as raised:
         client.conversations.items.create(conversation.id, items=[HELLO] * 21)
-    assert described(raised) == (
+    assert error_details(raised) == (
         400,
         "Invalid 'items': array too long. Expected an array with maximum length 20, "
         "but got an array with length 21 instead.",
@@ -40,10 +40,10 @@ def test_too_many_items_are_a_bad_request(client, conversation):
     assert len(list(client.conversations.items.list(conversation.id))) == 1
 
 
-def test_too_large_a_page_is_a_bad_request(client, conversation):
+def test_too_large_page_limit_raises_bad_request(client, conversation):
     with pytest.raises(BadRequestError) as raised:
         client.conversations.items.list(conversation.id, limit=1000)
-    assert described(raised) == (
+    assert error_details(raised) == (
         400,
         "Invalid 'limit': integer above maximum value. Expected a value <= 100, but got 1000 instead.",
         "limit",
@@ -51,10 +51,10 @@ def test_too_large_a_page_is_a_bad_request(client, conversation):
     )
 
 
-def test_a_wrong_key_is_an_authentication_error(client):
+def test_invalid_key_raises_authentication_error(client):
     with pytest.raises(AuthenticationError) as raised:
         client.with_options(api_key="sk-wrong-but-long-enough").conversations.create()
-    assert described(raised) == (
+    assert error_details(raised) == (
         401,
         "Incorrect API key provided: sk-wrong************ough. "
         "You can find your API key at https://platform.openai.com/account/api-keys.",
@@ -63,28 +63,28 @@ def test_a_wrong_key_is_an_authentication_error(client):
     )
 
 
-def test_no_key_is_an_authentication_error(client):
+def test_missing_key_raises_authentication_error(client):
     with pytest.raises(AuthenticationError) as raised:
         client.conversations.create(extra_headers={"Authorization": Omit()})
-    assert described(raised) == (401, "Missing bearer or basic authentication in header", None, None)
+    assert error_details(raised) == (401, "Missing bearer or basic authentication in header", None, None)
 
 
 def test_an_unknown_conversation_is_not_found(client):
     with pytest.raises(NotFoundError) as raised:
         client.conversations.retrieve("conv_unknown")
-    assert described(raised) == (404, "Conversation with id 'conv_unknown' not found.", None, None)
+    assert error_details(raised) == (404, "Conversation with id 'conv_unknown' not found.", None, None)
 
 
 def test_an_unknown_item_is_not_found(client, conversation):
     with pytest.raises(NotFoundError) as raised:
         client.conversations.items.retrieve("msg_unknown", conversation_id=conversation.id)
-    assert described(raised) == (404, "Item with id 'msg_unknown' not found in conversation.", None, None)
+    assert error_details(raised) == (404, "Item with id 'msg_unknown' not found in conversation.", None, None)
 
 
-def test_an_unknown_after_is_not_found(client, conversation):
+def test_unknown_after_cursor_is_not_found(client, conversation):
     with pytest.raises(NotFoundError) as raised:
         client.conversations.items.list(conversation.id, after="msg_unknown")
-    assert described(raised) == (404, "No item found with id 'msg_unknown'", "after", None)
+    assert error_details(raised) == (404, "No item found with id 'msg_unknown'", "after", None)
 
 
 @pytest.mark.parametrize(
@@ -104,20 +104,20 @@ def test_an_unknown_after_is_not_found(client, conversation):
     ],
     ids=["retrieve", "update", "delete", "list items", "create items", "retrieve item", "delete item"],
 )
-def test_bob_gets_for_alices_conversation_what_he_gets_for_an_unknown_one(client, endpoint, conversation, request_of):
+def test_conversation_of_another_user_is_not_found_by_any_method(client, endpoint, conversation, request_of):
     [item] = client.conversations.items.list(conversation.id)
     bob = client.with_options(api_key=endpoint.bobs_secret)
     with pytest.raises(NotFoundError) as raised:
         request_of(bob.conversations, conversation.id, item.id)
-    assert described(raised) == (404, f"Conversation with id '{conversation.id}' not found.", None, None)
+    assert error_details(raised) == (404, f"Conversation with id '{conversation.id}' not found.", None, None)
     assert client.conversations.retrieve(conversation.id) == conversation
     assert list(client.conversations.items.list(conversation.id)) == [item]
 
 
-def test_too_large_a_body_is_refused(client):
+def test_too_large_body_is_refused(client):
     with pytest.raises(APIStatusError) as raised:
         client.conversations.create(items=[{"role": "user", "content": "x" * 1_000_000}])
-    assert described(raised) == (
+    assert error_details(raised) == (
         413,
         "Request body too large. Expected at most 1000000 bytes.",
         None,
@@ -125,18 +125,18 @@ def test_too_large_a_body_is_refused(client):
     )
 
 
-def test_another_content_type_is_refused(client):
+def test_unsupported_content_type_is_refused(client):
     with pytest.raises(APIStatusError) as raised:
         client.conversations.create(extra_headers={"Content-Type": "text/plain"})
-    status, message, param, code = described(raised)
+    status, message, param, code = error_details(raised)
     assert (status, param, code) == (415, None, "unsupported_content_type")
     assert message.startswith("Unsupported content type: 'text/plain'.")
 
 
-def test_another_method_is_refused(client, conversation):
+def test_unsupported_method_is_refused(client, conversation):
     with pytest.raises(APIStatusError) as raised:
         client.put(f"/conversations/{conversation.id}", cast_to=object)
-    assert described(raised) == (
+    assert error_details(raised) == (
         405,
         f"Not allowed to PUT on /v1/conversations/{conversation.id}. "
         "(HINT: Perhaps you meant to use a different HTTP method?)",
@@ -145,7 +145,7 @@ def test_another_method_is_refused(client, conversation):
     )
 
 
-def test_another_url_is_not_found(client):
+def test_unknown_url_is_not_found(client):
     with pytest.raises(NotFoundError) as raised:
         client.get("/chat/completions", cast_to=object)
-    assert described(raised) == (404, "Invalid URL (GET /v1/chat/completions)", None, None)
+    assert error_details(raised) == (404, "Invalid URL (GET /v1/chat/completions)", None, None)

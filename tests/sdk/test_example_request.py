@@ -29,14 +29,14 @@ def assert_stored(service, conversation_id):
     assert "Hello!" in staff.get(f"{listed}{conversation_id}/change/".replace("_", "_5F"))
 
 
-def test_the_example_of_python_is_stored_and_found_in_the_admin(live_service):
+def test_python_example_is_stored_and_found_in_the_admin(live_service):
     with OpenAI(base_url=live_service.base_url, api_key=live_service.secret) as client:
         conversation = client.conversations.create(**BODY)
     assert conversation.metadata == {"topic": "demo"}
     assert_stored(live_service, conversation.id)
 
 
-def test_the_example_of_curl_is_stored_and_found_in_the_admin(live_service):
+def test_curl_example_is_stored_and_found_in_the_admin(live_service):
     command = [
         *("curl", "--silent", "--show-error", f"{live_service.base_url}/conversations"),
         *("-H", "Content-Type: application/json"),
@@ -62,7 +62,7 @@ def node_directory(pytestconfig) -> Path:
     return Path(shutil.copy(EXAMPLE, directory)).parent
 
 
-def test_the_example_of_javascript_is_stored_and_found_in_the_admin(live_service, node_directory):
+def test_javascript_example_is_stored_and_found_in_the_admin(live_service, node_directory):
     environment = os.environ | {"OPENAI_BASE_URL": live_service.base_url, "OPENAI_API_KEY": live_service.secret}
     node = subprocess.run(
         ["node", EXAMPLE.name], cwd=node_directory, env=environment, capture_output=True, text=True, timeout=60

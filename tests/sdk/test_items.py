@@ -2,7 +2,7 @@ import pytest
 from openai import NotFoundError
 
 
-def said(text):
+def user_message(text):
     return {"type": "message", "role": "user", "content": text}
 
 
@@ -14,9 +14,9 @@ def conversation(client):
 @pytest.fixture
 def long_conversation(client):
     """Its items say 0 to 104."""
-    conversation = client.conversations.create(items=[said(str(number)) for number in range(5)])
+    conversation = client.conversations.create(items=[user_message(str(number)) for number in range(5)])
     for first in range(5, 105, 20):
-        items = [said(str(number)) for number in range(first, first + 20)]
+        items = [user_message(str(number)) for number in range(first, first + 20)]
         client.conversations.items.create(conversation.id, items=items)
     return conversation
 
@@ -25,22 +25,24 @@ def numbers(items):
     return [int(item.content[0].text) for item in items]
 
 
-def test_added_items_are_answered_in_their_order(client, conversation):
-    added = client.conversations.items.create(conversation.id, items=[said("one"), said("two")])
+def test_create_returns_the_added_items_in_order(client, conversation):
+    added = client.conversations.items.create(conversation.id, items=[user_message("one"), user_message("two")])
     assert added.object == "list"
     assert [item.content[0].text for item in added.data] == ["one", "two"]
     assert (added.first_id, added.last_id) == (added.data[0].id, added.data[1].id)
     assert not added.has_more
 
 
-def test_an_item_is_retrieved(client, conversation):
-    added = client.conversations.items.create(conversation.id, items=[said("one")])
+def test_created_item_can_be_retrieved(client, conversation):
+    added = client.conversations.items.create(conversation.id, items=[user_message("one")])
     item = client.conversations.items.retrieve(added.data[0].id, conversation_id=conversation.id)
     assert item == added.data[0]
 
 
-def test_a_deleted_item_leaves_the_others_and_answers_with_the_conversation(client):
-    conversation = client.conversations.create(metadata={"topic": "demo"}, items=[said("1"), said("2"), said("3")])
+def test_deleting_an_item_keeps_the_others_and_returns_the_conversation(client):
+    conversation = client.conversations.create(
+        metadata={"topic": "demo"}, items=[user_message("1"), user_message("2"), user_message("3")]
+    )
     second = list(client.conversations.items.list(conversation.id))[1]
     assert client.conversations.items.delete(second.id, conversation_id=conversation.id) == conversation
     assert numbers(client.conversations.items.list(conversation.id, order="asc")) == [1, 3]
@@ -48,7 +50,7 @@ def test_a_deleted_item_leaves_the_others_and_answers_with_the_conversation(clie
         client.conversations.items.retrieve(second.id, conversation_id=conversation.id)
 
 
-def test_a_list_starts_with_the_newest_twenty(client, long_conversation):
+def test_list_returns_the_newest_twenty_items_by_default(client, long_conversation):
     page = client.conversations.items.list(long_conversation.id)
     assert numbers(page.data) == list(range(104, 84, -1))
     assert page.has_more
@@ -63,7 +65,7 @@ def test_auto_paging_yields_every_item_once(client, long_conversation, limit):
     assert numbers(oldest_first) == list(range(105))
 
 
-def test_a_list_goes_on_after_an_item(client, long_conversation):
+def test_list_continues_after_a_cursor(client, long_conversation):
     first = client.conversations.items.list(long_conversation.id, order="asc", limit=100)
     rest = client.conversations.items.list(long_conversation.id, order="asc", after=first.last_id)
     assert numbers(rest.data) == [100, 101, 102, 103, 104]
@@ -71,7 +73,7 @@ def test_a_list_goes_on_after_an_item(client, long_conversation):
     assert not rest.has_next_page()
 
 
-def test_include_reveals_on_every_endpoint_and_every_page(client, conversation):
+def test_include_reveals_members_on_every_endpoint_and_page(client, conversation):
     pictures = [
         {
             "role": "user",
@@ -94,7 +96,7 @@ def test_include_reveals_on_every_endpoint_and_every_page(client, conversation):
     assert urls([item]) == shown[2:]
 
 
-def test_the_items_of_a_tool_call_come_back_typed(client, conversation):
+def test_tool_call_items_are_returned_typed(client, conversation):
     call = {"type": "function_call", "call_id": "call_1", "name": "weather", "arguments": '{"city": "Köln"}'}
     output = {"type": "function_call_output", "call_id": "call_1", "output": "rain"}
     added = client.conversations.items.create(conversation.id, items=[call, output])

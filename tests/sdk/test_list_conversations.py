@@ -15,13 +15,13 @@ def batch() -> str:
 
 
 @pytest.fixture
-def created(client, batch) -> list[str]:
+def conversation_ids(client, batch) -> list[str]:
     """Newest first."""
     return [client.conversations.create(metadata={"batch": batch, "n": str(n)}).id for n in range(5)][::-1]
 
 
 @pytest.fixture(params=["get_api_list", "after"])
-def listed(request, client):
+def list_ids(request, client):
     """Reads all pages, two at a time, in the client's own way or with a loop of one's own."""
 
     def by_the_client(params):
@@ -43,19 +43,19 @@ def listed(request, client):
     return {"get_api_list": by_the_client, "after": by_a_loop}[request.param]
 
 
-def test_all_pages_are_read(listed, created, batch):
-    assert listed({"metadata": {"batch": batch}}) == created
-    assert listed({"metadata": {"batch": batch}, "order": "asc"}) == created[::-1]
+def test_list_can_be_paged_to_its_end(list_ids, conversation_ids, batch):
+    assert list_ids({"metadata": {"batch": batch}}) == conversation_ids
+    assert list_ids({"metadata": {"batch": batch}, "order": "asc"}) == conversation_ids[::-1]
 
 
-def test_conditions_are_written_as_the_client_nests_them(listed, created, batch):
-    newest, *_, oldest = created
-    assert listed({"metadata": {"batch": batch, "n": {"in": ["0", "4"]}}}) == [newest, oldest]
-    assert listed({"metadata": {"batch": batch, "n": {"exists": False}}}) == []
-    assert listed({"query": f"batch:{batch} (n:0 OR n:4)"}) == [newest, oldest]
+def test_nested_filter_parameters_are_accepted(list_ids, conversation_ids, batch):
+    newest, *_, oldest = conversation_ids
+    assert list_ids({"metadata": {"batch": batch, "n": {"in": ["0", "4"]}}}) == [newest, oldest]
+    assert list_ids({"metadata": {"batch": batch, "n": {"exists": False}}}) == []
+    assert list_ids({"query": f"batch:{batch} (n:0 OR n:4)"}) == [newest, oldest]
 
 
-def test_a_wrong_filter_is_a_bad_request(client):
+def test_invalid_filter_raises_bad_request(client):
     with pytest.raises(BadRequestError) as refused:
         client.get("/conversations", cast_to=object, options={"params": {"metadata": {"a": {"like": "x"}}}})
     assert (refused.value.param, refused.value.code) == ("metadata[a][like]", "invalid_operator")

@@ -74,14 +74,14 @@ def conversations_of(owner: User, *others: User, count: int) -> list[Conversatio
     return rows
 
 
-def holds(query: Query, metadata: dict[str, str]) -> bool:
+def matches(query: Query, metadata: dict[str, str]) -> bool:
     match query:
         case And(of):
-            return all(holds(part, metadata) for part in of)
+            return all(matches(part, metadata) for part in of)
         case Or(of):
-            return any(holds(part, metadata) for part in of)
+            return any(matches(part, metadata) for part in of)
         case Not(of):
-            return not holds(of, metadata)
+            return not matches(of, metadata)
         case MetadataCondition(key, operator, values):
             value = metadata.get(key)
             return value is not None and _matches(value, operator, values)

@@ -22,12 +22,12 @@ def conversations(alice) -> list[Conversation]:
 @random_queries.many
 @given(query=random_queries.query, maximum=st.sampled_from([1, 5, 1000]))
 def test_matches_are_counted_up_to_the_maximum(conversations, query, maximum):
-    expected = sum(random_queries.holds(query, each.metadata) for each in conversations)
+    expected = sum(random_queries.matches(query, each.metadata) for each in conversations)
     assert Conversation.objects.capped_count(maximum, matching=query) == min(expected, maximum)
 
 
 @pytest.mark.parametrize("query", [And(()), DEMO, Not(DEMO), Or((DEMO, Not(DEMO)))])
-def test_other_filters_hold_too(alice, bob, query, monkeypatch):
+def test_capped_count_applies_other_filters(alice, bob, query, monkeypatch):
     monkeypatch.setattr("conversations.search.planner.MAX_IDS", 2)
     rows = [Conversation.create_with_items(owner=owner, metadata={"topic": "demo"}) for owner in (alice, bob) * 4]
     rows += [Conversation.create_with_items(owner=owner) for owner in (alice, bob) * 4]
@@ -45,7 +45,7 @@ def test_other_filters_hold_too(alice, bob, query, monkeypatch):
 @pytest.mark.parametrize(
     "query", [And(()), DEMO, Not(DEMO), MetadataCondition("topic", "ne", ("x",)), And((DEMO, DEMO))]
 )
-def test_no_more_is_read_than_counted(alice, query):
+def test_capped_count_reads_no_more_rows_than_it_counts(alice, query):
     for _ in range(5):
         Conversation.create_with_items(owner=alice, metadata={"topic": "demo"})
     with CaptureQueriesContext(connection) as queries:
@@ -54,7 +54,7 @@ def test_no_more_is_read_than_counted(alice, query):
     assert all(re.search(r"LIMIT 3\)|MIN\(.* LIMIT 250\)", sql) for sql in statements), statements
 
 
-def test_what_reads_too_much_is_refused_as_in_a_list(alice, monkeypatch):
+def test_unbounded_condition_is_refused(alice, monkeypatch):
     monkeypatch.setattr("conversations.search.planner.MAX_READABLE", 1)
     for _ in range(2):
         Conversation.create_with_items(owner=alice)

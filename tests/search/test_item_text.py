@@ -15,12 +15,12 @@ from conversations.search import text_scan
 pytestmark = pytest.mark.django_db(transaction=connection.vendor == "mysql")
 
 
-def said(owner, *texts, **metadata):
+def create_conversation(owner, *texts, **metadata):
     items = validate_items([{"role": "user", "content": text} for text in texts])
     return Conversation.create_with_items(owner=owner, metadata=metadata, items=items)
 
 
-def found(text, **options):
+def search(text, **options):
     page = Conversation.objects.page(limit=100, order="desc", matching=parse_query(text), **options)
     ids = [conversation.pk for conversation in page.conversations]
     assert sorted(Conversation.objects.matching(parse_query(text)).values_list("pk", flat=True)) == sorted(ids)
@@ -29,7 +29,7 @@ def found(text, **options):
 
 
 @pytest.fixture(params=["few", "many", "beyond the window"])
-def way(request, monkeypatch):
+def search_strategy(request, monkeypatch):
     """Each of the ways in which a page is found."""
     if request.param != "few":
         monkeypatch.setattr(text_scan, "MAX_FEW", 0)
@@ -100,9 +100,9 @@ TEXTS = [
         ("zz", []),
     ],
 )
-def test_the_same_is_found_on_every_database_and_in_every_way(alice, way, query, expected):
-    conversations = [said(alice, text) for text in TEXTS]
-    assert found(query) == [conversations[n].pk for n in reversed(expected)]
+def test_search_finds_the_same_on_every_database_and_by_every_strategy(alice, search_strategy, query, expected):
+    conversations = [create_conversation(alice, text) for text in TEXTS]
+    assert search(query) == [conversations[n].pk for n in reversed(expected)]
 
 
 @pytest.mark.parametrize(
@@ -122,22 +122,22 @@ def test_the_same_is_found_on_every_database_and_in_every_way(alice, way, query,
         ("topic~emo policy", {0, 2, 3}),
     ],
 )
-def test_it_joins_other_conditions(alice, way, query, expected):
+def test_text_conditions_combine_with_other_conditions(alice, search_strategy, query, expected):
     conversations = [
-        said(alice, "refund policy", topic="demo"),
-        said(alice, "refund"),
-        said(alice, "refund", "policy", topic="demo"),
-        said(alice, "policy", topic="demo"),
-        said(alice, "hello", topic="other"),
+        create_conversation(alice, "refund policy", topic="demo"),
+        create_conversation(alice, "refund"),
+        create_conversation(alice, "refund", "policy", topic="demo"),
+        create_conversation(alice, "policy", topic="demo"),
+        create_conversation(alice, "hello", topic="other"),
     ]
-    assert found(query) == [conversations[n].pk for n in sorted(expected, reverse=True)]
+    assert search(query) == [conversations[n].pk for n in sorted(expected, reverse=True)]
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
 @pytest.mark.parametrize("limit", [1, 2, 3, 7])
-def test_pages_hold_each_match_once_and_in_order(alice, bob, way, order, limit):
-    rows = [said(alice, "refund" if n % 3 else "hello", "refund") for n in range(9)]
-    said(bob, "refund")
+def test_pages_contain_each_match_once_and_in_order(alice, bob, search_strategy, order, limit):
+    rows = [create_conversation(alice, "refund" if n % 3 else "hello", "refund") for n in range(9)]
+    create_conversation(bob, "refund")
     conversations = Conversation.objects.visible_to(alice)
     expected = rows if order == "asc" else rows[::-1]
     read, after, has_more = [], None, True
@@ -152,65 +152,67 @@ def test_pages_hold_each_match_once_and_in_order(alice, bob, way, order, limit):
     assert conversations.capped_count(4, matching=parse_query("refund")) == 4
 
 
-def test_a_phrase_without_words_finds_nothing(alice, way):
-    said(alice, "?!", "hello")
+def test_phrase_without_words_matches_nothing(alice, search_strategy):
+    create_conversation(alice, "?!", "hello")
     page = Conversation.objects.page(limit=1, order="asc", matching=TextCondition("?!"))
     assert page.conversations == []
     assert not Conversation.objects.matching(TextCondition("?!")).exists()
 
 
-def test_what_is_appended_is_found_and_what_is_deleted_is_not(alice):
-    conversation = said(alice, "hello")
+def test_appended_items_are_found_and_deleted_items_are_not(alice):
+    conversation = create_conversation(alice, "hello")
     [item] = conversation.add_items(items=validate_items([{"role": "user", "content": "refund"}]))
-    assert found("refund") == found("hello") == [conversation.pk]
+    assert search("refund") == search("hello") == [conversation.pk]
     conversation.delete_item(item_id=item.item_id)
-    assert found("refund") == []
+    assert search("refund") == []
     conversation.delete_with_items()
-    assert found("hello") == []
+    assert search("hello") == []
     assert not ItemText.objects.exists()
 
 
-def test_a_text_that_is_deleted_leaves_the_database_even_where_full_text_search_is_off_by_now(alice, settings):
-    conversation = said(alice, "hello", "refund")
+def test_deleting_an_item_removes_its_text_even_if_full_text_search_is_off(alice, settings):
+    conversation = create_conversation(alice, "hello", "refund")
     settings.CONVERSATIONS_FULL_TEXT = False
     conversation.delete_item(item_id=conversation.items.get(position=2).item_id)
     settings.CONVERSATIONS_FULL_TEXT = True
-    assert found("refund") == []
+    assert search("refund") == []
     assert ItemText.objects.count() == 1
 
 
-def test_what_is_rolled_back_is_not_found(alice):
+def test_rolled_back_items_are_not_found(alice):
     with transaction.atomic():
-        said(alice, "refund")
+        create_conversation(alice, "refund")
         transaction.set_rollback(True)
-    assert found("refund") == []
+    assert search("refund") == []
 
 
-def test_an_item_that_says_nothing_has_no_row(alice):
+def test_item_without_text_has_no_item_text(alice):
     silent = validate_items([{"type": "compaction", "encrypted_content": "x"}])
     Conversation.create_with_items(owner=alice, items=silent)
-    said(alice, "...")
+    create_conversation(alice, "...")
     assert not ItemText.objects.exists()
 
 
-def test_a_long_text_is_found_by_words_near_its_limit_and_not_beyond(alice):
+def test_long_text_is_indexed_up_to_the_limit(alice):
     text = "word " * 19_998 + "last beyond"  # of 99,990 + 11 characters
-    conversation = said(alice, text)
-    assert found("last") == [conversation.pk]
-    assert found("beyond") == []
+    conversation = create_conversation(alice, text)
+    assert search("last") == [conversation.pk]
+    assert search("beyond") == []
 
 
-def test_a_text_of_many_different_words_can_be_stored(alice):
-    conversation = said(alice, " ".join(f"{n:x}" for n in range(16_000)), "".join(map(chr, range(0x4E00, 0x9FA5))))
+def test_text_with_many_distinct_words_is_indexed(alice):
+    conversation = create_conversation(
+        alice, " ".join(f"{n:x}" for n in range(16_000)), "".join(map(chr, range(0x4E00, 0x9FA5)))
+    )
     if connection.vendor == "mysql":
         sleep(1)  # InnoDB moves so many new words to its tables at once, and meanwhile may find none of them
-    assert found("3e7f") == found("龙") == [conversation.pk]
+    assert search("3e7f") == search("龙") == [conversation.pk]
 
 
 @pytest.mark.parametrize("text", ["refund", "-refund", "topic:demo OR refund"])
-def test_where_it_is_off_nothing_is_written_and_no_text_can_be_asked_for(alice, settings, text):
+def test_disabled_full_text_search_indexes_nothing_and_refuses_text_queries(alice, settings, text):
     settings.CONVERSATIONS_FULL_TEXT = False
-    said(alice, "refund", topic="demo")
+    create_conversation(alice, "refund", topic="demo")
     assert not ItemText.objects.exists()
     query = parse_query(text)
     conversations = Conversation.objects.all()
@@ -226,13 +228,13 @@ def test_where_it_is_off_nothing_is_written_and_no_text_can_be_asked_for(alice, 
 
 
 @pytest.mark.django_db(transaction=True)
-def test_flushing_the_database_leaves_nothing_to_be_found(alice):
-    said(alice, "refund")
+def test_flushed_text_is_not_found(alice):
+    create_conversation(alice, "refund")
     call_command("flush", interactive=False, verbosity=0)
     alice.save(force_insert=True)
-    conversation = said(alice, "hello")
-    assert found("refund") == []
-    assert found("hello") == [conversation.pk]
+    conversation = create_conversation(alice, "hello")
+    assert search("refund") == []
+    assert search("hello") == [conversation.pk]
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute(

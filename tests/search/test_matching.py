@@ -22,7 +22,7 @@ KEYS = [
 
 
 @pytest.mark.parametrize("key", KEYS)
-def test_any_key_is_a_plain_key(alice, key):
+def test_metadata_keys_with_special_characters_match_literally(alice, key):
     match = Conversation.create_with_items(owner=alice, metadata={key: "demo"})
     Conversation.create_with_items(owner=alice, metadata={f"{key}x": "demo"})
     assert list(Conversation.objects.matching(equalities({key: "demo"}))) == [match]
@@ -45,13 +45,13 @@ def test_all_pairs_must_match(alice):
     assert Conversation.objects.matching(equalities({})).count() == 2
 
 
-def test_the_longest_pairs_can_be_found(alice):
+def test_longest_possible_pairs_can_be_matched(alice):
     longest = {"🦓" * 64: "😀" * 512}
     match = Conversation.create_with_items(owner=alice, metadata=longest)
     assert list(Conversation.objects.matching(equalities(longest))) == [match]
 
 
-def test_keys_that_differ_in_their_bytes_alone_stand_side_by_side(alice):
+def test_keys_that_differ_only_in_their_bytes_are_distinct(alice):
     metadata = {"a": "1", "A": "2", "a ": "3", "á": "4", "a\u0301": "5"}
     conversation = Conversation.create_with_items(owner=alice, metadata=metadata)
     assert Conversation.objects.get().metadata == metadata

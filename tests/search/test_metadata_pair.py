@@ -12,7 +12,7 @@ def _conversations(alice):
         Conversation.create_with_items(owner=alice, metadata={"color": color, "size": size, "b": "blank"})
 
 
-def test_values_are_suggested_for_each_prefix_by_itself(django_assert_num_queries):
+def test_values_are_suggested_for_each_prefix_separately(django_assert_num_queries):
     prefixes = [("color", "b"), ("size", "l"), ("color", "bl"), ("size", "x"), ("none", "")]
     with django_assert_num_queries(1 if connection.vendor != "mysql" else 11):
         suggested = MetadataPair.objects.suggested_values(prefixes, limit=8)
@@ -29,7 +29,7 @@ def test_values_are_suggested_for_each_prefix_by_itself(django_assert_num_querie
     ]
 
 
-def test_conditions_on_two_prefixes_meet():
+def test_conditions_on_two_prefixes_combine():
     query = And((MetadataCondition("color", "prefix", ("bl",)), MetadataCondition("size", "prefix", ("larg",))))
     found = Conversation.objects.page(limit=20, order="desc", matching=query).conversations
     assert [row.metadata["size"] for row in found] == ["larger", "large"]

@@ -11,7 +11,7 @@ from conversations import ids
 from conversations.models import Conversation, MetadataPair
 from conversations.schema.query.nodes import EVERYTHING, And, CreatedCondition, MetadataCondition, Not, Or
 from conversations.search.metadata_scan import MetadataScan
-from tests.plans import analyze, captured, steps
+from tests.plans import analyze, capture_statements, plan_steps
 from tests.search import random_queries
 from tests.seed import seed_conversations
 
@@ -24,7 +24,7 @@ COMMON = MetadataCondition("channel", "eq", ("web",))
 OLDEST = MetadataCondition("plan", "eq", ("legacy",))
 
 
-class ShortSighted(MetadataScan):
+class SmallWindowScan(MetadataScan):
     """Many windows where the other needs but one."""
 
     first_window = 2
@@ -43,12 +43,12 @@ def conversations(alice) -> list[Conversation]:
     batch=st.sampled_from([1, 3, 50]),
     after=st.none() | st.integers(0, 99),
 )
-def test_it_finds_each_match_once_and_in_order(conversations, query, is_ascending, batch, after):
+def test_scan_finds_each_match_once_and_in_order(conversations, query, is_ascending, batch, after):
     ordered = conversations if is_ascending else conversations[::-1]
     place = None if after is None else conversations[after].pk
     rest = ordered if after is None else ordered[ordered.index(conversations[after]) + 1 :]
-    expected = [row.pk for row in rest if random_queries.holds(query, row.metadata)]
-    walk = ShortSighted(query, is_ascending=is_ascending, owner_id=None, using=DEFAULT_DB_ALIAS)
+    expected = [row.pk for row in rest if random_queries.matches(query, row.metadata)]
+    walk = SmallWindowScan(query, is_ascending=is_ascending, owner_id=None, using=DEFAULT_DB_ALIAS)
     if walk.index_scans:
         assert list(walk.ids(after=place, batch=batch)) == expected
     order = "asc" if is_ascending else "desc"
@@ -57,7 +57,7 @@ def test_it_finds_each_match_once_and_in_order(conversations, query, is_ascendin
 
 
 @pytest.fixture
-def scattered(alice) -> list[Conversation]:
+def scattered_conversations(alice) -> list[Conversation]:
     """Here close together in time and there far apart, and few with as many as two of the keys."""
     random, nanoseconds, rows = Random(1), 0, []
     for _ in range(400):
@@ -87,13 +87,13 @@ def scattered(alice) -> list[Conversation]:
         (Or((MetadataCondition("a", "exists"), MetadataCondition("b", "exists"))), MetadataCondition("c", "exists")),
     ],
 )
-def test_it_finds_each_match_where_conditions_seldom_meet(scattered, conditions, is_ascending):
+def test_scan_finds_rare_matches_of_combined_conditions(scattered_conversations, conditions, is_ascending):
     query = And(conditions)
-    expected = [row.pk for row in scattered if random_queries.holds(query, row.metadata)]
+    expected = [row.pk for row in scattered_conversations if random_queries.matches(query, row.metadata)]
     assert len(expected) > 1
-    walk = ShortSighted(query, is_ascending=is_ascending, owner_id=None, using=DEFAULT_DB_ALIAS)
+    walk = SmallWindowScan(query, is_ascending=is_ascending, owner_id=None, using=DEFAULT_DB_ALIAS)
     for batch in (1, 4, 100):
-        with captured() as statements:
+        with capture_statements() as statements:
             found = list(walk.ids(after=None, batch=batch))
         assert found == (expected if is_ascending else expected[::-1])
         in_common = [statement for statement in statements if " IS TRUE" in statement[0]]
@@ -106,7 +106,7 @@ def test_it_finds_each_match_where_conditions_seldom_meet(scattered, conditions,
             assert "Join" not in plan, plan
 
 
-def test_a_page_holds_what_any_other_filter_leaves_of_the_matches(conversations):
+def test_page_applies_other_queryset_filters(conversations):
     Conversation.objects.filter(pk__in=[row.pk for row in conversations[::7]]).update(item_count=1)
     query = MetadataCondition("topic", "exists")
     expected = [row.pk for row in conversations[::7] if "topic" in row.metadata]
@@ -119,7 +119,7 @@ def test_a_page_holds_what_any_other_filter_leaves_of_the_matches(conversations)
     assert pages == expected
 
 
-def test_conversations_of_either_of_two_owners_are_not_taken_for_those_of_one(conversations, bob):
+def test_filter_on_either_of_two_owners_is_not_mistaken_for_a_single_owner(conversations, bob):
     """Only a filter that all rows pass may narrow the search to a part of the index."""
     alice = conversations[0].owner
     bobs = Conversation.create_with_items(owner=bob, metadata={"topic": "demo"})
@@ -165,37 +165,37 @@ def owner(django_db_setup, django_db_blocker):
         (Or((OLDEST, MetadataCondition("channel", "eq", ("app",)))), BY_VALUE),
     ],
 )
-def test_an_index_leads_to_what_matches(owner, db, query, index, order, is_scoped):
+def test_matches_are_found_by_index(owner, db, query, index, order, is_scoped):
     conversations = Conversation.objects.filter(owner=owner) if is_scoped else Conversation.objects.all()
-    with captured() as statements:
+    with capture_statements() as statements:
         assert conversations.page(limit=20, order=order, matching=query).conversations
-    read = [steps(*statement) for statement in statements]
+    read = [plan_steps(*statement) for statement in statements]
     assert any(index[is_scoped] in of_statement for of_statement in read), read
     assert not any(step.startswith(("scan of", "hash")) for of_statement in read for step in of_statement), read
 
 
 @pytest.mark.parametrize("is_scoped", [True, False])
 @pytest.mark.parametrize("query", [EVERYTHING, CreatedCondition("gte", 0), Not(COMMON)])
-def test_where_no_pair_leads_to_what_matches_the_conversations_are_read_in_order(owner, db, query, is_scoped):
+def test_conversations_are_scanned_in_order_if_no_metadata_index_applies(owner, db, query, is_scoped):
     conversations = Conversation.objects.filter(owner=owner) if is_scoped else Conversation.objects.all()
-    with captured() as statements:
+    with capture_statements() as statements:
         assert len(conversations.page(limit=20, order="desc", matching=query).conversations) == 20
     [statement] = statements
-    read = steps(*statement)
+    read = plan_steps(*statement)
     assert read & {"conversations_owner_id", "pk of Conversation"}, read
     assert not any(step.startswith("scan of") for step in read), read
 
 
 @pytest.mark.parametrize("is_scoped", [True, False])
-def test_suggestions_step_down_an_index(owner, db, is_scoped):
+def test_suggestions_are_read_from_an_index(owner, db, is_scoped):
     pairs = MetadataPair.objects.filter(owner=owner) if is_scoped else MetadataPair.objects.all()
     for column, suggested, index in [
         ("key", pairs, {BY_KEY[is_scoped], BY_VALUE[is_scoped]}),
         ("value", pairs.filter(key="order_id"), {BY_VALUE[is_scoped]}),
     ]:
-        with captured() as statements:
+        with capture_statements() as statements:
             assert suggested.suggestions(column, prefix="o" if column == "value" else "", limit=5).texts
         for statement in statements:
-            read = steps(*statement)
+            read = plan_steps(*statement)
             assert not read or read & index, read
             assert not any(step.startswith("scan of") for step in read), read

@@ -14,7 +14,7 @@ from conversations.models import Conversation
 from conversations.schema.query.nodes import And, MetadataCondition
 from tests.api.conftest import Caller
 from tests.search import random_queries
-from tests.search.random_queries import as_parameters, as_text, holds
+from tests.search.random_queries import as_parameters, as_text, matches
 
 pytestmark = pytest.mark.django_db
 
@@ -33,13 +33,13 @@ def as_alice(alice_secret) -> Caller:
     return Caller(alice_secret)
 
 
-def listed(as_alice: Caller, **query) -> list[str]:
+def api_ids(as_alice: Caller, **query) -> list[str]:
     answer = as_alice.get("/conversations", limit=100, **query)
     assert answer.status_code == 200, answer.content
     return [conversation["id"] for conversation in answer.json()["data"]]
 
 
-def built(admin_client: Client, *rows: MetadataCondition) -> list[str]:
+def admin_ids(admin_client: Client, *rows: MetadataCondition) -> list[str]:
     form = {
         "metadata_key": [row.key for row in rows],
         "metadata_operator": [row.operator for row in rows],
@@ -58,39 +58,39 @@ def as_form_value(condition: MetadataCondition) -> str:
 
 @random_queries.many
 @given(random_queries.query)
-def test_trees_by_the_typed_language_of_the_api_and_of_the_admin(conversations, as_alice, admin_client, query):
-    expected = [each.pk for each in conversations if holds(query, each.metadata)]
+def test_query_language_gives_the_same_results_in_api_and_admin(conversations, as_alice, admin_client, query):
+    expected = [each.pk for each in conversations if matches(query, each.metadata)]
     text = as_text(query)
-    assert listed(as_alice, query=text) == expected
+    assert api_ids(as_alice, query=text) == expected
     page = admin_client.get(reverse("admin:conversations_conversation_changelist"), {"q": text, "owner": "alice"})
     assert [row.pk for row in page.context["cl"].result_list] == expected
 
 
 @random_queries.many
 @given(random_queries.condition)
-def test_conditions_by_parameters_and_by_the_admins_form(conversations, as_alice, admin_client, condition):
-    expected = [each.pk for each in conversations if holds(condition, each.metadata)]
+def test_query_parameters_and_admin_form_give_the_same_results(conversations, as_alice, admin_client, condition):
+    expected = [each.pk for each in conversations if matches(condition, each.metadata)]
     if "[" not in condition.key:
-        assert listed(as_alice, **as_parameters(condition)) == expected
-    assert built(admin_client, condition) == expected
+        assert api_ids(as_alice, **as_parameters(condition)) == expected
+    assert admin_ids(admin_client, condition) == expected
 
 
 @random_queries.many
 @given(random_queries.condition, random_queries.condition)
-def test_two_conditions_by_parameters_and_by_the_rows_of_the_admins_form(
+def test_two_conditions_give_the_same_results_as_parameters_and_as_form_rows(
     conversations, as_alice, admin_client, first, second
 ):
     both = And((first, second))
-    expected = [each.pk for each in conversations if holds(both, each.metadata)]
+    expected = [each.pk for each in conversations if matches(both, each.metadata)]
     parameters = [as_parameters(condition) for condition in (first, second)]
     if "[" not in first.key + second.key and not parameters[0].keys() & parameters[1].keys():
-        assert listed(as_alice, **parameters[0], **parameters[1]) == expected
-    assert built(admin_client, first, second) == expected
+        assert api_ids(as_alice, **parameters[0], **parameters[1]) == expected
+    assert admin_ids(admin_client, first, second) == expected
 
 
 @random_queries.many
 @given(random_queries.query)
-def test_an_export_from_the_list_and_its_number(conversations, as_alice, admin_client, query):
+def test_export_contains_and_counts_the_conversations_of_the_list(conversations, as_alice, admin_client, query):
     address = urlencode({"q": as_text(query), "owner": "alice"})
     list_url, export_url = (
         reverse(f"admin:conversations_conversation_{page}") for page in ("changelist", "export_list")
@@ -98,6 +98,6 @@ def test_an_export_from_the_list_and_its_number(conversations, as_alice, admin_c
     exported = admin_client.post(f"{export_url}?{address}", {"file_format": "csv"}).getvalue().decode("utf-8-sig")
     ids = [row["id"] for row in csv.DictReader(StringIO(exported, newline=""))]
     change_list = admin_client.get(f"{list_url}?{address}").context["cl"]
-    assert ids[::-1] == [row.pk for row in change_list.result_list] == listed(as_alice, query=as_text(query))
+    assert ids[::-1] == [row.pk for row in change_list.result_list] == api_ids(as_alice, query=as_text(query))
     number = admin_client.get(f"{export_url}?{address}").context["selection"].count
     assert len(ids) == change_list.result_count == number

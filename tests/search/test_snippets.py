@@ -7,7 +7,7 @@ from conversations.schema.query.parser import parse_query
 pytestmark = pytest.mark.django_db
 
 
-def said(owner, *texts):
+def create_conversation(owner, *texts):
     items = validate_items([{"role": "user", "content": text} for text in texts])
     return Conversation.create_with_items(owner=owner, items=items)
 
@@ -17,7 +17,7 @@ def snippets(query, *conversations):
     return ItemText.objects.snippets(parse_query(query), items=Item.objects.all(), conversation_ids=conversation_ids)
 
 
-def shown(query, conversation):
+def format_snippet(query, conversation):
     snippet = snippets(query, conversation)[conversation.pk]
     start, end = "…" * snippet.is_cut_before, "…" * snippet.is_cut_after
     return f"{start}{snippet.before}[{snippet.hit}]{snippet.after}{end}"
@@ -36,30 +36,30 @@ def shown(query, conversation):
         ("script", "<script>alert(1)</script>", "<[script]>alert(1)</script>"),
     ],
 )
-def test_it_shows_what_is_around_the_hit(alice, query, text, expected):
-    assert shown(query, said(alice, text)) == expected
+def test_snippet_shows_the_text_around_the_hit(alice, query, text, expected):
+    assert format_snippet(query, create_conversation(alice, text)) == expected
 
 
-def test_the_first_of_the_items_that_say_most_is_shown(alice):
-    conversation = said(alice, "a refund", "refund and policy", "policy, refund", "policy")
+def test_snippet_comes_from_the_first_item_with_the_most_phrases(alice):
+    conversation = create_conversation(alice, "a refund", "refund and policy", "policy, refund", "policy")
     snippet = snippets("refund policy", conversation)[conversation.pk]
     assert snippet.item_id == conversation.items.get(position=2).item_id
 
 
-def test_of_what_must_not_be_there_and_of_metadata_nothing_is_shown(alice):
-    conversation = said(alice, "a refund", "a policy")
+def test_negated_phrases_and_metadata_conditions_have_no_snippet(alice):
+    conversation = create_conversation(alice, "a refund", "a policy")
     assert snippets("-refund", conversation) == snippets("topic:refund", conversation) == {}
-    assert shown("policy -topic:refund", conversation) == "a [policy]"
+    assert format_snippet("policy -topic:refund", conversation) == "a [policy]"
 
 
 def test_conversations_without_a_hit_have_no_snippet(alice):
-    one, other = said(alice, "refund"), said(alice, "hello")
+    one, other = create_conversation(alice, "refund"), create_conversation(alice, "hello")
     assert snippets("refund OR topic:demo", one, other).keys() == {one.pk}
     assert snippets("refund") == snippets("nowhere", one) == {}
 
 
 @pytest.mark.parametrize("number", [1, 30])
-def test_it_takes_two_queries_for_any_number(alice, django_assert_num_queries, number):
-    conversations = [said(alice, *["refund policy"] * 5) for _ in range(number)]
+def test_snippets_take_two_queries_for_any_number_of_conversations(alice, django_assert_num_queries, number):
+    conversations = [create_conversation(alice, *["refund policy"] * 5) for _ in range(number)]
     with django_assert_num_queries(2):
         assert len(snippets("refund policy", *conversations)) == number

@@ -28,17 +28,17 @@ query = st.recursive(
 )
 
 
-def holds(query: Query, metadata: dict[str, str], texts: list[str]) -> bool:
+def matches(query: Query, metadata: dict[str, str], texts: list[str]) -> bool:
     match query:
         case And(of):
-            return all(holds(part, metadata, texts) for part in of)
+            return all(matches(part, metadata, texts) for part in of)
         case Or(of):
-            return any(holds(part, metadata, texts) for part in of)
+            return any(matches(part, metadata, texts) for part in of)
         case Not(of):
-            return not holds(of, metadata, texts)
+            return not matches(of, metadata, texts)
         case TextCondition(phrase):
             return any(f" {phrase} " in f" {text} " for text in texts)
-    return random_queries.holds(query, metadata)
+    return random_queries.matches(query, metadata)
 
 
 @pytest.fixture
@@ -65,10 +65,10 @@ def conversations(alice) -> list[tuple[Conversation, list[str]]]:
     frequent=st.sampled_from([0, 20_000]),
     after=st.none() | st.integers(0, 59),
 )
-def test_a_page_holds_what_matches_in_its_order(conversations, query, order, limit, few, window, frequent, after):
+def test_page_contains_the_matches_in_order(conversations, query, order, limit, few, window, frequent, after):
     ordered = conversations if order == "asc" else conversations[::-1]
     rest = ordered if after is None else ordered[after + 1 :]
-    expected = [row.pk for row, said in rest if holds(query, row.metadata, said)]
+    expected = [row.pk for row, said in rest if matches(query, row.metadata, said)]
     place = None if after is None else ordered[after][0].pk
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(text_scan, "MAX_FEW", few)
@@ -77,12 +77,12 @@ def test_a_page_holds_what_matches_in_its_order(conversations, query, order, lim
         page = Conversation.objects.page(limit=limit, order=order, after=place, matching=query)
         assert [row.pk for row in page.conversations] == expected[:limit]
         assert page.has_more == (len(expected) > limit)
-        everything = {row.pk for row, said in conversations if holds(query, row.metadata, said)}
+        everything = {row.pk for row, said in conversations if matches(query, row.metadata, said)}
         assert Conversation.objects.capped_count(100, matching=query) == len(everything)
         assert set(Conversation.objects.matching(query).values_list("pk", flat=True)) == everything
 
 
-def test_what_is_frequent_is_known_without_a_look(alice, monkeypatch, django_assert_num_queries):
+def test_frequent_phrases_are_recognized_from_statistics(alice, monkeypatch, django_assert_num_queries):
     """To PostgreSQL; the others have nothing to ask for it."""
     knows = connection.vendor == "postgresql"
     monkeypatch.setattr(item_text, "FREQUENT", 50)

@@ -18,47 +18,47 @@ from tests.seed import seed_conversations
 pytestmark = pytest.mark.django_db(transaction=connection.vendor == "mysql")
 
 
-def said(owner, *texts):
+def create_conversation(owner, *texts):
     items = validate_items([{"role": "user", "content": text} for text in texts])
     return Conversation.create_with_items(owner=owner, items=items)
 
 
-def found(query):
+def search(query):
     page = Conversation.objects.page(limit=100, order="asc", matching=parse_query(query))
     return [conversation.pk for conversation in page.conversations]
 
 
-def test_what_is_imported_is_found(alice):
-    conversation_id = said(alice, "our refund policy", "hello").pk
+def test_imported_conversations_are_found_by_text(alice):
+    conversation_id = create_conversation(alice, "our refund policy", "hello").pk
     lines = b"".join(Export(Conversation.objects.all()))
     Conversation.objects.get().delete_with_items()
-    assert found("refund") == []
+    assert search("refund") == []
     for _ in range(2):
         list(import_conversations(BytesIO(lines)))
-        assert found('"refund policy"') == found("hello") == [conversation_id]
+        assert search('"refund policy"') == search("hello") == [conversation_id]
         assert ItemText.objects.count() == 2
 
 
-def test_what_is_refused_leaves_no_text(alice):
-    said(alice, "refund", "hello")
+def test_refused_import_leaves_no_item_texts(alice):
+    create_conversation(alice, "refund", "hello")
     lines = b"".join(Export(Conversation.objects.all())).splitlines(keepends=True)
     Conversation.objects.get().delete_with_items()
     [outcome] = list(import_conversations(BytesIO(b"".join(lines[:-1]))))
     assert outcome.kind == "bad"
-    assert found("refund") == []
+    assert search("refund") == []
     assert not ItemText.objects.exists()
 
 
-def test_what_is_made_up_is_found(db):
+def test_seeded_conversations_are_found_by_text(db):
     for _ in seed_conversations(conversations=30, items_per=4, seed=1, start=date(2026, 1, 1)):
         pass
-    assert found('"delivery date"') or found('"30 tage"')
-    assert not found("nowhere")
+    assert search('"delivery date"') or search('"30 tage"')
+    assert not search("nowhere")
 
 
-def test_an_export_takes_phrases(alice, tmp_path):
-    match = said(alice, "our refund policy")
-    said(alice, "policy of refund")
+def test_export_accepts_phrases(alice, tmp_path):
+    match = create_conversation(alice, "our refund policy")
+    create_conversation(alice, "policy of refund")
     export = Export(Conversation.objects.all(), query=parse_query('"refund policy"'), with_items=False)
     assert [line.count(match.pk.encode()) for line in b"".join(export).splitlines()] == [1]
     file = tmp_path / "some.jsonl"
@@ -66,7 +66,7 @@ def test_an_export_takes_phrases(alice, tmp_path):
     assert file.read_text().count('"object":"conversation"') == 1
 
 
-def test_an_export_by_phrases_is_refused_where_full_text_search_is_off(alice, settings):
+def test_export_by_phrases_is_refused_if_full_text_search_is_off(alice, settings):
     settings.CONVERSATIONS_FULL_TEXT = False
     with pytest.raises(CommandError, match="full-text search is off here"):
         call_command("export_conversations", query="refund")

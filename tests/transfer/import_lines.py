@@ -44,7 +44,7 @@ def text_of(*lines: dict | bytes) -> bytes:
     return b"".join(line if isinstance(line, bytes) else json.dumps(line).encode() + b"\n" for line in lines)
 
 
-def take(*lines: dict | bytes, **options) -> list[Outcome]:
+def import_from_lines(*lines: dict | bytes, **options) -> list[Outcome]:
     return list(import_conversations(BytesIO(text_of(*lines)), **options))
 
 
@@ -52,7 +52,7 @@ def reasons(outcomes: Iterable[Outcome]) -> list[tuple]:
     return [(outcome.line, outcome.reason) for outcome in outcomes if outcome.reason]
 
 
-def stored() -> dict[str, int]:
+def stored_item_counts() -> dict[str, int]:
     return {conversation.pk: conversation.items.count() for conversation in Conversation.objects.all()}
 
 

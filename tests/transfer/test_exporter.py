@@ -22,7 +22,7 @@ def lines(**options) -> list[dict]:
     return [json.loads(line) for line in export(**options).splitlines()]
 
 
-def everything() -> list[list[tuple]]:
+def stored_rows() -> list[list[tuple]]:
     conversations = Conversation.objects.order_by("pk").values_list(
         "pk", "owner", "created_at", "metadata", "item_count", "last_position", "last_item_at"
     )
@@ -39,12 +39,12 @@ def everything() -> list[list[tuple]]:
 
 
 @pytest.fixture
-def varied(alice, monkeypatch) -> list[Conversation]:
+def random_conversations(alice, monkeypatch) -> list[Conversation]:
     monkeypatch.setattr(exporter, "CONVERSATIONS", 7)
     return random_queries.conversations_of(alice, count=40)
 
 
-def test_all_that_is_stored_comes_back_from_an_export(alice, bob):
+def test_exported_conversations_are_restored_by_import(alice, bob):
     stored = [case["sent"] for case in ACCEPTED.values()]
     for start in range(0, len(stored), 20):
         items = validate_items(stored[start : start + 20])
@@ -63,16 +63,16 @@ def test_all_that_is_stored_comes_back_from_an_export(alice, bob):
         ITEM_TYPES - {"item_reference", "compaction_trigger"} | {"hologram"}
     )
 
-    before, text = everything(), export()
+    before, text = stored_rows(), export()
     Conversation.objects.all().delete()
     assert [outcome.kind for outcome in import_conversations(BytesIO(text))] == ["added"] * len(before[0])
-    assert everything() == before
+    assert stored_rows() == before
     assert export() == text
     [added] = Conversation.objects.get(pk=with_gaps.pk).add_items(items=messages("5"))
     assert added.position == 5
 
 
-def test_a_line_for_each_conversation_and_for_each_of_its_items(alice):
+def test_export_has_a_line_for_each_conversation_and_item(alice):
     conversation = Conversation.create_with_items(owner=alice, metadata={"a": "b"}, items=messages("1", "2"))
     created_at = f"{conversation.created_at.replace(tzinfo=None).isoformat()}Z"
     assert lines() == [
@@ -101,9 +101,7 @@ def test_a_line_for_each_conversation_and_for_each_of_its_items(alice):
 
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8])
 @pytest.mark.parametrize("lengths", [[], [0], [3, 0, 1], [7, 0, 0, 7, 1], [1, 2, 1, 1, 2, 3, 1], [2, 6, 2]])
-def test_conversations_are_in_the_order_of_ids_and_items_in_theirs_whatever_the_batches(
-    lengths, size, alice, monkeypatch
-):
+def test_order_of_conversations_and_items_is_independent_of_batches(lengths, size, alice, monkeypatch):
     monkeypatch.setattr(exporter, "CONVERSATIONS", size)
     monkeypatch.setattr(exporter, "ITEMS", size)
     for length in lengths:
@@ -121,7 +119,7 @@ def test_conversations_are_in_the_order_of_ids_and_items_in_theirs_whatever_the_
     assert found == expected
 
 
-def test_the_same_conversations_as_in_the_list(alice, bob):
+def test_export_contains_the_same_conversations_as_the_list(alice, bob):
     for number in range(10):
         Conversation.create_with_items(owner=[alice, bob][number % 2], metadata={"topic": "demo", "n": str(number % 3)})
     query = parse_query("topic:demo -n:1")
@@ -135,20 +133,20 @@ def test_the_same_conversations_as_in_the_list(alice, bob):
 @pytest.mark.django_db
 @random_queries.many
 @given(random_queries.query)
-def test_any_query_exports_what_it_means(varied, query):
+def test_arbitrary_query_exports_its_matches(random_conversations, query):
     export = Export(Conversation.objects.all(), query=query, with_items=False)
     exported = [json.loads(line)["id"] for line in b"".join(export).splitlines()]
-    assert exported == [each.pk for each in varied if random_queries.holds(query, each.metadata)]
+    assert exported == [each.pk for each in random_conversations if random_queries.matches(query, each.metadata)]
 
 
-def test_a_condition_that_may_not_be_asked_is_refused_before_the_first_chunk(alice, monkeypatch):
+def test_unbounded_condition_is_refused_before_the_first_chunk(alice, monkeypatch):
     monkeypatch.setattr("conversations.search.planner.MAX_READABLE", 0)
     Conversation.create_with_items(owner=alice)
     with pytest.raises(APIError, match="'contains' alone would read more than"):
         Export(Conversation.objects.all(), query=parse_query("note~refund"))
 
 
-def test_items_that_come_and_go_meanwhile_leave_each_conversation_whole(alice, monkeypatch):
+def test_conversations_are_consistent_despite_concurrent_changes(alice, monkeypatch):
     monkeypatch.setattr(exporter, "ITEMS", 2)
     first, second = (Conversation.create_with_items(owner=alice, items=messages("1", "2")) for _ in range(2))
     long = Conversation.create_with_items(owner=alice, items=messages("1", "2", "3"))
@@ -164,7 +162,7 @@ def test_items_that_come_and_go_meanwhile_leave_each_conversation_whole(alice, m
     assert positions == [1, 2, 2, 1, 2, 3]
 
 
-def test_counts_are_of_what_was_exported_so_far(alice, monkeypatch):
+def test_counts_reflect_the_rows_exported_so_far(alice, monkeypatch):
     monkeypatch.setattr(exporter, "ITEMS", 2)
     Conversation.create_with_items(owner=alice, items=messages("1", "2"))
     Conversation.create_with_items(owner=alice, items=messages("1", "2", "3"))
@@ -172,12 +170,12 @@ def test_counts_are_of_what_was_exported_so_far(alice, monkeypatch):
     assert [(export.conversation_count, export.item_count) for _ in export] == [(1, 2), (2, 4), (2, 5)]
 
 
-def test_a_streaming_response_takes_it(alice):
+def test_export_can_be_streamed_as_a_response(alice):
     Conversation.create_with_items(owner=alice, items=messages("1"))
     assert StreamingHttpResponse(Export(Conversation.objects.all())).getvalue() == export()
 
 
-def test_without_items_and_as_csv_no_item_is_read(alice, django_assert_num_queries):
+def test_export_without_items_and_as_csv_reads_no_items(alice, django_assert_num_queries):
     Conversation.create_with_items(owner=alice, items=messages("1"))
     for options in ({"with_items": False}, {"format": "csv"}):
         with django_assert_num_queries(2) as queries:  # conversations, owners
@@ -188,7 +186,9 @@ def test_without_items_and_as_csv_no_item_is_read(alice, django_assert_num_queri
 
 
 @pytest.mark.parametrize(("count", "queries"), [(1, 3), (2, 3), (3, 4), (4, 7), (6, 8)])
-def test_queries_grow_with_batches_and_not_with_rows(count, queries, alice, monkeypatch, django_assert_num_queries):
+def test_number_of_queries_grows_with_batches_not_with_rows(
+    count, queries, alice, monkeypatch, django_assert_num_queries
+):
     monkeypatch.setattr(exporter, "CONVERSATIONS", 3)
     monkeypatch.setattr(exporter, "ITEMS", 4)
     for _ in range(count):
@@ -197,7 +197,7 @@ def test_queries_grow_with_batches_and_not_with_rows(count, queries, alice, monk
         export()
 
 
-def test_the_items_of_a_long_conversation_take_one_query_a_batch(alice, monkeypatch, django_assert_num_queries):
+def test_items_of_a_long_conversation_take_one_query_per_batch(alice, monkeypatch, django_assert_num_queries):
     monkeypatch.setattr(exporter, "ITEMS", 10)
     conversation = Conversation.create_with_items(owner=alice, items=messages(*"1" * 15))
     conversation.add_items(items=messages(*"1" * 20))

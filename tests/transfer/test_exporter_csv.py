@@ -46,7 +46,7 @@ def test_csv_has_a_row_for_each_item(alice):
 
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
-def test_no_cell_of_csv_is_a_formula(start, alice, bob):
+def test_csv_cells_are_never_formulas(start, alice, bob):
     formula = f"{start}HYPERLINK(1)"
     alice.username = formula
     alice.save()
@@ -58,6 +58,6 @@ def test_no_cell_of_csv_is_a_formula(start, alice, bob):
 
 
 @pytest.mark.parametrize("text", ["", "a=b", "'=1", " =1", "1-1"])
-def test_other_cells_of_csv_are_left_as_they_are(text, alice):
+def test_other_csv_cells_are_unchanged(text, alice):
     Conversation.create_with_items(owner=alice, items=messages(text))
     assert rows(export(format="items-csv"))[1][6] == text

@@ -17,22 +17,22 @@ from tests.transfer.import_lines import (
     OTHER,
     OTHER_ID,
     header,
+    import_from_lines,
     item,
     reasons,
     rows,
-    stored,
-    take,
+    stored_item_counts,
     text_of,
 )
 
 
-def exported() -> bytes:
+def export_all() -> bytes:
     return b"".join(Export(Conversation.objects.all()))
 
 
-def test_ids_positions_times_and_counters_are_kept(alice):
-    assert take(*CONVERSATION) == [Outcome("added", 1, items=2)]
-    assert [json.loads(line) for line in exported().splitlines()] == CONVERSATION
+def test_import_preserves_ids_positions_times_and_counters(alice):
+    assert import_from_lines(*CONVERSATION) == [Outcome("added", 1, items=2)]
+    assert [json.loads(line) for line in export_all().splitlines()] == CONVERSATION
     assert list(MetadataPair.objects.values_list("conversation", "owner", "key", "value")) == [
         (ID, alice.pk, "topic", "demo")
     ]
@@ -41,15 +41,15 @@ def test_ids_positions_times_and_counters_are_kept(alice):
 
 
 def test_a_second_run_adds_nothing(alice):
-    take(*CONVERSATION, *OTHER)
+    import_from_lines(*CONVERSATION, *OTHER)
     before = rows()
-    assert take(*CONVERSATION, *OTHER) == [Outcome("present", 1), Outcome("present", 4)]
+    assert import_from_lines(*CONVERSATION, *OTHER) == [Outcome("present", 1), Outcome("present", 4)]
     assert rows() == before
 
 
-def test_the_same_conversation_twice_in_a_file_is_there_the_second_time(alice):
+def test_conversation_repeated_in_a_file_is_reported_as_present(alice):
     empty = header(item_count=0)
-    assert [outcome.kind for outcome in take(empty, empty)] == ["added", "present"]
+    assert [outcome.kind for outcome in import_from_lines(empty, empty)] == ["added", "present"]
 
 
 @pytest.mark.parametrize(
@@ -70,35 +70,35 @@ def test_the_same_conversation_twice_in_a_file_is_there_the_second_time(alice):
     ],
 )
 @pytest.mark.parametrize("size", [1, 2, 200])
-def test_one_that_is_there_with_another_content_is_a_conflict_and_stays(lines, what, size, alice, bob, monkeypatch):
+def test_existing_conversation_that_differs_is_a_conflict_and_unchanged(lines, what, size, alice, bob, monkeypatch):
     monkeypatch.setattr(importer, "ITEMS", size)
-    take(*CONVERSATION)
+    import_from_lines(*CONVERSATION)
     before = rows()
-    outcomes = take(*lines, *OTHER)
+    outcomes = import_from_lines(*lines, *OTHER)
     assert outcomes[0] == Outcome("conflict", 1, reason=f"'{ID}' is there with another {what}")
     assert [outcome.kind for outcome in outcomes] == ["conflict", "added"]
     Conversation.objects.get(pk=OTHER_ID).delete()
     assert rows() == before
 
 
-def test_empty_lines_a_mark_and_missing_newlines_do_no_harm(alice):
+def test_byte_order_mark_empty_lines_and_missing_newlines_are_accepted(alice):
     text = text_of(b"\xef\xbb\xbf", header(), b"\n", item(2), b"  \r\n", item(4)).rstrip()
-    assert take(text) == [Outcome("added", 1, items=2)]
+    assert import_from_lines(text) == [Outcome("added", 1, items=2)]
 
 
 @pytest.mark.parametrize("size", [1, 200])
 @pytest.mark.parametrize("cut", [1, 2, 4, 5])
-def test_a_file_that_was_cut_off_leaves_whole_conversations_only(cut, size, alice, monkeypatch):
+def test_truncated_file_imports_only_complete_conversations(cut, size, alice, monkeypatch):
     monkeypatch.setattr(importer, "ITEMS", size)
     lines = [*OTHER, *CONVERSATION]
     follow = cut - 1 if cut < 3 else cut - 4
     reason = f"item_count: 2 items are announced, and {follow} follow"
-    outcomes = take(*lines[:cut])
+    outcomes = import_from_lines(*lines[:cut])
     assert reasons(outcomes) == [(1 if cut < 3 else 4, reason)]
-    assert stored() == ({} if cut < 3 else {OTHER_ID: 2})
+    assert stored_item_counts() == ({} if cut < 3 else {OTHER_ID: 2})
     half = text_of(lines[cut])[:-9]
-    assert reasons(take(*lines[:cut], half))[-1][0] == cut + 1
-    assert stored() == ({} if cut < 3 else {OTHER_ID: 2})
+    assert reasons(import_from_lines(*lines[:cut], half))[-1][0] == cut + 1
+    assert stored_item_counts() == ({} if cut < 3 else {OTHER_ID: 2})
 
 
 class Interrupted(BytesIO):
@@ -115,38 +115,38 @@ class Interrupted(BytesIO):
 
 @pytest.mark.parametrize("outcomes", [1, 2])  # of one transaction
 @pytest.mark.parametrize("lines", range(6))
-def test_an_interrupted_import_leaves_whole_conversations_and_can_be_run_again(lines, outcomes, alice, monkeypatch):
+def test_interrupted_import_stores_complete_conversations_and_can_be_repeated(lines, outcomes, alice, monkeypatch):
     monkeypatch.setattr(importer, "ITEMS", 1)
     monkeypatch.setattr(importer, "OUTCOMES", outcomes)
     text = text_of(*OTHER, *CONVERSATION)
     with pytest.raises(KeyboardInterrupt):
         list(import_conversations(Interrupted(text, lines)))
     is_stored = outcomes == 1 and lines >= 4  # the fourth line says that the first conversation is complete
-    assert stored() == ({OTHER_ID: 2} if is_stored else {})
+    assert stored_item_counts() == ({OTHER_ID: 2} if is_stored else {})
     assert Item.objects.count() == MetadataPair.objects.count() * 2 == Conversation.objects.count() * 2
-    take(text)
-    assert stored() == {OTHER_ID: 2, ID: 2}
+    import_from_lines(text)
+    assert stored_item_counts() == {OTHER_ID: 2, ID: 2}
 
 
-def test_one_owner_may_be_given_all(alice, bob):
-    take(header(owner="nobody"), *CONVERSATION[1:], *OTHER, owner=bob)
+def test_all_conversations_can_be_assigned_to_one_owner(alice, bob):
+    import_from_lines(header(owner="nobody"), *CONVERSATION[1:], *OTHER, owner=bob)
     assert set(Conversation.objects.values_list("owner", flat=True)) == {bob.pk}
     assert set(MetadataPair.objects.values_list("owner", flat=True)) == {bob.pk}
-    assert [outcome.kind for outcome in take(*CONVERSATION, owner=bob)] == ["present"]
-    assert [outcome.kind for outcome in take(*CONVERSATION)] == ["conflict"]
+    assert [outcome.kind for outcome in import_from_lines(*CONVERSATION, owner=bob)] == ["present"]
+    assert [outcome.kind for outcome in import_from_lines(*CONVERSATION)] == ["conflict"]
 
 
-def test_owners_are_created_on_request_and_can_not_log_in(db):
-    take(header(owner="ann"), *CONVERSATION[1:], *OTHER[:1], create_users=True)
+def test_owners_created_by_an_import_cannot_log_in(db):
+    import_from_lines(header(owner="ann"), *CONVERSATION[1:], *OTHER[:1], create_users=True)
     ann = User.objects.get()
     assert (ann.username, ann.has_usable_password()) == ("ann", False)
     assert Conversation.objects.get().owner == ann
 
 
-def test_no_owner_is_created_for_a_conversation_that_is_not_stored(alice):
-    take(header(owner="ann"), item(2), item(0), create_users=True)
-    take(*CONVERSATION)
-    take(header(owner="ben"), *CONVERSATION[1:], create_users=True)
+def test_owner_of_a_refused_conversation_is_not_created(alice):
+    import_from_lines(header(owner="ann"), item(2), item(0), create_users=True)
+    import_from_lines(*CONVERSATION)
+    import_from_lines(header(owner="ben"), *CONVERSATION[1:], create_users=True)
     assert User.objects.get() == alice
 
 
@@ -160,21 +160,21 @@ def test_no_owner_is_created_for_a_conversation_that_is_not_stored(alice):
         ("a" * 151, "owner: Ensure this value has at most 150 characters (it has 151)."),
     ],
 )
-def test_owners_that_may_not_be_created_are_refused(username, reason, db):
-    assert reasons(take(header(owner=username), *CONVERSATION[1:], create_users=True)) == [(1, reason)]
+def test_invalid_usernames_are_refused(username, reason, db):
+    assert reasons(import_from_lines(header(owner=username), *CONVERSATION[1:], create_users=True)) == [(1, reason)]
     assert not User.objects.exists()
 
 
-def test_nobody_gets_what_belongs_to_a_name_in_other_letters(alice):
-    [outcome] = take(header(owner="Alice"), *CONVERSATION[1:], create_users=True)
+def test_owner_names_are_case_sensitive(alice):
+    [outcome] = import_from_lines(header(owner="Alice"), *CONVERSATION[1:], create_users=True)
     if connection.vendor == "mysql":  # where the two can't exist side by side
         assert outcome.reason.startswith("the database refuses it: ")
-        assert stored() == {}
+        assert stored_item_counts() == {}
     else:
         assert Conversation.objects.get().owner.username == "Alice"
 
 
-def test_what_another_import_stores_meanwhile_is_refused_and_not_mixed(alice):
+def test_conversation_written_concurrently_is_refused_not_merged(alice):
     class Late(BytesIO):
         def readline(self, size: int | None = -1) -> bytes:
             if b"conversation.item" in (line := super().readline(size)) and not Item.objects.exists():
@@ -188,16 +188,14 @@ def test_what_another_import_stores_meanwhile_is_refused_and_not_mixed(alice):
 
 
 @pytest.mark.parametrize(("items", "queries"), [(0, 4), (1, 5), (2, 5), (3, 7), (5, 9)])
-def test_queries_of_a_conversation_grow_with_batches_of_items(
-    items, queries, alice, monkeypatch, django_assert_num_queries
-):
+def test_number_of_queries_grows_with_batches_of_items(items, queries, alice, monkeypatch, django_assert_num_queries):
     monkeypatch.setattr(importer, "ITEMS", 2)
     lines = [header(item_count=items, last_position=items), *(item(n) for n in range(1, items + 1))]
     around = 2 + 2  # the savepoint of the batch, and that of the conversation
     with django_assert_num_queries(around + queries):  # user, conversation, two INSERTs; then lookup and INSERT
-        take(*lines)
+        import_from_lines(*lines)
     with django_assert_num_queries(2 + 2 + -(-items // 2)):
-        take(*lines)
+        import_from_lines(*lines)
 
 
 def test_memory_does_not_grow_with_items_or_conversations(alice, monkeypatch, tmp_path):
@@ -227,7 +225,7 @@ def test_memory_does_not_grow_with_items_or_conversations(alice, monkeypatch, tm
     assert peak("c", 20) < small * 1.5
 
 
-def test_large_items_are_stored_before_there_are_many(alice, monkeypatch, django_assert_num_queries):
+def test_large_items_are_flushed_in_smaller_batches(alice, monkeypatch, django_assert_num_queries):
     monkeypatch.setattr(importer, "ITEM_BYTES", 100)
     with django_assert_num_queries(2 + 2 + 4 + 1 + 2):
-        take(*CONVERSATION)
+        import_from_lines(*CONVERSATION)

@@ -13,11 +13,11 @@ from tests.transfer.import_lines import (
     OTHER,
     OTHER_ID,
     header,
+    import_from_lines,
     item,
     reasons,
     rows,
-    stored,
-    take,
+    stored_item_counts,
     text_of,
 )
 
@@ -55,12 +55,12 @@ BAD_FIRST_LINES = [
 
 
 @pytest.mark.parametrize(("line", "reason"), BAD_FIRST_LINES)
-def test_a_bad_line_of_a_conversation_is_named_and_the_next_is_stored(line, reason, alice):
-    outcomes = take(*OTHER, line, *CONVERSATION[1:])
+def test_invalid_conversation_line_is_reported_and_skipped(line, reason, alice):
+    outcomes = import_from_lines(*OTHER, line, *CONVERSATION[1:])
     assert outcomes[0].kind == "added"
     assert outcomes[1][:2] == ("bad", 4)
     assert outcomes[1].reason.startswith(reason)
-    assert stored() == {OTHER_ID: 2}
+    assert stored_item_counts() == {OTHER_ID: 2}
     assert User.objects.count() == 1
 
 
@@ -89,16 +89,18 @@ BAD_ITEM_LINES = [
 
 @pytest.mark.parametrize("size", [1, 200])
 @pytest.mark.parametrize(("line", "reason"), BAD_ITEM_LINES)
-def test_a_bad_item_is_named_and_nothing_of_its_conversation_is_stored(line, reason, size, alice, monkeypatch):
+def test_invalid_item_line_is_reported_and_its_conversation_not_stored(line, reason, size, alice, monkeypatch):
     monkeypatch.setattr(importer, "ITEMS", size)
-    [bad] = take(header(), item(2), line)
+    [bad] = import_from_lines(header(), item(2), line)
     assert (bad.kind, bad.line) == ("bad", 3)
     assert bad.reason.startswith(reason)
     assert [len(table) for table in rows()] == [1, 0, 0, 0]
 
 
-def test_every_bad_line_is_named(alice):
-    outcomes = take(header(metadata=[]), item(2), item(0), item(5, data=None), b"x\n", b"\n", *OTHER, b"y\n")
+def test_every_invalid_line_is_reported(alice):
+    outcomes = import_from_lines(
+        header(metadata=[]), item(2), item(0), item(5, data=None), b"x\n", b"\n", *OTHER, b"y\n"
+    )
     assert [(outcome.kind, outcome.line) for outcome in outcomes] == [
         ("bad", 1),
         ("bad", 3),
@@ -107,36 +109,36 @@ def test_every_bad_line_is_named(alice):
         ("added", 7),
         ("bad", 10),
     ]
-    assert stored() == {OTHER_ID: 2}
+    assert stored_item_counts() == {OTHER_ID: 2}
 
 
-def test_items_without_the_line_of_their_conversation_are_named_once(alice):
+def test_orphaned_items_are_reported_once(alice):
     orphan = "an item that does not follow its conversation's line"
-    assert reasons(take(*CONVERSATION[1:], *OTHER)) == [(1, orphan)]
-    assert reasons(take(*OTHER, *CONVERSATION[1:])) == [(4, orphan)]
-    assert stored() == {OTHER_ID: 2}
+    assert reasons(import_from_lines(*CONVERSATION[1:], *OTHER)) == [(1, orphan)]
+    assert reasons(import_from_lines(*OTHER, *CONVERSATION[1:])) == [(4, orphan)]
+    assert stored_item_counts() == {OTHER_ID: 2}
 
 
-def test_a_line_that_is_too_long_is_not_read_into_memory(alice, settings):
+def test_too_long_line_is_refused_without_reading_it_whole(alice, settings):
     settings.CONVERSATIONS_MAX_BODY_BYTES = 250
     length = len(json.dumps(item(4)))
     fits = item(4, data={**item(4)["data"], "text": "x" * (1000 - length - len(', "text": ""') - 1)})
     assert len(text_of(fits)) == 1000
-    assert take(header(), item(2), fits) == [Outcome("added", 1, items=2)]
+    assert import_from_lines(header(), item(2), fits) == [Outcome("added", 1, items=2)]
     too_long = b'"' + b"x" * 10_000 + b'"\n'
-    assert reasons(take(*OTHER, too_long, b"1")) == [
+    assert reasons(import_from_lines(*OTHER, too_long, b"1")) == [
         (4, "longer than 1,000 bytes"),
         (5, "Input should be a valid dictionary."),
     ]
-    assert stored() == {ID: 2, OTHER_ID: 2}
+    assert stored_item_counts() == {ID: 2, OTHER_ID: 2}
 
 
-def test_what_can_not_be_decompressed_further_is_a_bad_line(alice):
+def test_corrupt_gzip_data_is_reported_as_an_invalid_line(alice):
     whole = gzip.compress(text_of(*OTHER, *CONVERSATION))
     outcomes = list(import_conversations(gzip.GzipFile(fileobj=BytesIO(whole[:-20]))))
     assert outcomes[-1].kind == "bad"
     assert "the file can't be read from here on: Compressed file ended" in outcomes[-1].reason
-    assert ID not in stored()
+    assert ID not in stored_item_counts()
     [bad] = import_conversations(gzip.GzipFile(fileobj=BytesIO(text_of(*CONVERSATION))))
     assert bad[:2] == ("bad", 1)
     assert bad.reason.startswith("the file can't be read from here on: Not a gzipped file")

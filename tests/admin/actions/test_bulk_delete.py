@@ -29,7 +29,7 @@ def client(staff_client) -> Client:
     return staff_client("view_conversation", "delete_conversation")
 
 
-def test_ticked_rows_are_deleted_after_their_number_was_typed(client, alice):
+def test_selected_conversations_are_deleted_after_typing_their_number(client, alice):
     one, other, stays = create(alice), create(alice), create(alice)
     page = select(client, one, other)
     html = page.content.decode()
@@ -47,7 +47,7 @@ def test_ticked_rows_are_deleted_after_their_number_was_typed(client, alice):
     }
 
 
-def test_all_that_match_the_filter_are_deleted(client, alice, bob):
+def test_bulk_deletion_deletes_all_conversations_that_match_the_filter(client, alice, bob):
     gone = [create(alice) for _ in range(3)]
     stay = [create(alice, "other"), create(bob)]
     url = matching({**DEMO, "owner": "alice"})
@@ -63,7 +63,7 @@ def test_all_that_match_the_filter_are_deleted(client, alice, bob):
     }
 
 
-def test_the_list_leads_to_it_where_there_is_a_filter(client, alice):
+def test_filtered_list_links_to_bulk_deletion(client, alice):
     conversation = create(alice)
     html = client.get(LIST_URL, {**DEMO, "before": conversation.pk}).content.decode()
     assert f'<a href="{matching(DEMO)}">Delete all that match</a>'.replace("&", "&amp;") in html
@@ -71,7 +71,7 @@ def test_the_list_leads_to_it_where_there_is_a_filter(client, alice):
 
 
 @pytest.mark.parametrize("typed", ["", "3", "two", "2 conversations", "02", "delete"])
-def test_nothing_is_deleted_where_something_else_was_typed(client, alice, typed):
+def test_wrong_confirmation_deletes_nothing(client, alice, typed):
     one, other = create(alice), create(alice)
     for page, url in ((select(client, one, other), URL), (client.get(matching(DEMO)), matching(DEMO))):
         response = confirm(client, page, url, typed)
@@ -82,7 +82,7 @@ def test_nothing_is_deleted_where_something_else_was_typed(client, alice, typed)
 
 
 @pytest.mark.parametrize("missing", ["expected", "newest_id", "deleted", "scope"])
-def test_nothing_is_deleted_where_a_part_of_the_form_is_missing(client, alice, missing):
+def test_incomplete_confirmation_form_deletes_nothing(client, alice, missing):
     create(alice)
     page = client.get(matching(DEMO))
     sent = {name: value for name, value in hidden(page).items() if name != missing}
@@ -91,7 +91,7 @@ def test_nothing_is_deleted_where_a_part_of_the_form_is_missing(client, alice, m
     assert Conversation.objects.exists()
 
 
-def test_rows_that_get_lost_on_the_way_do_not_become_all_rows(client, alice):
+def test_missing_selection_does_not_select_all_conversations(client, alice):
     one, _other = create(alice), create(alice)
     sent = hidden(select(client, one))
     del sent[ACTION_CHECKBOX_NAME]
@@ -100,7 +100,7 @@ def test_rows_that_get_lost_on_the_way_do_not_become_all_rows(client, alice):
     assert Conversation.objects.count() == 2
 
 
-def test_what_comes_to_match_after_the_page_stays(client, alice):
+def test_bulk_delete_keeps_conversations_created_after_confirmation(client, alice):
     create(alice)
     page = client.get(matching(DEMO))
     later = create(alice)
@@ -109,7 +109,7 @@ def test_what_comes_to_match_after_the_page_stays(client, alice):
     assert Conversation.objects.get() == later
 
 
-def test_a_filter_that_makes_no_sense_deletes_nothing(client, alice):
+def test_invalid_filter_deletes_nothing(client, alice):
     create(alice)
     for query in ({"q": "topic:("}, {"color": "red"}, {"owner": "carol"}, {**DEMO, "metadata_operator": "resembles"}):
         response = client.get(matching(query), follow=True)
@@ -119,7 +119,7 @@ def test_a_filter_that_makes_no_sense_deletes_nothing(client, alice):
     assert Conversation.objects.exists()
 
 
-def test_a_capped_number_is_told_as_such_and_a_word_is_asked_for(client, alice, monkeypatch):
+def test_capped_count_is_confirmed_by_typing_a_word(client, alice, monkeypatch):
     monkeypatch.setattr(selection, "MAX_COUNT", 2)
     for _ in range(3):
         create(alice)
@@ -133,7 +133,7 @@ def test_a_capped_number_is_told_as_such_and_a_word_is_asked_for(client, alice, 
 
 
 @pytest.mark.parametrize("is_selected", [True, False])
-def test_after_the_time_limit_a_page_goes_on(client, alice, monkeypatch, is_selected):
+def test_bulk_deletion_continues_on_another_page_after_the_time_limit(client, alice, monkeypatch, is_selected):
     monkeypatch.setattr(ConversationAdmin, "bulk_deletion_seconds", 0)
     monkeypatch.setattr(bulk_delete, "BATCH", 2)
     conversations = [create(alice) for _ in range(4)]
@@ -152,7 +152,7 @@ def test_after_the_time_limit_a_page_goes_on(client, alice, monkeypatch, is_sele
     assert not Conversation.objects.exists()
 
 
-def test_each_conversation_has_a_transaction_of_its_own(client, alice, monkeypatch):
+def test_each_conversation_is_deleted_in_its_own_transaction(client, alice, monkeypatch):
     _first, second = create(alice), create(alice)
     page = client.get(matching(DEMO))
     delete = Conversation.delete_with_items
@@ -170,11 +170,11 @@ def test_each_conversation_has_a_transaction_of_its_own(client, alice, monkeypat
     assert LogEntry.objects.count() == 1
 
 
-def test_a_host_whose_requests_are_transactions_changes_nothing_of_that():
+def test_bulk_deletion_view_opts_out_of_atomic_requests():
     assert resolve(URL).func._non_atomic_requests == {"default"}
 
 
-def test_conversations_that_are_gone_already_do_no_harm(client, alice, monkeypatch):
+def test_bulk_deletion_tolerates_conversations_deleted_meanwhile(client, alice, monkeypatch):
     first, _second = create(alice), create(alice)
     page = client.get(matching(DEMO))
     delete = ConversationAdmin.delete_model
@@ -189,7 +189,7 @@ def test_conversations_that_are_gone_already_do_no_harm(client, alice, monkeypat
     assert messages(response)[0].startswith("Deleted 1 conversation")
 
 
-def test_queries_grow_with_conversations_and_not_with_their_items(client, alice, settings):
+def test_number_of_queries_does_not_grow_with_items(client, alice, settings):
     settings.CONVERSATIONS_RESTORE_DAYS = 0
 
     def queries(count: int) -> int:

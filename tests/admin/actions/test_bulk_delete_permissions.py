@@ -8,7 +8,7 @@ from conversations.models import Conversation
 from tests.admin.actions.bulk_delete_page import DEMO, LIST_URL, URL, create, matching, select
 
 
-def test_without_the_permission_nothing_is_deleted(staff_client, alice):
+def test_deletion_requires_the_delete_permission(staff_client, alice):
     client = staff_client("view_conversation", "change_conversation")
     conversation = create(alice)
     sent = {"scope": "matching", "expected": "1", "newest_id": conversation.pk, "deleted": 0, "kept": 0, "typed": "1"}
@@ -21,12 +21,12 @@ def test_without_the_permission_nothing_is_deleted(staff_client, alice):
     assert URL not in html
 
 
-def test_the_right_to_delete_without_the_list_is_not_enough(staff_client, alice):
+def test_bulk_deletion_requires_the_view_permission(staff_client, alice):
     create(alice)
     assert staff_client("delete_conversation").get(matching(DEMO)).status_code == 403
 
 
-def test_a_request_from_elsewhere_deletes_nothing(admin_user, alice):
+def test_deletion_without_csrf_token_is_refused(admin_user, alice):
     conversation = create(alice)
     client = Client(enforce_csrf_checks=True)
     client.force_login(admin_user)
@@ -35,7 +35,7 @@ def test_a_request_from_elsewhere_deletes_nothing(admin_user, alice):
     assert Conversation.objects.exists()
 
 
-def test_conversations_that_a_subclass_protects_are_kept_and_told(alice, bob, rf):
+def test_conversations_protected_by_a_subclass_are_kept_and_reported(alice, bob, rf):
     class OnlyOfAlice(ConversationAdmin):
         def has_delete_permission(self, request, obj=None):
             return super().has_delete_permission(request, obj) and (obj is None or obj.owner == alice)

@@ -16,14 +16,14 @@ def delete_url(conversation: Conversation) -> str:
     return reverse("admin:conversations_conversation_delete", args=[quote(conversation.pk)])
 
 
-def conversation_of(owner, count: int) -> Conversation:
+def create_conversation(owner, count: int) -> Conversation:
     conversation = Conversation.create_with_items(owner=owner, metadata={"topic": "demo"})
     conversation.add_items(items=validate_items([MESSAGE]) * count)
     return conversation
 
 
-def test_the_confirmation_tells_the_number_of_items_and_names_none(admin_client, alice):
-    conversation = conversation_of(alice, 3)
+def test_delete_confirmation_shows_the_number_of_items_without_listing_them(admin_client, alice):
+    conversation = create_conversation(alice, 3)
     html = admin_client.get(delete_url(conversation)).content.decode()
     assert f"{conversation.pk}</a>, 3 items" in html
     assert "<li>Conversations: 1</li>" in html
@@ -32,9 +32,9 @@ def test_the_confirmation_tells_the_number_of_items_and_names_none(admin_client,
     assert "topic" not in html
 
 
-def test_the_permission_to_delete_conversations_is_enough(staff_client, alice):
+def test_delete_conversation_permission_is_sufficient(staff_client, alice):
     client = staff_client("view_conversation", "delete_conversation")
-    conversation = conversation_of(alice, 2)
+    conversation = create_conversation(alice, 2)
     assert "Yes, I\u2019m sure" in client.get(delete_url(conversation)).content.decode()
     assert client.post(delete_url(conversation), {"post": "yes"}).status_code == 302
     assert not Conversation.objects.exists()
@@ -43,30 +43,28 @@ def test_the_permission_to_delete_conversations_is_enough(staff_client, alice):
     assert LogEntry.objects.count() == 1
 
 
-def test_without_the_permission_nothing_is_deleted(staff_client, alice):
+def test_deletion_requires_the_delete_permission(staff_client, alice):
     client = staff_client("view_conversation", "change_conversation")
-    conversation = conversation_of(alice, 1)
+    conversation = create_conversation(alice, 1)
     assert client.post(delete_url(conversation), {"post": "yes"}).status_code == 403
     assert Conversation.objects.get() == conversation
 
 
 @pytest.mark.parametrize(("method", "reads"), [("get", 0), ("post", 5000 // ITEMS)])
-def test_a_conversation_of_5000_items_takes_few_queries_more_than_one_of_a_single_item(
-    admin_client, alice, method, reads
-):
+def test_number_of_queries_grows_only_with_batches_of_items(admin_client, alice, method, reads):
     def queries(conversation: Conversation) -> int:
         with CaptureQueriesContext(connection) as captured:
             getattr(admin_client, method)(delete_url(conversation), {"post": "yes"} if method == "post" else {})
         return len(captured)
 
-    queries(conversation_of(alice, 1))  # the content type is looked up once
-    few, many = queries(conversation_of(alice, 1)), queries(conversation_of(alice, 5000))
+    queries(create_conversation(alice, 1))  # the content type is looked up once
+    few, many = queries(create_conversation(alice, 1)), queries(create_conversation(alice, 5000))
     assert many - few == reads
     assert few <= 20
 
 
-def test_other_conversations_stay(admin_client, alice):
-    gone, stays = conversation_of(alice, 2), conversation_of(alice, 2)
+def test_other_conversations_are_not_deleted(admin_client, alice):
+    gone, stays = create_conversation(alice, 2), create_conversation(alice, 2)
     admin_client.post(delete_url(gone), {"post": "yes"})
     assert Conversation.objects.get() == stays
     assert Item.objects.count() == 2
@@ -74,7 +72,7 @@ def test_other_conversations_stay(admin_client, alice):
 
 
 def test_a_user_with_conversations_cannot_be_deleted(admin_client, alice):
-    conversation = conversation_of(alice, 2)
+    conversation = create_conversation(alice, 2)
     url = reverse("admin:auth_user_delete", args=[alice.pk])
     assert "would require deleting the following protected related objects" in admin_client.get(url).content.decode()
     admin_client.post(url, {"post": "yes"})

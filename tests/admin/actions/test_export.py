@@ -56,7 +56,7 @@ def conversations(alice, bob) -> list[Conversation]:
     ]
 
 
-def test_the_file_holds_exactly_what_the_list_shows(admin_client, conversations):
+def test_export_contains_exactly_the_listed_conversations(admin_client, conversations):
     for query in ({}, DEMO, {**DEMO, "owner": "bob"}, {"q": "-topic:demo"}, {"q": conversations[1].pk}):
         page = admin_client.get(LIST_URL, query)
         listed = [row.pk for row in page.context["cl"].result_list]
@@ -65,7 +65,7 @@ def test_the_file_holds_exactly_what_the_list_shows(admin_client, conversations)
         assert f"<strong>{len(listed)} conversation" in confirmation
 
 
-def test_the_place_in_the_list_makes_no_difference(admin_client, conversations):
+def test_export_ignores_cursor_order_and_view(admin_client, conversations):
     ids = [row.pk for row in conversations]
     for place in ({"after": ids[1]}, {"before": ids[1]}, {"last": "1"}, {"o": "1"}, {"view": "all"}):
         assert exported_ids(export(admin_client, **place).getvalue()) == ids
@@ -74,13 +74,13 @@ def test_the_place_in_the_list_makes_no_difference(admin_client, conversations):
 @pytest.mark.parametrize(
     "query", [{"q": "topic:("}, {"color": "red"}, {"owner": "carol"}, {**DEMO, "metadata_operator": "resembles"}]
 )
-def test_a_filter_that_makes_no_sense_exports_nothing(admin_client, conversations, query):
+def test_invalid_filter_exports_nothing(admin_client, conversations, query):
     assert export(admin_client, **query).getvalue() == b""
     assert "<strong>0 conversations" in admin_client.get(URL, query).content.decode()
 
 
 @pytest.mark.parametrize(("format", "suffix"), [("jsonl", "jsonl"), ("jsonl.gz", "jsonl.gz")])
-def test_json_lines_come_back_by_import(admin_client, conversations, format, suffix):
+def test_exported_json_lines_can_be_imported(admin_client, conversations, format, suffix):
     response = export(admin_client, format, **DEMO)
     today = timezone.localdate().isoformat()
     assert response["Content-Disposition"] == f'attachment; filename="conversations-{today}.{suffix}"'
@@ -105,7 +105,7 @@ def test_csv_has_a_row_for_each_conversation_or_item(admin_client, conversations
     ]
 
 
-def test_a_single_conversation_is_exported_from_its_page(admin_client, conversations):
+def test_single_conversation_is_exported_from_its_page(admin_client, conversations):
     url = export_url(conversations[1])
     page = admin_client.get(reverse("admin:conversations_conversation_change", args=[quote(conversations[1].pk)]))
     assert f'<a href="{url}">Export</a>' in page.content.decode()
@@ -118,13 +118,13 @@ def test_a_single_conversation_is_exported_from_its_page(admin_client, conversat
     assert admin_client.get(URL.replace("export", "conv_5F0/export")).status_code == 404
 
 
-def test_the_list_leads_to_the_export_of_what_it_shows(admin_client, conversations):
+def test_list_links_to_the_export_of_its_filter(admin_client, conversations):
     html = admin_client.get(LIST_URL, {**DEMO, "after": conversations[0].pk}).content.decode()
     address = f"{URL}?{urlencode(DEMO)}".replace("&", "&amp;")
     assert f'<a href="{address}">Export all that match</a>' in html
 
 
-def test_an_export_is_recorded_before_its_first_byte_and_completed_at_its_end(staff_client, conversations):
+def test_export_is_recorded_before_its_first_byte_and_counted_at_its_end(staff_client, conversations):
     client = staff_client(*EXPORTER)
     assert client.get(URL, DEMO).status_code == 200
     assert not AccessRecord.objects.exists()
@@ -139,7 +139,7 @@ def test_an_export_is_recorded_before_its_first_byte_and_completed_at_its_end(st
     assert record.conversation_count == 1
 
 
-def test_a_download_that_is_broken_off_is_completed_with_what_was_sent(admin_client, conversations, monkeypatch):
+def test_aborted_download_is_recorded_with_the_number_sent(admin_client, conversations, monkeypatch):
     monkeypatch.setattr(exporter, "CONVERSATIONS", 1)
     response = export(admin_client)
     next(iter(response))
@@ -148,7 +148,7 @@ def test_a_download_that_is_broken_off_is_completed_with_what_was_sent(admin_cli
     assert AccessRecord.objects.get().conversation_count == 1
 
 
-def test_what_cannot_be_recorded_is_not_exported(admin_client, conversations):
+def test_export_fails_if_the_access_cannot_be_recorded(admin_client, conversations):
     def refuse(execute, sql, *arguments):
         if sql.startswith("INSERT"):
             raise DatabaseError("no space left")
@@ -162,7 +162,7 @@ def test_what_cannot_be_recorded_is_not_exported(admin_client, conversations):
 
 
 @pytest.mark.parametrize("codenames", [("view_conversation",), ("view_conversation", "read_content")])
-def test_without_the_right_to_export_there_is_no_export(staff_client, conversations, codenames):
+def test_export_requires_the_export_permission(staff_client, conversations, codenames):
     client = staff_client(*codenames)
     for url in (URL, export_url(conversations[0])):
         assert client.get(url).status_code == 403
@@ -172,12 +172,12 @@ def test_without_the_right_to_export_there_is_no_export(staff_client, conversati
 
 
 @pytest.mark.parametrize("codename", ["export_conversation", "read_content"])
-def test_whoever_may_not_see_the_list_may_not_export_it(staff_client, codename):
+def test_export_requires_the_view_permission(staff_client, codename):
     assert staff_client(codename).post(URL, {"file_format": "csv"}).status_code == 403
 
 
 @pytest.mark.parametrize("is_switched_off", [False, True])
-def test_without_the_right_to_read_only_facts_are_exported(staff_client, conversations, settings, is_switched_off):
+def test_content_formats_require_the_read_content_permission(staff_client, conversations, settings, is_switched_off):
     settings.CONVERSATIONS_STAFF_CAN_READ_CONTENT = not is_switched_off
     client = staff_client("view_conversation", "export_conversation", *(("read_content",) if is_switched_off else ()))
     for url in (URL, export_url(conversations[0])):
@@ -196,7 +196,7 @@ def test_without_the_right_to_read_only_facts_are_exported(staff_client, convers
     assert AccessRecord.objects.get().conversation_count == 3
 
 
-def test_what_was_said_is_no_filter_for_those_who_may_not_read_it(staff_client, admin_client, conversations):
+def test_text_filters_match_nothing_without_the_read_content_permission(staff_client, admin_client, conversations):
     client = staff_client("view_conversation", "export_conversation", "delete_conversation")
     said = f'"{SAID}"'
     if connection.vendor != "mysql":  # whose index tells of committed rows only
@@ -209,33 +209,33 @@ def test_what_was_said_is_no_filter_for_those_who_may_not_read_it(staff_client, 
     assert list(AccessRecord.objects.values_list("conversation_count", flat=True)) == [0]
 
 
-def test_the_csv_without_content_reads_no_item(admin_client, conversations):
+def test_csv_of_conversations_reads_no_items(admin_client, conversations):
     with CaptureQueriesContext(connection) as queries:
         export(admin_client, "csv").getvalue()
     assert not any("conversations_item" in query["sql"] for query in queries)
 
 
 @pytest.mark.parametrize("sent", [{}, {"file_format": ""}, {"file_format": "xlsx"}])
-def test_an_unknown_format_is_refused_in_the_form(admin_client, conversations, sent):
+def test_unknown_format_is_a_form_error(admin_client, conversations, sent):
     response = admin_client.post(URL, sent)
     assert "Please correct the error" in response.content.decode()
     assert not AccessRecord.objects.exists()
 
 
-def test_a_request_from_elsewhere_exports_nothing(admin_user, conversations):
+def test_export_without_csrf_token_is_refused(admin_user, conversations):
     client = Client(enforce_csrf_checks=True)
     client.force_login(admin_user)
     assert client.post(URL, {"file_format": "csv"}).status_code == 403
 
 
-def test_the_number_is_counted_no_further_than_in_the_list(admin_client, conversations, monkeypatch):
+def test_export_confirmation_counts_up_to_the_cap(admin_client, conversations, monkeypatch):
     monkeypatch.setattr(selection, "MAX_COUNT", 2)
     html = admin_client.get(URL).content.decode()
     assert "<strong>2+ conversations</strong>: they are counted no further." in html
     assert len(exported_ids(export(admin_client).getvalue())) == 3
 
 
-def test_the_confirmation_takes_as_many_queries_for_many_as_for_few(admin_client, alice):
+def test_export_confirmation_takes_a_constant_number_of_queries(admin_client, alice):
     def queries() -> int:
         with CaptureQueriesContext(connection) as captured:
             admin_client.get(URL, DEMO)
@@ -248,7 +248,7 @@ def test_the_confirmation_takes_as_many_queries_for_many_as_for_few(admin_client
     assert queries() == few <= 4
 
 
-def test_memory_does_not_grow_with_what_is_exported(admin_client, alice, monkeypatch):
+def test_memory_does_not_grow_with_the_size_of_the_export(admin_client, alice, monkeypatch):
     monkeypatch.setattr(exporter, "CONVERSATIONS", 20)
 
     def peak(file_format: str) -> int:
@@ -272,7 +272,7 @@ def test_memory_does_not_grow_with_what_is_exported(admin_client, alice, monkeyp
         assert peak(file_format) < before * 1.5
 
 
-def test_under_asgi_it_is_sent_while_it_is_read(admin_user, monkeypatch):
+def test_export_is_streamed_under_asgi(admin_user, monkeypatch):
     monkeypatch.setattr(exporter, "CONVERSATIONS", 1)
     ids = [Conversation.create_with_items(owner=admin_user, items=items("1")).pk for _ in range(3)]
     client = AsyncClient()

@@ -6,7 +6,7 @@ from conversations.models import Conversation
 URL = reverse("admin:conversations_conversation_changelist")
 
 
-def shown_ids(response) -> list[str]:
+def listed_ids(response) -> list[str]:
     return [conversation.pk for conversation in response.context["cl"].result_list]
 
 

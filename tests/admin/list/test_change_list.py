@@ -13,16 +13,16 @@ from conversations.schema.items import validate_items
 URL = reverse("admin:conversations_conversation_changelist")
 
 
-def shown_ids(response) -> list[str]:
+def listed_ids(response) -> list[str]:
     return [conversation.pk for conversation in response.context["cl"].result_list]
 
 
 def test_conversations_are_listed_newest_first(admin_client, alice, bob):
     old, middle, new = [Conversation.create_with_items(owner=owner) for owner in (alice, bob, alice)]
-    assert shown_ids(admin_client.get(URL)) == [new.pk, middle.pk, old.pk]
+    assert listed_ids(admin_client.get(URL)) == [new.pk, middle.pk, old.pk]
 
 
-def test_a_row_tells_id_time_owner_metadata_and_number_of_items(admin_client, alice, settings):
+def test_row_shows_id_time_owner_metadata_and_item_count(admin_client, alice, settings):
     settings.TIME_ZONE = "Asia/Tokyo"
     items = validate_items([{"role": "user", "content": "hi"}, {"role": "assistant", "content": "ho"}])
     conversation = Conversation.create_with_items(owner=alice, metadata={"topic": "demo <b>"}, items=items)
@@ -35,24 +35,24 @@ def test_a_row_tells_id_time_owner_metadata_and_number_of_items(admin_client, al
     assert 'title="2026-03-01 20:30:00 UTC">March 2, 2026, 5:30 a.m.</time>' in html
 
 
-def test_the_search_finds_an_exact_id_with_space_around_it_and_nothing_else(admin_client, alice):
+def test_search_finds_an_exact_id_ignoring_surrounding_spaces(admin_client, alice):
     conversation = Conversation.create_with_items(owner=alice, metadata={"topic": "demo"})
     Conversation.create_with_items(owner=alice)
-    assert shown_ids(admin_client.get(URL, {"q": f"  {conversation.pk}\t"})) == [conversation.pk]
+    assert listed_ids(admin_client.get(URL, {"q": f"  {conversation.pk}\t"})) == [conversation.pk]
     for term in (conversation.pk[:-1], conversation.pk.upper(), f"{conversation.pk} x:", "conv_none"):
-        assert shown_ids(admin_client.get(URL, {"q": term})) == []
+        assert listed_ids(admin_client.get(URL, {"q": term})) == []
 
 
 @pytest.mark.parametrize("number", ["zzzz0000", "ffffffff"])
-def test_an_id_that_tells_no_time_is_found_too(admin_client, alice, number):
+def test_search_finds_an_id_that_encodes_no_time(admin_client, alice, number):
     conversation = Conversation.create_with_items(owner=alice)
     Conversation.objects.filter(pk=conversation.pk).update(id=f"conv_{number}")
-    assert shown_ids(admin_client.get(URL, {"q": f"conv_{number}"})) == [f"conv_{number}"]
+    assert listed_ids(admin_client.get(URL, {"q": f"conv_{number}"})) == [f"conv_{number}"]
 
 
 @pytest.mark.parametrize("parameters", [{}, {"metadata_key": "topic", "metadata_value": "demo"}])
 @pytest.mark.parametrize("count", [0, 1, 10])
-def test_the_list_takes_as_many_queries_for_many_rows_as_for_few(
+def test_conversation_list_takes_a_constant_number_of_queries(
     admin_client, alice, bob, django_assert_max_num_queries, parameters, count
 ):
     for number in range(count):
@@ -60,7 +60,7 @@ def test_the_list_takes_as_many_queries_for_many_rows_as_for_few(
     admin_client.get(URL)
     # session, user, saved views (default and list), matches, their rows
     with django_assert_max_num_queries(6):
-        assert len(shown_ids(admin_client.get(URL, parameters))) == count
+        assert len(listed_ids(admin_client.get(URL, parameters))) == count
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ FILTERS = [{}, {"owner": "alice"}, {"metadata_key": "k", "metadata_value": "v"},
 
 
 @pytest.mark.parametrize("parameters", FILTERS)
-def test_no_statement_counts_without_a_bound_or_skips_rows(admin_client, ids, parameters):
+def test_no_query_counts_unbounded_or_uses_offset(admin_client, ids, parameters):
     with CaptureQueriesContext(connection) as queries:
         first = admin_client.get(URL, parameters)
         admin_client.get(f"{URL}{first.context['cl'].next_url}")
@@ -93,74 +93,74 @@ def test_no_statement_counts_without_a_bound_or_skips_rows(admin_client, ids, pa
 
 @pytest.mark.parametrize("parameters", FILTERS)
 @pytest.mark.parametrize("order", [{}, {"o": "1"}])
-def test_all_rows_are_reached_by_pages_in_both_directions(admin_client, ids, parameters, order):
+def test_page_links_reach_all_rows_in_both_directions(admin_client, ids, parameters, order):
     expected = ids[::-1] if order else ids
     response = admin_client.get(URL, {**parameters, **order})
     assert response.context["cl"].first_url is response.context["cl"].previous_url is None
-    pages = [shown_ids(response)]
+    pages = [listed_ids(response)]
     while url := response.context["cl"].next_url:
         response = admin_client.get(f"{URL}{url}")
-        pages.append(shown_ids(response))
+        pages.append(listed_ids(response))
     assert pages == [expected[:2], expected[2:4], expected[4:]]
     assert response.context["cl"].last_url is None
     back = []
     while url := response.context["cl"].previous_url:
         response = admin_client.get(f"{URL}{url}")
-        back.append(shown_ids(response))
+        back.append(listed_ids(response))
     assert back == [expected[2:4], expected[:2]]
-    assert shown_ids(admin_client.get(f"{URL}{response.context['cl'].last_url}")) == expected[3:]
+    assert listed_ids(admin_client.get(f"{URL}{response.context['cl'].last_url}")) == expected[3:]
 
 
-def test_the_first_page_is_a_whole_one_from_wherever_one_comes_back(admin_client, ids):
-    assert shown_ids(admin_client.get(URL, {"before": ids[1]})) == ids[:2]
-    assert shown_ids(admin_client.get(URL, {"after": ids[0]})) == ids[1:3]
+def test_first_page_is_full_when_paging_back_from_any_cursor(admin_client, ids):
+    assert listed_ids(admin_client.get(URL, {"before": ids[1]})) == ids[:2]
+    assert listed_ids(admin_client.get(URL, {"after": ids[0]})) == ids[1:3]
 
 
-def test_beyond_the_end_there_is_a_way_back(admin_client, ids):
+def test_page_beyond_the_end_links_back(admin_client, ids):
     change_list = admin_client.get(URL, {"after": ids[-1]}).context["cl"]
     assert (change_list.result_list, change_list.next_url) == ([], None)
-    assert shown_ids(admin_client.get(f"{URL}{change_list.previous_url}")) == ids[3:]
+    assert listed_ids(admin_client.get(f"{URL}{change_list.previous_url}")) == ids[3:]
 
 
 @pytest.mark.parametrize("place", ["x", "conv_\0", "conv_a b", ""])
-def test_what_is_no_place_leads_to_the_first_page(admin_client, ids, place):
+def test_invalid_cursor_shows_the_first_page(admin_client, ids, place):
     for name in ("after", "before"):
-        assert shown_ids(admin_client.get(URL, {name: place})) == ids[:2]
+        assert listed_ids(admin_client.get(URL, {name: place})) == ids[:2]
 
 
 @pytest.mark.parametrize(
     ("parameters", "count"),
     [({}, "4+"), ({"metadata_key": "k", "metadata_value": "v"}, "4+"), ({"q": "-other:*"}, "3+"), ({"q": "k:no"}, "0")],
 )
-def test_the_count_says_that_there_are_more(admin_client, ids, parameters, count):
+def test_capped_count_is_shown_with_a_plus(admin_client, ids, parameters, count):
     response = admin_client.get(URL, parameters)
     assert response.context["cl"].shown_count == count
     assert f"<span>{count} conversation" in response.content.decode()
 
 
-def test_the_count_is_exact_up_to_its_cap(admin_client, ids):
+def test_count_is_exact_up_to_its_cap(admin_client, ids):
     Conversation.objects.get(pk=ids[0]).delete_with_items()
     for parameters in FILTERS[:3]:
         assert admin_client.get(URL, parameters).context["cl"].shown_count == "4"
 
 
-def test_only_the_id_can_be_sorted_by(admin_client, alice):
+def test_list_can_be_sorted_by_id_only(admin_client, alice):
     old, new = [Conversation.create_with_items(owner=alice) for _ in range(2)]
-    assert shown_ids(admin_client.get(URL, {"o": "1"})) == [old.pk, new.pk]
+    assert listed_ids(admin_client.get(URL, {"o": "1"})) == [old.pk, new.pk]
     for other in ("-1", "5", "-5", "x", "0", "99"):
-        assert shown_ids(admin_client.get(URL, {"o": other})) == [new.pk, old.pk], other
+        assert listed_ids(admin_client.get(URL, {"o": other})) == [new.pk, old.pk], other
 
 
 def test_conversations_cannot_be_added(admin_client):
     assert admin_client.get(reverse("admin:conversations_conversation_add")).status_code == 403
 
 
-def test_the_list_takes_the_permission_to_view_conversations(staff_client):
+def test_conversation_list_requires_the_view_permission(staff_client):
     client = staff_client("view_apikey")
     assert client.get(URL).status_code == 403
 
 
-def test_all_pages_cannot_be_selected_at_once(admin_client, ids):
+def test_select_across_pages_is_not_offered(admin_client, ids):
     html = admin_client.get(URL).content.decode()
     assert "0 of 2 selected" in html
     assert "across all pages" not in html

@@ -20,7 +20,7 @@ def cells(response, column: str) -> list[str]:
     return re.findall(rf'<td class="field-{column}[^"]*">(.*?)</td>', response.content.decode(), re.S)
 
 
-def says(role: str, text: str) -> dict[str, str]:
+def message(role: str, text: str) -> dict[str, str]:
     return {"role": role, "content": text}
 
 
@@ -28,15 +28,15 @@ def says(role: str, text: str) -> dict[str, str]:
 def talk(alice) -> Conversation:
     items = [
         {"type": "reasoning", "id": "rs_1", "summary": []},
-        says("user", "What  is\nthe <b>weather</b>?"),
+        message("user", "What  is\nthe <b>weather</b>?"),
         {"type": "function_call", "call_id": "c", "name": "weather", "arguments": "{}"},
-        says("assistant", "x" * 300),
+        message("assistant", "x" * 300),
         {"type": "function_call_output", "call_id": "c", "output": "{}"},
     ]
     return Conversation.create_with_items(owner=alice, metadata={"tenant": "acme"}, items=validate_items(items))
 
 
-def test_columns_are_chosen_and_kept_and_the_address_is_rid_of_them(admin_client, talk):
+def test_chosen_columns_are_saved_and_removed_from_the_url(admin_client, talk):
     assert columns(admin_client.get(URL)) == DEFAULT
     chosen = {"columns": ["", "owner", "last_item"], "column_key": ["tenant", "none <b>", ""], "owner": "alice"}
     response = admin_client.get(URL, chosen)
@@ -49,21 +49,21 @@ def test_columns_are_chosen_and_kept_and_the_address_is_rid_of_them(admin_client
     assert columns(admin_client.get(URL)) == ["id"]
 
 
-def test_what_is_no_column_is_not_shown(admin_client, talk):
+def test_unknown_columns_are_ignored(admin_client, talk):
     admin_client.get(
         URL, {"columns": ["password", "__class__", "owner"], "column_key": ["k" * 65, *map(str, range(20))]}
     )
     assert columns(admin_client.get(URL)) == ["id", "owner", *["metadata_value"] * 8]
 
 
-def test_the_form_of_columns_keeps_the_filters(admin_client, talk):
+def test_column_form_keeps_the_filters(admin_client, talk):
     html = admin_client.get(URL, {"q": "tenant:acme", "owner": "alice", "o": "1"}).content.decode()
     form = re.search(r'<details class="conversations-columns".*?</form>', html, re.S)[0]
     hidden = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', form)
     assert hidden == [("q", "tenant:acme"), ("owner", "alice"), ("o", "1"), ("columns", "")]
 
 
-def test_previews_are_the_beginnings_of_the_first_and_the_last_message(admin_client, talk):
+def test_previews_show_the_start_of_the_first_and_last_message(admin_client, talk):
     response = admin_client.get(URL, PREVIEWS, follow=True)
     assert cells(response, "first_message") == ["What is the &lt;b&gt;weather&lt;/b&gt;?"]
     assert cells(response, "last_message") == ["x" * 199 + "…"]
@@ -74,7 +74,7 @@ def test_previews_are_the_beginnings_of_the_first_and_the_last_message(admin_cli
     [
         ([], ("", "")),
         ([{"type": "reasoning", "id": "rs_1", "summary": []}], ("", "")),
-        ([says("user", "one")], ("one", "one")),
+        ([message("user", "one")], ("one", "one")),
         ([{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}], ("", "")),
         (
             [
@@ -89,28 +89,28 @@ def test_previews_are_the_beginnings_of_the_first_and_the_last_message(admin_cli
             [{"role": "assistant", "type": "message", "content": [{"type": "refusal", "refusal": "no"}]}],
             ("no", "no"),
         ),
-        ([says("user", "é" * 200)], ("é" * 200, "é" * 200)),
+        ([message("user", "é" * 200)], ("é" * 200, "é" * 200)),
     ],
 )
-def test_previews_of_what_messages_may_be(alice, items, shown):
+def test_previews_handle_every_kind_of_message(alice, items, shown):
     conversation = Conversation.create_with_items(owner=alice, items=validate_items(items))
     preview = previews.previews([conversation])[conversation.pk]
     assert (preview.first_message, preview.last_message) == shown
 
 
-def test_no_more_than_some_items_are_looked_through_for_a_message(alice, monkeypatch):
+def test_previews_search_a_limited_number_of_items_for_a_message(alice, monkeypatch):
     monkeypatch.setattr(previews, "MAX_ITEMS", 2)
     calls = [{"type": "function_call", "call_id": str(n), "name": "f", "arguments": "{}"} for n in range(2)]
     conversation = Conversation.create_with_items(
-        owner=alice, items=validate_items([*calls, says("user", "x"), *calls])
+        owner=alice, items=validate_items([*calls, message("user", "x"), *calls])
     )
     found = previews.previews([conversation])[conversation.pk]
     assert (found.first_message, found.last_message) == ("", "")
 
 
-def test_previews_take_one_query_and_one_record_for_all_rows(admin_client, talk, alice, django_assert_num_queries):
+def test_previews_take_one_query_and_one_access_record_per_page(admin_client, talk, alice, django_assert_num_queries):
     for _ in range(5):
-        Conversation.create_with_items(owner=alice, items=validate_items([says("user", "hi")]))
+        Conversation.create_with_items(owner=alice, items=validate_items([message("user", "hi")]))
     conversations = list(Conversation.objects.all())
     with django_assert_num_queries(1):
         assert len(previews.previews(conversations)) == 6
@@ -120,13 +120,13 @@ def test_previews_take_one_query_and_one_record_for_all_rows(admin_client, talk,
     assert record.query == "-tenant:zenith owner=alice"
 
 
-def test_without_previews_nothing_is_recorded(admin_client, talk):
+def test_list_without_previews_is_not_recorded(admin_client, talk):
     admin_client.get(URL)
     admin_client.get(URL, {"columns": ["", "owner"]}, follow=True)
     assert not AccessRecord.objects.exists()
 
 
-def test_previews_take_the_right_to_read_content(staff_client, talk):
+def test_previews_require_the_read_content_permission(staff_client, talk):
     response = staff_client("view_conversation").get(URL, PREVIEWS, follow=True)
     assert columns(response) == ["id"]
     assert "weather" not in response.content.decode()
@@ -134,7 +134,7 @@ def test_previews_take_the_right_to_read_content(staff_client, talk):
     assert not AccessRecord.objects.exists()
 
 
-def test_a_right_that_is_taken_away_takes_the_previews_along(admin_client, talk, settings):
+def test_previews_disappear_when_content_may_no_longer_be_read(admin_client, talk, settings):
     assert "weather" in admin_client.get(URL, PREVIEWS, follow=True).content.decode()
     settings.CONVERSATIONS_STAFF_CAN_READ_CONTENT = False
     assert "weather" not in admin_client.get(URL).content.decode()

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from conversations import ids
 from conversations.models import Conversation
-from tests.admin.list.filtered_list import URL, create_demo, create_others, shown_ids
+from tests.admin.list.filtered_list import URL, create_demo, create_others, listed_ids
 
 
 @pytest.fixture(autouse=True)
@@ -30,23 +30,23 @@ def at_midnight_in_tokyo(alice, settings) -> list[str]:
     return rows
 
 
-def test_dates_are_whole_days_of_the_projects_time_zone(admin_client, at_midnight_in_tokyo):
+def test_date_filters_cover_whole_days_in_the_project_time_zone(admin_client, at_midnight_in_tokyo):
     after, last, first, before = at_midnight_in_tokyo
     day = {"created_from": "2026-03-02", "created_to": "2026-03-02"}
-    assert shown_ids(admin_client.get(URL, day)) == [last, first]
-    assert shown_ids(admin_client.get(URL, {"created_to": "2026-03-02"})) == [last, first, before]
-    assert shown_ids(admin_client.get(URL, {"created_from": "2026-03-03"}))[-1:] == [after]
+    assert listed_ids(admin_client.get(URL, day)) == [last, first]
+    assert listed_ids(admin_client.get(URL, {"created_to": "2026-03-02"})) == [last, first, before]
+    assert listed_ids(admin_client.get(URL, {"created_from": "2026-03-03"}))[-1:] == [after]
 
 
 @pytest.mark.parametrize("zone", ["Asia/Tokyo", "America/New_York"])
 @pytest.mark.parametrize(("first", "last"), [("0001-01-01", "9999-12-31"), ("0001-01-02", "9999-12-30")])
-def test_the_first_and_the_last_day_that_can_be_told_hold_all(admin_client, settings, zone, first, last):
+def test_date_filters_accept_the_first_and_last_representable_days(admin_client, settings, zone, first, last):
     settings.TIME_ZONE = zone
     response = admin_client.get(URL, {"created_from": first, "created_to": last})
-    assert len(shown_ids(response)) == 5
+    assert len(listed_ids(response)) == 5
 
 
-def test_spans_of_days_are_links_that_keep_the_rest(admin_client):
+def test_date_range_links_keep_the_other_filters(admin_client):
     response = admin_client.get(URL, {"owner": "alice", "created_from": "2020-01-01", "created_to": "2020-01-02"})
     today = timezone.localdate()
     presets = {name: dict(parse_qsl(url[1:])) for name, url, _ in response.context["cl"].form.presets}
@@ -55,4 +55,4 @@ def test_spans_of_days_are_links_that_keep_the_rest(admin_client):
     assert list(presets) == ["Today", "Last 7 days", "Last 30 days", "This month"]
     html = admin_client.get(URL, presets["Last 7 days"]).content.decode()
     assert re.search(r'aria-current="true">Last 7 days</a>', html)
-    assert len(shown_ids(admin_client.get(URL, presets["Last 7 days"]))) == 4
+    assert len(listed_ids(admin_client.get(URL, presets["Last 7 days"]))) == 4

@@ -12,7 +12,7 @@ from conversations.admin import ConversationAdmin
 from conversations.admin.list.conditions import parse_list
 from conversations.models import Conversation
 from conversations.schema.query.nodes import equalities
-from tests.admin.list.filtered_list import URL, create_demo, create_others, shown_ids
+from tests.admin.list.filtered_list import URL, create_demo, create_others, listed_ids
 
 
 def condition(key: str, value: str = "", operator: str = "eq") -> dict[str, str]:
@@ -41,16 +41,16 @@ def others(alice, bob, demo) -> None:
     create_others(alice, bob)
 
 
-def test_a_pair_of_metadata_is_matched_exactly(admin_client, demo):
-    assert shown_ids(admin_client.get(URL, condition("topic", "demo"))) == [demo.pk]
-    assert shown_ids(admin_client.get(URL, {"metadata_key": "topic", "metadata_value": "demo"})) == [demo.pk]
+def test_metadata_filter_matches_exactly(admin_client, demo):
+    assert listed_ids(admin_client.get(URL, condition("topic", "demo"))) == [demo.pk]
+    assert listed_ids(admin_client.get(URL, {"metadata_key": "topic", "metadata_value": "demo"})) == [demo.pk]
 
 
 @pytest.mark.parametrize(("key", "value"), [(" k", "v "), ("ключ", "😀"), ("a&b=c", "<script>"), ("k", "0")])
-def test_any_key_and_value_can_be_filtered_by(admin_client, alice, key, value):
+def test_metadata_filter_accepts_any_key_and_value(admin_client, alice, key, value):
     conversation = Conversation.create_with_items(owner=alice, metadata={key: value})
     response = admin_client.get(URL, condition(key, value))
-    assert shown_ids(response) == [conversation.pk]
+    assert listed_ids(response) == [conversation.pk]
     assert "<script>" not in response.content.decode()
 
 
@@ -95,14 +95,14 @@ def test_value_of_many_spaces_is_parsed_in_linear_time():
         ("created_from=2026-02-02&created_to=2026-02-01", "The first day is after the last."),
     ],
 )
-def test_what_makes_no_sense_says_so_and_finds_nothing(admin_client, query, message):
+def test_invalid_filter_shows_an_error_and_matches_nothing(admin_client, query, message):
     response = admin_client.get(f"{URL}?{query}")
     assert response.status_code == 200
-    assert shown_ids(response) == []
+    assert listed_ids(response) == []
     assert message in unescape(response.content.decode())
 
 
-def test_an_error_is_shown_beside_what_it_is_of(admin_client):
+def test_filter_errors_are_shown_beside_their_fields(admin_client):
     wrong = [("topic", "eq", "demo"), ("", "eq", "x")]
     html = admin_client.get(URL, {**conditions(*wrong), "q": "a:"}).content.decode()
     first, second, _blank = re.split(r'<div class="conversations-condition"', html)[1:]
@@ -127,15 +127,15 @@ def test_an_error_is_shown_beside_what_it_is_of(admin_client):
         ("absent", "", [None, None]),
     ],
 )
-def test_every_condition_on_a_key(admin_client, operator, value, found):
+def test_every_metadata_operator_filters_the_list(admin_client, operator, value, found):
     rows = admin_client.get(URL, condition("topic", value, operator)).context["cl"].result_list
     assert [row.metadata.get("topic") for row in rows] == found
 
 
-def test_all_rows_hold_and_there_is_always_an_empty_one_more(admin_client, demo):
+def test_conditions_are_combined_and_followed_by_an_empty_row(admin_client, demo):
     both = conditions(("topic", "prefix", "dem"), ("lang", "exists", ""))
     response = admin_client.get(URL, both)
-    assert shown_ids(response) == [demo.pk]
+    assert listed_ids(response) == [demo.pk]
     form = re.search(r'<form id="changelist-search".*?</form>', response.content.decode(), re.S)[0]
     keys = re.findall(r'name="metadata_key"(?: value="([^"]*)")?', form)
     assert keys == ["topic", "lang", ""]
@@ -143,13 +143,13 @@ def test_all_rows_hold_and_there_is_always_an_empty_one_more(admin_client, demo)
     assert len(ids_of_fields) == len(set(ids_of_fields))
 
 
-def test_an_empty_row_between_others_is_left_out(admin_client, demo):
+def test_empty_condition_row_is_ignored(admin_client, demo):
     response = admin_client.get(URL, conditions(("topic", "eq", "demo"), ("", "eq", ""), ("lang", "eq", "en")))
-    assert shown_ids(response) == [demo.pk]
+    assert listed_ids(response) == [demo.pk]
     assert list(chips(response)) == ["topic is “demo”", "lang is “en”"]
 
 
-def test_each_condition_is_a_chip_that_removes_it(admin_client):
+def test_each_filter_has_a_chip_that_removes_it(admin_client):
     rows = [("topic", "eq", "demo"), ("lang", "in", "en, de"), ("topic", "eq", "demo")]
     pairs = [[("metadata_key", k), ("metadata_operator", o), ("metadata_value", v)] for k, o, v in rows]
     parameters = {**conditions(*rows), "q": "topic:*", "owner": "alice", "created_from": "2026-01-02", "o": "1"}
@@ -164,54 +164,54 @@ def test_each_condition_is_a_chip_that_removes_it(admin_client):
     assert '<a href="?o=1">Remove all</a>' in response.content.decode()
 
 
-def test_a_condition_that_reads_too_much_says_so_and_finds_nothing(admin_client, monkeypatch):
+def test_unbounded_condition_shows_an_error_and_matches_nothing(admin_client, monkeypatch):
     monkeypatch.setattr("conversations.search.planner.MAX_READABLE", 3)
     for query in (condition("topic", "emo", "contains"), {"q": "topic~emo"}):
         response = admin_client.get(URL, query)
-        assert shown_ids(response) == []
+        assert listed_ids(response) == []
         assert "would read more than 3 conversations" in response.content.decode()
     both = {**condition("topic", "emo", "contains"), "q": "lang:en"}
-    assert len(shown_ids(admin_client.get(URL, both))) == 1
+    assert len(listed_ids(admin_client.get(URL, both))) == 1
 
 
-def test_the_search_takes_the_typed_language(admin_client, demo):
-    assert shown_ids(admin_client.get(URL, {"q": "topic:demo lang:en"})) == [demo.pk]
-    assert len(shown_ids(admin_client.get(URL, {"q": "-topic:demo"}))) == 4
+def test_search_box_accepts_the_query_language(admin_client, demo):
+    assert listed_ids(admin_client.get(URL, {"q": "topic:demo lang:en"})) == [demo.pk]
+    assert len(listed_ids(admin_client.get(URL, {"q": "-topic:demo"}))) == 4
 
 
 def test_an_empty_form_filters_nothing(admin_client):
     parameters = {**condition(""), "owner": "", "q": "", "created_from": "", "created_to": ""}
     response = admin_client.get(URL, parameters)
-    assert len(shown_ids(response)) == 5
+    assert len(listed_ids(response)) == 5
     assert "errorlist" not in response.content.decode()
     assert chips(response) == {}
 
 
-def test_conversations_of_one_owner_are_found_by_username(admin_client, bob):
+def test_owner_filter_matches_the_username(admin_client, bob):
     response = admin_client.get(URL, {"owner": "bob"})
     assert [row.owner for row in response.context["cl"].result_list] == [bob]
 
 
-def test_the_form_names_no_users(admin_client):
+def test_filter_form_lists_no_users(admin_client):
     html = admin_client.get(URL).content.decode()
     assert "alice" not in re.search(r'<form id="changelist-search".*?</form>', html, re.S)[0]
 
 
-def test_everything_combines(admin_client, demo):
+def test_all_filters_combine(admin_client, demo):
     pair = condition("topic", "demo")
-    assert shown_ids(admin_client.get(URL, {**pair, "owner": "alice", "q": demo.pk})) == [demo.pk]
-    assert shown_ids(admin_client.get(URL, {**pair, "owner": "bob"})) == []
-    assert shown_ids(admin_client.get(URL, {**pair, "q": "conv_0"})) == []
+    assert listed_ids(admin_client.get(URL, {**pair, "owner": "alice", "q": demo.pk})) == [demo.pk]
+    assert listed_ids(admin_client.get(URL, {**pair, "owner": "bob"})) == []
+    assert listed_ids(admin_client.get(URL, {**pair, "q": "conv_0"})) == []
 
 
-def test_the_form_keeps_the_order_but_not_the_place(admin_client, demo):
+def test_filter_form_keeps_the_order_but_not_the_cursor(admin_client, demo):
     parameters = {"owner": "alice", "o": "-1", "after": demo.pk, "_popup": "1"}
     html = admin_client.get(URL, parameters).content.decode()
     form = re.search(r'<form id="changelist-search".*?</form>', html, re.S)[0]
     assert re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', form) == [("o", "-1"), ("_popup", "1")]
 
 
-def test_the_links_to_order_and_pages_keep_the_filters(admin_client, alice, monkeypatch):
+def test_sort_and_page_links_keep_the_filters(admin_client, alice, monkeypatch):
     monkeypatch.setattr(ConversationAdmin, "list_per_page", 1)
     parameters = {**condition("topic", "Demo", "in"), "owner": "alice"}
     Conversation.create_with_items(owner=alice, metadata={"topic": "Demo"})
@@ -219,10 +219,10 @@ def test_the_links_to_order_and_pages_keep_the_filters(admin_client, alice, monk
     queries = re.findall(r'<a href="\?([^"]*)"', response.content.decode())
     links = [dict(parse_qsl(unescape(query))) for query in queries]
     assert {**parameters, "o": "1"} in links
-    assert {**parameters, "after": shown_ids(response)[0]} in links
+    assert {**parameters, "after": listed_ids(response)[0]} in links
 
 
-def test_a_pair_in_a_row_adds_its_condition(admin_client, demo):
+def test_metadata_pair_in_a_row_links_to_an_additional_condition(admin_client, demo):
     html = admin_client.get(URL, {"owner": "alice", "q": demo.pk}).content.decode()
     urls = [unescape(url) for url in re.findall(r'class="conversations-pair" href="([^"]*)"', html)]
     expected = [("q", demo.pk), ("owner", "alice")]
@@ -232,7 +232,7 @@ def test_a_pair_in_a_row_adds_its_condition(admin_client, demo):
     ]
 
 
-def test_opening_a_conversation_keeps_the_filters_for_the_way_back(admin_client, demo):
+def test_conversation_links_preserve_the_list_filters(admin_client, demo):
     response = admin_client.get(URL, {"metadata_key": "topic", "metadata_value": "demo"})
     url = reverse("admin:conversations_conversation_change", args=[quote(demo.pk)])
     assert f"{url}?_changelist_filters=metadata_key%3Dtopic%26metadata_value%3Ddemo" in response.content.decode()
@@ -254,7 +254,7 @@ urlpatterns = [path("desk/", site.urls)]
 
 
 @pytest.mark.urls(__name__)
-def test_a_filter_of_the_hosts_own_holds_beside_the_others(admin_client, demo):
+def test_custom_list_filter_combines_with_the_built_in_filters(admin_client, demo):
     Conversation.objects.matching(equalities({"topic": "Demo"})).update(item_count=2)
     base = "/desk/conversations/conversation/"
     for parameters in ({"few": "yes", **condition("topic", "", "exists")}, {"few": "yes", "q": "topic:*"}):
@@ -266,5 +266,5 @@ def test_a_filter_of_the_hosts_own_holds_beside_the_others(admin_client, demo):
         assert "By few" in html
 
 
-def test_an_unknown_parameter_is_not_ignored(admin_client):
+def test_unknown_query_parameter_redirects_with_an_error(admin_client):
     assert admin_client.get(URL, {"nonsense": "1"}).url == f"{URL}?e=1"

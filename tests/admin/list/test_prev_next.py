@@ -24,40 +24,43 @@ def links(response) -> dict[str, str]:
 
 
 @pytest.fixture
-def talks(alice, bob) -> list[Conversation]:
+def conversations(alice, bob) -> list[Conversation]:
     """Newest first."""
     owners = [alice, bob, alice, alice]
     return [Conversation.create_with_items(owner=owner, metadata={"k": "v"}) for owner in owners][::-1]
 
 
-def test_the_next_one_is_that_below_in_the_list(admin_client, talks):
-    assert links(admin_client.get(change_url(talks[1]))) == {"k": change_url(talks[0]), "j": change_url(talks[2])}
-    assert links(admin_client.get(change_url(talks[0]))) == {"j": change_url(talks[1])}
-    assert links(admin_client.get(change_url(talks[3]))) == {"k": change_url(talks[2])}
+def test_next_conversation_is_the_one_below_in_the_list(admin_client, conversations):
+    assert links(admin_client.get(change_url(conversations[1]))) == {
+        "k": change_url(conversations[0]),
+        "j": change_url(conversations[2]),
+    }
+    assert links(admin_client.get(change_url(conversations[0]))) == {"j": change_url(conversations[1])}
+    assert links(admin_client.get(change_url(conversations[3]))) == {"k": change_url(conversations[2])}
 
 
 @pytest.mark.parametrize("filters", ["owner=alice", "owner=alice&q=k:v", "metadata_key=k&metadata_value=v&owner=alice"])
-def test_filters_and_order_of_the_list_are_kept(admin_client, talks, filters):
+def test_previous_and_next_follow_the_filters_and_order_of_the_list(admin_client, conversations, filters):
     for order, key, other in (("", "j", "k"), ("&o=1", "k", "j")):
         preserved = urlencode({"_changelist_filters": filters + order})
-        response = admin_client.get(f"{change_url(talks[1])}?{preserved}")
+        response = admin_client.get(f"{change_url(conversations[1])}?{preserved}")
         assert links(response) == {
-            other: f"{change_url(talks[0])}?{preserved}",
-            key: f"{change_url(talks[3])}?{preserved}",
+            other: f"{change_url(conversations[0])}?{preserved}",
+            key: f"{change_url(conversations[3])}?{preserved}",
         }
         html = unescape(response.content.decode())
         assert f'<a href="{LIST_URL}?{filters}{order}#searchbar" data-shortcut="/">' in html
 
 
 @pytest.mark.parametrize("filters", ["owner=nobody", "q=k:", "nonsense=1", "items__data__contains=x"])
-def test_where_the_filters_make_no_sense_there_are_none(admin_client, talks, filters):
-    response = admin_client.get(f"{change_url(talks[1])}?{urlencode({'_changelist_filters': filters})}")
+def test_invalid_filters_give_no_previous_or_next_link(admin_client, conversations, filters):
+    response = admin_client.get(f"{change_url(conversations[1])}?{urlencode({'_changelist_filters': filters})}")
     assert response.status_code == 200
     assert links(response) == {}
 
 
-def test_a_pair_of_a_conversation_adds_its_condition_to_those_of_the_list(admin_client, talks):
-    response = admin_client.get(f"{change_url(talks[1])}?{urlencode({'_changelist_filters': 'owner=alice'})}")
+def test_metadata_pair_link_adds_a_condition_to_the_list_filters(admin_client, conversations):
+    response = admin_client.get(f"{change_url(conversations[1])}?{urlencode({'_changelist_filters': 'owner=alice'})}")
     [url] = re.findall(r'class="conversations-pair" href="([^"]*)"', response.content.decode())
     assert urlsplit(url).path == LIST_URL
     assert dict(parse_qsl(urlsplit(unescape(url)).query)) == {
@@ -68,17 +71,17 @@ def test_a_pair_of_a_conversation_adds_its_condition_to_those_of_the_list(admin_
     }
 
 
-def test_the_list_itself_is_not_read(admin_client, talks, monkeypatch):
+def test_previous_and_next_are_found_without_reading_a_list_page(admin_client, conversations, monkeypatch):
     monkeypatch.setattr("conversations.admin.list.change_list.ConversationChangeList._place", None)
-    assert len(links(admin_client.get(change_url(talks[1])))) == 2
+    assert len(links(admin_client.get(change_url(conversations[1])))) == 2
 
 
-def test_shortcuts_can_be_switched_off_and_on_for_all_pages(admin_client, talks):
-    for page in (LIST_URL, change_url(talks[0])):
+def test_keyboard_shortcuts_can_be_toggled_for_all_pages(admin_client, conversations):
+    for page in (LIST_URL, change_url(conversations[0])):
         assert 'data-shortcuts="on"' in admin_client.get(page).content.decode()
         off = admin_client.get(f"{page}?shortcuts=off", follow=True).content.decode()
         assert 'data-shortcuts="off"' in off
         assert "shortcuts=on" in off
-        for other in (LIST_URL, change_url(talks[1])):
+        for other in (LIST_URL, change_url(conversations[1])):
             assert 'data-shortcuts="off"' in admin_client.get(other).content.decode()
         assert 'data-shortcuts="on"' in admin_client.get(f"{page}?shortcuts=on", follow=True).content.decode()

@@ -25,11 +25,11 @@ def no_time(monkeypatch):
     monkeypatch.setattr(ConversationChangeList, "max_seconds", 0)
 
 
-def test_in_time_the_rows_are_there(admin_client, conversations):
+def test_list_within_the_time_budget_shows_its_rows(admin_client, conversations):
     assert len(admin_client.get(LIST_URL, NEGATION).context["cl"].result_list) == 3
 
 
-def test_the_list_says_so_and_leaves_the_form_open(admin_client, conversations, no_time):
+def test_list_beyond_the_time_budget_shows_an_error_and_the_open_form(admin_client, conversations, no_time):
     answer = admin_client.get(LIST_URL, NEGATION)
     page = answer.content.decode()
     assert TOLD_AT_ONCE in page
@@ -40,7 +40,7 @@ def test_the_list_says_so_and_leaves_the_form_open(admin_client, conversations, 
 
 
 @pytest.mark.parametrize("place", [{}, {"last": "1"}, {"before": "conv_" + 48 * "0"}, {"after": "conv_" + 48 * "f"}])
-def test_on_request_the_list_looks_on_at_the_same_place(admin_client, conversations, no_time, place):
+def test_continued_search_keeps_the_cursor(admin_client, conversations, no_time, place):
     cl = admin_client.get(LIST_URL, {**NEGATION, **place}).context["cl"]
     assert len(cl.form.non_field_errors()) == 1
     answer = admin_client.get(f"{LIST_URL}{cl.look_on_url}")
@@ -49,7 +49,7 @@ def test_on_request_the_list_looks_on_at_the_same_place(admin_client, conversati
     assert answer.context["cl"].look_on_url is None
 
 
-def test_pages_and_neighbours_of_a_list_that_looked_on_do_too(admin_client, conversations, no_time, monkeypatch):
+def test_links_of_a_continued_search_keep_the_longer_time_budget(admin_client, conversations, no_time, monkeypatch):
     monkeypatch.setattr("conversations.admin.ConversationAdmin.list_per_page", 2)
     cl = admin_client.get(LIST_URL, {**NEGATION, "look_on": "1"}).context["cl"]
     [last] = admin_client.get(f"{LIST_URL}{cl.next_url}").context["cl"].result_list
@@ -58,13 +58,13 @@ def test_pages_and_neighbours_of_a_list_that_looked_on_do_too(admin_client, conv
     assert answer.context["neighbours"].previous_url
 
 
-def test_what_is_asked_next_is_not_looked_for_as_long(admin_client, conversations):
+def test_new_search_does_not_inherit_the_longer_time_budget(admin_client, conversations):
     answer = admin_client.get(LIST_URL, {**NEGATION, "look_on": "1"})
     assert "look_on" not in dict(answer.context["cl"].form.others)
     assert "look_on" not in answer.context["cl"].form.clear_url
 
 
-def test_after_that_it_says_that_it_takes_too_long(admin_client, conversations, monkeypatch):
+def test_continued_search_beyond_its_time_budget_shows_an_error(admin_client, conversations, monkeypatch):
     monkeypatch.setattr(ConversationChangeList, "max_patient_seconds", 0)
     answer = admin_client.get(LIST_URL, {**NEGATION, "look_on": "1"})
     assert TOLD in answer.content.decode()
@@ -72,13 +72,13 @@ def test_after_that_it_says_that_it_takes_too_long(admin_client, conversations, 
 
 
 @pytest.mark.parametrize("query", [{}, {"q": "topic:a"}, {"q": "topic:* (topic^a OR topic:b) created>=2020-01-01"}])
-def test_what_an_index_leads_to_has_no_limit(admin_client, conversations, no_time, query):
+def test_indexed_search_has_no_time_budget(admin_client, conversations, no_time, query):
     answer = admin_client.get(LIST_URL, query)
     assert TOLD_AT_ONCE not in answer.content.decode()
     assert answer.context["cl"].result_list
 
 
-def test_a_number_that_takes_too_long_is_that_of_the_rows_and_more(admin_client, conversations, monkeypatch):
+def test_count_beyond_the_time_budget_is_shown_as_the_page_size_with_a_plus(admin_client, conversations, monkeypatch):
     monkeypatch.setattr(ConversationChangeList, "max_count_seconds", 0)
     monkeypatch.setattr("conversations.admin.ConversationAdmin.list_per_page", 2)
     answer = admin_client.get(LIST_URL, NEGATION)
@@ -86,21 +86,21 @@ def test_a_number_that_takes_too_long_is_that_of_the_rows_and_more(admin_client,
     assert len(answer.context["cl"].result_list) == 2
 
 
-def test_a_transcript_opens_without_its_neighbours(admin_client, conversations, no_time):
+def test_transcript_has_no_next_link_if_finding_it_takes_too_long(admin_client, conversations, no_time):
     url = reverse("admin:conversations_conversation_change", args=[quote(conversations[1].pk)])
     answer = admin_client.get(url, {"_changelist_filters": urlencode(NEGATION)})
     assert answer.status_code == 200
     assert answer.context["neighbours"].next_url is None
 
 
-def test_an_export_does_without_the_number(admin_client, conversations, no_time):
+def test_export_works_without_a_count_beyond_the_time_budget(admin_client, conversations, no_time):
     url = reverse("admin:conversations_conversation_export_list")
     assert "How many these are takes too long" in admin_client.get(url, NEGATION).content.decode()
     file = admin_client.post(f"{url}?{urlencode(NEGATION)}", {"file_format": "csv"})
     assert file.getvalue().count(b"\n") == 4
 
 
-def test_a_bulk_deletion_is_offered_only_of_what_is_found(admin_client, conversations, no_time):
+def test_bulk_deletion_is_refused_for_a_search_beyond_the_time_budget(admin_client, conversations, no_time):
     url = reverse("admin:conversations_conversation_bulk_deletion")
     answer = admin_client.get(url, NEGATION, follow=True)
     assert TOLD in answer.content.decode()

@@ -8,14 +8,14 @@ from conversations.admin import ConversationAdmin
 from conversations.admin.list.change_list import ConversationChangeList
 from conversations.models import AccessRecord, Conversation
 from conversations.schema.items import validate_items
-from tests.plans import captured
+from tests.plans import capture_statements
 
 # MariaDB and MySQL tell of words that are committed, and of no others.
 pytestmark = pytest.mark.django_db(transaction=connection.vendor == "mysql")
 LIST_URL = reverse("admin:conversations_conversation_changelist")
 
 
-def said(owner, *texts, **metadata):
+def create_conversation(owner, *texts, **metadata):
     items = validate_items([{"role": "user", "content": text} for text in texts])
     return Conversation.create_with_items(owner=owner, metadata=metadata, items=items)
 
@@ -24,16 +24,16 @@ def rows(page):
     return page.context["cl"].result_list
 
 
-def allowed(client, user, *codenames):
+def log_in_with_permissions(client, user, *codenames):
     user.is_staff = True
     user.save()
     user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
     client.force_login(user)
 
 
-def test_a_search_finds_what_was_said_and_shows_where(admin_client, alice):
-    said(alice, "hello")
-    conversation = said(alice, "hello", "Our <b>Refund</b> policy", topic="demo")
+def test_text_search_shows_a_snippet_that_links_to_its_item(admin_client, alice):
+    create_conversation(alice, "hello")
+    conversation = create_conversation(alice, "hello", "Our <b>Refund</b> policy", topic="demo")
     item = conversation.items.get(position=2)
     page = admin_client.get(LIST_URL, {"q": 'refund topic:demo "refund b policy"'})
     assert rows(page) == [conversation]
@@ -47,16 +47,16 @@ def test_a_search_finds_what_was_said_and_shows_where(admin_client, alice):
 
 
 @pytest.mark.parametrize(("cap", "told"), [(2, "2+ conversations"), (3, "3 conversations")])
-def test_what_is_found_is_counted_no_further_than_the_cap_of_text(admin_client, alice, monkeypatch, cap, told):
+def test_text_search_results_are_counted_up_to_their_own_cap(admin_client, alice, monkeypatch, cap, told):
     for _ in range(3):
-        said(alice, "refund", topic="demo")
+        create_conversation(alice, "refund", topic="demo")
     monkeypatch.setattr(ConversationChangeList, "max_count_of_text", cap)
     for asked in ("refund", "refund topic:demo", "-parcel"):
         assert told in admin_client.get(LIST_URL, {"q": asked}).content.decode()
 
 
-def test_what_was_not_said_is_shown_without_snippets(admin_client, alice):
-    conversation = said(alice, "hello")
+def test_negated_text_search_shows_no_snippets(admin_client, alice):
+    conversation = create_conversation(alice, "hello")
     page = admin_client.get(LIST_URL, {"q": "-refund"})
     assert rows(page) == [conversation]
     assert "conversations-snippets" not in page.content.decode()
@@ -66,8 +66,8 @@ def test_what_was_not_said_is_shown_without_snippets(admin_client, alice):
     ("query", "count"), [("refund", 2), ("topic:demo OR refund", 2), ("nowhere", 0), ("-hello", 2)]
 )
 def test_each_search_for_text_is_recorded_once(admin_client, admin_user, alice, query, count):
-    said(alice, "refund")
-    said(alice, "a refund", topic="demo")
+    create_conversation(alice, "refund")
+    create_conversation(alice, "a refund", topic="demo")
     admin_client.get(LIST_URL, {"q": query})
     record = AccessRecord.objects.get()
     assert (record.user, record.action, record.query) == (admin_user, AccessRecord.Action.SEARCH, query)
@@ -75,52 +75,52 @@ def test_each_search_for_text_is_recorded_once(admin_client, admin_user, alice, 
 
 
 @pytest.mark.parametrize("query", ["", "topic:demo", "created>1"])
-def test_other_searches_are_not_recorded(admin_client, alice, query):
-    said(alice, "refund", topic="demo")
+def test_searches_without_text_are_not_recorded(admin_client, alice, query):
+    create_conversation(alice, "refund", topic="demo")
     page = admin_client.get(LIST_URL, {"q": query})
     assert len(rows(page)) == 1
     assert not AccessRecord.objects.exists()
 
 
 @pytest.mark.parametrize("query", ["refund", "-nowhere", "topic:demo OR refund"])
-def test_who_may_not_read_content_finds_nothing_by_it(client, alice, bob, query):
-    conversation = said(bob, "refund", topic="demo")
-    allowed(client, alice, "view_conversation", "export_conversation", "delete_conversation")
+def test_text_search_requires_the_read_content_permission(client, alice, bob, query):
+    conversation = create_conversation(bob, "refund", topic="demo")
+    log_in_with_permissions(client, alice, "view_conversation", "export_conversation", "delete_conversation")
     page = client.get(LIST_URL, {"q": query})
     assert rows(page) == []
     assert "Can read the content of conversations" in page.content.decode()
     assert not AccessRecord.objects.exists()
     export = client.get(reverse("admin:conversations_conversation_export_list"), {"q": query})
     assert export.context["selection"].count == 0
-    url = reverse("admin:conversations_conversation_change", args=[said(bob, "x").pk])
+    url = reverse("admin:conversations_conversation_change", args=[create_conversation(bob, "x").pk])
     transcript = client.get(url, {"_changelist_filters": f"q={query}"})
     assert conversation.pk not in transcript.content.decode()
-    allowed(client, alice, "view_conversation", "read_content")
+    log_in_with_permissions(client, alice, "view_conversation", "read_content")
     assert rows(client.get(LIST_URL, {"q": query}))
 
 
-def test_the_setting_that_refuses_everyone_refuses_searches_too(admin_client, alice, settings):
-    said(alice, "refund")
+def test_text_search_finds_nothing_if_staff_may_not_read_content(admin_client, alice, settings):
+    create_conversation(alice, "refund")
     settings.CONVERSATIONS_STAFF_CAN_READ_CONTENT = False
     page = admin_client.get(LIST_URL, {"q": "refund"})
     assert rows(page) == []
     assert "CONVERSATIONS_STAFF_CAN_READ_CONTENT is off" in page.content.decode()
 
 
-def test_where_full_text_search_is_off_the_page_says_so(admin_client, alice, settings):
+def test_list_says_that_full_text_search_is_off(admin_client, alice, settings):
     settings.CONVERSATIONS_FULL_TEXT = False
-    said(alice, "refund")
+    create_conversation(alice, "refund")
     page = admin_client.get(LIST_URL, {"q": "refund"})
     assert rows(page) == []
     assert "full-text search is off" in page.content.decode()
 
 
-def test_the_number_of_queries_does_not_grow_with_what_is_found(admin_client, alice):
+def test_number_of_queries_does_not_grow_with_the_results(admin_client, alice):
     numbers = []
     for number in (1, 20):
         for _ in range(number):
-            said(alice, *["refund"] * 3)
-        with captured() as statements:
+            create_conversation(alice, *["refund"] * 3)
+        with capture_statements() as statements:
             numbers.append((len(rows(admin_client.get(LIST_URL, {"q": "refund"}))), len(statements)))
     [(_one, before), (_all, after)] = numbers
     assert (_one, _all) == (1, 21)
@@ -128,8 +128,8 @@ def test_the_number_of_queries_does_not_grow_with_what_is_found(admin_client, al
     assert before == after <= 18
 
 
-def test_a_search_by_completion_of_a_hosts_form_is_recorded(admin_client, admin_user, alice, rf):
-    said(alice, "refund")
+def test_text_search_by_autocomplete_is_recorded(admin_client, admin_user, alice, rf):
+    create_conversation(alice, "refund")
     model_admin = ConversationAdmin(Conversation, admin.site)
     request = rf.get("/")
     request.user = admin_user
@@ -139,8 +139,8 @@ def test_a_search_by_completion_of_a_hosts_form_is_recorded(admin_client, admin_
 
 
 @pytest.mark.parametrize("page", ["export_list", "bulk_deletion"])
-def test_pages_that_tell_the_number_found_record_the_search(admin_client, alice, page):
-    said(alice, "refund")
+def test_pages_that_count_the_results_record_the_search(admin_client, alice, page):
+    create_conversation(alice, "refund")
     url = reverse(f"admin:conversations_conversation_{page}")
     admin_client.get(url, {"q": "topic:demo"})
     assert not AccessRecord.objects.exists()
@@ -149,8 +149,8 @@ def test_pages_that_tell_the_number_found_record_the_search(admin_client, alice,
     assert (record.action, record.query, record.conversation_count) == ("search", "refund owner=alice", 1)
 
 
-def test_a_deletion_without_its_page_records_the_search_once(admin_client, alice):
-    conversation = said(alice, "refund")
+def test_bulk_deletion_without_confirmation_page_records_the_search_once(admin_client, alice):
+    conversation = create_conversation(alice, "refund")
     sent = {"scope": "matching", "expected": "1", "typed": "1", "newest_id": conversation.pk, "deleted": 0, "kept": 0}
     admin_client.post(f"{reverse('admin:conversations_conversation_bulk_deletion')}?q=refund", sent)
     assert not Conversation.objects.exists()

@@ -35,14 +35,14 @@ def test_keys_and_values_are_suggested(admin_client, query, texts):
     assert answer.json() == {"data": texts, "has_more": False}
 
 
-def test_there_are_twenty_at_most(admin_client, alice):
+def test_suggestions_are_limited_to_twenty(admin_client, alice):
     for number in range(11):
         Conversation.create_with_items(owner=alice, metadata={f"k{number}": "", f"l{number}": ""})
     answer = admin_client.get(URL).json()
     assert (len(answer["data"]), answer["has_more"]) == (20, True)
 
 
-def test_they_take_the_right_to_view_conversations(staff_client, client):
+def test_suggestions_require_the_view_permission(staff_client, client):
     assert client.get(URL).status_code == 302
     allowed = staff_client("view_conversation")
     assert allowed.get(URL).status_code == 200
@@ -50,7 +50,7 @@ def test_they_take_the_right_to_view_conversations(staff_client, client):
     assert allowed.get(URL).status_code == 403
 
 
-def test_only_what_the_viewer_may_see_is_suggested(alice, admin_user):
+def test_suggestions_are_limited_to_the_admins_queryset(alice, admin_user):
     class OnlyAlices(ConversationAdmin):
         def get_queryset(self, request):
             return super().get_queryset(request).filter(owner=alice)

@@ -17,15 +17,15 @@ STORED_TYPES = sorted(ITEM_TYPES - NEVER_STORED)
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
-def shown(data, item_type: str | None = None) -> str:
+def render_item(data, item_type: str | None = None) -> str:
     item_type = data["type"] if item_type is None else item_type
     row = Item(position=1, item_id="x_1", type=item_type, data=data, created_at=timezone.now())
     item = ShownItem(row)
     return render_to_string(item.template, {"item": item})
 
 
-def message(*content, role: str = "user") -> str:
-    return shown({"type": "message", "role": role, "content": list(content)})
+def render_message(*content, role: str = "user") -> str:
+    return render_item({"type": "message", "role": role, "content": list(content)})
 
 
 def texts(value) -> list[str]:
@@ -39,7 +39,7 @@ def texts(value) -> list[str]:
 
 
 @pytest.mark.parametrize("item_type", STORED_TYPES)
-def test_every_item_type_is_shown_with_a_name_and_all_that_it_says(alice, item_type):
+def test_every_item_type_is_rendered_with_its_name_and_all_its_text(alice, item_type):
     for example in json.loads((GOLDEN / f"{item_type}.json").read_text())["accepted"]:
         conversation = Conversation.create_with_items(owner=alice, items=validate_items([example["sent"]]))
         row = conversation.items.get()
@@ -55,15 +55,15 @@ def test_every_item_type_is_shown_with_a_name_and_all_that_it_says(alice, item_t
             assert not plain or any(escape(form[:60]) in html for form in forms), text
 
 
-def test_every_type_has_a_name_and_a_template_of_its_own():
+def test_every_item_type_has_a_name_and_a_template():
     assert set(TYPE_NAMES) == ITEM_TYPES
     assert len(ITEM_TYPES) == 31
     for item_type in ITEM_TYPES:
         assert get_template(f"conversations/items/{item_type}.html")
 
 
-def test_an_unknown_type_is_shown_as_json_under_its_own_name():
-    html = shown({"id": "x_1", "type": "hologram", "beam": {"<b>": ["ü"]}})
+def test_unknown_item_type_is_rendered_as_json_under_its_type_name():
+    html = render_item({"id": "x_1", "type": "hologram", "beam": {"<b>": ["ü"]}})
     assert ">hologram</h3>" in html
     assert ">JSON</p>" in html
     assert escape('{\n    "<b>": [\n      "ü"\n    ]') in html
@@ -71,34 +71,36 @@ def test_an_unknown_type_is_shown_as_json_under_its_own_name():
 
 @pytest.mark.parametrize("item_type", [*TYPE_NAMES, "hologram", "../../../base", ""])
 @pytest.mark.parametrize("value", [None, 7, True, "text", [], [None], {}, {"type": 1}, [{"type": ["x"]}], [[[]]]])
-def test_malformed_data_is_shown_whatever_it_is(item_type, value):
-    shown(value, item_type)
-    shown({"id": 1, "type": item_type, "role": value, "status": value, "name": value, "call_id": value}, item_type)
+def test_malformed_item_data_is_rendered_without_an_error(item_type, value):
+    render_item(value, item_type)
+    render_item(
+        {"id": 1, "type": item_type, "role": value, "status": value, "name": value, "call_id": value}, item_type
+    )
     layout = LAYOUTS.get(item_type, {})
-    html = shown({"type": item_type, **dict.fromkeys(layout, value), "more": "told as well"}, item_type)
+    html = render_item({"type": item_type, **dict.fromkeys(layout, value), "more": "told as well"}, item_type)
     assert "told as well" in html
 
 
-def test_an_item_that_says_nothing_says_so():
-    assert "There is nothing in it." in shown({"type": "message", "role": "user"})
-    assert "There is nothing in it." in shown({"type": "additional_tools", "tools": []})
+def test_empty_item_is_rendered_with_a_note():
+    assert "There is nothing in it." in render_item({"type": "message", "role": "user"})
+    assert "There is nothing in it." in render_item({"type": "additional_tools", "tools": []})
 
 
-def test_instructions_and_reasoning_are_folded():
+def test_instructions_and_reasoning_are_collapsed():
     for role, is_folded in {"system": True, "developer": True, "user": False, "assistant": False}.items():
-        assert ("<details" in message({"type": "input_text", "text": "hi"}, role=role)) is is_folded
-    html = shown({"type": "reasoning", "summary": [{"type": "summary_text", "text": "**Thinking**"}]})
+        assert ("<details" in render_message({"type": "input_text", "text": "hi"}, role=role)) is is_folded
+    html = render_item({"type": "reasoning", "summary": [{"type": "summary_text", "text": "**Thinking**"}]})
     assert html.index("<details") < html.index("<strong>Thinking</strong>")
 
 
 def test_text_is_escaped():
-    html = message({"type": "input_text", "text": "<script>x</script>"})
+    html = render_message({"type": "input_text", "text": "<script>x</script>"})
     assert "<script>" not in html
     assert escape("<script>x</script>") in html
 
 
-def test_a_remote_image_is_named_by_its_host_and_not_fetched():
-    html = message({"type": "input_image", "image_url": "https://user@images.example/a.png", "detail": "auto"})
+def test_remote_image_is_linked_by_its_host_and_not_fetched():
+    html = render_message({"type": "input_image", "image_url": "https://user@images.example/a.png", "detail": "auto"})
     assert "<summary>Image at images.example</summary>" in html
     assert 'href="https://user@images.example/a.png" target="_blank" rel="noopener noreferrer nofollow"' in html
     assert "<img" not in html
@@ -123,29 +125,29 @@ def test_a_remote_image_is_named_by_its_host_and_not_fetched():
         "",
     ],
 )
-def test_other_addresses_of_images_are_text(url):
-    html = message({"type": "input_image", "image_url": url})
+def test_unsafe_image_urls_are_rendered_as_text(url):
+    html = render_message({"type": "input_image", "image_url": url})
     assert "<img" not in html
     assert 'target="_blank"' not in html
     assert escape(url) in html
 
 
-def test_an_image_in_the_item_is_behind_a_button_with_its_size():
-    html = message({"type": "input_image", "image_url": f"data:image/png;base64,{PIXEL}"})
+def test_inline_image_is_collapsed_under_its_type_and_size():
+    html = render_message({"type": "input_image", "image_url": f"data:image/png;base64,{PIXEL}"})
     assert "<summary>Image (PNG, 70\xa0bytes)</summary>" in html
     assert f'<img src="data:image/png;base64,{PIXEL}" alt="Image of item 1">' in html
     assert "<details" in html.partition("<img")[0]
-    generated = shown({"type": "image_generation_call", "status": "completed", "result": PIXEL})
+    generated = render_item({"type": "image_generation_call", "status": "completed", "result": PIXEL})
     assert f'<img src="data:image/png;base64,{PIXEL}"' in generated
-    assert "<img" not in message({"type": "input_image", "image_url": "data:image/png;base64," + PIXEL * 60_000})
+    assert "<img" not in render_message({"type": "input_image", "image_url": "data:image/png;base64," + PIXEL * 60_000})
 
 
-def test_files_refusals_and_citations_are_shown():
+def test_files_refusals_and_citations_are_rendered():
     annotations = [
         {"type": "url_citation", "url": "https://e.org", "title": "E", "start_index": 0, "end_index": 1},
         {"type": "file_citation", "file_id": "file-3", "filename": "b.pdf", "index": 1},
     ]
-    html = message(
+    html = render_message(
         {"type": "output_text", "text": "see E", "annotations": annotations, "logprobs": []},
         {"type": "refusal", "refusal": "I cannot help with that."},
         {"type": "input_file", "filename": "a\u202efdp.exe", "file_id": "file-2", "file_data": "B" * 2000},
@@ -170,60 +172,64 @@ def test_files_refusals_and_citations_are_shown():
         ("[" * 101 + "]" * 101, "[" * 101),
     ],
 )
-def test_arguments_are_laid_out_when_they_are_json_and_shown_as_they_are_otherwise(arguments, laid_out):
-    html = shown({"type": "function_call", "name": "weather", "call_id": "c", "arguments": arguments})
+def test_arguments_are_pretty_printed_only_if_they_are_json(arguments, laid_out):
+    html = render_item({"type": "function_call", "name": "weather", "call_id": "c", "arguments": arguments})
     html.encode()
     assert "Function call <code>weather</code>" in html
     assert escape(laid_out) in html
 
 
-def test_deep_and_wide_json_does_not_fill_the_page_with_its_margins():
+def test_indentation_of_deep_and_wide_json_is_limited():
     value = [0] * 100_000
     for _ in range(90):
         value = [value]
-    assert len(shown({"type": "function_call", "arguments": json.dumps(value)})) < 200_000
-    assert len(shown({"type": "hologram", "value": value})) < 200_000
+    assert len(render_item({"type": "function_call", "arguments": json.dumps(value)})) < 200_000
+    assert len(render_item({"type": "hologram", "value": value})) < 200_000
 
 
-def test_a_very_long_text_is_cut_and_leads_to_the_whole():
-    html = message({"type": "input_text", "text": "word " * 40_000})
+def test_very_long_text_is_truncated_with_a_download_link():
+    html = render_message({"type": "input_text", "text": "word " * 40_000})
     assert "Only the first 150000 characters are shown." in html
     assert '<a href="../items/x_1/">Download the whole item</a>' in html
     assert len(html) < 160_000
 
 
-def test_long_texts_are_collapsed_and_short_ones_are_not():
-    assert '<details class="conversations-long">' in message({"type": "input_text", "text": "word " * 1_000})
-    assert '<details class="conversations-long">' in message({"type": "input_text", "text": "a\n" * 60})
-    assert "<details" not in message({"type": "input_text", "text": "word " * 100})
+def test_only_long_texts_are_collapsed():
+    assert '<details class="conversations-long">' in render_message({"type": "input_text", "text": "word " * 1_000})
+    assert '<details class="conversations-long">' in render_message({"type": "input_text", "text": "a\n" * 60})
+    assert "<details" not in render_message({"type": "input_text", "text": "word " * 100})
 
 
-def test_shell_output_is_terminal_text_with_its_exit_code():
+def test_shell_output_is_rendered_with_its_exit_code():
     outcome = {"type": "exit", "exit_code": 1}
     stdout = "\x1b[31mred\x1b[0m\r\nplain\x07\x1b]0;title\x07"
-    html = shown({"type": "shell_call_output", "output": [{"stdout": stdout, "stderr": "oops", "outcome": outcome}]})
+    html = render_item(
+        {"type": "shell_call_output", "output": [{"stdout": stdout, "stderr": "oops", "outcome": outcome}]}
+    )
     assert "<samp>red\nplain\N{SYMBOL FOR BELL}</samp>" in html
     assert "<samp>oops</samp>" in html
     assert "<b>Exit code:</b> <bdi>1</bdi>" in html
-    html = shown(
+    html = render_item(
         {"type": "shell_call_output", "output": [{"stdout": "", "stderr": "", "outcome": {"type": "timeout"}}]}
     )
     assert "<b>Outcome:</b> <bdi>timeout</bdi>" in html
 
 
-def test_commands_and_code_are_shown_as_they_were_typed():
-    assert "<samp>$ ls -l</samp>" in shown({"type": "shell_call", "action": {"commands": ["ls -l"]}})
+def test_commands_and_code_are_rendered_verbatim():
+    assert "<samp>$ ls -l</samp>" in render_item({"type": "shell_call", "action": {"commands": ["ls -l"]}})
     command = {"type": "exec", "command": ["bash", "-lc", "echo 'a b'"], "env": {"A": "1"}}
-    html = shown({"type": "local_shell_call", "action": command})
+    html = render_item({"type": "local_shell_call", "action": command})
     assert escape("""$ bash -lc 'echo '"'"'a b'"'"''""") in html
     assert escape('{"A": "1"}') in html
-    html = shown({"type": "code_interpreter_call", "code": "1+1", "outputs": [{"type": "logs", "logs": "2"}]})
+    html = render_item({"type": "code_interpreter_call", "code": "1+1", "outputs": [{"type": "logs", "logs": "2"}]})
     assert "<code>1+1</code>" in html
     assert "<samp>2</samp>" in html
 
 
-def test_a_patch_is_a_diff():
-    html = shown({"type": "apply_patch_call", "operation": {"type": "update_file", "path": "a.py", "diff": "-a\n+<b>"}})
+def test_patch_is_rendered_as_a_diff():
+    html = render_item(
+        {"type": "apply_patch_call", "operation": {"type": "update_file", "path": "a.py", "diff": "-a\n+<b>"}}
+    )
     assert "<b>update_file:</b> <bdi>a.py</bdi>" in html
     assert "<del>-a</del>" in html
     assert "<ins>+&lt;b&gt;</ins>" in html
@@ -236,11 +242,11 @@ def test_searches_show_queries_and_sources():
         "queries": ["a", "b"],
         "sources": [{"type": "url", "url": "https://e.org"}],
     }
-    html = shown({"type": "web_search_call", "action": action})
+    html = render_item({"type": "web_search_call", "action": action})
     assert ">a\nb</div>" in html
     assert '<a href="https://e.org"' in html
     results = [{"filename": "a.pdf", "text": "found", "score": 0.5}]
-    html = shown({"type": "file_search_call", "queries": ["x"], "results": results})
+    html = render_item({"type": "file_search_call", "queries": ["x"], "results": results})
     assert "<summary>Result: <bdi>a.pdf</bdi></summary>" in html
     assert "found" in html
     assert "<b>score:</b> <bdi>0.5</bdi>" in html
@@ -248,28 +254,28 @@ def test_searches_show_queries_and_sources():
 
 def test_tools_are_listed_with_their_descriptions():
     tools = [{"name": "roll", "description": "Rolls dice", "input_schema": {"type": "object"}}]
-    html = shown({"type": "mcp_list_tools", "server_label": "dice", "tools": tools})
+    html = render_item({"type": "mcp_list_tools", "server_label": "dice", "tools": tools})
     assert "<summary>Tool: <bdi>roll</bdi></summary>" in html
     assert "Rolls dice" in html
     assert "<b>input_schema:</b>" in html
 
 
-def test_actions_on_a_computer_are_steps():
+def test_computer_actions_are_rendered_as_steps():
     actions = [{"type": "click", "x": 1, "y": 2, "keys": None}, {"type": "type", "text": "a\nb"}]
-    html = shown({"type": "computer_call", "actions": actions})
+    html = render_item({"type": "computer_call", "actions": actions})
     assert "<li><code>click x=1 y=2</code></li>" in html
     assert escape('type text="a\\nb"') in html
 
 
-def test_an_approval_tells_the_decision():
-    assert "<bdi>approved</bdi>" in shown({"type": "mcp_approval_response", "approve": True})
-    assert "<bdi>refused</bdi>" in shown({"type": "mcp_approval_response", "approve": False})
+def test_approval_response_shows_the_decision():
+    assert "<bdi>approved</bdi>" in render_item({"type": "mcp_approval_response", "approve": True})
+    assert "<bdi>refused</bdi>" in render_item({"type": "mcp_approval_response", "approve": False})
 
 
 @pytest.mark.parametrize("item_type", ["message", "hologram"])
-def test_a_host_can_replace_the_template_of_a_type(settings, tmp_path, item_type):
+def test_item_template_can_be_overridden(settings, tmp_path, item_type):
     replaced = tmp_path / "conversations" / "items" / f"{'unknown' if item_type == 'hologram' else item_type}.html"
     replaced.parent.mkdir(parents=True)
     replaced.write_text("own {{ item.type }}")
     settings.TEMPLATES = [{**settings.TEMPLATES[0], "DIRS": [tmp_path]}]
-    assert shown({"type": item_type, "role": "user", "content": "x"}) == f"own {item_type}"
+    assert render_item({"type": item_type, "role": "user", "content": "x"}) == f"own {item_type}"

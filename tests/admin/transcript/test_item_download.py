@@ -16,7 +16,7 @@ def url(conversation: Conversation, item_id: str = "msg_1") -> str:
     return reverse("admin:conversations_conversation_item", args=[quote(conversation.pk), item_id])
 
 
-def test_an_item_is_downloaded_as_text_that_no_browser_opens(admin_client, conversation):
+def test_item_is_downloaded_as_a_plain_text_attachment(admin_client, conversation):
     response = admin_client.get(url(conversation))
     assert response.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert response.headers["Content-Disposition"] == 'attachment; filename="msg_1.json.txt"'
@@ -39,23 +39,23 @@ def test_the_page_links_to_the_download(admin_client, conversation):
     assert url(conversation, "msg_2") == page.removesuffix("change/") + "items/msg_2/"
 
 
-def test_items_that_are_not_there_are_not_found(admin_client, conversation, alice):
+def test_download_of_an_unknown_item_is_not_found(admin_client, conversation, alice):
     other = Conversation.create_with_items(owner=alice)
     assert admin_client.get(url(conversation, "msg_9")).status_code == 404
     assert admin_client.get(url(other)).status_code == 404
     assert admin_client.get(url(Conversation(pk="conv_none"))).status_code == 404
 
 
-def test_who_may_not_read_content_gets_nothing(client, staff_client, conversation):
+def test_item_download_requires_the_read_content_permission(client, staff_client, conversation):
     assert client.get(url(conversation)).status_code == 302
     assert staff_client("view_conversation").get(url(conversation)).status_code == 403
     assert not AccessRecord.objects.exists()
 
 
-def test_who_may_not_see_conversations_gets_nothing(staff_client, conversation):
+def test_item_download_requires_the_view_permission(staff_client, conversation):
     assert staff_client("view_apikey").get(url(conversation)).status_code == 403
 
 
-def test_a_setting_refuses_everyone(admin_client, conversation, settings):
+def test_item_download_is_forbidden_if_staff_may_not_read_content(admin_client, conversation, settings):
     settings.CONVERSATIONS_STAFF_CAN_READ_CONTENT = False
     assert admin_client.get(url(conversation)).status_code == 403

@@ -49,7 +49,7 @@ def test_commonmark_tables_and_code_are_rendered():
         "|<script>|\n|-|\n|<img onerror=x>|",
     ],
 )
-def test_attacks_become_no_element_and_no_link(text):
+def test_attacks_produce_neither_elements_nor_links(text):
     html = render(text)
     assert {"script", "img", "svg"}.isdisjoint(re.findall(r"<(\w+)", html))
     addresses = re.findall(r'<a [^>]*href="([^"]*)"', html)
@@ -57,14 +57,14 @@ def test_attacks_become_no_element_and_no_link(text):
 
 
 @pytest.mark.parametrize("url", ["https://example.org/a?b=c#d", "http://example.org", "mailto:ann@example.org"])
-def test_absolute_links_tell_nothing_of_where_they_were_pressed(url):
+def test_absolute_links_send_no_referrer(url):
     html = render(f"[a]({url})")
     assert f'href="{url}"' in html
     assert 'rel="noopener noreferrer nofollow"' in html
     assert 'target="_blank"' in html
 
 
-def test_a_link_says_which_host_it_leads_to():
+def test_misleading_link_text_is_followed_by_the_real_host():
     assert "https://bank.example</a> (evil.example)" in render("[https://bank.example](https://evil.example/x)")
     assert "</a> (xn--80ak6aa92e.com)" in render("[apple.com](https://\u0430\u0440\u0440\u04cf\u0435.com)")
     assert "</a> (k.example)" in render("[https://bank.example](https://k.example)")
@@ -74,7 +74,7 @@ def test_a_link_says_which_host_it_leads_to():
     assert "(" not in render("[example.org](https://example.org/a)")
 
 
-def test_headings_stand_below_the_items_and_leave_no_level_out():
+def test_heading_levels_start_below_the_item_heading_without_gaps():
     html = render("### a\n\n# b\n\n#### c\n\n###### d\n\nplain\n===")
     assert "<h4>a</h4>" in html
     assert "<h4>b</h4>" in html
@@ -97,5 +97,5 @@ def test_headings_stand_below_the_items_and_leave_no_level_out():
         "[a]: https://e.org/" + "x" * 1_900 + "\n\n" + "[a] " * 1_400,
     ],
 )
-def test_what_is_long_deep_wide_or_costly_is_left_as_text(text):
+def test_overly_long_deep_or_wide_markdown_is_not_rendered(text):
     assert render(text) is None

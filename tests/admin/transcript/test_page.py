@@ -18,7 +18,7 @@ class ShortPages(Transcript):
     items_before_item = 0
 
 
-def with_messages(owner, count: int) -> Conversation:
+def create_conversation(owner, count: int) -> Conversation:
     conversation = Conversation.create_with_items(owner=owner)
     messages = validate_items([{"role": "user", "content": "hi"}])
     conversation.add_items(items=messages * count)
@@ -27,7 +27,7 @@ def with_messages(owner, count: int) -> Conversation:
 
 @pytest.fixture
 def conversation(alice) -> Conversation:
-    return with_messages(alice, 5)
+    return create_conversation(alice, 5)
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def url(conversation: Conversation) -> str:
     return reverse("admin:conversations_conversation_change", args=[quote(conversation.pk)])
 
 
-def test_later_pages_lead_from_the_first_item_to_the_last(conversation):
+def test_later_links_page_from_the_first_item_to_the_last(conversation):
     first = page(conversation)
     second = page(conversation, first.later_url)
     third = page(conversation, second.later_url)
@@ -62,14 +62,14 @@ def test_later_pages_lead_from_the_first_item_to_the_last(conversation):
     assert [p.has_later for p in (first, second, third)] == [True, True, False]
 
 
-def test_earlier_pages_lead_back_from_the_last_item(conversation):
+def test_earlier_links_page_back_from_the_last_item(conversation):
     last = page(conversation, page(conversation).last_url)
     middle = page(conversation, last.earlier_url)
     assert [positions(p) for p in (last, middle)] == [[4, 5], [2, 3]]
     assert positions(page(conversation, middle.first_url)) == [1, 2]
 
 
-def test_deleted_items_leave_no_page_that_is_empty(conversation):
+def test_deleted_items_leave_no_empty_page(conversation):
     for row in list(conversation.items.filter(position__in=[1, 3, 4, 5])):
         conversation.delete_item(item_id=row.item_id)
     only = page(conversation)
@@ -78,7 +78,7 @@ def test_deleted_items_leave_no_page_that_is_empty(conversation):
     assert not only.has_later
 
 
-def test_a_place_beyond_the_end_leads_back(conversation):
+def test_cursor_beyond_the_end_links_back(conversation):
     beyond = page(conversation, "after=5")
     assert positions(beyond) == []
     assert beyond.has_earlier
@@ -86,18 +86,18 @@ def test_a_place_beyond_the_end_leads_back(conversation):
 
 
 @pytest.mark.parametrize("place", ["after=", "after=x", "after=-1", "after=²", f"after={'9' * 30}", "before="])
-def test_a_place_that_makes_no_sense_is_the_start(conversation, place):
+def test_invalid_cursor_shows_the_first_items(conversation, place):
     assert positions(page(conversation, place)) == [1, 2]
 
 
-def test_the_links_keep_the_filters_of_the_list(conversation):
+def test_transcript_links_keep_the_list_filters(conversation):
     filtered = page(conversation, "_changelist_filters=a%3Db&after=2&view=raw")
     assert filtered.first_url == "?_changelist_filters=a%3Db&view=raw#transcript"
     item = filtered.items[0]
     assert item.url == f"?_changelist_filters=a%3Db&item={item.item_id}#item_{item.item_id}"
 
 
-def test_a_link_to_an_item_opens_the_page_that_holds_it_and_marks_it(conversation):
+def test_item_link_opens_its_page_and_marks_the_item(conversation):
     fourth = conversation.items.get(position=4)
     opened = page(conversation, page(conversation, "after=3").items[0].url)
     assert positions(opened) == [4, 5]
@@ -107,7 +107,7 @@ def test_a_link_to_an_item_opens_the_page_that_holds_it_and_marks_it(conversatio
 
 
 @pytest.mark.parametrize("item_id", ["msg_none", "é", "<script>", "' OR 1=1", "x" * 5000])
-def test_a_link_to_an_item_that_is_not_there_says_so_and_opens_the_start(admin_client, conversation, item_id):
+def test_link_to_an_unknown_item_shows_a_note_and_the_first_items(admin_client, conversation, item_id):
     html = admin_client.get(url(conversation), {"item": item_id}).content.decode()
     assert "This conversation has no item" in html
     assert 'value="1"' in html
@@ -115,11 +115,11 @@ def test_a_link_to_an_item_that_is_not_there_says_so_and_opens_the_start(admin_c
 
 
 def test_an_item_of_another_conversation_is_not_found(conversation, alice):
-    other = with_messages(alice, 1)
+    other = create_conversation(alice, 1)
     assert page(conversation, f"item={other.items.get().item_id}").lacks_asked_item
 
 
-def test_only_messages_are_shown_when_asked_for(tools):
+def test_messages_filter_hides_other_items(tools):
     only = page(tools, "show=messages")
     assert positions(only) == [1, 4]
     assert not only.has_later
@@ -128,7 +128,7 @@ def test_only_messages_are_shown_when_asked_for(tools):
     assert positions(page(tools, "item=fc_1", show="messages")) == [2, 3]
 
 
-def test_the_readers_choices_are_kept_until_the_next(admin_client, tools):
+def test_display_preferences_persist_until_changed(admin_client, tools):
     def shown(**query) -> tuple[int, bool]:
         html = admin_client.get(url(tools), query).content.decode()
         return html.count("<article"), "<strong>hi</strong>" in html
@@ -142,13 +142,13 @@ def test_the_readers_choices_are_kept_until_the_next(admin_client, tools):
     assert shown() == (4, True)
 
 
-def test_raw_items_are_shown_as_all_of_their_json(tools):
+def test_raw_items_are_shown_as_their_full_json(tools):
     raw = page(tools, "view=raw").items[0]
     assert json.loads(raw.parts[0].text) == tools.items.get(position=1).data
     assert raw.is_raw
 
 
-def test_each_item_can_be_switched_by_itself(tools):
+def test_raw_view_can_be_toggled_per_item(tools):
     switched = page(tools, page(tools).items[1].switch_url)
     assert [item.is_raw for item in switched.items] == [False, True]
     assert [item.is_raw for item in page(tools, switched.items[1].switch_url).items] == [False, False]
@@ -156,7 +156,7 @@ def test_each_item_can_be_switched_by_itself(tools):
 
 
 def test_a_long_conversation_is_paged_without_offset(admin_client, alice, django_assert_num_queries):
-    conversation = with_messages(alice, 250)
+    conversation = create_conversation(alice, 250)
     # session, user, their preferences, conversation, its neighbours in the list, record, items by type, items
     with django_assert_num_queries(9) as queries:
         response = admin_client.get(url(conversation), {"after": "100"})
@@ -169,9 +169,9 @@ def test_a_long_conversation_is_paged_without_offset(admin_client, alice, django
 
 
 @pytest.mark.parametrize("place", ["", "?after=150", "?before=151", "?item=msg_149"])
-def test_a_page_takes_as_many_queries_and_rows_in_a_conversation_of_5000_items(admin_client, alice, place):
+def test_page_cost_does_not_grow_with_the_length_of_the_conversation(admin_client, alice, place):
     def read(number: int) -> tuple[int, int]:
-        conversation = with_messages(alice, 1)
+        conversation = create_conversation(alice, 1)
         row = conversation.items.get()
         Item.objects.bulk_create(
             Item(
@@ -192,7 +192,7 @@ def test_a_page_takes_as_many_queries_and_rows_in_a_conversation_of_5000_items(a
     assert read(5_000) == read(300)
 
 
-def test_one_query_finds_all_counterparts_on_other_pages(admin_client, alice, django_assert_num_queries):
+def test_counterparts_on_other_pages_take_one_query(admin_client, alice, django_assert_num_queries):
     conversation = Conversation.create_with_items(owner=alice)
     calls = [{"type": "function_call", "call_id": f"c{n}", "name": "f", "arguments": "{}"} for n in range(100)]
     outputs = [{"type": "function_call_output", "call_id": f"c{n}", "output": str(n)} for n in range(100)]
@@ -205,7 +205,7 @@ def test_one_query_finds_all_counterparts_on_other_pages(admin_client, alice, dj
     assert "Its output is item 101, on another page" in html
 
 
-def test_items_are_articles_of_an_ordered_list_with_heading_position_id_and_time(admin_client, alice, settings):
+def test_items_are_list_articles_with_heading_position_id_and_time(admin_client, alice, settings):
     settings.TIME_ZONE = "Asia/Tokyo"
     items = validate_items([{"role": "developer", "content": "be brief", "id": "msg_1"}])
     conversation = Conversation.create_with_items(owner=alice, items=items)
@@ -222,7 +222,7 @@ def test_items_are_articles_of_an_ordered_list_with_heading_position_id_and_time
     assert "be brief" in article
 
 
-def test_statistics_tell_types_characters_and_duration(admin_client, tools):
+def test_statistics_show_types_characters_and_duration(admin_client, tools):
     transcript = page(tools)
     assert transcript.counts == [("Message", 2), ("Function call", 1), ("Function output", 1)]
     assert transcript.item_count == 4
@@ -234,7 +234,7 @@ def test_statistics_tell_types_characters_and_duration(admin_client, tools):
     assert "Characters of JSON" in admin_client.get(url(tools)).content.decode()
 
 
-def test_a_page_of_long_messages_keeps_the_beginning_of_each(alice):
+def test_page_of_long_messages_shows_the_start_of_each(alice):
     text = "**word** " * 16_000
     items = validate_items([{"role": "user", "content": text}] * 20)
     conversation = Conversation.create_with_items(owner=alice, items=items)
@@ -247,7 +247,7 @@ def test_a_page_of_long_messages_keeps_the_beginning_of_each(alice):
     assert sum(part.size for part in parts) < 2_200_000
 
 
-def test_a_page_holds_fewer_items_where_they_are_very_long(alice):
+def test_page_of_very_long_items_holds_fewer_items(alice):
     class SmallPages(Transcript):
         max_loaded_characters = 30_000
 
@@ -258,12 +258,12 @@ def test_a_page_holds_fewer_items_where_they_are_very_long(alice):
     assert first.has_later
 
 
-def test_a_conversation_without_items_says_so(admin_client, alice):
+def test_conversation_without_items_shows_a_note(admin_client, alice):
     conversation = Conversation.create_with_items(owner=alice)
     assert "This conversation has no items." in admin_client.get(url(conversation)).content.decode()
 
 
-def test_the_page_is_whole_without_a_transcript(admin_client, tools, settings):
+def test_page_is_complete_without_a_transcript(admin_client, tools, settings):
     settings.CONVERSATIONS_STAFF_CAN_READ_CONTENT = False
     response = admin_client.get(url(tools))
     assert response.context["transcript"] is None
@@ -271,7 +271,7 @@ def test_the_page_is_whole_without_a_transcript(admin_client, tools, settings):
     assert 'id="conversation_form"' in response.content.decode()
 
 
-def test_a_refused_form_stands_before_the_transcript(admin_client, tools):
+def test_form_with_errors_precedes_the_transcript(admin_client, tools):
     html = admin_client.post(url(tools), {"metadata": "{"}).content.decode()
     assert html.index('id="conversation_form"') < html.index('id="transcript"')
     html = admin_client.get(url(tools)).content.decode()

@@ -10,7 +10,7 @@ class ShortPages(Transcript):
     items_per_page = 3
 
 
-def stored(owner, *items: dict) -> Conversation:
+def create_conversation(owner, *items: dict) -> Conversation:
     """As they are, so that types which need much else can be shown by what pairs them."""
     conversation = Conversation.create_with_items(owner=owner)
     rows = [
@@ -50,57 +50,57 @@ def orphans(conversation: Conversation) -> list[int]:
     return [item.position for item in Transcript(conversation, parameters=QueryDict()).items if item.is_orphan]
 
 
-def test_a_call_and_its_output_are_joined_when_apart_and_out_of_order(alice):
-    conversation = stored(alice, output("b"), call("a"), TEXT, call("b"), output("a"))
+def test_calls_are_paired_with_distant_and_earlier_outputs(alice):
+    conversation = create_conversation(alice, output("b"), call("a"), TEXT, call("b"), output("a"))
     assert pairs(conversation) == {2: [5], 4: [1]}
     assert orphans(conversation) == []
 
 
 @pytest.mark.parametrize("call_type", sorted(set(OUTPUT_TYPES) - {"mcp_approval_request"}))
-def test_every_kind_of_call_is_joined_with_its_own_kind_of_output(alice, call_type):
-    conversation = stored(alice, call(type=call_type), output(type=OUTPUT_TYPES[call_type]))
+def test_every_call_type_is_paired_only_with_its_own_output_type(alice, call_type):
+    conversation = create_conversation(alice, call(type=call_type), output(type=OUTPUT_TYPES[call_type]))
     assert pairs(conversation) == {1: [2]}
     other = "shell_call_output" if call_type != "shell_call" else "function_call_output"
-    conversation = stored(alice, call(type=call_type), output(type=other))
+    conversation = create_conversation(alice, call(type=call_type), output(type=other))
     assert pairs(conversation) == {}
     assert orphans(conversation) == [1, 2]
 
 
-def test_a_request_for_approval_is_joined_with_the_response(alice):
+def test_approval_request_is_paired_with_its_response(alice):
     request = {"id": "mcpr_1", "type": "mcp_approval_request"}
     response = {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True}
-    assert pairs(stored(alice, request, TEXT, response)) == {1: [3]}
-    assert orphans(stored(alice, {**response, "approval_request_id": "mcpr_2"})) == [1]
+    assert pairs(create_conversation(alice, request, TEXT, response)) == {1: [3]}
+    assert orphans(create_conversation(alice, {**response, "approval_request_id": "mcpr_2"})) == [1]
 
 
-def test_call_ids_that_are_used_again_belong_to_the_nearest(alice):
-    assert pairs(stored(alice, call(), output(), call(), output())) == {1: [2], 3: [4]}
-    assert pairs(stored(alice, call(), output(), output())) == {1: [2, 3]}
+def test_output_is_paired_with_the_nearest_call_of_the_same_call_id(alice):
+    assert pairs(create_conversation(alice, call(), output(), call(), output())) == {1: [2], 3: [4]}
+    assert pairs(create_conversation(alice, call(), output(), output())) == {1: [2, 3]}
 
 
 @pytest.mark.parametrize("call_id", [None, "", 7, [], {"a": 1}, "unknown"])
-def test_orphans_of_either_kind_are_marked(alice, call_id):
-    conversation = stored(alice, call("lonely"), output(call_id), TEXT)
+def test_calls_without_output_and_outputs_without_call_are_marked_as_orphans(alice, call_id):
+    conversation = create_conversation(alice, call("lonely"), output(call_id), TEXT)
     assert pairs(conversation) == {}
     assert orphans(conversation) == [1, 2]
 
 
-def test_the_output_of_a_local_shell_follows_its_call(alice):
+def test_local_shell_output_is_paired_with_the_preceding_call(alice):
     shell = call(type="local_shell_call")
     answer = {"type": "local_shell_call_output", "output": "ok"}
-    assert pairs(stored(alice, shell, answer)) == {1: [2]}
-    assert orphans(stored(alice, shell, TEXT, answer)) == [1, 3]
+    assert pairs(create_conversation(alice, shell, answer)) == {1: [2]}
+    assert orphans(create_conversation(alice, shell, TEXT, answer)) == [1, 3]
 
 
-def test_a_tool_search_on_the_server_is_no_orphan(alice):
+def test_server_side_tool_search_is_not_an_orphan(alice):
     search = {"type": "tool_search_call", "call_id": None}
-    assert orphans(stored(alice, search, {"type": "tool_search_output", "call_id": None})) == []
+    assert orphans(create_conversation(alice, search, {"type": "tool_search_output", "call_id": None})) == []
 
 
-def test_what_is_on_another_page_is_linked(alice):
+def test_counterpart_on_another_page_is_linked(alice):
     approval = {"id": "mcpr_1", "type": "mcp_approval_request"}
     response = {"id": "mcpa_1", "type": "mcp_approval_response", "approval_request_id": "mcpr_1"}
-    conversation = stored(alice, call("a"), approval, call("b"), output("a"), response, TEXT, output("z"))
+    conversation = create_conversation(alice, call("a"), approval, call("b"), output("a"), response, TEXT, output("z"))
     first = ShortPages(conversation, parameters=QueryDict()).items
     assert [item.elsewhere for item in first] == [
         [(4, "?item=x_4#item_x_4")],
@@ -116,12 +116,12 @@ def test_what_is_on_another_page_is_linked(alice):
     ]
 
 
-def test_calls_of_other_conversations_are_not_found(alice):
-    stored(alice, call("a"))
-    assert orphans(stored(alice, output("a"))) == [1]
+def test_calls_of_other_conversations_are_not_paired(alice):
+    create_conversation(alice, call("a"))
+    assert orphans(create_conversation(alice, output("a"))) == [1]
 
 
-def test_a_call_leads_to_the_approval_it_rests_on(alice):
+def test_call_links_to_its_approval_request(alice):
     approved = {"type": "mcp_call", "name": "roll", "approval_request_id": "mcpr_1"}
-    item = Transcript(stored(alice, approved), parameters=QueryDict()).items[0]
+    item = Transcript(create_conversation(alice, approved), parameters=QueryDict()).items[0]
     assert item.told_facts == [("approval_request_id", "mcpr_1", "?item=mcpr_1#item_mcpr_1")]

@@ -146,7 +146,7 @@ ARRAYS = [
 
 
 @pytest.mark.parametrize(("item_with", "path", "maximum"), STRINGS)
-def test_a_string_of_the_maximum_length_is_valid_and_a_longer_one_is_not(item_with, path, maximum):
+def test_string_longer_than_the_maximum_length_is_refused(item_with, path, maximum):
     validate_items([item_with("x" * maximum)])
     with pytest.raises(APIError) as raised:
         validate_items([item_with("x" * (maximum + 1))])
@@ -158,7 +158,7 @@ def test_a_string_of_the_maximum_length_is_valid_and_a_longer_one_is_not(item_wi
 
 
 @pytest.mark.parametrize(("item_with", "path", "maximum"), ARRAYS)
-def test_an_array_of_the_maximum_length_is_valid_and_a_longer_one_is_not(item_with, path, maximum):
+def test_array_longer_than_the_maximum_length_is_refused(item_with, path, maximum):
     validate_items([item_with(maximum)])
     with pytest.raises(APIError) as raised:
         validate_items([item_with(maximum + 1)])
@@ -193,14 +193,14 @@ def test_sixteen_attributes_are_valid():
         (skill(data=""), f"{TOOL}.environment.skills[0].source.data"),
     ],
 )
-def test_some_strings_may_not_be_empty(item, path):
+def test_empty_identifiers_are_refused(item, path):
     with pytest.raises(APIError) as raised:
         validate_items([item])
     assert (raised.value.param, raised.value.code) == (path, "empty_string")
 
 
 @pytest.mark.parametrize(("number", "is_valid"), [(-1, False), (0, True), (3, True), (4, False)])
-def test_partial_images_are_0_to_3(number, is_valid):
+def test_partial_images_must_be_between_0_and_3(number, is_valid):
     item = tool("image_generation", partial_images=number)
     if is_valid:
         assert validate_items([item])

@@ -40,7 +40,7 @@ def members_of(item):
     return members(item, item.get("type") or "item_reference")
 
 
-def changed(item, steps, *value):
+def with_member_changed(item, steps, *value):
     """The item without the member, or with another value for it."""
     item = container = deepcopy(item)
     for step in steps[:-1]:
@@ -51,7 +51,7 @@ def changed(item, steps, *value):
     return item
 
 
-def refusal(item):
+def validation_error(item):
     try:
         validate_items([item])
     except APIError as error:
@@ -59,30 +59,30 @@ def refusal(item):
     return None
 
 
-def written(steps):
+def format_path(steps):
     return "items[0]" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
 
 
 each_accepted_item = pytest.mark.parametrize("item", [case["sent"] for case in ACCEPTED.values()], ids=ACCEPTED)
 
 
-def test_every_member_is_in_some_accepted_item():
+def test_every_member_occurs_in_an_accepted_item():
     assert {path for case in ACCEPTED.values() for path, _ in members_of(case["sent"])} == MEMBERS.keys()
 
 
 @each_accepted_item
-def test_only_required_members_are_missed(item):
+def test_only_required_members_are_reported_as_missing(item):
     for path, steps in members_of(item):
         if path == "item_reference.id" or steps == ("role",):
             continue  # without these the item is of another type
-        expected = ("missing_required_parameter", written(steps)) if "required" in MEMBERS[path] else None
-        assert refusal(changed(item, steps)) == expected, path
+        expected = ("missing_required_parameter", format_path(steps)) if "required" in MEMBERS[path] else None
+        assert validation_error(with_member_changed(item, steps)) == expected, path
 
 
 @each_accepted_item
 def test_only_nullable_members_may_be_null(item):
     for path, steps in members_of(item):
-        accepted = refusal(changed(item, steps, None)) is None
+        accepted = validation_error(with_member_changed(item, steps, None)) is None
         assert accepted == ("nullable" in MEMBERS[path] or "anything" in MEMBERS[path]), path
 
 
@@ -92,7 +92,7 @@ def test_members_of_the_wrong_type_are_refused(item):
         if "anything" in MEMBERS[path]:
             continue
         wrong = {} if "array" in MEMBERS[path] else [[]]
-        code, param = refusal(changed(item, steps, wrong)) or (None, None)
+        code, param = validation_error(with_member_changed(item, steps, wrong)) or (None, None)
         assert code in ("invalid_type", "invalid_value"), path
         assert param is not None
-        assert param.startswith(written(steps[:-1])), path
+        assert param.startswith(format_path(steps[:-1])), path

@@ -55,7 +55,7 @@ def spliced_items(draw):
     return item
 
 
-def refusal(items, **options):
+def validation_error(items, **options):
     try:
         validate_items(items, **options)
     except APIError as error:
@@ -65,9 +65,9 @@ def refusal(items, **options):
 
 @settings(max_examples=1500, deadline=None)
 @given(spliced_items(), st.sampled_from(["keep", "reject"]))
-def test_any_json_is_either_valid_or_refused_cleanly(item, unknown_fields):
+def test_arbitrary_item_is_either_valid_or_refused_with_an_api_error(item, unknown_fields):
     check_storable(item)
-    if error := refusal([item], unknown_fields=unknown_fields):
+    if error := validation_error([item], unknown_fields=unknown_fields):
         assert error.status == 400
         assert error.param is not None
         assert error.param.startswith("items[0]")
@@ -81,7 +81,7 @@ def test_any_json_is_either_valid_or_refused_cleanly(item, unknown_fields):
 
 @settings(max_examples=300, deadline=None)
 @given(values)
-def test_anything_but_a_list_of_items_is_refused_cleanly(value):
+def test_value_that_is_not_a_list_of_items_is_refused_with_an_api_error(value):
     for items in (value, [value]):
-        error = refusal(items)
+        error = validation_error(items)
         assert error is None or error.status == 400

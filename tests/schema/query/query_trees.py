@@ -28,7 +28,7 @@ def created(operator, seconds):
 A, B, C, D = (eq(key, "1") for key in "abcd")
 
 
-def refusal(text):
+def query_error(text):
     with pytest.raises(APIError) as refused:
         parse_query(text)
     error = refused.value

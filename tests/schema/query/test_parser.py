@@ -4,7 +4,7 @@ import pytest
 
 from conversations.schema.query.nodes import And, Not, Or
 from conversations.schema.query.parser import parse_query
-from tests.schema.query.query_trees import A, B, C, D, contains, created, eq, has, prefix, refusal
+from tests.schema.query.query_trees import A, B, C, D, contains, created, eq, has, prefix, query_error
 
 NEW_YEAR = 1767225600  # 2026-01-01T00:00:00Z
 DAY = 86_400
@@ -233,16 +233,16 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("text", ACCEPTED)
-def test_a_text_becomes_a_tree(text):
+def test_query_text_is_parsed_to_a_tree(text):
     assert parse_query(text) == ACCEPTED[text]
 
 
 @pytest.mark.parametrize("text", REFUSED)
-def test_a_refusal_names_the_place_and_what_was_expected(text):
+def test_syntax_error_names_the_position_and_the_expected_token(text):
     expected, position, got = REFUSED[text]
-    assert refusal(text) == f"Invalid 'query': expected {expected} at position {position}, but got {got}."
+    assert query_error(text) == f"Invalid 'query': expected {expected} at position {position}, but got {got}."
 
 
 @pytest.mark.parametrize("text", ["a:1 " * 3 + "x" * 63 + "=", "a:1 !" + "x" * 1000, "created>" + "9" * 1000])
-def test_a_refusal_shows_at_most_20_characters(text):
-    assert re.search(r"but got '(.{1,20})'\.$", refusal(text))
+def test_syntax_error_quotes_at_most_20_characters(text):
+    assert re.search(r"but got '(.{1,20})'\.$", query_error(text))

@@ -31,7 +31,7 @@ REFUND, POLICY, BOTH = TextCondition("refund"), TextCondition("policy"), TextCon
         ("ORDER", TextCondition("ORDER")),
     ],
 )
-def test_a_word_or_a_quoted_phrase_is_a_condition_of_its_own(text, tree):
+def test_word_or_quoted_phrase_is_parsed_as_a_text_condition(text, tree):
     assert parse_query(text) == tree
 
 
@@ -57,7 +57,7 @@ OPERATOR = "':', '~' or '^' after the key"
         ("topic =demo", OPERATOR, 6, "a space"),
     ],
 )
-def test_what_is_no_phrase_is_refused_at_its_place(text, expected, position, got):
+def test_malformed_phrase_is_refused_with_its_position(text, expected, position, got):
     with pytest.raises(APIError) as refused:
         parse_query(text)
     assert (refused.value.param, refused.value.code) == ("query", "invalid_query")
@@ -76,11 +76,11 @@ def test_phrases_count_among_the_16_conditions():
         parse_query(" ".join(["word"] * 17))
 
 
-def test_an_index_finds_what_is_said_but_not_what_is_not():
+def test_phrase_bounds_a_query_but_its_negation_does_not():
     part = 'note~"x"'
     assert is_bounded(parse_query(f"{part} refund"))
     assert not is_bounded(parse_query(f"{part} -refund"))
 
 
-def test_the_phrases_of_a_query_are_those_that_must_or_may_be_there():
+def test_phrases_of_a_query_exclude_negated_ones():
     assert phrases(parse_query('topic:demo (refund OR "a b") -policy')) == ["refund", "a b"]

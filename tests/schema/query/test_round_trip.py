@@ -26,7 +26,7 @@ pieces = st.sampled_from(
 texts = st.text(max_size=60) | st.lists(pieces | st.characters(), max_size=80).map("".join)
 
 
-def problem(text):
+def query_error(text):
     try:
         parse_query(text)
     except APIError as error:
@@ -34,8 +34,8 @@ def problem(text):
 
 
 @given(texts)
-def test_any_text_is_parsed_or_refused_at_a_place_within_it(text):
-    if error := problem(text):
+def test_arbitrary_text_is_parsed_or_refused_at_a_position_within_it(text):
+    if error := query_error(text):
         assert (error.status, error.param, error.code) == (400, "query", "invalid_query")
         assert 1 <= int(re.search(r" at position (\d+)[.,]", error.message)[1]) <= len(text) + 1
 
@@ -52,13 +52,17 @@ leaves = (
 )
 
 
-def joined(kind, parts):
+def flatten_group(kind, parts):
     return kind(tuple(inner for part in parts for inner in (part.of if isinstance(part, kind) else [part])))
 
 
 def groups(trees):
     several = st.lists(trees, min_size=2, max_size=3)
-    return several.map(lambda parts: joined(And, parts)) | several.map(lambda parts: joined(Or, parts)) | trees.map(Not)
+    return (
+        several.map(lambda parts: flatten_group(And, parts))
+        | several.map(lambda parts: flatten_group(Or, parts))
+        | trees.map(Not)
+    )
 
 
 trees = st.recursive(leaves, groups, max_leaves=8)
@@ -68,14 +72,14 @@ def quote(text):
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
 
 
-def written(tree):
+def format_tree(tree):
     match tree:
         case And(of):
-            return f"({' AND '.join(map(written, of))})"
+            return f"({' AND '.join(map(format_tree, of))})"
         case Or(of):
-            return f"({' OR '.join(map(written, of))})"
+            return f"({' OR '.join(map(format_tree, of))})"
         case Not(of):
-            return f"-{written(of)}"
+            return f"-{format_tree(of)}"
         case CreatedCondition(operator, seconds):
             return f"created{ {'gt': '>', 'gte': '>=', 'lt': '<', 'lte': '<='}[operator] }{seconds}"
         case MetadataCondition(key, "exists"):
@@ -85,5 +89,5 @@ def written(tree):
 
 
 @given(trees)
-def test_a_tree_that_is_written_out_is_read_back_the_same(tree):
-    assert parse_query(written(tree)) == tree
+def test_formatted_tree_is_parsed_back_to_the_same_tree(tree):
+    assert parse_query(format_tree(tree)) == tree
