@@ -4,8 +4,8 @@ from pathlib import Path
 from django.core.management.utils import get_random_secret_key
 
 
-def kept_secret_key(path: Path) -> str:
-    """The key in this file, which is made with a random one, for its owner's eyes only, when it is not there."""
+def load_or_create_secret_key(path: Path) -> str:
+    """Return the key stored in this file; create the file, readable by its owner only, if it does not exist."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:

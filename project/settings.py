@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, validate
 
-from project.secret_key import kept_secret_key
+from project.secret_key import load_or_create_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -40,7 +40,7 @@ except EnvError as error:
 if not SECRET_KEY:
     if IS_DATABASE_CHOSEN:
         raise ImproperlyConfigured('Environment variable "SECRET_KEY" is required when "DATABASE_URL" is set.')
-    SECRET_KEY = kept_secret_key(BASE_DIR / "secret_key")
+    SECRET_KEY = load_or_create_secret_key(BASE_DIR / "secret_key")
 
 DATABASE_OPTIONS: dict[str, dict[str, Any]] = {
     "django.db.backends.sqlite3": {
