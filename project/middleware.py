@@ -1,5 +1,6 @@
 from collections.abc import Callable
 
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.template.response import SimpleTemplateResponse
 from django.urls import resolve
@@ -9,15 +10,19 @@ from project.errors import is_for_api
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
-def without_pages_middleware(get_response: GetResponse) -> GetResponse:
-    """Leads to the API past all other middleware, which is for pages: sessions, messages, CSRF tokens, static files."""
+def dispatch_api_directly(get_response: GetResponse) -> GetResponse:
+    """Call the view of an API request directly, bypassing the middleware for HTML pages that comes after this one.
+
+    Through all middleware and the site's URL resolver, requests take more CPU: creating a conversation 13 %, appending
+    17 %, listing items 28 %, retrieving a conversation 50 %. To measure it again, remove this middleware from the
+    settings and compare `python -m tests.benchmarks.api`.
+    """
 
     def respond(request: HttpRequest) -> HttpResponse:
         if not is_for_api(request):
             return get_response(request)
-        request.get_host()  # raises an error for one that is not allowed
-        path = request.path_info.removeprefix("/v1")
-        # As `project.urls` says, but past the site's resolver, which takes as long again.
+        request.get_host()  # raises DisallowedHost, as CommonMiddleware does for pages
+        path = request.path_info.removeprefix(settings.API_PREFIX)
         request.resolver_match = match = resolve(path, urlconf="conversations.urls")
         response: HttpResponse = match.func(request, *match.args, **match.kwargs)
         if isinstance(response, SimpleTemplateResponse):

@@ -7,12 +7,12 @@ from conversations.admin.csp import CONTENT_SECURITY_POLICY
 
 
 def content_security_policy(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
-    """The app's own pages of the admin set this policy by themselves; here all others of the admin have it too."""
+    """Set the app's Content-Security-Policy on every page of the admin, Django's own pages included."""
 
-    def with_policy(request: HttpRequest) -> HttpResponse:
+    def add_policy(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
         if request.path_info.startswith(reverse("admin:index")):
             response.headers.setdefault("Content-Security-Policy", CONTENT_SECURITY_POLICY)
         return response
 
-    return with_policy
+    return add_policy

@@ -44,12 +44,13 @@ if not SECRET_KEY:
 
 DATABASE_OPTIONS: dict[str, dict[str, Any]] = {
     "django.db.backends.sqlite3": {
-        # A transaction takes the write lock at its start, waits for it, and is on disk when it is acknowledged.
+        # BEGIN IMMEDIATE waits for the write lock, where a later upgrade would fail at once. With synchronous=FULL a
+        # committed transaction survives a power failure.
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,
         "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
     },
-    # Statements that are often executed are prepared by the first of them on each connection.
+    # Statements of conversations.db.prepared_cursor are prepared when a connection first executes them.
     "project.postgresql": {"prepare_threshold": 0, "connect_timeout": 5},
     "django.db.backends.mysql": {
         "charset": "utf8mb4",
@@ -72,7 +73,7 @@ for alias, database in {"default": DATABASE, "replica": DATABASE_REPLICA}.items(
         "OPTIONS": {**DATABASE_OPTIONS[database["ENGINE"]], **database.get("OPTIONS", {})},
     }
     if DATABASE_POOLER and database["ENGINE"] == "project.postgresql":
-        # Each transaction may be on another connection: no cursor and no prepared statement outlives one.
+        # Each transaction may run on another server connection, so cursors and prepared statements must not outlive it.
         DATABASES[alias]["DISABLE_SERVER_SIDE_CURSORS"] = True
         DATABASES[alias]["OPTIONS"]["prepare_threshold"] = None
 
@@ -92,8 +93,10 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 
+# Middleware of your own for API requests (CORS headers, request ids) belongs before `dispatch_api_directly`: make a
+# settings module with `from project.settings import *` and `MIDDLEWARE = ["your.middleware", *MIDDLEWARE]`.
 MIDDLEWARE = [
-    "project.middleware.without_pages_middleware",
+    "project.middleware.dispatch_api_directly",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "project.security.content_security_policy",
@@ -120,10 +123,11 @@ TEMPLATES = [
     },
 ]
 
+API_PREFIX = "/v1"
 ROOT_URLCONF = "project.urls"
 WSGI_APPLICATION = "project.wsgi.application"
 
-# A proxy in front that ends TLS leaves the admin's forms with an https origin.
+# Behind a proxy that ends TLS, the admin's forms are sent with an https origin, but Django sees an http request.
 CSRF_TRUSTED_ORIGINS = [f"https://{'*' if host.startswith('.') else ''}{host}" for host in ALLOWED_HOSTS if host != "*"]
 
 AUTH_PASSWORD_VALIDATORS = [

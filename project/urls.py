@@ -1,3 +1,4 @@
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 from django.views.generic import RedirectView
@@ -5,7 +6,7 @@ from django.views.generic import RedirectView
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
-    path("v1/", include("conversations.urls")),
+    path(f"{settings.API_PREFIX.removeprefix('/')}/", include("conversations.urls")),
 ]
 
 handler400 = "project.errors.bad_request"

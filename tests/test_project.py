@@ -1,6 +1,7 @@
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
 from project.errors import server_error
@@ -29,6 +30,33 @@ def test_api_requests_bypass_the_middleware_for_pages(alice_secret):
     page = Client().get("/admin/login/")
     assert page["x-frame-options"] == "DENY"
     assert "csrftoken" in page.cookies
+
+
+def add_cors_headers(get_response):
+    """Stand in for a middleware of the operator's own."""
+
+    def respond(request):
+        response = HttpResponse() if request.method == "OPTIONS" else get_response(request)
+        response["Access-Control-Allow-Origin"] = "https://chat.example"
+        return response
+
+    return respond
+
+
+def test_middleware_before_the_direct_dispatch_handles_api_requests(alice_secret, settings):
+    settings.MIDDLEWARE = [f"{__name__}.add_cors_headers", *settings.MIDDLEWARE]
+    client = Client(headers={"authorization": f"Bearer {alice_secret}"})
+    responses = {
+        200: client.get("/v1/conversations"),
+        400: client.get("/v1/conversations", headers={"host": "elsewhere.example"}),
+        401: Client().get("/v1/conversations"),
+        404: client.get("/v1/nowhere"),
+    }
+    assert [response.status_code for response in responses.values()] == list(responses)
+    preflight = client.options("/v1/conversations")
+    assert (preflight.status_code, preflight.content) == (200, b"")
+    for response in [*responses.values(), preflight]:
+        assert response["Access-Control-Allow-Origin"] == "https://chat.example"
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="a look at PostgreSQL's socket")

@@ -10,7 +10,10 @@ from conversations.models import APIKey
 
 
 class APIKeyAuthentication(BaseAuthentication):
-    """`Authorization: Bearer sk-conv-…`: the request is its user's, and `request.auth` is the `APIKey`."""
+    """Authentication by `Authorization: Bearer sk-conv-…`.
+
+    `request.user` is the key's user, `request.auth` the `APIKey`.
+    """
 
     def authenticate(self, request: Request) -> tuple[Any, APIKey] | None:
         scheme, _, secret = request.META.get("HTTP_AUTHORIZATION", "").partition(" ")

@@ -8,12 +8,12 @@ from conversations.conf import app_settings
 
 
 def read_chunked_body(request: HttpRequest) -> None:
-    """Read a body that came in chunks, and give it the length without which Django would take it for empty.
+    """Read a body sent in chunks and set its Content-Length, without which Django treats the body as empty.
 
-    Raise an error if the server does not mark the end of such a body.
+    Raise `APIError` with status 411 if the server does not mark the end of such a body.
     """
     if not isinstance(request, WSGIRequest):
-        return  # ASGI has read the body to its end.
+        return  # Under ASGI, Django has read the whole body already.
     if not request.META.get("HTTP_TRANSFER_ENCODING") or request.META.get("CONTENT_LENGTH"):
         return
     if not request.environ.get("wsgi.input_terminated"):

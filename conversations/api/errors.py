@@ -1,4 +1,4 @@
-"""Refusals that only HTTP knows, in OpenAI's words where they were seen and in our own elsewhere."""
+"""Errors that concern only HTTP. The texts are OpenAI's wherever their API was seen to send them, else ours."""
 
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
@@ -41,7 +41,7 @@ def unsupported_content_type(content_type: str) -> APIError:
 
 
 def bad_request(exception: Exception) -> APIError:
-    """Return the error for a request that Django refuses to process, without the exception's own text."""
+    """Return the error for a request that Django refuses to process; it leaves out the exception's internal text."""
     match exception:
         case TooManyFieldsSent():
             return APIError(f"Too many query parameters. Expected at most {settings.DATA_UPLOAD_MAX_NUMBER_FIELDS}.")

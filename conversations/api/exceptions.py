@@ -1,4 +1,4 @@
-"""Every exception of a view -> OpenAI's error envelope."""
+"""Translate every exception that a view raises into OpenAI's error envelope."""
 
 import logging
 from typing import Any
@@ -14,14 +14,14 @@ from conversations.api import errors
 from conversations.db.errors import is_temporary
 from conversations.errors import APIError
 
-RETRY_AFTER = 1  # seconds, for which the official clients wait before they try again
+RETRY_AFTER = 1  # seconds; the official clients wait as long before they retry
 
 logger = logging.getLogger("conversations.api")
 
 
 def exception_handler(exception: Exception, context: dict[str, Any]) -> Response:
     set_rollback()
-    error = _as_api_error(exception, context)
+    error = _to_api_error(exception, context)
     headers = {"Retry-After": str(RETRY_AFTER)} if error.status == 503 else {}
     if isinstance(exception, exceptions.MethodNotAllowed):
         headers["Allow"] = ", ".join(context["view"].allowed_methods)
@@ -32,7 +32,7 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
     return Response(error.envelope(), status=error.status, headers=headers)
 
 
-def _as_api_error(exception: Exception, context: dict[str, Any]) -> APIError:
+def _to_api_error(exception: Exception, context: dict[str, Any]) -> APIError:
     request = context["request"]
     match exception:
         case APIError():

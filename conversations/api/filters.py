@@ -12,10 +12,14 @@ from conversations.schema.query.nodes import EVERYTHING, And, Query
 
 
 class BracketsWidget(forms.Widget):
-    """Reads `name` and every `name[…]` of the query string."""
+    """Input made of the query parameter `name` and every `name[…]`."""
 
     def value_from_datadict(self, data: Any, files: Any, name: str) -> Parameters:
-        return [(each, data.getlist(each)) for each in data if each == name or each.startswith(f"{name}[")]
+        return [
+            (parameter, data.getlist(parameter))
+            for parameter in data
+            if parameter == name or parameter.startswith(f"{name}[")
+        ]
 
 
 class ConditionsField(forms.Field):
@@ -38,7 +42,7 @@ class ConversationFilterSet(django_filters.FilterSet):
     created_at = ConditionsFilter(parse=created_conditions)
     query = ConditionsFilter(parse=query_conditions)
 
-    # What the page is made of rather than the set; they are read by `conversation_page_parameters`.
+    # Parameters that select a page, which `conversation_page_parameters` reads.
     page_parameters = ("limit", "order", "after", "before")
 
     class Meta:
@@ -53,8 +57,5 @@ class ConversationFilterSet(django_filters.FilterSet):
 
     @property
     def conditions(self) -> Query:
-        """All conditions at once: whether one of them is too expensive depends on the others."""
+        """All conditions together, because the cost of one depends on the others."""
         return And(tuple(self.form.cleaned_data.values())) if self.is_valid() else EVERYTHING
-
-    def filter_queryset(self, queryset: Any) -> Any:
-        return queryset.matching(self.conditions)

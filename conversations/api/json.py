@@ -13,7 +13,7 @@ from conversations.schema.json_limits import loads
 
 
 class JSONParser(BaseParser):
-    """A body of at most `CONVERSATIONS_MAX_BODY_BYTES` that holds nothing a database could not keep."""
+    """Parser that refuses a body above `CONVERSATIONS_MAX_BODY_BYTES` and values that no database can store."""
 
     media_type = "application/json"
 
@@ -30,7 +30,7 @@ class JSONParser(BaseParser):
 
 
 class JSONRenderer(BaseRenderer):
-    """JSON as OpenAI lays it out: indented by two, and no newline at the end."""
+    """Renderer with OpenAI's layout: an indent of two spaces and no final newline."""
 
     media_type = "application/json"
     format = "json"
@@ -46,7 +46,7 @@ class JSONRenderer(BaseRenderer):
 
 
 class JSONNegotiation(DefaultContentNegotiation):
-    """Answers are JSON whatever a client says it accepts; a body that names no type is taken for JSON."""
+    """Negotiation that ignores the Accept header and parses a body without a Content-Type as JSON."""
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         if request.content_type in ("", "application/json"):

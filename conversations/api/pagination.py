@@ -9,7 +9,7 @@ def item_list(items: Sequence[dict[str, Any]], *, include: Collection[str], has_
 
 
 def list_object(data: Sequence[dict[str, Any]], *, has_more: bool) -> dict[str, Any]:
-    """OpenAI's list; the ids of an empty one are null."""
+    """Return OpenAI's list object; `first_id` and `last_id` are null if the list is empty."""
     return {
         "object": "list",
         "data": data,

@@ -1,4 +1,4 @@
-"""Query parameters that make up a page, and `include`."""
+"""Parse the query parameters that select a page, and `include`."""
 
 import re
 from collections.abc import Collection
@@ -23,7 +23,7 @@ class PageParameters:
 
 
 def page_parameters(query: QueryDict) -> PageParameters:
-    return PageParameters(limit=_limit(query), order=_order(query), after=_scalar(query, "after"))
+    return PageParameters(limit=_parse_limit(query), order=_parse_order(query), after=_single_value(query, "after"))
 
 
 @dataclass(frozen=True)
@@ -32,10 +32,10 @@ class ConversationPageParameters(PageParameters):
 
 
 def conversation_page_parameters(query: QueryDict) -> ConversationPageParameters:
-    after, before = _cursor(query, "after"), _cursor(query, "before")
+    after, before = _parse_cursor(query, "after"), _parse_cursor(query, "before")
     if after is not None and before is not None:
         raise errors.mutually_exclusive_parameters(["after", "before"])
-    return ConversationPageParameters(limit=_limit(query), order=_order(query), after=after, before=before)
+    return ConversationPageParameters(limit=_parse_limit(query), order=_parse_order(query), after=after, before=before)
 
 
 @dataclass(frozen=True)
@@ -44,33 +44,43 @@ class SuggestionParameters:
     prefix: str
 
 
-def suggestion_parameters(query: QueryDict, *, longest: int, also: Collection[str] = ()) -> SuggestionParameters:
-    """`prefix` may be as long as what it begins. Any parameter but these and those of `also` is an error."""
+def suggestion_parameters(
+    query: QueryDict, *, max_length: int, other_names: Collection[str] = ()
+) -> SuggestionParameters:
+    """Parse `limit` and `prefix`; raise `APIError` if there is a parameter other than these and `other_names`.
+
+    A prefix has at most `max_length` characters, like the keys or values that it selects.
+    """
     for name in query:
-        if name not in ("limit", "prefix", *also):
+        if name not in ("limit", "prefix", *other_names):
             raise errors.unknown_parameter(name)
-    return SuggestionParameters(limit=_limit(query), prefix=text_parameter(query, "prefix", longest=longest) or "")
+    return SuggestionParameters(
+        limit=_parse_limit(query), prefix=text_parameter(query, "prefix", max_length=max_length) or ""
+    )
 
 
-def text_parameter(query: QueryDict, name: str, *, longest: int) -> str | None:
-    text = _scalar(query, name)
+def text_parameter(query: QueryDict, name: str, *, max_length: int) -> str | None:
+    text = _single_value(query, name)
     if text is not None:
         check_storable(text, path=name)
-        if len(text) > longest:
-            raise errors.string_too_long(name, text, maximum=longest)
+        if len(text) > max_length:
+            raise errors.string_too_long(name, text, maximum=max_length)
     return text
 
 
 def include_parameter(query: QueryDict) -> frozenset[str]:
-    """`include[]=a&include[]=b` or `include=a&include=b`, and what the settings always include."""
+    """Return the values of `include[]=a&include[]=b` or `include=a&include=b`, joined with the setting DEFAULT_INCLUDE.
+
+    A single `include=a` is not an array: refuse it, as OpenAI does.
+    """
     bare = query.getlist("include")
     if len(bare) == 1:
         validate_include(bare[0])
     return validate_include([*query.getlist("include[]"), *bare]).union(app_settings.default_include)
 
 
-def _limit(query: QueryDict) -> int:
-    text = _scalar(query, "limit")
+def _parse_limit(query: QueryDict) -> int:
+    text = _single_value(query, "limit")
     if text is None:
         return DEFAULT_LIMIT
     if not re.fullmatch(r"[+-]?[0-9]+", text):
@@ -83,8 +93,8 @@ def _limit(query: QueryDict) -> int:
     return int(digits)
 
 
-def _order(query: QueryDict) -> Literal["asc", "desc"]:
-    match _scalar(query, "order"):
+def _parse_order(query: QueryDict) -> Literal["asc", "desc"]:
+    match _single_value(query, "order"):
         case None | "desc":
             return "desc"
         case "asc":
@@ -93,15 +103,15 @@ def _order(query: QueryDict) -> Literal["asc", "desc"]:
             raise errors.invalid_value("order", other, supported=["asc", "desc"])
 
 
-def _cursor(query: QueryDict, name: str) -> str | None:
-    """Any well-formed id of a conversation: it marks a place, whether or not there is one."""
-    value = _scalar(query, name)
+def _parse_cursor(query: QueryDict, name: str) -> str | None:
+    """Return the conversation id that a page starts from; the conversation may have been deleted since."""
+    value = _single_value(query, name)
     if value is not None and not (value.startswith(ids.CONVERSATION_PREFIX) and ids.is_well_formed(value)):
         raise errors.invalid_cursor(name, value)
     return value
 
 
-def _scalar(query: QueryDict, name: str) -> str | None:
+def _single_value(query: QueryDict, name: str) -> str | None:
     values = query.getlist(name)
     if len(values) > 1:
         raise errors.duplicate_parameter(name)

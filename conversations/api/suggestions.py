@@ -10,16 +10,16 @@ from conversations.search.metadata_pair import Suggestions
 
 
 class MetadataSuggestionViewSet(OpenAIViewSet):
-    """The keys and values that the caller's conversations have, for completion as one types."""
+    """Autocompletion: metadata keys and values of the caller's conversations, in byte order."""
 
     def list_keys(self, request: Request) -> Response:
-        parameters = suggestion_parameters(request.query_params, longest=MAX_KEY_LENGTH)
+        parameters = suggestion_parameters(request.query_params, max_length=MAX_KEY_LENGTH)
         pairs = MetadataPair.objects.using(self.database).visible_to(request.user)
         return _list_response(pairs.suggestions("key", prefix=parameters.prefix, limit=parameters.limit))
 
     def list_values(self, request: Request) -> Response:
-        parameters = suggestion_parameters(request.query_params, longest=MAX_VALUE_LENGTH, also=["key"])
-        key = text_parameter(request.query_params, "key", longest=MAX_KEY_LENGTH)
+        parameters = suggestion_parameters(request.query_params, max_length=MAX_VALUE_LENGTH, other_names=["key"])
+        key = text_parameter(request.query_params, "key", max_length=MAX_KEY_LENGTH)
         if key is None:
             raise errors.missing_parameter("key")
         pairs = MetadataPair.objects.using(self.database).visible_to(request.user).filter(key=key)

@@ -30,7 +30,7 @@ def startup_error(tmp_path, **variables):
         ),
         (
             {"DATABASE_URL": "sqlite://:memory:"},
-            "CommandError: Can't use a database in memory: every worker would have its own, lost at its end.",
+            "CommandError: Can't use an in-memory database: each worker would have its own and lose it on exit.",
         ),
         (
             {"SECRET_KEY": ""},
@@ -68,10 +68,10 @@ def test_file_that_is_not_a_database_is_reported_in_one_line(tmp_path):
 
 @pytest.mark.parametrize("port", [-1, 0, 65536, 70000])
 def test_a_port_out_of_range_is_refused(port):
-    with pytest.raises(CommandError, match="The port must be one of 1 to 65535"):
+    with pytest.raises(CommandError, match="The port must be between 1 and 65535"):
         call_command("serve", port=port)
 
 
 def test_zero_workers_are_refused():
-    with pytest.raises(CommandError, match="There must be at least one worker"):
+    with pytest.raises(CommandError, match="must be at least 1"):
         call_command("serve", workers=0)

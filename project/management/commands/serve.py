@@ -20,36 +20,40 @@ from granian.server import Server
 
 from conversations.models import APIKey
 
-THREADS = 4  # of a worker, which take turns in Python; a client that sends slowly keeps one to itself
-REACHED_AT = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - where a host that means all is from here
-ALLOCATIONS = 2_000  # that a worker makes between two collections of garbage, as some requests do
-STOP_SECONDS = 30  # for requests in flight, and for a worker that was told to stop too early to notice
+DEFAULT_THREADS = 4  # per worker; they share one interpreter, and a slow client occupies one
+LOOPBACK_HOSTS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - the URL to print for "all interfaces"
+GC_THRESHOLD = 2_000  # allocations between two garbage collections; about as many as one request makes
+STOP_SECONDS = 30  # for requests in flight, and for a worker that was still starting when the signal came
 EXAMPLE = '{"metadata": {"topic": "demo"}, "items": [{"type": "message", "role": "user", "content": "Hello!"}]}'
 
 
 class Command(BaseCommand):
-    help = "Prepares the database, on a first start also an admin and an API key, and serves the API and the admin."
+    help = "Prepares the database, on the first start also an admin and an API key, and serves the API and the admin."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000)
-        parser.add_argument("--workers", type=int, default=os.cpu_count(), help="processes; one a core if not given")
-        parser.add_argument("--threads", type=int, default=THREADS, help=f"of each process, {THREADS} if not given")
+        parser.add_argument("--workers", type=int, default=os.cpu_count(), help="Processes. Default: one per core.")
+        parser.add_argument(
+            "--threads", type=int, default=DEFAULT_THREADS, help=f"Threads per process. Default: {DEFAULT_THREADS}."
+        )
 
     def handle(self, *, host: str, port: int, workers: int, threads: int, **options: Any) -> None:
         if workers < 1 or threads < 1:
-            raise CommandError("There must be at least one worker, and one thread of it.")
+            raise CommandError("The number of workers and the number of threads must be at least 1.")
         if not 1 <= port <= 65535:
-            raise CommandError("The port must be one of 1 to 65535.")
-        self._check_address(host, port)
+            raise CommandError("The port must be between 1 and 65535.")
+        self._check_port_is_free(host, port)
         self._prepare_database()
-        name = f"[{host}]" if ":" in host else host
-        url = f"http://{REACHED_AT.get(name, name)}:{port}"
+        host_in_url = f"[{host}]" if ":" in host else host
+        url = f"http://{LOOPBACK_HOSTS.get(host_in_url, host_in_url)}:{port}"
         self._create_first_secrets(url)
-        if not validate_host(name, settings.ALLOWED_HOSTS):
+        if not validate_host(host_in_url, settings.ALLOWED_HOSTS):
             allowed = ", ".join(settings.ALLOWED_HOSTS)
-            self.stderr.write(f"Requests for names other than {allowed} are refused: set ALLOWED_HOSTS.")
-        self.stdout.write(f"Serving the API at {url}/v1 and the admin at {url}/admin/. Stop with Ctrl-C.")
+            self.stderr.write(f"Only requests to {allowed} are answered. Set ALLOWED_HOSTS to answer others.")
+        self.stdout.write(
+            f"Serving the API at {url}{settings.API_PREFIX} and the admin at {url}/admin/. Stop with Ctrl-C."
+        )
         self.stdout.flush()
         connections.close_all()
         Server(
@@ -64,7 +68,7 @@ class Command(BaseCommand):
             log_level=LogLevels.warning,
         ).serve(target_loader=_load_application)
 
-    def _check_address(self, host: str, port: int) -> None:
+    def _check_port_is_free(self, host: str, port: int) -> None:
         try:
             family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
             with socket.socket(family, kind) as probe:
@@ -75,14 +79,14 @@ class Command(BaseCommand):
 
     def _prepare_database(self) -> None:
         if settings.DATABASES["default"]["NAME"] == ":memory:":
-            raise CommandError("Can't use a database in memory: every worker would have its own, lost at its end.")
+            raise CommandError("Can't use an in-memory database: each worker would have its own and lose it on exit.")
         try:
             call_command("migrate", verbosity=0, interactive=False)
         except DatabaseError as error:
             raise CommandError(f"Can't use the database: {' '.join(str(error).split())}") from error
 
     def _create_first_secrets(self, url: str) -> None:
-        """Each is printed by the start that makes it, and never again."""
+        """Create a superuser and an API key if there are none, and print their secrets, which are not stored."""
         admin = User.objects.filter(is_superuser=True).order_by("pk").first()
         if admin is None:
             password = secrets.token_urlsafe(12)
@@ -94,23 +98,25 @@ class Command(BaseCommand):
             self.stdout.write(
                 f"Created the API key {secret}\n"
                 "Secrets are shown only once. When the server runs, try:\n\n"
-                f"curl {url}/v1/conversations -H 'Authorization: Bearer {secret}' "
+                f"curl {url}{settings.API_PREFIX}/conversations -H 'Authorization: Bearer {secret}' "
                 f"-H 'Content-Type: application/json' -d '{EXAMPLE}'\n"
             )
 
 
 def _load_application(path: str) -> Callable[..., Any]:
-    """Runs first in every worker, which is to stop when the main process says so: Ctrl-C goes to all of them.
+    """Prepare a worker process and import its WSGI application.
 
-    Granian's worker may hang when that signal and the main process's own arrive together, and would not notice
-    one that comes while it loads the application.
+    Ctrl-C sends SIGINT to every process of the terminal. Workers ignore it, because the main process stops them with
+    SIGTERM, and Granian's worker may hang when both signals arrive together. SIGTERM gets its default action, because
+    Granian's own handler would miss a signal that arrives while the application loads.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     application: Callable[..., Any] = import_string(path)
-    # What is there by now stays, and is not to be looked through again and again. What other threads work on when
-    # garbage is collected soon is garbage too: unless that is found as often, memory goes on growing.
+    # Modules live as long as the process, so the collector need not scan them. Objects of requests in flight on other
+    # threads survive a collection and move to an older generation. Unless the older generations are collected as often
+    # as the youngest, memory keeps growing.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(ALLOCATIONS, 1, 1)
+    gc.set_threshold(GC_THRESHOLD, 1, 1)
     return application
