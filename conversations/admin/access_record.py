@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-from conversations.admin.csp import ContentSecurityPolicyMixin
+from conversations.admin.base import AppModelAdmin
 from conversations.admin.filters import FilterForm, FormFilter
 from conversations.admin.keyset import CappedPaginator, KeysetChangeList
 from conversations.admin.list.columns import time_column
@@ -32,7 +32,7 @@ class UserFilter(FormFilter):
 
 
 @admin.register(AccessRecord)
-class AccessRecordAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: ignore[type-arg]
+class AccessRecordAdmin(AppModelAdmin):
     """Only ever looked at: not even a superuser may add, change or delete what was recorded."""
 
     list_display: Any = (

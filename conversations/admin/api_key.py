@@ -14,7 +14,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations.admin.csp import ContentSecurityPolicyMixin
+from conversations.admin.base import AppModelAdmin
 from conversations.admin.keyset import CappedPaginator, KeysetChangeList
 from conversations.admin.list.columns import time_column
 from conversations.models import APIKey
@@ -36,7 +36,7 @@ class NewKeyForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(APIKey)
-class APIKeyAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: ignore[type-arg]
+class APIKeyAdmin(AppModelAdmin):
     """Keys are made and revoked, not deleted: what a key did stays explained."""
 
     form = NewKeyForm

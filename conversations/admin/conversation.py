@@ -6,6 +6,7 @@ from typing import Any, ClassVar, cast
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -13,56 +14,66 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin import metadata, permissions
-from conversations.admin.actions.bulk_delete import BulkDeletionMixin
+from conversations.admin.actions.bulk_delete import BulkDeleteView
 from conversations.admin.actions.delete_confirmation import DeletionSummary, summarize_deletion
-from conversations.admin.actions.export import ExportMixin
-from conversations.admin.actions.trash import TrashMixin
-from conversations.admin.csp import ContentSecurityPolicyMixin
-from conversations.admin.display_preferences import shortcuts_enabled, transcript_choices
+from conversations.admin.actions.export import ExportView, can_export
+from conversations.admin.actions.trash import restore_context
+from conversations.admin.base import AppModelAdmin
+from conversations.admin.display_preferences import (
+    save_shortcuts,
+    save_transcript_preferences,
+    shortcuts_enabled,
+    transcript_preferences,
+)
 from conversations.admin.keyset import CappedPaginator
-from conversations.admin.list.change_list import PREFERENCE_PARAMETERS, ConversationChangeList, url_without_preferences
+from conversations.admin.list.change_list import ConversationChangeList, url_without_preferences
 from conversations.admin.list.columns import COLUMNS, DEFAULT, FIRST, Columns, format_time, save_columns
 from conversations.admin.list.filter_form import apply_search, parse_search
+from conversations.admin.list.parameters import PREFERENCE_PARAMETERS
 from conversations.admin.list.prev_next import PrevNextLinks
-from conversations.admin.list.previews import PREVIEWS, previews
-from conversations.admin.list.snippets import TextSearchMixin
-from conversations.admin.list.suggestions import SuggestionsMixin
-from conversations.admin.overview import OverviewMixin
-from conversations.admin.saved_view import SavedViewsMixin
+from conversations.admin.list.snippets import check_search, record_search
+from conversations.admin.list.suggestions import SuggestionsView
+from conversations.admin.overview import OverviewView
+from conversations.admin.saved_view import default_view_url, view_bar_context
 from conversations.admin.transcript.item import download_response
 from conversations.admin.transcript.page import Transcript
 from conversations.errors import APIError
 from conversations.models import AccessRecord, Conversation, ConversationQuerySet
+from conversations.trash import move_to_trash
 
 
 @admin.register(Conversation)
-class ConversationAdmin(
-    SavedViewsMixin,
-    ExportMixin,
-    BulkDeletionMixin,
-    SuggestionsMixin,
-    TextSearchMixin,
-    OverviewMixin,
-    TrashMixin,
-    ContentSecurityPolicyMixin,
-    admin.ModelAdmin,  # type: ignore[type-arg]
-):
+class ConversationAdmin(AppModelAdmin):
+    """The list of conversations, their transcripts, and the actions on one, on some or on all of a search.
+
+    A project may subclass it: the class attributes and the `has_…_permission` methods are its settings.
+    """
+
     form = metadata.ConversationForm
+    actions = ("delete_selected",)
     list_display = (FIRST, *DEFAULT)
     list_display_links = ("id",)
-    list_per_page = 50  # half of Django's, in half of its time: that goes into the rows
+    list_per_page = 50  # half of Django's default halves the time of a page
     ordering = ("-id",)
-    paginator = CappedPaginator  # of completion in the host's own forms: the list has none
+    paginator = CappedPaginator  # for autocomplete fields of your project: the list has no paginator
     search_fields = ("id",)
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
     sortable_by = ("id",)
     change_list_class: ClassVar[type[ConversationChangeList]] = ConversationChangeList
     transcript_class: ClassVar[type[Transcript]] = Transcript
+    overview_days: ClassVar[tuple[int, ...]] = (30, 7, 90)  # periods to choose from; the first is the default
+    overview_template = "conversations/overview.html"
+    export_template = "admin/conversations/export.html"
+    bulk_deletion_template = "admin/conversations/bulk_deletion.html"
+    bulk_deletion_seconds: ClassVar[float] = 20  # per request; the page then asks to continue
 
     class Media:
         css: ClassVar = {
             "all": (
+                "conversations/snippets.css",
+                "conversations/list_actions.css",
+                "conversations/saved_views.css",
                 "conversations/admin.css",
                 "conversations/list.css",
                 "conversations/completion.css",
@@ -110,11 +121,11 @@ class ConversationAdmin(
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        """By the whole id, or else by the typed language. The list itself does without: its form has the search."""
+        """Search for autocomplete fields, by id or in the query language. The list searches through its form."""
         try:
             query = parse_search(search_term.strip())
-            self.check_query(request, query)
-            self.record_search(request, query, query_text=search_term)
+            check_search(self, request, query)
+            record_search(request, query, query_text=search_term)
             return apply_search(cast(ConversationQuerySet, queryset), search_term), False
         except APIError as error:
             self.message_user(request, error.message, messages.ERROR)
@@ -124,62 +135,94 @@ class ConversationAdmin(
         return self.change_list_class
 
     def get_list_display(self, request: HttpRequest) -> Any:
-        return Columns.from_request(request, self).of_list()
+        return Columns.for_request(request, self).list_display
+
+    def get_urls(self) -> list[URLPattern]:
+        item_view = self.admin_site.admin_view(self.item_view)
+        return [
+            path("<path:object_id>/items/<str:item_id>/", item_view, name="conversations_conversation_item"),
+            self.route("export/", ExportView, name="conversation_export_list"),
+            self.route("<path:object_id>/export/", ExportView, name="conversation_export"),
+            self.route("delete/", BulkDeleteView, name="conversation_bulk_deletion"),
+            self.route("suggestions/", SuggestionsView, name="conversation_suggestions"),
+            self.route("overview/", OverviewView, name="overview"),
+            *super().get_urls(),
+        ]
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        if request.method == "GET" and any(name in request.GET for name in PREFERENCE_PARAMETERS):
-            save_columns(request)
-            shortcuts_enabled(request)
-            return HttpResponseRedirect(url_without_preferences(request))
-        context = {"columns": Columns.from_request(request, self), **self._shortcuts(request)}
+        if request.method == "GET":
+            if any(name in request.GET for name in PREFERENCE_PARAMETERS):
+                save_columns(request)
+                save_shortcuts(request)
+                return HttpResponseRedirect(url_without_preferences(request))
+            if url := default_view_url(self, request):
+                return HttpResponseRedirect(url)
+        context = {
+            **view_bar_context(self, request),
+            **self._shortcuts_context(request),
+            "columns": Columns.for_request(request, self),
+            "may_export": can_export(self, request),
+            "may_delete_matching": self.has_delete_permission(request),
+        }
         return super().changelist_view(request, {**context, **(extra_context or {})})
 
-    def _shortcuts(self, request: HttpRequest) -> dict[str, Any]:
+    def _shortcuts_context(self, request: HttpRequest) -> dict[str, Any]:
         return {
             "shortcuts": shortcuts_enabled(request),
             "shortcuts_url": f"{url_without_preferences(request)}&shortcuts=",
         }
 
-    def add_previews(self, request: HttpRequest, conversations: Iterable[Conversation], *, query_text: str) -> None:
-        """Where the list shows any, a single record tells of all of them, written before."""
-        readable = [row for row in conversations if self.has_read_content_permission(request, row)]
-        if not readable or not set(PREVIEWS).intersection(self.get_list_display(request)):
-            return
-        AccessRecord.objects.record(
-            user=request.user,
-            action=AccessRecord.Action.READ,
-            query=query_text,
-            conversation_count=len(readable),
-        )
-        found = previews(readable)
-        for conversation in readable:
-            conversation.preview = found.get(conversation.pk)  # type: ignore[attr-defined]
+    @admin.action(permissions=["delete"], description=_("Delete selected %(verbose_name_plural)s"))
+    def delete_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
+        """Ask for confirmation. This replaces Django's action, which would delete in one transaction."""
+        return BulkDeleteView(model_admin=self).confirm_selected(request)
+
+    def has_read_content_permission(self, request: HttpRequest, obj: Conversation | None = None) -> bool:
+        """Whether the user may read the messages of a conversation, or for None search all messages."""
+        return permissions.may_read_content(request)
+
+    def has_export_permission(self, request: HttpRequest, obj: Conversation | None = None) -> bool:
+        """Whether the user may export a conversation, or for None the list, with its content."""
+        return permissions.may_export(request)
+
+    def has_export_facts_permission(self, request: HttpRequest, obj: Conversation | None = None) -> bool:
+        """Whether the user may export a conversation, or for None the list, without its content."""
+        return permissions.may_export_facts(request)
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
     def record_reading(self, request: HttpRequest, conversation: Conversation) -> None:
-        """To be called before any content is shown: where it fails, none is."""
+        """Add the reading to the access log. Record it before any content is shown: without a record, show nothing."""
         AccessRecord.objects.record(user=request.user, action=AccessRecord.Action.READ, conversation_id=conversation.pk)
 
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        context = {"may_export": can_export(self, request), **(extra_context or {})}
         try:
-            return super().change_view(request, object_id, form_url, extra_context)
+            return super().change_view(request, object_id, form_url, context)
         except APIError as error:
-            return self._gone(request, object_id, error)
+            return self._redirect_if_deleted(request, object_id, error)
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         try:
-            return super().delete_view(request, object_id, extra_context)
+            return super().delete_view(request, object_id, {**restore_context(), **(extra_context or {})})
         except APIError as error:
-            return self._gone(request, object_id, error)
+            return self._redirect_if_deleted(request, object_id, error)
 
-    def _gone(self, request: HttpRequest, object_id: str, error: APIError) -> HttpResponse:
-        """Somebody else has deleted it since the page was asked for."""
+    def delete_model(self, request: HttpRequest, obj: Conversation) -> None:
+        move_to_trash(obj, deleted_by=request.user)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
+        with transaction.atomic():
+            for conversation in queryset:
+                move_to_trash(conversation, deleted_by=request.user)
+
+    def _redirect_if_deleted(self, request: HttpRequest, object_id: str, error: APIError) -> HttpResponse:
+        """Redirect as for an unknown conversation if somebody else has deleted it during this request."""
         if error.status != 404:
             raise error
         return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
@@ -197,26 +240,20 @@ class ConversationAdmin(
         form_url: str = "",
         obj: Any = None,
     ) -> HttpResponse:
-        context |= self._shortcuts(request)
+        save_shortcuts(request)
+        context |= self._shortcuts_context(request)
         context["neighbours"] = neighbours = PrevNextLinks(self, request, obj)
         context["metadata_pairs"] = metadata.render_pairs(obj.metadata, url_of=neighbours.condition_url)
         context["transcript"] = None
         if self.has_read_content_permission(request, obj):
             self.record_reading(request, obj)
-            choices = transcript_choices(request)
+            save_transcript_preferences(request)
+            choices = transcript_preferences(request)
             context["transcript"] = self.transcript_class(obj, parameters=request.GET, choices=choices)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
-    def get_urls(self) -> list[URLPattern]:
-        item_url = path(
-            "<path:object_id>/items/<str:item_id>/",
-            self.admin_site.admin_view(self.item_view),
-            name="conversations_conversation_item",
-        )
-        return [item_url, *super().get_urls()]
-
     def item_view(self, request: HttpRequest, object_id: str, item_id: str) -> HttpResponse:
-        """The whole of an item as a file: its page shows long ones in part."""
+        """Download an item as a file, complete: the transcript truncates long items."""
         conversation = self.get_object(request, unquote(object_id))
         if conversation is None:
             raise Http404

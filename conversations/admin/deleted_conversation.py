@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from conversations import ids
 from conversations.admin import metadata
 from conversations.admin.actions.delete_confirmation import DeletionSummary
-from conversations.admin.csp import ContentSecurityPolicyMixin
+from conversations.admin.base import AppModelAdmin
 from conversations.admin.keyset import CappedPaginator, KeysetChangeList
 from conversations.admin.list.columns import format_time
 from conversations.models import DeletedConversation
@@ -23,7 +23,7 @@ from conversations.trash import RestoreError, restore
 
 
 @admin.register(DeletedConversation)
-class DeletedConversationAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: ignore[type-arg]
+class DeletedConversationAdmin(AppModelAdmin):
     """Facts only, whoever looks: to read what was said, restore it."""
 
     max_restored_items: ClassVar[int] = 20_000  # in a request: what takes some seconds

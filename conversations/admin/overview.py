@@ -2,20 +2,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, timedelta, tzinfo
-from typing import Any, ClassVar
+from typing import Any
 from urllib.parse import urlencode
 
-from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from conversations.admin.base import ModelAdminView
 from conversations.admin.charts import Chart, chart_of_bars, chart_of_days
 from conversations.models import OverviewFigure
 from conversations.overview.report import OverviewReport
@@ -54,32 +53,24 @@ class ListLinks:
         return f"{self.url}?{urlencode(parameters)}"
 
 
-class OverviewMixin(admin.ModelAdmin):  # type: ignore[type-arg]
+class OverviewView(ModelAdminView):
     """A page of charts about all conversations. It holds no content: figures, metadata and names of owners."""
 
-    overview_days: ClassVar[tuple[int, ...]] = (30, 7, 90)  # to choose from, the first unless asked for another
-    overview_template = "conversations/overview.html"
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.overview_view)
-        return [path("overview/", view, name="conversations_overview"), *super().get_urls()]
-
-    def overview_view(self, request: HttpRequest) -> HttpResponse:
-        if not self.has_view_permission(request):
+    def get(self, request: HttpRequest) -> HttpResponse:
+        if not self.model_admin.has_view_permission(request):
             raise PermissionDenied
+        periods = self.model_admin.overview_days
         asked = request.GET.get("days", "")
-        days = next((each for each in self.overview_days if str(each) == asked), self.overview_days[0])
+        days = next((each for each in periods if str(each) == asked), periods[0])
         survey = OverviewReport()
         context = {
-            **self.admin_site.each_context(request),
             "title": _("Overview"),
-            "opts": self.opts,
             "days": days,
-            "choices": sorted(self.overview_days),
+            "choices": sorted(periods),
             "survey": survey,
-            **_charts(survey, days, ListLinks(self.admin_site.name, survey.zone)),
+            **_charts(survey, days, ListLinks(self.model_admin.admin_site.name, survey.zone)),
         }
-        return TemplateResponse(request, self.overview_template, context)
+        return self.render(self.model_admin.overview_template, context)
 
 
 def _charts(survey: OverviewReport, days: int, links: ListLinks) -> dict[str, Any]:

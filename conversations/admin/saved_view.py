@@ -8,8 +8,7 @@ from urllib.parse import parse_qsl
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.exceptions import NotRegistered
-from django.contrib.admin.options import IS_POPUP_VAR, TO_FIELD_VAR, IncorrectLookupParameters
-from django.contrib.admin.views.main import ALL_VAR, ERROR_FLAG, PAGE_VAR
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.core.exceptions import PermissionDenied, SuspiciousOperation
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
@@ -19,30 +18,20 @@ from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations.admin.csp import ContentSecurityPolicyMixin
-from conversations.admin.display_preferences import get_preference
-from conversations.admin.keyset import CURSOR_PARAMETERS, CappedPaginator
-from conversations.admin.list.change_list import LOOK_ON, OPEN, VIEW
-from conversations.admin.list.columns import COLUMNS, time_column
-from conversations.admin.list.conditions import NAMES
+from conversations.admin.base import AppModelAdmin
+from conversations.admin.keyset import CappedPaginator
+from conversations.admin.list.columns import COLUMNS, columns_query_string, time_column
 from conversations.admin.list.filter_form import ListForm
+from conversations.admin.list.parameters import (
+    COLUMN_PARAMETERS,
+    CONDITION_PARAMETERS,
+    UNSAVED_PARAMETERS,
+    VIEW_PARAMETER,
+)
 from conversations.models import Conversation, SavedView
 
-COLUMN_PARAMETERS = ("columns", "column_key")
-NOT_KEPT = (
-    *CURSOR_PARAMETERS,
-    VIEW,
-    OPEN,
-    LOOK_ON,
-    "shortcuts",
-    PAGE_VAR,
-    ERROR_FLAG,
-    ALL_VAR,
-    IS_POPUP_VAR,
-    TO_FIELD_VAR,
-)
 ALL_CONVERSATIONS = "all"  # instead of a view: so that the default is not opened
-MAX_SHOWN = 100
+MAX_VIEWS = 100  # links above the list
 
 
 def saveable_query_string(query_string: str) -> str:
@@ -71,7 +60,7 @@ def drop_unknown_parameters(query_string: str, *, model_admin: Any, request: Htt
     known: list[tuple[str, str]] = []
     gone: list[str] = []
     for chip in form.chips:
-        is_half = form.uneven and chip.pairs[0][0] in NAMES
+        is_half = form.uneven and chip.pairs[0][0] in CONDITION_PARAMETERS
         if not is_half and ListForm(QueryDict(urlencode([*known, *chip.pairs]))).is_valid():
             known += chip.pairs
         else:
@@ -86,7 +75,7 @@ def drop_unknown_parameters(query_string: str, *, model_admin: Any, request: Htt
 
 def _parameters(query_string: str) -> QueryDict:
     parameters = QueryDict(query_string, mutable=True)
-    for name in NOT_KEPT:
+    for name in UNSAVED_PARAMETERS:
         parameters.pop(name, None)
     return parameters
 
@@ -127,7 +116,7 @@ class SavedViewForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(SavedView)
-class SavedViewAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: ignore[type-arg]
+class SavedViewAdmin(AppModelAdmin):
     """Whoever may see the list has views of their own; superusers see those of all."""
 
     form = SavedViewForm
@@ -195,13 +184,13 @@ class SavedViewAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: ign
         view = SavedView.objects.visible_to(request.user).filter(pk=object_id).first()
         if view is None:
             self.message_user(request, gettext("This view is there no more, or is not shared."), messages.WARNING)
-            return HttpResponseRedirect(f"{list_url}?{urlencode({VIEW: ALL_CONVERSATIONS})}")
+            return HttpResponseRedirect(f"{list_url}?{urlencode({VIEW_PARAMETER: ALL_CONVERSATIONS})}")
         model_admin = self.admin_site.get_model_admin(Conversation)
         query_string, gone = drop_unknown_parameters(view.query_string, model_admin=model_admin, request=request)
         if gone:
             told = gettext("The view “%(name)s” asks for what is there no more, and is shown without it: %(gone)s")
             self.message_user(request, told % {"name": view, "gone": "; ".join(gone)}, messages.WARNING)
-        parts = [query_string, urlencode({VIEW: view.pk})]
+        parts = [query_string, urlencode({VIEW_PARAMETER: view.pk})]
         return HttpResponseRedirect(f"{list_url}?{'&'.join(filter(None, parts))}")
 
     def _open_url(self, view: SavedView) -> str:
@@ -216,52 +205,43 @@ class SavedViewAdmin(ContentSecurityPolicyMixin, admin.ModelAdmin):  # type: ign
 
 
 @dataclass(frozen=True)
-class ShownView:
+class ViewLink:
     view: SavedView
     is_own: bool
     is_current: bool
 
 
-class SavedViewsMixin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """The views above the list, and the one that opens it where its address asks for nothing."""
+def default_view_url(model_admin: admin.ModelAdmin[Any], request: HttpRequest) -> str | None:
+    """Return the URL that opens the user's default view, or None if the list is to be shown as the URL asks.
 
-    class Media:
-        css: ClassVar = {"all": ("conversations/saved_views.css",)}
+    Only a URL without parameters leads to the default view: "All conversations" has one.
+    """
+    if request.GET or not model_admin.admin_site.is_registered(SavedView):
+        return None
+    view = SavedView.objects.default_of(request.user)
+    if view is None or not model_admin.has_view_permission(request):
+        return None
+    return reverse("admin:conversations_savedview_open", args=[view.pk], current_app=model_admin.admin_site.name)
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        if request.method == "GET" and not request.GET and self._has_saved_views():
-            view = SavedView.objects.default_of(request.user)
-            if view is not None and self.has_view_permission(request):
-                url = reverse("admin:conversations_savedview_open", args=[view.pk], current_app=self.admin_site.name)
-                return HttpResponseRedirect(url)
-        context = self._saved_views(request) if self._has_saved_views() else {}
-        return super().changelist_view(request, {**context, **(extra_context or {})})
 
-    def _has_saved_views(self) -> bool:
-        return self.admin_site.is_registered(SavedView)
-
-    def _saved_views(self, request: HttpRequest) -> dict[str, Any]:
-        query_string = saveable_query_string(request.GET.urlencode())
-        shown = without_columns(query_string)
-        views = SavedView.objects.visible_to(request.user).select_related("owner").order_by("name", "pk")[:MAX_SHOWN]
-        return {
-            "saved_views": [
-                ShownView(
-                    view,
-                    is_own=view.owner_id == request.user.pk,
-                    is_current=request.GET.get(VIEW) == str(view.pk) and without_columns(view.query_string) == shown,
-                )
-                for view in views
-            ],
-            "all_conversations_url": f"?{urlencode({VIEW: ALL_CONVERSATIONS})}",
-            "shows_all_conversations": not shown,
-            "view_to_save": "&".join(filter(None, [shown, self._columns(request)])),
-            "may_share_views": request.user.has_perm("conversations.share_savedview"),
-        }
-
-    def _columns(self, request: HttpRequest) -> str:
-        """Those chosen, as an address tells them, or nothing where there was no choice."""
-        columns = get_preference(request, "columns", None)
-        if columns is None:
-            return ""
-        return urlencode({"columns": columns["names"] or [""], "column_key": columns["keys"]}, doseq=True)
+def view_bar_context(model_admin: admin.ModelAdmin[Any], request: HttpRequest) -> dict[str, Any]:
+    """Return the template context of the saved views above the list: empty if the site has no saved views."""
+    if not model_admin.admin_site.is_registered(SavedView):
+        return {}
+    query_string = without_columns(saveable_query_string(request.GET.urlencode()))
+    views = SavedView.objects.visible_to(request.user).select_related("owner").order_by("name", "pk")[:MAX_VIEWS]
+    return {
+        "saved_views": [
+            ViewLink(
+                view,
+                is_own=view.owner_id == request.user.pk,
+                is_current=request.GET.get(VIEW_PARAMETER) == str(view.pk)
+                and without_columns(view.query_string) == query_string,
+            )
+            for view in views
+        ],
+        "all_conversations_url": f"?{urlencode({VIEW_PARAMETER: ALL_CONVERSATIONS})}",
+        "shows_all_conversations": not query_string,
+        "view_to_save": "&".join(filter(None, [query_string, columns_query_string(request)])),
+        "may_share_views": request.user.has_perm("conversations.share_savedview"),
+    }

@@ -4,22 +4,23 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any, ClassVar
+from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.db import transaction
-from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path, reverse
+from django.http.response import HttpResponseBase
+from django.urls import reverse
+from django.utils.decorators import method_decorator
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.actions.selection import Selection, list_url
 from conversations.admin.actions.trash import restore_context
+from conversations.admin.base import ModelAdminView
 from conversations.admin.list.change_list import TOO_LONG
 from conversations.db.timeouts import QueryTimeout
 from conversations.errors import APIError
@@ -54,36 +55,23 @@ class BulkDeleteProgress:
     is_complete: bool = False
 
 
-class BulkDeletionMixin(admin.ModelAdmin):  # type: ignore[type-arg]
+@method_decorator(transaction.non_atomic_requests, name="dispatch")
+class BulkDeleteView(ModelAdminView):
     """Deletes any number of conversations: after a typed confirmation, one transaction each, some seconds at a time."""
 
-    actions = ("delete_selected",)
-    bulk_deletion_template = "admin/conversations/bulk_deletion.html"
-    bulk_deletion_seconds: ClassVar[float] = 20  # of a request, after which a page asks to go on
-
-    @admin.action(permissions=["delete"], description=_("Delete selected %(verbose_name_plural)s"))
-    def delete_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
-        """In place of Django's own."""
-        return self._ask(request, self._selected(request), scope=SELECTED)
-
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        context = {"may_delete_matching": self.has_delete_permission(request)}
-        return super().changelist_view(request, {**context, **(extra_context or {})})
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view(self.bulk_deletion_view)
-        return [path("delete/", view, name="conversations_conversation_bulk_deletion"), *super().get_urls()]
-
-    @transaction.non_atomic_requests
-    def bulk_deletion_view(self, request: HttpRequest) -> HttpResponse:
-        """Of those whose ids are sent, or else of those that the list with this query string shows."""
-        if not (self.has_view_permission(request) and self.has_delete_permission(request)):
+    def dispatch(self, request: HttpRequest) -> HttpResponseBase:
+        if not (self.model_admin.has_view_permission(request) and self.model_admin.has_delete_permission(request)):
             raise PermissionDenied
+        return super().dispatch(request)
+
+    def get(self, request: HttpRequest) -> HttpResponse:
+        return self._ask(request, Selection.from_list(self.model_admin, request), scope=MATCHING)
+
+    def post(self, request: HttpRequest) -> HttpResponse:
+        """Delete the conversations whose ids are sent, or else the ones that the list with this query string shows."""
         is_selected = request.POST.get("scope") == SELECTED
         scope = SELECTED if is_selected else MATCHING
-        selection = self._selected(request) if is_selected else Selection.from_list(self, request)
-        if request.method != "POST":
-            return self._ask(request, selection, scope=scope)
+        selection = self._selected(request) if is_selected else Selection.from_list(self.model_admin, request)
         form = Confirmation(request.POST)
         if not form.is_valid():
             return self._ask(request, selection, scope=scope, typed=request.POST.get("typed", ""))
@@ -92,16 +80,22 @@ class BulkDeletionMixin(admin.ModelAdmin):  # type: ignore[type-arg]
         progress = self._delete_some(request, selection, form.cleaned_data)
         if progress.is_complete:
             self._tell(request, progress)
-            return HttpResponseRedirect(list_url(self, request))
+            return HttpResponseRedirect(list_url(self.model_admin, request))
         again = Confirmation({**form.cleaned_data, **vars(progress)})
         return self._page(request, selection, again, progress)
 
+    def confirm_selected(self, request: HttpRequest) -> HttpResponse:
+        """Ask for confirmation to delete the conversations that are selected in the list."""
+        self.setup(request)
+        return self._ask(request, self._selected(request), scope=SELECTED)
+
     def _selected(self, request: HttpRequest) -> Selection:
         ids = request.POST.getlist(ACTION_CHECKBOX_NAME)
-        return Selection(self.get_queryset(request).filter(pk__in=ids))  # type: ignore[arg-type]
+        return Selection(self.model_admin.get_queryset(request).filter(pk__in=ids))
 
     def _form_url(self, request: HttpRequest) -> str:
-        url = reverse("admin:conversations_conversation_bulk_deletion", current_app=self.admin_site.name)
+        site = self.model_admin.admin_site.name
+        url = reverse("admin:conversations_conversation_bulk_deletion", current_app=site)
         return f"{url}?{request.GET.urlencode()}" if request.GET else url
 
     def _ask(self, request: HttpRequest, selection: Selection, *, scope: str, typed: str | None = None) -> HttpResponse:
@@ -111,8 +105,8 @@ class BulkDeletionMixin(admin.ModelAdmin):  # type: ignore[type-arg]
         except QueryTimeout:
             refusal = str(TOO_LONG)
         if refusal:
-            self.message_user(request, refusal, messages.WARNING)
-            return HttpResponseRedirect(list_url(self, request))
+            self.model_admin.message_user(request, refusal, messages.WARNING)
+            return HttpResponseRedirect(list_url(self.model_admin, request))
         # Where the count is capped, no number would be true.
         is_known = selection.count is not None and not selection.is_capped
         expected = str(selection.count) if is_known else gettext("delete")
@@ -124,25 +118,21 @@ class BulkDeletionMixin(admin.ModelAdmin):  # type: ignore[type-arg]
         self, request: HttpRequest, selection: Selection, form: Confirmation, progress: BulkDeleteProgress | None
     ) -> HttpResponse:
         context = {
-            **self.admin_site.each_context(request),
             **restore_context(),
             "title": _("Delete conversations"),
-            "opts": self.opts,
-            "media": self.media,
             "selection": selection,
             "form": form,
             "progress": progress,
             "form_url": self._form_url(request),
             "selected_ids": request.POST.getlist(ACTION_CHECKBOX_NAME),
             "checkbox_name": ACTION_CHECKBOX_NAME,
-            "list_url": list_url(self, request),
+            "list_url": list_url(self.model_admin, request),
         }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, self.bulk_deletion_template, context)
+        return self.render(self.model_admin.bulk_deletion_template, context)
 
     def _delete_some(self, request: HttpRequest, selection: Selection, confirmed: dict[str, Any]) -> BulkDeleteProgress:
         progress = BulkDeleteProgress(confirmed["deleted"], confirmed["kept"], confirmed["after"])
-        end = monotonic() + self.bulk_deletion_seconds
+        end = monotonic() + self.model_admin.bulk_deletion_seconds
         for conversation in self._oldest_first(selection, after=progress.after, newest_id=confirmed["newest_id"]):
             progress.after = conversation.pk
             self._delete_one(request, conversation, progress)
@@ -161,22 +151,22 @@ class BulkDeletionMixin(admin.ModelAdmin):  # type: ignore[type-arg]
             after = page.conversations[-1].pk if page.conversations else after
 
     def _delete_one(self, request: HttpRequest, conversation: Conversation, progress: BulkDeleteProgress) -> None:
-        _shown, _counts, perms_needed, protected = self.get_deleted_objects([conversation], request)
+        _shown, _counts, perms_needed, protected = self.model_admin.get_deleted_objects([conversation], request)
         if perms_needed or protected:
             progress.kept += 1
             return
         with suppress(APIError), transaction.atomic():  # somebody else may just have deleted it
-            self.log_deletions(request, [conversation])  # type: ignore[arg-type]
-            self.delete_model(request, conversation)
+            self.model_admin.log_deletions(request, [conversation])
+            self.model_admin.delete_model(request, conversation)
             progress.deleted += 1
 
     def _tell(self, request: HttpRequest, progress: BulkDeleteProgress) -> None:
         deleted = ngettext("Deleted %(count)d conversation.", "Deleted %(count)d conversations.", progress.deleted)
-        self.message_user(request, deleted % {"count": progress.deleted}, messages.SUCCESS)
+        self.model_admin.message_user(request, deleted % {"count": progress.deleted}, messages.SUCCESS)
         if progress.kept:
             kept = ngettext(
                 "Kept %(count)d conversation that you may not delete or that other rows point to.",
                 "Kept %(count)d conversations that you may not delete or that other rows point to.",
                 progress.kept,
             )
-            self.message_user(request, kept % {"count": progress.kept}, messages.WARNING)
+            self.model_admin.message_user(request, kept % {"count": progress.kept}, messages.WARNING)

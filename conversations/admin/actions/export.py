@@ -2,24 +2,21 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import AsyncIterator, Generator
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, NamedTuple
 
 from asgiref.sync import sync_to_async
 from django import forms
-from django.contrib import admin
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
 from django.core.handlers.asgi import ASGIRequest
-from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
 from django.utils import timezone
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from conversations.admin import permissions
 from conversations.admin.actions.selection import Selection, list_url
+from conversations.admin.base import ModelAdminView
 from conversations.models import AccessRecord, Conversation
 from conversations.transfer.exporter import Export, Format
 
@@ -68,96 +65,70 @@ class ExportForm(forms.Form):
         self.fields["file_format"].initial = choices[0][0]
 
 
-class ExportMixin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """What the list shows, or one conversation, as a file that is written while it is read."""
+def can_export(model_admin: Any, request: HttpRequest, conversation: Conversation | None = None) -> bool:
+    """Whether the user may export the conversation, or for None the list, with or without content."""
+    may_export = model_admin.has_export_permission(request, conversation)
+    may_export_facts = model_admin.has_export_facts_permission(request, conversation)
+    return bool(model_admin.has_view_permission(request, conversation) and (may_export or may_export_facts))
 
-    export_template = "admin/conversations/export.html"
 
-    class Media:
-        css: ClassVar = {"all": ("conversations/list_actions.css",)}
+class ExportView(ModelAdminView):
+    """Export of the conversations of the list, or of one, as a file that is written while it is read."""
 
-    def has_export_permission(self, request: HttpRequest, obj: Conversation | None = None) -> bool:
-        """To take away what items say. For a list it is asked without a conversation."""
-        return permissions.may_export(request)
+    conversation: Conversation | None = None
 
-    def has_export_facts_permission(self, request: HttpRequest, obj: Conversation | None = None) -> bool:
-        """To take away what the list shows those who may not read content."""
-        return permissions.may_export_facts(request)
-
-    def get_urls(self) -> list[URLPattern]:
-        view = self.admin_site.admin_view
-        return [
-            path("export/", view(self.export_list_view), name="conversations_conversation_export_list"),
-            path("<path:object_id>/export/", view(self.export_view), name="conversations_conversation_export"),
-            *super().get_urls(),
-        ]
-
-    def export_list_view(self, request: HttpRequest) -> HttpResponseBase:
-        if not self._may_export(request):
+    def dispatch(self, request: HttpRequest, object_id: str | None = None) -> HttpResponseBase:
+        if object_id is not None:
+            self.conversation = self.model_admin.get_object(request, unquote(object_id))
+            if self.conversation is None:
+                raise Http404
+        if not can_export(self.model_admin, request, self.conversation):
             raise PermissionDenied
-        return self._export(request, Selection.from_list(self, request))
+        return super().dispatch(request)
 
-    def export_view(self, request: HttpRequest, object_id: str) -> HttpResponseBase:
-        conversation = self.get_object(request, unquote(object_id))
-        if conversation is None:
-            raise Http404
-        if not self._may_export(request, conversation):
-            raise PermissionDenied
-        selection = Selection(self.get_queryset(request).filter(pk=conversation.pk))  # type: ignore[arg-type]
-        return self._export(request, selection, conversation)
+    def get(self, request: HttpRequest) -> HttpResponseBase:
+        return self._page(request, self._selection(request), self._form())
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        return super().changelist_view(request, {"may_export": self._may_export(request), **(extra_context or {})})
+    def post(self, request: HttpRequest) -> HttpResponseBase:
+        selection, form = self._selection(request), self._form(request.POST)
+        if not form.is_valid():
+            return self._page(request, selection, form)
+        return self._download(request, selection, FILE_FORMATS[form.cleaned_data["file_format"]])
 
-    def change_view(
-        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
-    ) -> HttpResponse:
-        context = {"may_export": self._may_export(request), **(extra_context or {})}
-        return super().change_view(request, object_id, form_url, context)
+    def _selection(self, request: HttpRequest) -> Selection:
+        if self.conversation is None:
+            return Selection.from_list(self.model_admin, request)
+        return Selection(self.model_admin.get_queryset(request).filter(pk=self.conversation.pk))
 
-    def _may_export(self, request: HttpRequest, obj: Conversation | None = None) -> bool:
-        return self.has_view_permission(request, obj) and (
-            self.has_export_permission(request, obj) or self.has_export_facts_permission(request, obj)
-        )
+    def _form(self, data: QueryDict | None = None) -> ExportForm:
+        may_hold_content = self.model_admin.has_export_permission(self.request, self.conversation)
+        return ExportForm(data, may_hold_content=may_hold_content)
 
-    def _export(
-        self, request: HttpRequest, selection: Selection, conversation: Conversation | None = None
-    ) -> HttpResponseBase:
-        form = ExportForm(
-            request.POST if request.method == "POST" else None,
-            may_hold_content=self.has_export_permission(request, conversation),
-        )
-        if form.is_valid():
-            return self._download(request, selection, conversation, FILE_FORMATS[form.cleaned_data["file_format"]])
+    def _page(self, request: HttpRequest, selection: Selection, form: ExportForm) -> HttpResponse:
         selection.record_search(request.user)
         context = {
-            **self.admin_site.each_context(request),
-            "title": _("Export conversations") if conversation is None else _("Export conversation"),
-            "opts": self.opts,
-            "media": self.media,
-            "original": conversation,
+            "title": _("Export conversations") if self.conversation is None else _("Export conversation"),
+            "original": self.conversation,
             "selection": selection,
             "form": form,
-            "may_hold_content": self.has_export_permission(request, conversation),
-            "list_url": list_url(self, request),
+            "may_hold_content": self.model_admin.has_export_permission(request, self.conversation),
+            "list_url": list_url(self.model_admin, request),
         }
-        request.current_app = self.admin_site.name
-        return TemplateResponse(request, self.export_template, context)
+        return self.render(self.model_admin.export_template, context)
 
-    def _download(
-        self, request: HttpRequest, selection: Selection, conversation: Conversation | None, file: FileFormat
-    ) -> HttpResponseBase:
+    def _download(self, request: HttpRequest, selection: Selection, file: FileFormat) -> HttpResponseBase:
+        conversation_id = self.conversation.pk if self.conversation else ""
         export = Export(selection.conversations, query=selection.query, format=file.format)
         record = AccessRecord.objects.record(
             user=request.user,
             action=AccessRecord.Action.EXPORT,
-            conversation_id=conversation.pk if conversation else "",
+            conversation_id=conversation_id,
             query=selection.filters,
         )
         chunks = _recorded(export, record)
         if file.is_compressed:
             chunks = _compressed(chunks)
-        name = f"{conversation.pk if conversation else 'conversations'}-{timezone.localdate():%Y-%m-%d}.{file.suffix}"
+        name = f"{conversation_id or 'conversations'}-{timezone.localdate():%Y-%m-%d}.{file.suffix}"
         return StreamingHttpResponse(
             _in_turn(chunks) if isinstance(request, ASGIRequest) else chunks,
             content_type=file.content_type,

@@ -15,13 +15,14 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import number_format
 
-from conversations.admin.list.change_list import VIEW, ConversationChangeList
+from conversations.admin.list.change_list import ConversationChangeList
+from conversations.admin.list.parameters import VIEW_PARAMETER
 from conversations.db.timeouts import QueryTimeout
 from conversations.models import AccessRecord, ConversationQuerySet
 from conversations.schema.query.nodes import EVERYTHING, Query, searches_text
 
 MAX_COUNT = ConversationChangeList.max_count
-NOT_FILTERS = (VIEW, ORDER_VAR)
+NOT_FILTERS = (VIEW_PARAMETER, ORDER_VAR)
 
 
 @dataclass

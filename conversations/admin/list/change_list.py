@@ -10,24 +10,25 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from conversations import ids
-from conversations.admin.keyset import CURSOR_PARAMETERS, KeysetChangeList, PageRows
-from conversations.admin.list.conditions import NAMES
-from conversations.admin.list.filter_form import FIELDS, ListForm
+from conversations.admin.keyset import KeysetChangeList, PageRows
+from conversations.admin.list.filter_form import ListForm
+from conversations.admin.list.parameters import (
+    CONDITION_PARAMETERS,
+    FIELD_PARAMETERS,
+    OPEN_PARAMETER,
+    PATIENT_PARAMETER,
+    PREFERENCE_PARAMETERS,
+    VIEW_PARAMETER,
+    VISIT_PARAMETERS,
+)
+from conversations.admin.list.previews import add_previews
 from conversations.admin.list.query_budget import QueryBudget
+from conversations.admin.list.snippets import add_snippets, check_search
 from conversations.db.timeouts import QueryTimeout
 from conversations.errors import APIError
 from conversations.models import Conversation, ConversationQuerySet
 from conversations.schema.query.nodes import EVERYTHING, MetadataCondition, Query, conditions, is_bounded, searches_text
 from conversations.search.planner import ConversationPage
-
-VIEW = "view"  # the saved view that the list was opened by
-OPEN = "open"  # that the form is to be shown for one condition more
-LOOK_ON = "look_on"  # that it may take `max_patient_seconds`
-PREFERENCE_PARAMETERS = (
-    "columns",
-    "column_key",
-    "shortcuts",
-)  # kept of the user, so that no address has to go on telling them
 
 NOT_AT_ONCE = _("This can't be found out at once. A condition that few conversations meet, or dates, would help.")
 TOO_LONG = _("This takes too long to find out. Add a condition that few conversations meet, or dates.")
@@ -51,7 +52,7 @@ class ConversationChangeList(KeysetChangeList):
     max_count_seconds: ClassVar[float] = 0.2  # of them, for the number
     form_class: ClassVar[type[ListForm]] = ListForm
 
-    model_admin: Any  # a ModelAdmin with `check_query`, `add_previews` and `add_snippets`
+    model_admin: Any  # ConversationAdmin, which this module cannot import
     query: Query  # type: ignore[assignment]
     conversations: ConversationQuerySet
     form: ListForm
@@ -61,9 +62,9 @@ class ConversationChangeList(KeysetChangeList):
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Conversation]:
         """Those that match, for actions. It is read by `result_list` alone in a way that is always fast."""
         self.request = request
-        self.is_patient = LOOK_ON in request.GET
+        self.is_patient = PATIENT_PARAMETER in request.GET
         parameters = request.GET.copy()
-        for name in (*CURSOR_PARAMETERS, *PREFERENCE_PARAMETERS, OPEN, LOOK_ON, "p", "e", "all"):
+        for name in (*VISIT_PARAMETERS, *PREFERENCE_PARAMETERS):
             parameters.pop(name, None)
             self.params.pop(name, None)
             self.filter_params.pop(name, None)
@@ -73,7 +74,7 @@ class ConversationChangeList(KeysetChangeList):
         self.has_active_filters = self.has_active_filters or bool(self.form.chips)
         try:
             if self.form.is_valid():
-                self.model_admin.check_query(request, self.form.query)
+                check_search(self.model_admin, request, self.form.query)
                 self.conversations, self.query = self.form.apply_filters(conversations), self.form.query
                 return self.conversations.matching(self.query)
         except APIError as error:
@@ -83,7 +84,8 @@ class ConversationChangeList(KeysetChangeList):
 
     def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
         filters: dict[str, Any] = super().get_filters_params(params)
-        return {name: value for name, value in filters.items() if name not in (*FIELDS, *NAMES, VIEW)}
+        handled = (*FIELD_PARAMETERS, *CONDITION_PARAMETERS, VIEW_PARAMETER)
+        return {name: value for name, value in filters.items() if name not in handled}
 
     @property
     def order(self) -> Order:
@@ -115,28 +117,28 @@ class ConversationChangeList(KeysetChangeList):
         return QueryBudget(self.query, seconds=seconds, using=self.conversations.db)
 
     def url(self, *more: tuple[str, str]) -> str:
-        return self.form.url(*more, *([(LOOK_ON, "1")] if self.is_patient else []))
+        return self.form.url(*more, *([(PATIENT_PARAMETER, "1")] if self.is_patient else []))
 
     @property
     def look_on_url(self) -> str | None:
         """The address of this page where it has given up too early."""
         if not self.has_given_up or self.is_patient:
             return None
-        return self.form.url(*self.places.items(), (LOOK_ON, "1"))
+        return self.form.url(*self.places.items(), (PATIENT_PARAMETER, "1"))
 
     @cached_property
     def result_list(self) -> list[Conversation]:
         rows = super().result_list
         for conversation in rows:
             conversation.condition_url = self.form.condition_url
-        self.model_admin.add_previews(self.request, rows, query_text=self.filters_text)
-        self.model_admin.add_snippets(self.request, rows, query=self.query, query_text=self.filters_text)
+        add_previews(self.model_admin, self.request, rows, query_text=self.filters_text)
+        add_snippets(self.model_admin, self.request, rows, query=self.query, query_text=self.filters_text)
         return rows
 
     @property
     def has_open_form(self) -> bool:
         """Not where it would push the rows out of sight: the chips tell what it holds."""
-        return OPEN in self.request.GET or not (self.form.chips and self.form.is_valid())
+        return OPEN_PARAMETER in self.request.GET or not (self.form.chips and self.form.is_valid())
 
     @property
     def conversations_with_snippets(self) -> list[Conversation]:

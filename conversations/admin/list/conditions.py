@@ -10,11 +10,11 @@ from django import forms
 from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
 
+from conversations.admin.list.parameters import CONDITION_PARAMETERS
 from conversations.schema.json_limits import UNSTORABLE_CHARACTER
 from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 from conversations.schema.query.nodes import MetadataCondition, Not, Query
 
-NAMES = ("metadata_key", "metadata_operator", "metadata_value")
 MAX_LIST_LENGTH = 16 * (MAX_VALUE_LENGTH + 4)
 
 # Possessive, so that a value of many spaces is scanned once. White space at the end of a bare value is stripped later.
@@ -42,14 +42,15 @@ class ConditionForm(forms.Form):
     metadata_value = forms.CharField(label=_("Value"), max_length=MAX_LIST_LENGTH, strip=False, required=False)
 
     def __init__(self, values: tuple[str, str, str] | None = None, *, number: int) -> None:
-        super().__init__(dict(zip(NAMES, values, strict=True)) if values else None, auto_id=f"condition_{number}_%s")
+        data = dict(zip(CONDITION_PARAMETERS, values, strict=True)) if values else None
+        super().__init__(data, auto_id=f"condition_{number}_%s")
         self.number = number
         for name in ("metadata_key", "metadata_value"):
             self.fields[name].widget.attrs |= {"autocomplete": "off", "data-completes": name.removeprefix("metadata_")}
 
     @property
     def values(self) -> tuple[str, str, str]:
-        key, operator, value = (self.data.get(name, "") for name in NAMES)
+        key, operator, value = (self.data.get(name, "") for name in CONDITION_PARAMETERS)
         return key, operator, value
 
     @property
@@ -58,7 +59,7 @@ class ConditionForm(forms.Form):
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
-        return list(zip(NAMES, self.values, strict=True))
+        return list(zip(CONDITION_PARAMETERS, self.values, strict=True))
 
     def clean_metadata_key(self) -> str:
         return _check_storable(self.cleaned_data["metadata_key"])

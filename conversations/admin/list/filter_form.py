@@ -21,15 +21,14 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations import errors, ids
-from conversations.admin.list.conditions import NAMES, ConditionForm
+from conversations.admin.list.conditions import ConditionForm
+from conversations.admin.list.parameters import CONDITION_PARAMETERS, FIELD_PARAMETERS
 from conversations.errors import APIError
 from conversations.models import ConversationQuerySet
 from conversations.schema.query.nodes import EVERYTHING, MAX_CONDITIONS, And, CreatedCondition, Query
 from conversations.schema.query.parser import parse_query
 
 Pairs = Sequence[tuple[str, str]]
-
-FIELDS = ("q", "owner", "created_from", "created_to")
 
 _SECOND = re.compile("[0-9a-f]{8}")
 
@@ -78,7 +77,7 @@ class ListForm(forms.Form):
     @cached_property
     def others(self) -> Pairs:
         """What the address has besides: the order of the list, and other filters that it may have."""
-        own = {*FIELDS, *NAMES}
+        own = {*FIELD_PARAMETERS, *CONDITION_PARAMETERS}
         return [(name, value) for name, values in self.data.lists() if name not in own for value in values]
 
     def url(self, *more: tuple[str, str], without: Iterable[str] = ()) -> str:
@@ -87,7 +86,7 @@ class ListForm(forms.Form):
         return _url(kept, more, self.others)
 
     def condition_url(self, key: str, value: str) -> str:
-        return self.url(*zip(NAMES, (key, "eq", value), strict=True))
+        return self.url(*zip(CONDITION_PARAMETERS, (key, "eq", value), strict=True))
 
     @property
     def clear_url(self) -> str:
@@ -147,7 +146,7 @@ class ListForm(forms.Form):
         return owner
 
     def clean(self) -> dict[str, Any]:
-        if self.uneven or any(len(self.data.getlist(name)) > 1 for name in FIELDS):
+        if self.uneven or any(len(self.data.getlist(name)) > 1 for name in FIELD_PARAMETERS):
             raise forms.ValidationError(_("Give each value once."))
         if len(self.conditions) > MAX_CONDITIONS:
             error = errors.too_many_conditions("metadata", len(self.conditions), maximum=MAX_CONDITIONS)
@@ -193,7 +192,7 @@ class ListForm(forms.Form):
             "created_to": gettext("to {}"),
         }
         texts = {"q": "{}", "owner": "owner={}", "created_from": "from={}", "created_to": "to={}"}
-        fields = {name: [value for value in self.data.getlist(name) if value.strip()] for name in FIELDS}
+        fields = {name: [value for value in self.data.getlist(name) if value.strip()] for name in FIELD_PARAMETERS}
         chips = {
             name: [
                 Chip(told[name].format(_shown(name, value)), [(name, value)], texts[name].format(value))
@@ -227,7 +226,7 @@ def _is_id(text: str) -> bool:
 
 def _conditions(parameters: QueryDict) -> tuple[list[ConditionForm], bool]:
     """A row for each key, and whether there are other parts than whole rows. Blank rows are left out."""
-    keys, operators, values = [parameters.getlist(name) for name in NAMES]
+    keys, operators, values = [parameters.getlist(name) for name in CONDITION_PARAMETERS]
     count = max(len(keys), len(operators), len(values))
     uneven = any(len(given) not in (0, count) for given in (keys, operators, values))
     padded = [[*given, *[""] * (count - len(given))] for given in (keys, operators, values)]

@@ -15,10 +15,9 @@ from django.utils.http import urlencode
 
 from conversations.admin.list.change_list import ConversationChangeList
 from conversations.admin.list.filter_form import ListForm
+from conversations.admin.list.parameters import LIST_FILTERS_PARAMETER
 from conversations.db.timeouts import QueryTimeout
 from conversations.models import Conversation
-
-FILTERS = "_changelist_filters"
 
 
 class PrevNextLinks:
@@ -26,7 +25,7 @@ class PrevNextLinks:
 
     def __init__(self, model_admin: admin.ModelAdmin[Any], request: HttpRequest, conversation: Conversation) -> None:
         self._site = model_admin.admin_site.name
-        self._filters = request.GET.get(FILTERS, "")
+        self._filters = request.GET.get(LIST_FILTERS_PARAMETER, "")
         change_list = _change_list(model_admin, request, self._filters)
         self.list_url = reverse("admin:conversations_conversation_changelist", current_app=self._site)
         self.previous_url = self.next_url = None
@@ -51,7 +50,7 @@ class PrevNextLinks:
     def _url(self, conversation: Conversation) -> str:
         args = [quote(conversation.pk)]
         url = reverse("admin:conversations_conversation_change", args=args, current_app=self._site)
-        return f"{url}?{urlencode({FILTERS: self._filters})}" if self._filters else url
+        return f"{url}?{urlencode({LIST_FILTERS_PARAMETER: self._filters})}" if self._filters else url
 
 
 def _change_list(

@@ -1,68 +1,74 @@
-"""Searching for what items say: for those who may read it, and with a record of each search."""
+"""Search of message content in the list: its permission, its record in the access log and the matching passages."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar
+from typing import Any
 
-from django.contrib import admin
 from django.contrib.admin.utils import quote
 from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.http import urlencode
 
 from conversations.admin import permissions
-from conversations.admin.list.prev_next import FILTERS
+from conversations.admin.list.parameters import LIST_FILTERS_PARAMETER
 from conversations.errors import APIError
 from conversations.models import AccessRecord, Conversation, Item, ItemText
 from conversations.schema.query.nodes import Query, searches_text
 
 
-class TextSearchMixin(admin.ModelAdmin):  # type: ignore[type-arg]
-    class Media:
-        css: ClassVar = {"all": ("conversations/snippets.css",)}
+def check_search(model_admin: Any, request: HttpRequest, query: Query) -> None:
+    """Raise `APIError` if the query searches message content and the user may not read it.
 
-    def has_read_content_permission(self, request: HttpRequest, obj: Conversation | None = None) -> bool:
-        return permissions.may_read_content(request)
+    Check before running the query: even the number of matches reveals content.
+    """
+    if searches_text(query) and not model_admin.has_read_content_permission(request):
+        raise APIError(permissions.missing_permission_message(), status=403)
 
-    def check_query(self, request: HttpRequest, query: Query) -> None:
-        """To be called before anything is looked for: even a number of conversations tells what was said."""
-        if searches_text(query) and not self.has_read_content_permission(request):
-            raise APIError(permissions.missing_permission_message(), status=403)
 
-    def record_search(
-        self, request: HttpRequest, query: Query, *, query_text: str, conversation_count: int | None = None
-    ) -> None:
-        """To be called before it is told what was found, of every search for what items say."""
-        if searches_text(query):
-            AccessRecord.objects.record(
-                user=request.user,
-                action=AccessRecord.Action.SEARCH,
-                query=query_text,
-                conversation_count=conversation_count,
-            )
-
-    def add_snippets(
-        self, request: HttpRequest, conversations: Iterable[Conversation], *, query: Query, query_text: str
-    ) -> None:
-        """Where something was searched for, a record tells of it, written before any snippet is read."""
-        if not searches_text(query):
-            return
-        readable = [row for row in conversations if self.has_read_content_permission(request, row)]
-        self.record_search(request, query, query_text=query_text, conversation_count=len(readable))
-        conversation_ids = [conversation.pk for conversation in readable]
-        found = ItemText.objects.snippets(query, items=Item.objects.all(), conversation_ids=conversation_ids)
-        for conversation in readable:
-            if snippet := found.get(conversation.pk):
-                added: Any = conversation
-                added.snippet = snippet
-                added.snippet_url = self._item_url(request, conversation, snippet.item_id)
-
-    def _item_url(self, request: HttpRequest, conversation: Conversation, item_id: str) -> str:
-        url = reverse(
-            "admin:conversations_conversation_change",
-            args=[quote(conversation.pk)],
-            current_app=self.admin_site.name,
+def record_search(
+    request: HttpRequest, query: Query, *, query_text: str, conversation_count: int | None = None
+) -> None:
+    """Add the search to the access log if it searches message content. Record it before any result is shown."""
+    if searches_text(query):
+        AccessRecord.objects.record(
+            user=request.user,
+            action=AccessRecord.Action.SEARCH,
+            query=query_text,
+            conversation_count=conversation_count,
         )
-        parameters = {"item": item_id, FILTERS: request.GET.urlencode()}
-        return f"{url}?{urlencode(parameters)}#item_{item_id}"
+
+
+def add_snippets(
+    model_admin: Any,
+    request: HttpRequest,
+    conversations: Iterable[Conversation],
+    *,
+    query: Query,
+    query_text: str,
+) -> None:
+    """Give each matching conversation its `snippet` and `snippet_url`, after recording the search.
+
+    Conversations whose content the user may not read get none, nor does a query that searches no message content.
+    """
+    if not searches_text(query):
+        return
+    readable = [row for row in conversations if model_admin.has_read_content_permission(request, row)]
+    record_search(request, query, query_text=query_text, conversation_count=len(readable))
+    conversation_ids = [conversation.pk for conversation in readable]
+    snippets = ItemText.objects.snippets(query, items=Item.objects.all(), conversation_ids=conversation_ids)
+    for conversation in readable:
+        if snippet := snippets.get(conversation.pk):
+            annotated: Any = conversation
+            annotated.snippet = snippet
+            annotated.snippet_url = _item_url(model_admin, request, conversation, snippet.item_id)
+
+
+def _item_url(model_admin: Any, request: HttpRequest, conversation: Conversation, item_id: str) -> str:
+    url = reverse(
+        "admin:conversations_conversation_change",
+        args=[quote(conversation.pk)],
+        current_app=model_admin.admin_site.name,
+    )
+    parameters = {"item": item_id, LIST_FILTERS_PARAMETER: request.GET.urlencode()}
+    return f"{url}?{urlencode(parameters)}#item_{item_id}"

@@ -4,6 +4,7 @@ from django.contrib.auth.models import Permission, User
 from django.test import Client, RequestFactory
 
 from conversations.admin import ConversationAdmin
+from conversations.admin.actions.bulk_delete import BulkDeleteView
 from conversations.models import Conversation
 from tests.admin.actions.bulk_delete_page import DEMO, LIST_URL, URL, create, matching, select
 
@@ -51,7 +52,7 @@ def test_conversations_protected_by_a_subclass_are_kept_and_reported(alice, bob,
     request.user, request.session = staff, {}
     model_admin = OnlyOfAlice(Conversation, admin.site)
     model_admin.message_user = lambda request, message, level: told.append(message)
-    model_admin.bulk_deletion_view(request)
+    BulkDeleteView.as_view(model_admin=model_admin)(request)
     assert Conversation.objects.get() == stays
     assert not Conversation.objects.filter(pk=gone.pk).exists()
     assert told[0] == "Deleted 1 conversation."

@@ -94,7 +94,7 @@ def test_previews_show_the_start_of_the_first_and_last_message(admin_client, tal
 )
 def test_previews_handle_every_kind_of_message(alice, items, shown):
     conversation = Conversation.create_with_items(owner=alice, items=validate_items(items))
-    preview = previews.previews([conversation])[conversation.pk]
+    preview = previews.load_previews([conversation])[conversation.pk]
     assert (preview.first_message, preview.last_message) == shown
 
 
@@ -104,7 +104,7 @@ def test_previews_search_a_limited_number_of_items_for_a_message(alice, monkeypa
     conversation = Conversation.create_with_items(
         owner=alice, items=validate_items([*calls, message("user", "x"), *calls])
     )
-    found = previews.previews([conversation])[conversation.pk]
+    found = previews.load_previews([conversation])[conversation.pk]
     assert (found.first_message, found.last_message) == ("", "")
 
 
@@ -113,7 +113,7 @@ def test_previews_take_one_query_and_one_access_record_per_page(admin_client, ta
         Conversation.create_with_items(owner=alice, items=validate_items([message("user", "hi")]))
     conversations = list(Conversation.objects.all())
     with django_assert_num_queries(1):
-        assert len(previews.previews(conversations)) == 6
+        assert len(previews.load_previews(conversations)) == 6
     admin_client.get(URL, {**PREVIEWS, "q": "-tenant:zenith", "owner": "alice"}, follow=True)
     record = AccessRecord.objects.get()
     assert (record.action, record.conversation_id, record.conversation_count) == ("read", "", 6)

@@ -5,6 +5,7 @@ from django.test import RequestFactory
 from django.urls import reverse
 
 from conversations.admin import ConversationAdmin
+from conversations.admin.list.suggestions import SuggestionsView
 from conversations.models import Conversation
 
 URL = reverse("admin:conversations_conversation_suggestions")
@@ -58,7 +59,7 @@ def test_suggestions_are_limited_to_the_admins_queryset(alice, admin_user):
     def texts(**query) -> bytes:
         request = RequestFactory().get("/", query)
         request.user = admin_user
-        return OnlyAlices(Conversation, AdminSite()).suggestions_view(request).content
+        return SuggestionsView.as_view(model_admin=OnlyAlices(Conversation, AdminSite()))(request).content
 
     assert texts() == b'{"data": ["lang", "tenant", "topic"], "has_more": false}'
     assert texts(key="tenant") == b'{"data": ["acme"], "has_more": false}'
