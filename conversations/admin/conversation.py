@@ -19,6 +19,8 @@ from conversations.admin.actions.delete_confirmation import DeletionSummary, sum
 from conversations.admin.actions.export import ExportView, can_export
 from conversations.admin.actions.trash import restore_context
 from conversations.admin.base import AppModelAdmin
+from conversations.admin.content.access import read_item, read_items
+from conversations.admin.content.search import RecordedSearch
 from conversations.admin.display_preferences import (
     save_shortcuts,
     save_transcript_preferences,
@@ -28,17 +30,17 @@ from conversations.admin.display_preferences import (
 from conversations.admin.keyset import CappedPaginator
 from conversations.admin.list.change_list import ConversationChangeList, url_without_preferences
 from conversations.admin.list.columns import COLUMNS, DEFAULT, FIRST, Columns, format_time, save_columns
-from conversations.admin.list.filter_form import apply_search, parse_search
+from conversations.admin.list.filter_form import is_id
 from conversations.admin.list.parameters import PREFERENCE_PARAMETERS
 from conversations.admin.list.prev_next import PrevNextLinks
-from conversations.admin.list.snippets import check_search, record_search
 from conversations.admin.list.suggestions import SuggestionsView
 from conversations.admin.overview import OverviewView
 from conversations.admin.saved_view import default_view_url, view_bar_context
 from conversations.admin.transcript.item import download_response
 from conversations.admin.transcript.page import Transcript
 from conversations.errors import APIError
-from conversations.models import AccessRecord, Conversation, ConversationQuerySet
+from conversations.models import Conversation, ConversationQuerySet
+from conversations.schema.query.parser import parse_query
 from conversations.trash import move_to_trash
 
 
@@ -122,11 +124,12 @@ class ConversationAdmin(AppModelAdmin):
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
         """Search for autocomplete fields, by id or in the query language. The list searches through its form."""
+        if is_id(text := search_term.strip()):
+            return queryset.filter(pk=text), False
+        conversations = cast(ConversationQuerySet, queryset)
         try:
-            query = parse_search(search_term.strip())
-            check_search(self, request, query)
-            record_search(request, query, query_text=search_term)
-            return apply_search(cast(ConversationQuerySet, queryset), search_term), False
+            search = RecordedSearch(self, request, conversations, parse_query(text), text=search_term)
+            return search.all_matches(), False
         except APIError as error:
             self.message_user(request, error.message, messages.ERROR)
             return queryset.none(), False
@@ -192,10 +195,6 @@ class ConversationAdmin(AppModelAdmin):
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
 
-    def record_reading(self, request: HttpRequest, conversation: Conversation) -> None:
-        """Add the reading to the access log. Record it before any content is shown: without a record, show nothing."""
-        AccessRecord.objects.record(user=request.user, action=AccessRecord.Action.READ, conversation_id=conversation.pk)
-
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
@@ -246,10 +245,10 @@ class ConversationAdmin(AppModelAdmin):
         context["metadata_pairs"] = metadata.render_pairs(obj.metadata, url_of=neighbours.condition_url)
         context["transcript"] = None
         if self.has_read_content_permission(request, obj):
-            self.record_reading(request, obj)
+            items = read_items(self, request, obj)
             save_transcript_preferences(request)
             choices = transcript_preferences(request)
-            context["transcript"] = self.transcript_class(obj, parameters=request.GET, choices=choices)
+            context["transcript"] = self.transcript_class(obj, items=items, parameters=request.GET, choices=choices)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def item_view(self, request: HttpRequest, object_id: str, item_id: str) -> HttpResponse:
@@ -257,14 +256,11 @@ class ConversationAdmin(AppModelAdmin):
         conversation = self.get_object(request, unquote(object_id))
         if conversation is None:
             raise Http404
-        if not (
-            self.has_view_permission(request, conversation) and self.has_read_content_permission(request, conversation)
-        ):
+        if not self.has_view_permission(request, conversation):
             raise PermissionDenied
-        item = conversation.items.filter(item_id=item_id).first()
+        item = read_item(self, request, conversation, item_id=item_id)
         if item is None:
             raise Http404
-        self.record_reading(request, conversation)
         return download_response(item)
 
     def get_deleted_objects(self, objs: Iterable[Any], request: HttpRequest) -> DeletionSummary:

@@ -135,6 +135,10 @@ class KeysetChangeList(ChangeList):
 
     @cached_property
     def _place(self) -> KeysetPage:
+        return self.read_page()
+
+    def read_page(self) -> KeysetPage:
+        """Return the page that the cursor in the URL names."""
         limit = self.list_per_page
         after, before = (self._cursor(self.places.get(name, "")) for name in ("after", "before"))
         if "last" in self.places:

@@ -17,8 +17,9 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.actions.selection import Selection, list_url
 from conversations.admin.base import ModelAdminView
-from conversations.models import AccessRecord, Conversation
-from conversations.transfer.exporter import Export, Format
+from conversations.admin.content.search import RecordedSearch
+from conversations.models import Conversation
+from conversations.transfer.exporter import Format
 
 GZIP = zlib.MAX_WBITS + 16
 
@@ -98,14 +99,14 @@ class ExportView(ModelAdminView):
     def _selection(self, request: HttpRequest) -> Selection:
         if self.conversation is None:
             return Selection.from_list(self.model_admin, request)
-        return Selection(self.model_admin.get_queryset(request).filter(pk=self.conversation.pk))
+        conversations = self.model_admin.get_queryset(request).filter(pk=self.conversation.pk)
+        return Selection(RecordedSearch(self.model_admin, request, conversations))
 
     def _form(self, data: QueryDict | None = None) -> ExportForm:
         may_hold_content = self.model_admin.has_export_permission(self.request, self.conversation)
         return ExportForm(data, may_hold_content=may_hold_content)
 
     def _page(self, request: HttpRequest, selection: Selection, form: ExportForm) -> HttpResponse:
-        selection.record_search(request.user)
         context = {
             "title": _("Export conversations") if self.conversation is None else _("Export conversation"),
             "original": self.conversation,
@@ -117,18 +118,11 @@ class ExportView(ModelAdminView):
         return self.render(self.model_admin.export_template, context)
 
     def _download(self, request: HttpRequest, selection: Selection, file: FileFormat) -> HttpResponseBase:
-        conversation_id = self.conversation.pk if self.conversation else ""
-        export = Export(selection.conversations, query=selection.query, format=file.format)
-        record = AccessRecord.objects.record(
-            user=request.user,
-            action=AccessRecord.Action.EXPORT,
-            conversation_id=conversation_id,
-            query=selection.filters,
-        )
-        chunks = _recorded(export, record)
+        chunks = selection.search.export(format=file.format, conversation=self.conversation)
         if file.is_compressed:
             chunks = _compressed(chunks)
-        name = f"{conversation_id or 'conversations'}-{timezone.localdate():%Y-%m-%d}.{file.suffix}"
+        subject = self.conversation.pk if self.conversation else "conversations"
+        name = f"{subject}-{timezone.localdate():%Y-%m-%d}.{file.suffix}"
         return StreamingHttpResponse(
             _in_turn(chunks) if isinstance(request, ASGIRequest) else chunks,
             content_type=file.content_type,
@@ -138,14 +132,6 @@ class ExportView(ModelAdminView):
                 "X-Accel-Buffering": "no",
             },
         )
-
-
-def _recorded(export: Export, record: AccessRecord) -> Generator[bytes]:
-    """The number is of what was sent, also where the browser left early."""
-    try:
-        yield from export
-    finally:
-        record.complete(conversation_count=export.conversation_count)
 
 
 def _compressed(chunks: Generator[bytes]) -> Generator[bytes]:

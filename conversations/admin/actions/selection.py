@@ -1,10 +1,9 @@
-"""The conversations that an address of the list selects: those that an export or a deletion is about."""
+"""The conversations that an export or a bulk deletion is about, selected by the URL parameters of the list."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -15,11 +14,11 @@ from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.formats import number_format
 
+from conversations.admin.content.search import RecordedSearch
 from conversations.admin.list.change_list import ConversationChangeList
 from conversations.admin.list.parameters import VIEW_PARAMETER
 from conversations.db.timeouts import QueryTimeout
-from conversations.models import AccessRecord, ConversationQuerySet
-from conversations.schema.query.nodes import EVERYTHING, Query, searches_text
+from conversations.models import Conversation
 
 MAX_COUNT = ConversationChangeList.max_count
 NOT_FILTERS = (VIEW_PARAMETER, ORDER_VAR)
@@ -27,62 +26,72 @@ NOT_FILTERS = (VIEW_PARAMETER, ORDER_VAR)
 
 @dataclass
 class Selection:
-    conversations: ConversationQuerySet
-    query: Query = EVERYTHING
-    filters: str = ""  # as a person reads them
-    time_limit: Callable[[], AbstractContextManager[None]] = nullcontext
+    """Conversations that a search finds, with their number for the page that asks for confirmation."""
+
+    search: RecordedSearch
 
     @classmethod
     def from_list(cls, model_admin: admin.ModelAdmin[Any], request: HttpRequest) -> Selection:
-        """By the same parameters, read by the same code, as the list that has this query string."""
+        """Return the conversations of the list with this query string, read by the code of the list itself."""
         try:
             change_list: Any = model_admin.get_changelist_instance(request)
-        except IncorrectLookupParameters:  # what the list itself would drop: better none than all
-            return cls(model_admin.get_queryset(request).none())  # type: ignore[arg-type]
-        others = (f"{name}={value}" for name, value in change_list.form.others if name not in NOT_FILTERS)
-        filters = " ".join(filter(None, [change_list.form.text, *others]))
-        return cls(change_list.conversations, change_list.query, filters, change_list.query_budget.limit)
+        except IncorrectLookupParameters:  # The list would drop its filters: select nothing rather than everything.
+            return cls(RecordedSearch(model_admin, request, model_admin.get_queryset(request).none()))  # type: ignore[arg-type]
+        other_filters = (f"{name}={value}" for name, value in change_list.form.others if name not in NOT_FILTERS)
+        filters = " ".join(filter(None, [change_list.form.text, *other_filters]))
+        return cls(replace(change_list.search, text=filters))
 
-    def record_search(self, user: Any) -> None:
-        """To be called before anything is told or done: even a number of conversations tells what was said."""
-        if searches_text(self.query):
-            AccessRecord.objects.record(
-                user=user,
-                action=AccessRecord.Action.SEARCH,
-                query=self.filters,
-                conversation_count=self.count,
-            )
-
-    @cached_property
-    def newest_id(self) -> str:
-        """Of the newest conversation, or "" where there is none. Raises `QueryTimeout`."""
-        with self.time_limit():
-            newest = self.conversations.page(limit=1, order="desc", matching=self.query).conversations
-        return newest[0].pk if newest else ""
+    @property
+    def filters(self) -> str:
+        return self.search.text
 
     @property
     def count(self) -> int | None:
-        """None where it takes too long to count them."""
-        return None if self._counted is None else min(self._counted, MAX_COUNT)
+        """The number of conversations, at most `MAX_COUNT`, or None if counting takes too long."""
+        return _capped(self._count)
 
     @property
     def is_capped(self) -> bool:
-        return self._counted is not None and self._counted > MAX_COUNT
+        return self._count is not None and self._count > MAX_COUNT
 
     @property
-    def shown_count(self) -> str:
+    def formatted_count(self) -> str:
         return f"{number_format(self.count or 0, force_grouping=True)}{'+' if self.is_capped else ''}"
 
+    def find_newest_id(self) -> str:
+        """Return the id of the newest conversation, or "" if there is none. Raise `QueryTimeout`."""
+        if self.search.searches_content:
+            _ = self._count  # Count first, so that the access record has the number.
+        newest = self.search.page(limit=1, order="desc").conversations
+        return newest[0].pk if newest else ""
+
+    def oldest_first(self, *, newest_id: str, after: str, batch: int) -> Iterator[Conversation]:
+        """Yield the conversations from the one after `after` up to `newest_id`, `batch` of them in one query.
+
+        If `after` is given, an earlier request has recorded the search and deleted the conversations before it.
+        """
+        if after:
+            self.search.is_recorded = True
+        elif self.search.searches_content:
+            _ = self._count  # Count first, so that the access record has the number.
+        return self.search.oldest_first(newest_id=newest_id, after=after, batch=batch)
+
     @cached_property
-    def _counted(self) -> int | None:
+    def _count(self) -> int | None:
+        return self.search.read(self._count_in_time, count=_capped)
+
+    def _count_in_time(self) -> int | None:
         try:
-            with self.time_limit():
-                return self.conversations.capped_count(MAX_COUNT + 1, matching=self.query)
+            return self.search.count(MAX_COUNT + 1)
         except QueryTimeout:
             return None
 
 
+def _capped(count: int | None) -> int | None:
+    return None if count is None else min(count, MAX_COUNT)
+
+
 def list_url(model_admin: admin.ModelAdmin[Any], request: HttpRequest) -> str:
-    """Of the list that has this query string."""
+    """Return the URL of the list with this query string."""
     url = reverse("admin:conversations_conversation_changelist", current_app=model_admin.admin_site.name)
     return f"{url}?{request.GET.urlencode()}" if request.GET else url

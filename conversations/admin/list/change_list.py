@@ -10,7 +10,9 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from conversations import ids
-from conversations.admin.keyset import KeysetChangeList, PageRows
+from conversations.admin.content.previews import PREVIEW_COLUMNS, read_previews
+from conversations.admin.content.search import RecordedSearch
+from conversations.admin.keyset import KeysetChangeList, KeysetPage, PageRows
 from conversations.admin.list.filter_form import ListForm
 from conversations.admin.list.parameters import (
     CONDITION_PARAMETERS,
@@ -21,13 +23,12 @@ from conversations.admin.list.parameters import (
     VIEW_PARAMETER,
     VISIT_PARAMETERS,
 )
-from conversations.admin.list.previews import add_previews
 from conversations.admin.list.query_budget import QueryBudget
-from conversations.admin.list.snippets import add_snippets, check_search
+from conversations.admin.list.snippets import add_snippets
 from conversations.db.timeouts import QueryTimeout
 from conversations.errors import APIError
 from conversations.models import Conversation, ConversationQuerySet
-from conversations.schema.query.nodes import EVERYTHING, MetadataCondition, Query, conditions, is_bounded, searches_text
+from conversations.schema.query.nodes import EVERYTHING, MetadataCondition, Query, conditions, is_bounded
 from conversations.search.planner import ConversationPage
 
 NOT_AT_ONCE = _("This can't be found out at once. A condition that few conversations meet, or dates, would help.")
@@ -53,8 +54,7 @@ class ConversationChangeList(KeysetChangeList):
     form_class: ClassVar[type[ListForm]] = ListForm
 
     model_admin: Any  # ConversationAdmin, which this module cannot import
-    query: Query  # type: ignore[assignment]
-    conversations: ConversationQuerySet
+    search: RecordedSearch
     form: ListForm
     has_given_up = False
     _is_uncounted = False
@@ -69,18 +69,24 @@ class ConversationChangeList(KeysetChangeList):
             self.params.pop(name, None)
             self.filter_params.pop(name, None)
         self.form = self.form_class(parameters)
-        self.query = ""  # type: ignore[assignment]  # Django's text of a search: here the form has it
+        self.query = ""  # Django's search text; here the form has it
         conversations: Any = super().get_queryset(request, exclude_parameters)
         self.has_active_filters = self.has_active_filters or bool(self.form.chips)
         try:
             if self.form.is_valid():
-                check_search(self.model_admin, request, self.form.query)
-                self.conversations, self.query = self.form.apply_filters(conversations), self.form.query
-                return self.conversations.matching(self.query)
+                self.search = self._create_search(self.form.apply_filters(conversations), self.form.query)
+                return self.search.action_queryset()
         except APIError as error:
             self.form.add_error(None, error.message)
-        self.conversations, self.query = conversations.none(), EVERYTHING
-        return self.conversations
+        self.search = self._create_search(conversations.none(), EVERYTHING)
+        return self.search.conversations
+
+    def _create_search(self, conversations: ConversationQuerySet, query: Query) -> RecordedSearch:
+        seconds = self.max_patient_seconds if self.is_patient else self.max_seconds
+        budget = QueryBudget(query, seconds=seconds, using=conversations.db)
+        return RecordedSearch(
+            self.model_admin, self.request, conversations, query, text=self.form.text, limit=budget.limit
+        )
 
     def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
         filters: dict[str, Any] = super().get_filters_params(params)
@@ -98,8 +104,7 @@ class ConversationChangeList(KeysetChangeList):
     ) -> ConversationPage[Conversation]:
         """Raises `QueryTimeout`."""
         order = REVERSED[self.order] if is_reversed else self.order
-        with self.query_budget.limit():
-            return self.conversations.page(limit=limit, order=order, after=after, before=before, matching=self.query)
+        return self.search.page(limit=limit, order=order, after=after, before=before)
 
     def rows(self, *, limit: int, after: Any = None, before: Any = None, is_reversed: bool = False) -> PageRows:
         try:
@@ -112,9 +117,8 @@ class ConversationChangeList(KeysetChangeList):
         return PageRows(page.conversations, page.has_more)
 
     @cached_property
-    def query_budget(self) -> QueryBudget:
-        seconds = self.max_patient_seconds if self.is_patient else self.max_seconds
-        return QueryBudget(self.query, seconds=seconds, using=self.conversations.db)
+    def _place(self) -> KeysetPage:
+        return self.search.read(self.read_page, count=lambda page: self.search.count_readable(page.rows))
 
     def url(self, *more: tuple[str, str]) -> str:
         return self.form.url(*more, *([(PATIENT_PARAMETER, "1")] if self.is_patient else []))
@@ -131,8 +135,11 @@ class ConversationChangeList(KeysetChangeList):
         rows = super().result_list
         for conversation in rows:
             conversation.condition_url = self.form.condition_url
-        add_previews(self.model_admin, self.request, rows, query_text=self.filters_text)
-        add_snippets(self.model_admin, self.request, rows, query=self.query, query_text=self.filters_text)
+        if not set(PREVIEW_COLUMNS).isdisjoint(self.list_display):
+            previews = read_previews(self.model_admin, self.request, rows, filters_text=self.form.text)
+            for conversation in rows:
+                conversation.preview = previews.get(conversation.pk)
+        add_snippets(rows, search=self.search, site_name=self.model_admin.admin_site.name)
         return rows
 
     @property
@@ -149,21 +156,17 @@ class ConversationChangeList(KeysetChangeList):
         site = self.model_admin.admin_site.name
         return reverse("admin:conversations_conversation_suggestions", current_app=site)
 
-    @property
-    def filters_text(self) -> str:
-        """What was asked, for people and the same in every language."""
-        return self.form.text
-
     def _cursor(self, text: str) -> str | None:
         """As in the API."""
         return text if text.startswith(ids.CONVERSATION_PREFIX) and ids.is_well_formed(text) else None
 
     @property
     def _max_count(self) -> int:
-        if searches_text(self.query):
+        query = self.search.query
+        if self.search.searches_content:
             return self.max_count_of_text
-        asks_for_metadata = any(isinstance(each, MetadataCondition) for each in conditions(self.query))
-        return self.max_count_unbounded if asks_for_metadata and not is_bounded(self.query) else self.max_count
+        asks_for_metadata = any(isinstance(each, MetadataCondition) for each in conditions(query))
+        return self.max_count_unbounded if asks_for_metadata and not is_bounded(query) else self.max_count
 
     @property
     def is_capped(self) -> bool:
@@ -171,8 +174,7 @@ class ConversationChangeList(KeysetChangeList):
 
     def _count(self, maximum: int) -> int:
         try:
-            with self.query_budget.limit(self.max_count_seconds):
-                return self.conversations.capped_count(maximum, matching=self.query)
+            return self.search.count(maximum, seconds=self.max_count_seconds)
         except QueryTimeout:
             self._is_uncounted = True
             return len(self._place.rows)

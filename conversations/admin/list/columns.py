@@ -19,8 +19,8 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin import permissions
+from conversations.admin.content.previews import PREVIEW_COLUMNS
 from conversations.admin.display_preferences import get_preference, save_preference
-from conversations.admin.list.previews import PREVIEW_COLUMNS
 from conversations.models import Conversation
 from conversations.schema.metadata import MAX_KEY_LENGTH
 

@@ -171,7 +171,7 @@ class ListForm(forms.Form):
         """What no condition of a query can say."""
         if (owner := self.cleaned_data["owner"]) is not None:
             conversations = conversations.filter(owner=owner.pk)
-        if _is_id(text := self.cleaned_data["q"]):
+        if is_id(text := self.cleaned_data["q"]):
             conversations = conversations.filter(pk=text)
         return conversations
 
@@ -204,15 +204,9 @@ class ListForm(forms.Form):
         return [*chips.pop("q"), *of_metadata, *chain.from_iterable(chips.values())]
 
 
-def apply_search(conversations: ConversationQuerySet, text: str) -> ConversationQuerySet:
-    """Errors are those of the typed language."""
-    text = text.strip()
-    return conversations.filter(pk=text) if _is_id(text) else conversations.matching(parse_query(text))
-
-
 def parse_search(text: str) -> Query:
     """The search of the list as conditions: of an id, the second that is in it."""
-    if not _is_id(text):
+    if not is_id(text):
         return parse_query(text)
     second = text.removeprefix(ids.CONVERSATION_PREFIX)[:8]
     if not _SECOND.fullmatch(second) or second == "f" * 8:
@@ -220,7 +214,7 @@ def parse_search(text: str) -> Query:
     return And((CreatedCondition("gte", int(second, 16)), CreatedCondition("lte", int(second, 16))))
 
 
-def _is_id(text: str) -> bool:
+def is_id(text: str) -> bool:
     return text.startswith(ids.CONVERSATION_PREFIX) and ids.is_well_formed(text)
 
 

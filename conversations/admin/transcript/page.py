@@ -32,9 +32,15 @@ class Transcript:
     item_class: ClassVar[type[ShownItem]] = ShownItem
 
     def __init__(
-        self, conversation: Conversation, *, parameters: QueryDict, choices: Mapping[str, str] | None = None
+        self,
+        conversation: Conversation,
+        *,
+        items: ItemQuerySet,
+        parameters: QueryDict,
+        choices: Mapping[str, str] | None = None,
     ) -> None:
         self.conversation = conversation
+        self._stored_items = items
         self.parameters = parameters
         self.after = _position(parameters, "after")
         self.before = _position(parameters, "before")
@@ -60,13 +66,13 @@ class Transcript:
             item.switch_url = self._switch_url(item.item_id)
             if approval := item.facts.get("approval_request_id"):
                 item.fact_urls = {"approval_request_id": self._item_url(approval)}
-        pair(items, self.conversation.items.all(), self._item_url)
+        pair(items, self._stored_items, self._item_url)
         _cut(items)
         return items
 
     @cached_property
     def statistics(self) -> list[TypeStatistics]:
-        return self.conversation.items.all().statistics()
+        return self._stored_items.statistics()
 
     @property
     def counts(self) -> list[tuple[str, int]]:
@@ -142,7 +148,7 @@ class Transcript:
 
     @cached_property
     def _asked_position(self) -> int | None:
-        items = self.conversation.items.filter(item_id=self.asked_item_id)
+        items = self._stored_items.filter(item_id=self.asked_item_id)
         return items.values_list("position", flat=True).first() if self.asked_item_id else None
 
     @property
@@ -153,7 +159,7 @@ class Transcript:
 
     @cached_property
     def _rows(self) -> list[Item]:
-        items: ItemQuerySet = self.conversation.items.all()
+        items = self._stored_items
         if self.messages_only:
             items = items.filter(type="message")
         if self._asked_position is not None:

@@ -12,7 +12,14 @@ from tests.admin.actions.bulk_delete_page import DEMO, LIST_URL, URL, create, ma
 def test_deletion_requires_the_delete_permission(staff_client, alice):
     client = staff_client("view_conversation", "change_conversation")
     conversation = create(alice)
-    sent = {"scope": "matching", "expected": "1", "newest_id": conversation.pk, "deleted": 0, "kept": 0, "typed": "1"}
+    sent = {
+        "scope": "matching",
+        "expected": "1",
+        "newest_id": conversation.pk,
+        "deleted_count": 0,
+        "kept_count": 0,
+        "typed": "1",
+    }
     assert client.get(matching(DEMO)).status_code == 403
     assert client.post(matching(DEMO), sent).status_code == 403
     select(client, conversation)
@@ -31,7 +38,14 @@ def test_deletion_without_csrf_token_is_refused(admin_user, alice):
     conversation = create(alice)
     client = Client(enforce_csrf_checks=True)
     client.force_login(admin_user)
-    sent = {"scope": "matching", "expected": "1", "newest_id": conversation.pk, "deleted": 0, "kept": 0, "typed": "1"}
+    sent = {
+        "scope": "matching",
+        "expected": "1",
+        "newest_id": conversation.pk,
+        "deleted_count": 0,
+        "kept_count": 0,
+        "typed": "1",
+    }
     assert client.post(matching(DEMO), sent).status_code == 403
     assert Conversation.objects.exists()
 
@@ -46,7 +60,14 @@ def test_conversations_protected_by_a_subclass_are_kept_and_reported(alice, bob,
     gone, stays = create(alice), create(bob)
     request = RequestFactory().post(
         matching(DEMO),
-        {"scope": "matching", "expected": "2", "typed": "2", "newest_id": stays.pk, "deleted": 0, "kept": 0},
+        {
+            "scope": "matching",
+            "expected": "2",
+            "typed": "2",
+            "newest_id": stays.pk,
+            "deleted_count": 0,
+            "kept_count": 0,
+        },
     )
     told = []
     request.user, request.session = staff, {}

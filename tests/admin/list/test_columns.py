@@ -3,7 +3,7 @@ import re
 import pytest
 from django.urls import reverse
 
-from conversations.admin.list import previews
+from conversations.admin.content import previews
 from conversations.models import AccessRecord, Conversation
 from conversations.schema.items import validate_items
 

@@ -151,7 +151,14 @@ def test_pages_that_count_the_results_record_the_search(admin_client, alice, pag
 
 def test_bulk_deletion_without_confirmation_page_records_the_search_once(admin_client, alice):
     conversation = create_conversation(alice, "refund")
-    sent = {"scope": "matching", "expected": "1", "typed": "1", "newest_id": conversation.pk, "deleted": 0, "kept": 0}
+    sent = {
+        "scope": "matching",
+        "expected": "1",
+        "typed": "1",
+        "newest_id": conversation.pk,
+        "deleted_count": 0,
+        "kept_count": 0,
+    }
     admin_client.post(f"{reverse('admin:conversations_conversation_bulk_deletion')}?q=refund", sent)
     assert not Conversation.objects.exists()
     assert AccessRecord.objects.get().action == "search"

@@ -41,8 +41,11 @@ def tools(alice) -> Conversation:
     return Conversation.create_with_items(owner=alice, items=validate_items(items))
 
 
-def page(conversation: Conversation, query: str = "", **choices: str) -> Transcript:
-    return ShortPages(conversation, parameters=QueryDict(query.lstrip("?").partition("#")[0]), choices=choices)
+def open_page(
+    conversation: Conversation, query: str = "", transcript_class: type[Transcript] = ShortPages, **choices: str
+) -> Transcript:
+    parameters = QueryDict(query.lstrip("?").partition("#")[0])
+    return transcript_class(conversation, items=conversation.items.all(), parameters=parameters, choices=choices)
 
 
 def positions(transcript: Transcript) -> list[int]:
@@ -54,44 +57,44 @@ def url(conversation: Conversation) -> str:
 
 
 def test_later_links_page_from_the_first_item_to_the_last(conversation):
-    first = page(conversation)
-    second = page(conversation, first.later_url)
-    third = page(conversation, second.later_url)
+    first = open_page(conversation)
+    second = open_page(conversation, first.later_url)
+    third = open_page(conversation, second.later_url)
     assert [positions(p) for p in (first, second, third)] == [[1, 2], [3, 4], [5]]
     assert [p.has_earlier for p in (first, second, third)] == [False, True, True]
     assert [p.has_later for p in (first, second, third)] == [True, True, False]
 
 
 def test_earlier_links_page_back_from_the_last_item(conversation):
-    last = page(conversation, page(conversation).last_url)
-    middle = page(conversation, last.earlier_url)
+    last = open_page(conversation, open_page(conversation).last_url)
+    middle = open_page(conversation, last.earlier_url)
     assert [positions(p) for p in (last, middle)] == [[4, 5], [2, 3]]
-    assert positions(page(conversation, middle.first_url)) == [1, 2]
+    assert positions(open_page(conversation, middle.first_url)) == [1, 2]
 
 
 def test_deleted_items_leave_no_empty_page(conversation):
     for row in list(conversation.items.filter(position__in=[1, 3, 4, 5])):
         conversation.delete_item(item_id=row.item_id)
-    only = page(conversation)
+    only = open_page(conversation)
     assert positions(only) == [2]
     assert not only.has_earlier
     assert not only.has_later
 
 
 def test_cursor_beyond_the_end_links_back(conversation):
-    beyond = page(conversation, "after=5")
+    beyond = open_page(conversation, "after=5")
     assert positions(beyond) == []
     assert beyond.has_earlier
-    assert positions(page(conversation, beyond.earlier_url)) == [4, 5]
+    assert positions(open_page(conversation, beyond.earlier_url)) == [4, 5]
 
 
 @pytest.mark.parametrize("place", ["after=", "after=x", "after=-1", "after=²", f"after={'9' * 30}", "before="])
 def test_invalid_cursor_shows_the_first_items(conversation, place):
-    assert positions(page(conversation, place)) == [1, 2]
+    assert positions(open_page(conversation, place)) == [1, 2]
 
 
 def test_transcript_links_keep_the_list_filters(conversation):
-    filtered = page(conversation, "_changelist_filters=a%3Db&after=2&view=raw")
+    filtered = open_page(conversation, "_changelist_filters=a%3Db&after=2&view=raw")
     assert filtered.first_url == "?_changelist_filters=a%3Db&view=raw#transcript"
     item = filtered.items[0]
     assert item.url == f"?_changelist_filters=a%3Db&item={item.item_id}#item_{item.item_id}"
@@ -99,11 +102,11 @@ def test_transcript_links_keep_the_list_filters(conversation):
 
 def test_item_link_opens_its_page_and_marks_the_item(conversation):
     fourth = conversation.items.get(position=4)
-    opened = page(conversation, page(conversation, "after=3").items[0].url)
+    opened = open_page(conversation, open_page(conversation, "after=3").items[0].url)
     assert positions(opened) == [4, 5]
     assert [item.is_current for item in opened.items] == [True, False]
     assert opened.items[0].anchor == f"item_{fourth.item_id}"
-    assert positions(Transcript(conversation, parameters=QueryDict(f"item={fourth.item_id}"))) == [1, 2, 3, 4, 5]
+    assert positions(open_page(conversation, f"item={fourth.item_id}", Transcript)) == [1, 2, 3, 4, 5]
 
 
 @pytest.mark.parametrize("item_id", ["msg_none", "é", "<script>", "' OR 1=1", "x" * 5000])
@@ -116,16 +119,16 @@ def test_link_to_an_unknown_item_shows_a_note_and_the_first_items(admin_client, 
 
 def test_an_item_of_another_conversation_is_not_found(conversation, alice):
     other = create_conversation(alice, 1)
-    assert page(conversation, f"item={other.items.get().item_id}").lacks_asked_item
+    assert open_page(conversation, f"item={other.items.get().item_id}").lacks_asked_item
 
 
 def test_messages_filter_hides_other_items(tools):
-    only = page(tools, "show=messages")
+    only = open_page(tools, "show=messages")
     assert positions(only) == [1, 4]
     assert not only.has_later
-    assert positions(page(tools, show="messages")) == [1, 4]
-    assert positions(page(tools, "show=all", show="messages")) == [1, 2]
-    assert positions(page(tools, "item=fc_1", show="messages")) == [2, 3]
+    assert positions(open_page(tools, show="messages")) == [1, 4]
+    assert positions(open_page(tools, "show=all", show="messages")) == [1, 2]
+    assert positions(open_page(tools, "item=fc_1", show="messages")) == [2, 3]
 
 
 def test_display_preferences_persist_until_changed(admin_client, tools):
@@ -143,16 +146,16 @@ def test_display_preferences_persist_until_changed(admin_client, tools):
 
 
 def test_raw_items_are_shown_as_their_full_json(tools):
-    raw = page(tools, "view=raw").items[0]
+    raw = open_page(tools, "view=raw").items[0]
     assert json.loads(raw.parts[0].text) == tools.items.get(position=1).data
     assert raw.is_raw
 
 
 def test_raw_view_can_be_toggled_per_item(tools):
-    switched = page(tools, page(tools).items[1].switch_url)
+    switched = open_page(tools, open_page(tools).items[1].switch_url)
     assert [item.is_raw for item in switched.items] == [False, True]
-    assert [item.is_raw for item in page(tools, switched.items[1].switch_url).items] == [False, False]
-    assert [item.is_raw for item in page(tools, "view=raw&raw=fc_1").items] == [True, False]
+    assert [item.is_raw for item in open_page(tools, switched.items[1].switch_url).items] == [False, False]
+    assert [item.is_raw for item in open_page(tools, "view=raw&raw=fc_1").items] == [True, False]
 
 
 def test_a_long_conversation_is_paged_without_offset(admin_client, alice, django_assert_num_queries):
@@ -223,14 +226,14 @@ def test_items_are_list_articles_with_heading_position_id_and_time(admin_client,
 
 
 def test_statistics_show_types_characters_and_duration(admin_client, tools):
-    transcript = page(tools)
+    transcript = open_page(tools)
     assert transcript.counts == [("Message", 2), ("Function call", 1), ("Function output", 1)]
     assert transcript.item_count == 4
     lengths = [len(json.dumps(row.data, separators=(",", ":"), ensure_ascii=False)) for row in tools.items.all()]
     assert transcript.characters == sum(lengths)
     first = tools.items.get(position=1)
     tools.items.filter(position=1).update(created_at=first.created_at.replace(year=first.created_at.year - 1))
-    assert page(tools).duration.days in (365, 366)
+    assert open_page(tools).duration.days in (365, 366)
     assert "Characters of JSON" in admin_client.get(url(tools)).content.decode()
 
 
@@ -238,7 +241,7 @@ def test_page_of_long_messages_shows_the_start_of_each(alice):
     text = "**word** " * 16_000
     items = validate_items([{"role": "user", "content": text}] * 20)
     conversation = Conversation.create_with_items(owner=alice, items=items)
-    parts = [item.parts[0] for item in Transcript(conversation, parameters=QueryDict()).items]
+    parts = [item.parts[0] for item in open_page(conversation, transcript_class=Transcript).items]
     assert sum(len(part.text) for part in parts if part.kind == "markdown") <= MAX_MARKDOWN_CHARACTERS
     assert parts[0].kind == "markdown"
     assert parts[-1].kind == "text"
@@ -253,7 +256,7 @@ def test_page_of_very_long_items_holds_fewer_items(alice):
 
     items = validate_items([{"role": "user", "content": "x" * 10_000}] * 6)
     conversation = Conversation.create_with_items(owner=alice, items=items)
-    first = SmallPages(conversation, parameters=QueryDict())
+    first = open_page(conversation, transcript_class=SmallPages)
     assert positions(first) == [1, 2]
     assert first.has_later
 

@@ -41,13 +41,19 @@ def output(call_id: object = "c", type: str = "function_call_output") -> dict:
 TEXT = {"type": "message", "role": "user", "content": "x"}
 
 
+def open_transcript(
+    conversation: Conversation, query: str = "", *, transcript_class: type[Transcript] = Transcript
+) -> Transcript:
+    return transcript_class(conversation, items=conversation.items.all(), parameters=QueryDict(query))
+
+
 def pairs(conversation: Conversation, query: str = "") -> dict[int, list[int]]:
-    items = Transcript(conversation, parameters=QueryDict(query)).items
+    items = open_transcript(conversation, query).items
     return {item.position: [answer.position for answer in item.answers] for item in items if item.answers}
 
 
 def orphans(conversation: Conversation) -> list[int]:
-    return [item.position for item in Transcript(conversation, parameters=QueryDict()).items if item.is_orphan]
+    return [item.position for item in open_transcript(conversation).items if item.is_orphan]
 
 
 def test_calls_are_paired_with_distant_and_earlier_outputs(alice):
@@ -101,14 +107,14 @@ def test_counterpart_on_another_page_is_linked(alice):
     approval = {"id": "mcpr_1", "type": "mcp_approval_request"}
     response = {"id": "mcpa_1", "type": "mcp_approval_response", "approval_request_id": "mcpr_1"}
     conversation = create_conversation(alice, call("a"), approval, call("b"), output("a"), response, TEXT, output("z"))
-    first = ShortPages(conversation, parameters=QueryDict()).items
+    first = open_transcript(conversation, transcript_class=ShortPages).items
     assert [item.elsewhere for item in first] == [
         [(4, "?item=x_4#item_x_4")],
         [(5, "?item=mcpa_1#item_mcpa_1")],
         [],
     ]
     assert [item.is_orphan for item in first] == [False, False, True]
-    second = ShortPages(conversation, parameters=QueryDict("after=3")).items
+    second = open_transcript(conversation, "after=3", transcript_class=ShortPages).items
     assert [item.elsewhere for item in second] == [
         [(1, "?item=x_1#item_x_1")],
         [(2, "?item=mcpr_1#item_mcpr_1")],
@@ -123,5 +129,5 @@ def test_calls_of_other_conversations_are_not_paired(alice):
 
 def test_call_links_to_its_approval_request(alice):
     approved = {"type": "mcp_call", "name": "roll", "approval_request_id": "mcpr_1"}
-    item = Transcript(create_conversation(alice, approved), parameters=QueryDict()).items[0]
+    item = open_transcript(create_conversation(alice, approved)).items[0]
     assert item.told_facts == [("approval_request_id", "mcpr_1", "?item=mcpr_1#item_mcpr_1")]
