@@ -1,4 +1,4 @@
-"""A PostgreSQL database for each that is measured, beside the one that DATABASE_URL names."""
+"""A PostgreSQL database for each target, beside the one that DATABASE_URL names."""
 
 import os
 from typing import Any
@@ -26,28 +26,28 @@ class Database:
     def drop(self) -> None:
         self.execute(f"DROP DATABASE IF EXISTS {self.name} WITH (FORCE)", within="postgres")
 
-    def settle(self) -> None:
-        """So that what filled the tables doesn't slow what comes next."""
+    def vacuum(self) -> None:
+        """Vacuum and analyze now, so that autovacuum does not do it during a measurement."""
         self.execute("VACUUM (ANALYZE)")
 
     def checkpoint(self) -> None:
         self.execute("CHECKPOINT")
 
     def is_idle(self) -> bool:
-        """Whether no request is being worked on."""
+        """Whether no statement or transaction is active."""
         statement = f"SELECT 1 FROM pg_stat_activity WHERE datname = '{self.name}' AND state <> 'idle'"
         return not self.execute(statement, within="postgres")
 
     def postmaster(self) -> int:
-        """The process that is the parent of all others of a PostgreSQL on this machine."""
-        with self._connected(self.name) as connection:
+        """Return the process id of the server on this machine, the parent of all its processes."""
+        with self._connect(self.name) as connection:
             return machine.parent_of(connection.info.backend_pid)
 
     def execute(self, statement: str, *, within: str = "") -> list[tuple[Any, ...]]:
-        with self._connected(within or self.name) as connection:
+        with self._connect(within or self.name) as connection:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
-    def _connected(self, name: str) -> psycopg.Connection[tuple[Any, ...]]:
-        where = {"host": self.host, "port": self.port, "user": self.user, "password": self.password}
-        return psycopg.connect(**where, dbname=name, autocommit=True)
+    def _connect(self, name: str) -> psycopg.Connection[tuple[Any, ...]]:
+        address = {"host": self.host, "port": self.port, "user": self.user, "password": self.password}
+        return psycopg.connect(**address, dbname=name, autocommit=True)

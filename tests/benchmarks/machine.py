@@ -1,4 +1,4 @@
-"""What processes and the whole machine use, as Linux tells it below /proc."""
+"""CPU time and memory of processes and of the whole machine, from Linux's /proc."""
 
 import os
 import time
@@ -10,7 +10,7 @@ from resource import RUSAGE_CHILDREN, RUSAGE_SELF, getrusage
 
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
-BUSY_CORES = 0.1  # of others, from which on a measurement is doubted
+BUSY_CORES = 0.1  # if other processes use more, a warning is printed
 
 
 @dataclass(frozen=True)
@@ -19,22 +19,22 @@ class Process:
     parent: int
     session: int
     cpu_seconds: float
-    cpu_seconds_of_ended: float  # children
+    ended_children_cpu_seconds: float
     memory: int  # bytes in RAM
 
     @property
     def all_cpu_seconds(self) -> float:
-        return self.cpu_seconds + self.cpu_seconds_of_ended
+        return self.cpu_seconds + self.ended_children_cpu_seconds
 
 
 @dataclass
-class Use:
-    """Of one stretch of time."""
+class Usage:
+    """Resource usage during one measurement."""
 
     seconds: float = 0
     cpu_seconds: float = 0  # of the session's processes
     database_cpu_seconds: float = 0
-    other_cores: float = 0  # that anything else kept busy, on average
+    other_cores: float = 0  # average number of cores that other processes kept busy
     memory: int = 0  # of the session's processes at the end, bytes
 
 
@@ -42,16 +42,16 @@ def processes() -> Iterator[Process]:
     for directory in Path("/proc").glob("[0-9]*"):
         try:
             text = (directory / "stat").read_text()
-        except OSError:  # it has ended
+        except OSError:  # The process has ended.
             continue
         fields = text.rpartition(")")[2].split()
-        user, system, user_of_ended, system_of_ended = (int(field) / TICKS for field in fields[11:15])
+        user, system, children_user, children_system = (int(field) / TICKS for field in fields[11:15])
         yield Process(
             pid=int(directory.name),
             parent=int(fields[1]),
             session=int(fields[3]),
             cpu_seconds=user + system,
-            cpu_seconds_of_ended=user_of_ended + system_of_ended,
+            ended_children_cpu_seconds=children_user + children_system,
             memory=int(fields[21]) * PAGE_BYTES,
         )
 
@@ -61,24 +61,24 @@ def session_processes(session: int | None) -> list[Process]:
 
 
 @contextmanager
-def used_by(session: int | None, *, postmaster: int | None = None) -> Iterator[Use]:
-    """What this connection and this PostgreSQL use until the end of the block, where the answer is filled in."""
-    use, before, start = Use(), _cpu_seconds(session, postmaster), time.monotonic()
-    yield use
-    use.seconds = time.monotonic() - start
+def measure_usage(session: int | None, *, postmaster: int | None = None) -> Iterator[Usage]:
+    """Measure the processes of a session and of PostgreSQL; the result is complete at the end of the block."""
+    usage, before, start = Usage(), _cpu_seconds(session, postmaster), time.monotonic()
+    yield usage
+    usage.seconds = time.monotonic() - start
     after = _cpu_seconds(session, postmaster)
-    everything, own, use.cpu_seconds, use.database_cpu_seconds = (
-        late - early for late, early in zip(after, before, strict=True)
+    everything, own, usage.cpu_seconds, usage.database_cpu_seconds = (
+        end - begin for end, begin in zip(after, before, strict=True)
     )
-    use.other_cores = max(0.0, (everything - own - use.cpu_seconds - use.database_cpu_seconds) / use.seconds)
-    use.memory = sum(process.memory for process in session_processes(session))
+    usage.other_cores = max(0.0, (everything - own - usage.cpu_seconds - usage.database_cpu_seconds) / usage.seconds)
+    usage.memory = sum(process.memory for process in session_processes(session))
 
 
-def other_cores(seconds: float = 0.5) -> float:
-    """How many cores anything but this process keeps busy."""
-    with used_by(None) as use:
+def measure_other_cores(seconds: float = 0.5) -> float:
+    """Return the number of cores that processes other than this one keep busy."""
+    with measure_usage(None) as usage:
         time.sleep(seconds)
-    return use.other_cores
+    return usage.other_cores
 
 
 def parent_of(pid: int) -> int:
@@ -86,17 +86,17 @@ def parent_of(pid: int) -> int:
 
 
 def _cpu_seconds(session: int | None, postmaster: int | None) -> tuple[float, float, float, float]:
-    """Of the whole machine, of this process and its ended children, of the session, and of the database."""
+    """Return the CPU time of the machine, of this process with its ended children, of the session, of the database."""
     user, nice, system, _idle, _iowait, irq, softirq, *_ = map(
         int, Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
     )
-    own = sum(use.ru_utime + use.ru_stime for use in map(getrusage, (RUSAGE_SELF, RUSAGE_CHILDREN)))
-    of_session = of_database = 0.0
+    own = sum(times.ru_utime + times.ru_stime for times in map(getrusage, (RUSAGE_SELF, RUSAGE_CHILDREN)))
+    session_seconds = database_seconds = 0.0
     for process in processes():
         if process.session == session:
-            of_session += process.all_cpu_seconds
+            session_seconds += process.all_cpu_seconds
         elif process.pid == postmaster:
-            of_database += process.all_cpu_seconds
+            database_seconds += process.all_cpu_seconds
         elif process.parent == postmaster:
-            of_database += process.cpu_seconds
-    return (user + nice + system + irq + softirq) / TICKS, own, of_session, of_database
+            database_seconds += process.cpu_seconds
+    return (user + nice + system + irq + softirq) / TICKS, own, session_seconds, database_seconds

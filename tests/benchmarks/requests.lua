@@ -1,27 +1,18 @@
--- What wrk runs: requests.lua WORK, a Lua file that returns headers, bodies and requests, each {method, path, body}.
--- With `follow`, the id in each answer takes the place of %s in that request's path, and it comes next.
--- With `rate`, so many requests are sent a second, as long as answers come in time; else as many as can be.
-local requests, turn, pending, follow, rate = {}, 0, {}, nil, nil
+-- The script that wrk runs: requests.lua DATA, a Lua file that returns headers, bodies and requests, each
+-- {method, path, index of its body}. With `rate`, it sends this number of requests per second, unless responses are late;
+-- otherwise as many as possible.
+local requests, turn, rate = {}, 0, nil
 
 function init(arguments)
-  local work = dofile(arguments[1])
-  local function request_of(each, path)
-    return wrk.format(each[1], path or each[2], work.headers, work.bodies[each[3]])
+  local data = dofile(arguments[1])
+  for index, request in ipairs(data.requests) do
+    requests[index] = wrk.format(request[1], request[2], data.headers, data.bodies[request[3]])
   end
-  for index, each in ipairs(work.requests) do requests[index] = request_of(each) end
-  rate = work.rate
-  if work.follow then
-    follow = function(id) return request_of(work.follow, string.format(work.follow[2], id)) end
-    response = function(_, _, body)
-      local id = string.match(body, '"id": ?"(conv_[^"]+)"')
-      if id then pending[#pending + 1] = id end
-    end
-  end
+  rate = data.rate
   if rate then delay = delay_until_due end
 end
 
 function request()
-  if #pending > 0 then return follow(table.remove(pending)) end
   turn = turn % #requests + 1
   return requests[turn]
 end

@@ -1,7 +1,4 @@
-"""COUNT SIZE: new conversations of the first API key's user with so many items each, into DATABASE_URL.
-
-Prints their ids as JSON.
-"""
+"""COUNT SIZE: create COUNT conversations of SIZE items for the first API key's user, and print their ids as JSON."""
 
 import json
 import os
@@ -15,17 +12,17 @@ django.setup()
 
 from conversations.models import APIKey, Conversation  # noqa: E402
 from conversations.schema.items import validate_items  # noqa: E402
-from tests.benchmarks.work import EARLIER, EXAMPLE  # noqa: E402
+from tests.benchmarks.workloads import EXAMPLE, SEED_ITEM  # noqa: E402
 
 
 def main(count: int, size: int) -> None:
     owner = APIKey.objects.select_related("user").earliest("pk").user
-    [item] = validate_items([EARLIER])
-    made = (
+    [item] = validate_items([SEED_ITEM])
+    conversations = (
         Conversation.create_with_items(owner=owner, metadata=EXAMPLE["metadata"], items=[item] * size)
         for _ in range(count)
     )
-    json.dump([conversation.pk for conversation in made], sys.stdout)
+    json.dump([conversation.pk for conversation in conversations], sys.stdout)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""One run of wrk: how fast, and how long one waits."""
+"""One run of wrk: the rate and the latency of requests."""
 
 import json
 import subprocess
@@ -21,11 +21,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Timing:
-    rate: float  # per second; of both together, where one request follows the other
-    p50: float  # milliseconds; of each of the two
+    rate: float  # requests per second
+    p50: float  # milliseconds
     p99: float
     requests: int
-    failed: int  # answers other than 2xx and 3xx, and those that never came
+    failed: int  # responses other than 2xx and 3xx, and requests without a response
 
 
 def run(
@@ -34,19 +34,18 @@ def run(
     *,
     secret: str,
     seconds: float,
-    follow: Request | None = None,
     rate: float | None = None,
 ) -> Timing:
-    """Send the requests in turn, again and again, after each the one that follows: its path takes the answer's id."""
-    with tempfile.NamedTemporaryFile("w", suffix=".lua") as work:
-        work.write(_lua(requests, follow, rate, secret))
-        work.flush()
+    """Send the requests in turn, again and again, as fast as possible or at `rate` requests per second."""
+    with tempfile.NamedTemporaryFile("w", suffix=".lua") as data:
+        data.write(_lua(requests, rate, secret))
+        data.flush()
         command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--timeout", "30s", "-s", SCRIPT]
-        command += [f"http://127.0.0.1:{port}", "--", work.name]
+        command += [f"http://127.0.0.1:{port}", "--", data.name]
         output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
     figures = json.loads(output.splitlines()[-1])
     return Timing(
-        rate=figures["requests"] / figures["seconds"] / (2 if follow else 1),
+        rate=figures["requests"] / figures["seconds"],
         p50=figures["p50"],
         p99=figures["p99"],
         requests=figures["requests"],
@@ -54,25 +53,23 @@ def run(
     )
 
 
-def _lua(requests: Sequence[Request], follow: Request | None, rate: float | None, secret: str) -> str:
-    every = [*requests, *([follow] if follow else [])]
-    bodies = list(dict.fromkeys(request.body for request in every if request.body is not None))
+def _lua(requests: Sequence[Request], rate: float | None, secret: str) -> str:
+    bodies = list(dict.fromkeys(request.body for request in requests if request.body is not None))
 
     def table(request: Request) -> str:
         body = "nil" if request.body is None else str(bodies.index(request.body) + 1)
-        return f"{{{_quoted(request.method)}, {_quoted(PREFIX + request.path)}, {body}}}"
+        return f"{{{_quote(request.method)}, {_quote(PREFIX + request.path)}, {body}}}"
 
     headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
     fields = {
-        "headers": ", ".join(f"[ {_quoted(name)} ] = {_quoted(value)}" for name, value in headers.items()),
-        "bodies": ", ".join(map(_quoted, bodies)),
+        "headers": ", ".join(f"[ {_quote(name)} ] = {_quote(value)}" for name, value in headers.items()),
+        "bodies": ", ".join(map(_quote, bodies)),
         "requests": ", ".join(map(table, requests)),
     }
     text = ", ".join(f"{name} = {{{value}}}" for name, value in fields.items())
-    text += f", follow = {table(follow)}" if follow else ""
     text += f", rate = {rate}" if rate else ""
     return f"return {{{text}}}"
 
 
-def _quoted(text: str) -> str:
+def _quote(text: str) -> str:
     return f"[==[{text}]==]"

@@ -1,0 +1,107 @@
+"""Targets that speak HTTP: this service on each database, and a bare DRF viewset on the same table."""
+
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
+
+from tests.benchmarks import wrk
+from tests.benchmarks.database import Database
+from tests.benchmarks.target import Run, Target, expect
+from tests.benchmarks.workloads import PAGE, Workload, messages
+from tests.live.client import Client
+from tests.live.service import ROOT, Service, clean_environment
+
+
+class ConversationService(Target):
+    """This service on PostgreSQL, started by `manage.py serve`."""
+
+    name = "service"
+    variables = {"CONVERSATIONS_FULL_TEXT": "False"}
+
+    def start(self) -> None:
+        self._directory = tempfile.TemporaryDirectory()
+        database = SimpleNamespace(variables={"DATABASE_URL": self._create_database()})
+        self._service = Service(database, Path(self._directory.name), **self.variables)
+        self._service.start()
+        self.port, self.secret = self._service.port, self._service.secret
+
+    def stop(self) -> None:
+        self._service.kill()
+        if self.database:
+            self.database.drop()
+        self._directory.cleanup()
+
+    @property
+    def session(self) -> int:
+        return self._service.session
+
+    def seed(self, count: int, size: int) -> list[str]:
+        command = [sys.executable, "-m", "tests.benchmarks.seeding", str(count), str(size)]
+        environment = clean_environment(**self._service.variables)
+        process = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
+        ids: list[str] = json.loads(process.stdout)
+        return ids
+
+    def check(self, workload: Workload) -> None:
+        client = Client(self.port, self.secret)
+        request = self._requests(workload)[0]
+        status, body = client.send(request.method, request.path, request.body)
+        expect(status in (200, 201), f"{status} {body}")
+        match workload.verb:
+            case "create" if workload.items:
+                _, page = client.get(f"/conversations/{body['id']}/items?limit=100")
+                expect(len(page["data"]) == workload.items, f"{len(page['data'])} of {workload.items} items are stored")
+            case "append":
+                conversation_id = self.group(workload).ids[0]
+                _, page = client.get(f"/conversations/{conversation_id}/items?limit={PAGE}&order=desc")
+                newest, text = page["data"][: workload.items], messages(workload.items)[0]["content"]
+                expect(all(text in json.dumps(item) for item in newest), "the newest items lack the content")
+            case "list" | "find":
+                expect(len(body["data"]) == PAGE, f"the page has {len(body['data'])} rows")
+            case "retrieve":
+                expect(body["id"] == self.group(workload).ids[0], body)
+        client.close()
+
+    def run(self, workload: Workload, seconds: float) -> Run:
+        if self.database:
+            self.database.checkpoint()
+        requests = self._requests(workload)
+        with self.measure_usage() as usage:
+            timing = wrk.run(self.port, requests, secret=self.secret, seconds=seconds)
+        self.record_growth(workload, timing.requests)
+        return Run.build(timing, usage)
+
+    def _requests(self, workload: Workload) -> list[wrk.Request]:
+        ids = self.group(workload).ids if workload.size else [""]
+        return [workload.request(conversation_id) for conversation_id in ids]
+
+    def _create_database(self) -> str:
+        self.database = Database(self.name.replace("-", "_"))
+        self.database.create()
+        return self.database.url
+
+
+class FullTextService(ConversationService):
+    name = "full-text"
+    variables = {"CONVERSATIONS_FULL_TEXT": "True"}
+
+    def supports(self, workload: Workload) -> bool:
+        return workload.is_write
+
+
+class SQLiteService(ConversationService):
+    name = "sqlite"
+
+    def _create_database(self) -> str:
+        return f"sqlite:///{self._directory.name}/conversations.sqlite3"
+
+
+class BareDRF(ConversationService):
+    name = "bare-drf"
+    variables = {"DJANGO_SETTINGS_MODULE": "tests.benchmarks.bare_drf"}
+
+    def supports(self, workload: Workload) -> bool:
+        return workload.name in ("create, no items", "retrieve")
