@@ -57,7 +57,7 @@ def load(conversations: int, *, items_per: float = 0) -> None:
             _insert(MetadataPair, (row for draft in batch for row in _pair_rows(draft.conversation)))
             items = [item for draft in batch for item in draft.items]
             _insert(Item, map(_item_row, items))
-            _insert(ItemText, map(_text_row, filter(None, map(ItemText.of, items))))
+            _insert(ItemText, map(_text_row, filter(None, map(ItemText.build, items))))
     for index in MetadataPair._meta.indexes:
         with connection.schema_editor() as editor:
             editor.add_index(MetadataPair, index)
