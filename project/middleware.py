@@ -13,8 +13,8 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 def dispatch_api_directly(get_response: GetResponse) -> GetResponse:
     """Call the view of an API request directly, bypassing the middleware for HTML pages that comes after this one.
 
-    Through all middleware and the site's URL resolver, API requests would take more CPU: writes about 18 %, reads about 45 %.
-    To measure it again, compare `python -m tests.benchmarks.api` with and without this middleware in the settings.
+    Through all middleware and the site's URL resolver, writes would take about 18 % more CPU, and reads about 45 %. To
+    measure it again, compare `python -m tests.benchmarks.api` with and without this middleware in the settings.
     """
 
     def respond(request: HttpRequest) -> HttpResponse:
