@@ -1,12 +1,11 @@
-"""How long each page of the admin takes, whole: from the request to the last byte of HTML.
+"""The latency of each page of the admin, from the request to the last byte of HTML.
 
     DATABASE_URL=postgres://… SECRET_KEY=x python -m tests.benchmarks.admin_pages 1000000
 
-makes a database of this size at that server, with four items a conversation on average, keeps it for the next run, and
-prints a table: milliseconds of 20 runs after a first one, how much of them is this process's own work, the number of
-queries, and the longest statement of one run.
-Then transcripts of 5,000 items, and how long `refresh_overview --rebuild` takes. For figures that can be trusted the
-machine must have nothing else to do.
+creates a database of this size on that server, with four items per conversation on average, keeps it for the next run,
+and prints a table: milliseconds of 20 runs after a first one, the CPU time of this process in each, the number of
+queries, and the longest statement of one run. Transcripts of 5,000 items and the duration of `refresh_overview
+--rebuild` follow. The machine should have nothing else to do.
 """
 
 import argparse
@@ -37,8 +36,8 @@ from tests.benchmarks.loading import analyze, create_database, load, owner_of_ra
 
 OTHERS = 100_000
 ITEMS = 5_000
-CHARACTERS = (600, 20_000)  # of an item of a long conversation
-SLOW = 3_000  # milliseconds, with which three runs are enough
+CHARACTERS = (600, 20_000)  # per item of a long conversation
+SLOW = 3_000  # milliseconds; slower pages are measured three times only
 WITH_PREVIEWS = ("plain", "deep", "is, common", "largest owner", "text, frequent")
 
 
@@ -46,12 +45,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("conversations", type=int)
     parser.add_argument("--runs", type=int, default=20)
-    parser.add_argument("--only", default="", metavar="TEXT", help="pages whose name holds this")
+    parser.add_argument("--only", default="", metavar="TEXT", help="pages with this in their name")
     arguments = parser.parse_args()
     create_database(f"{connection.settings_dict['NAME']}_{arguments.conversations}")
     load(arguments.conversations, items_per=4)
-    _add_others()
-    Preferences.objects.all().delete()  # which are of an earlier run
+    _add_rows_of_other_pages()
+    Preferences.objects.all().delete()  # An earlier run may have left some.
     print(f"\n{connection.vendor}, {Conversation.objects.count():,} conversations, {Item.objects.count():,} items\n")
     print("| page | p50 | p95 | CPU | queries | longest statement |\n|---|---|---|---|---|---|")
     _print_pages({**list_pages(), **other_pages(), **transcript_pages(), **_long_transcripts()}, arguments)
@@ -67,7 +66,7 @@ def main() -> None:
         print(f"refresh_overview with nothing new: {time.perf_counter() - start:.1f} s", flush=True)
 
 
-def _add_others() -> None:
+def _add_rows_of_other_pages() -> None:
     user, _is_new = get_user_model()._default_manager.get_or_create(
         username="admin", defaults={"is_staff": True, "is_superuser": True}
     )
@@ -81,7 +80,7 @@ def _add_others() -> None:
 
 
 def _add_long_conversation(characters: int) -> None:
-    """Turns of a question, a call, its output and an answer, all of them long."""
+    """Create a conversation of questions, calls, outputs and answers, each of this length."""
     text = ("Where is my order? **It** should have been `here`.\n\n" * (characters // 50 + 1))[:characters]
     conversation = Conversation.create_with_items(owner=owner_of_rank(3), metadata={"long": str(characters)})
     for turn in range(ITEMS // 4):
@@ -123,27 +122,27 @@ def _print_pages(pages: Mapping[str, str], arguments: argparse.Namespace, *, col
 
 
 def _print_page(name: str, url: str, client: Client, runs: int) -> None:
-    first = _timed(client, url)
+    first = _measure(client, url)
     cpu = time.process_time()
-    times = [_timed(client, url) for _ in range(runs if first < SLOW else 3)]
+    times = [_measure(client, url) for _ in range(runs if first < SLOW else 3)]
     cpu = (time.process_time() - cpu) * 1000 / len(times)
-    with _timed_statements() as statements:
+    with _record_statements() as statements:
         client.get(url)
     longest, sql = max(statements)
     p95 = quantiles(times, n=20, method="inclusive")[-1]
     cells = (f"{median(times):.0f}", f"{p95:.0f}", f"{cpu:.0f}", str(len(statements)))
-    print("|", " | ".join((name, *cells, f"{longest:.0f} ms {_shortened(sql)}")), "|", flush=True)
+    print("|", " | ".join((name, *cells, f"{longest:.0f} ms {_shorten(sql)}")), "|", flush=True)
 
 
-def _timed(client: Client, url: str) -> float:
+def _measure(client: Client, url: str) -> float:
     start = time.perf_counter()
-    answer = client.get(url)
-    assert answer.status_code == 200, (url, answer.status_code)
+    response = client.get(url)
+    assert response.status_code == 200, (url, response.status_code)
     return (time.perf_counter() - start) * 1000
 
 
 @contextmanager
-def _timed_statements() -> Iterator[list[tuple[float, str]]]:
+def _record_statements() -> Iterator[list[tuple[float, str]]]:
     statements: list[tuple[float, str]] = []
 
     def record(execute, sql, params, many, context):
@@ -157,7 +156,7 @@ def _timed_statements() -> Iterator[list[tuple[float, str]]]:
         yield statements
 
 
-def _shortened(sql: str) -> str:
+def _shorten(sql: str) -> str:
     tables = dict.fromkeys(re.findall(r'(?:FROM|INTO|JOIN|UPDATE) ["`]?(?:conversations_)?(\w+)', sql))
     return f"{sql.split()[0]} {', '.join(tables)}"
 

@@ -1,4 +1,4 @@
-"""Ten million conversations in minutes: rows first, then the indexes; by COPY where there is one."""
+"""Load ten million conversations in minutes: insert the rows, on PostgreSQL by COPY, and then create the indexes."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import date
@@ -20,7 +20,7 @@ SEED, START = 1, date(2026, 1, 1)
 
 
 def create_database(name: str) -> None:
-    """Make a database of this name at the server, or find it there, and connect to it with the app's tables."""
+    """Connect to the database of this name, and migrate it; create it if it does not exist."""
     connection.close()
     connection.settings_dict["NAME"] = name
     if connection.vendor != "sqlite":
@@ -35,7 +35,7 @@ def create_database(name: str) -> None:
 
 
 def load(conversations: int, *, items_per: float = 0) -> None:
-    """Fill empty tables with what `python -m tests.seed --items-per …` makes, unless they are filled."""
+    """Fill the tables with the rows of `python -m tests.seed --items-per …`, unless an earlier run did."""
     if Conversation.objects.count() >= conversations:
         return
     owners: dict[str, Any] = {}
@@ -63,7 +63,7 @@ def load(conversations: int, *, items_per: float = 0) -> None:
             editor.add_index(MetadataPair, index)
     if is_postgresql:
         _execute(text_index.CREATE["postgresql"][1])
-    _drop_what_django_made_instead()
+    _drop_replacement_index()
     analyze()
 
 
@@ -102,13 +102,13 @@ def _insert(model: type[Model], rows: Iterable[Sequence[Any]]) -> None:
             with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
-        elif some := list(rows):
-            places = ", ".join(["%s"] * len(columns))
-            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({places})", some)
+        elif values := list(rows):
+            placeholders = ", ".join(["%s"] * len(columns))
+            cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({placeholders})", values)
 
 
-def _drop_what_django_made_instead() -> None:
-    """On MySQL, where a foreign key has to have some index while it is without its own."""
+def _drop_replacement_index() -> None:
+    """Drop the index that MySQL needed for the foreign key while the app's own index was missing."""
     table = MetadataPair._meta.db_table
     with connection.cursor() as cursor:
         for name, constraint in connection.introspection.get_constraints(cursor, table).items():
@@ -130,6 +130,6 @@ def analyze() -> None:
 
 
 def owner_of_rank(rank: int) -> Any:
-    """The owner with most conversations is of rank 1."""
+    """Return the owner of this rank; the owner with rank 1 has the most conversations."""
     User = get_user_model()
     return User._default_manager.get(**{User.USERNAME_FIELD: seed._username(rank)})

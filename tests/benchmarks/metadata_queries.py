@@ -1,13 +1,13 @@
-"""How long a page of conversations takes under each kind of condition, beside the page without any.
+"""The latency of a page of conversations with each kind of condition, compared with a page without conditions.
 
     DATABASE_URL=postgres://… SECRET_KEY=x python -m tests.benchmarks.metadata_queries 100000 10000000
 
-makes a database of each size at that server, keeps it for the next run, and prints a table for each: milliseconds of a
-page of 20, the worst of those for all owners, the largest and a small one, newest and oldest first; how much the 95th
-percentile is above that of the page without condition; the median as a multiple of the smallest size's; and what the
-statements read. Then pages deep in the list, suggestions, and creating with metadata. For figures that can be
-trusted the machine must have nothing else to do. `--only 'eq rare'` measures pages under conditions of which one is so
-called, and nothing else.
+creates a database of each size on that server, keeps it for the next run, and prints a table for each. It has the
+latency of a page of 20 in milliseconds (the highest for all owners, the largest and a small owner, newest and oldest
+first), the difference of the 95th percentile to the page without conditions, the median as a multiple of the smallest
+size's, and the tables and indexes that the statements read. Pages from the middle of the list, suggestions, and
+creation with metadata follow. The machine should have nothing else to do. `--only 'eq rare'` measures only pages with
+a condition of that name.
 """
 
 import argparse
@@ -63,7 +63,7 @@ FOUR_PAIRS = {"tenant": "acme", "channel": "web", "plan": "team", "order_id": "o
 class Figures(NamedTuple):
     p50: float  # milliseconds
     p95: float
-    above: float  # the 95th percentile, less that of what it was timed in turn with
+    above: float  # difference of the 95th percentile to that of the page without conditions
     read: set[str]
 
 
@@ -76,7 +76,7 @@ def main() -> None:
     name = str(connection.settings_dict["NAME"])
     smallest: dict[str, Figures] = {}
     gc.collect()
-    gc.freeze()  # as in a worker of the service
+    gc.freeze()  # As a worker of the service does.
     for size in sorted(arguments.sizes):
         create_database(f"{name}_{size}")
         load(size)
@@ -97,18 +97,21 @@ def _print(name: str, figures: Figures, smallest: Figures) -> None:
 
 
 def _pages(runs: int, only: list[str] | None) -> Iterator[tuple[str, Figures]]:
-    def chosen(queries: dict[str, Query]) -> Iterator[tuple[str, Query]]:
+    def select(queries: dict[str, Query]) -> Iterator[tuple[str, Query]]:
         for name, query in queries.items():
             if only is None or not set(only).isdisjoint(name.split(", ")):
                 yield name, query
 
     scopes = [None, owner_of_rank(1), owner_of_rank(500)]
     newest_and_oldest = [(owner, order, None) for owner in scopes for order in ("desc", "asc")]
-    for name, query in chosen({"no condition": EVERYTHING} | SINGLE | PAIRS):
-        yield name, _worst(_page_figures(*case, query, runs) for case in newest_and_oldest)
+    for name, query in select({"no condition": EVERYTHING} | SINGLE | PAIRS):
+        yield name, _highest(_page_figures(*case, query, runs) for case in newest_and_oldest)
     middle = Conversation.objects.order_by("pk")[Conversation.objects.count() // 2].pk
-    for name, query in chosen({"no condition": EVERYTHING} | SINGLE):
-        yield f"{name}, from the middle", _worst(_page_figures(owner, "desc", middle, query, runs) for owner in scopes)
+    for name, query in select({"no condition": EVERYTHING} | SINGLE):
+        yield (
+            f"{name}, from the middle",
+            _highest(_page_figures(owner, "desc", middle, query, runs) for owner in scopes),
+        )
 
 
 def _page_figures(owner: Any, order: Any, after: str | None, query: Query, runs: int) -> Figures:
@@ -126,23 +129,23 @@ def _suggestions(runs: int) -> Iterator[tuple[str, Figures]]:
 
     for column, pairs in [("key", {}), ("value", {"key": "channel"}), ("value", {"key": "order_id"})]:
         scopes = [MetadataPair.objects.all(), MetadataPair.objects.visible_to(owner_of_rank(1))]
-        each = [lambda s=s, c=column, p=pairs: s.filter(**p).suggestions(c, prefix="", limit=20) for s in scopes]
+        calls = [lambda s=s, c=column, p=pairs: s.filter(**p).suggestions(c, prefix="", limit=20) for s in scopes]
         name = f"suggested {column}s {' '.join(pairs.values())}".strip()
-        yield name, _worst(_figures(call, empty, runs) for call in each)
+        yield name, _highest(_figures(call, empty, runs) for call in calls)
 
 
 def _figures(call: Callable[[], object], other: Callable[[], object], runs: int) -> Figures:
     with capture_statements() as statements:
         call()
-    times, of_other = [], []
+    times, other_times = [], []
     for _ in range(runs):
-        of_other.append(_timed(other))
+        other_times.append(_timed(other))
         times.append(_timed(call))
     read = {step for statement in statements for step in plan_steps(*statement)}
-    return Figures(median(times), _p95(times), _p95(times) - _p95(of_other), read)
+    return Figures(median(times), _p95(times), _p95(times) - _p95(other_times), read)
 
 
-def _worst(cases: Iterator[Figures]) -> Figures:
+def _highest(cases: Iterator[Figures]) -> Figures:
     p50, p95, above, read = zip(*cases, strict=True)
     return Figures(max(p50), max(p95), max(above), set().union(*read))
 
@@ -158,7 +161,7 @@ def _p95(times: list[float]) -> float:
 
 
 def _compare_creates(runs: int = 400) -> None:
-    """Over HTTP from a service on this database, in turn."""
+    """Create conversations over HTTP, in turn with and without metadata."""
     _, secret = APIKey.create(user=owner_of_rank(2))
     bodies = [json.dumps(body) for body in ({}, {"metadata": FOUR_PAIRS})]
     name = connection.settings_dict["NAME"]
@@ -174,9 +177,9 @@ def _compare_creates(runs: int = 400) -> None:
 
             def send(method: str, path: str, body: str | None = None) -> Any:
                 client.request(method, f"/v1/conversations{path}", body, headers)
-                answer = client.getresponse()
-                assert answer.status == 200, answer.read()
-                return json.loads(answer.read())
+                response = client.getresponse()
+                assert response.status == 200, response.read()
+                return json.loads(response.read())
 
             created: list[str] = []
 
@@ -184,8 +187,8 @@ def _compare_creates(runs: int = 400) -> None:
                 created.append(send("POST", "", body)["id"])
 
             times = [[_timed(lambda body=body: create(body)) for body in bodies] for _ in range(runs)]
-            without, with_four = (median(each) for each in zip(*times, strict=True))
-            for conversation_id in created:  # of which so many at once would tell in the next run
+            without, with_four = (median(column) for column in zip(*times, strict=True))
+            for conversation_id in created:  # Several hundred more would change the next run.
                 send("DELETE", f"/{conversation_id}")
         finally:
             service.kill()

@@ -1,12 +1,12 @@
-"""How long appends take while old conversations are deleted beside them, on PostgreSQL.
+"""The latency of appends while old conversations are deleted, on PostgreSQL.
 
     DATABASE_URL=postgres://… SECRET_KEY=x python -m tests.benchmarks.purge --items 1000000
 
-makes a database `…_purge` at that server and fills it with items to delete, half of them in one conversation and half
-in conversations of ten. Sixteen processes append an item every so often, in turn to a conversation of their own, to one
-that all share and, as long as it is there, to the long one that is deleted. Their times are told of when nothing
-happens beside them, while `delete_conversations` runs, and while `purge_deleted_conversations` does. For figures that
-can be trusted the machine must have nothing else to do. The database is dropped at the end.
+creates a database `…_purge` on that server and fills it with items to delete, half of them in one conversation and
+half in conversations of ten. Sixteen processes append an item at regular intervals, in turn to a conversation of their
+own, to one that all share and, until it is deleted, to the long one. The table has their latency while nothing else
+runs, during `delete_conversations` and during `purge_deleted_conversations`. The machine should have nothing else to
+do. The database is dropped at the end.
 """
 
 import argparse
@@ -38,7 +38,7 @@ from conversations.schema.items import validate_items  # noqa: E402
 from conversations.trash import PART_BYTES  # noqa: E402
 
 APPENDERS = 16
-ITEMS_OF_SHORT = 10
+SHORT_SIZE = 10  # items
 LONG_ID = "conv_" + 48 * "0"
 [MESSAGE] = validate_items([{"role": "user", "content": "Where is my order? " * 25}])
 FORK = multiprocessing.get_context("fork")
@@ -61,7 +61,7 @@ FILL = """
     SELECT conversation_id, position, ' where is my order ' || n || ' ' FROM filled;
 """
 
-Times = dict[str, list[float]]  # milliseconds, by what was appended to
+Times = dict[str, list[float]]  # milliseconds, by target of the append
 
 
 def main() -> None:
@@ -75,19 +75,19 @@ def main() -> None:
         _fill(arguments.items, owner.pk)
         own = [Conversation.create_with_items(owner=owner).pk for _ in range(APPENDERS)]
         shared = Conversation.create_with_items(owner=owner).pk
-        targets = [{"own": each, "shared": shared, "deleted": LONG_ID} for each in own]
-        print("| beside | appends to | number | median | p99 | slowest |\n|---|---|---|---|---|---|")
-        for beside, work in (
+        targets = [{"own": conversation_id, "shared": shared, "deleted": LONG_ID} for conversation_id in own]
+        print("| meanwhile | appends to | number | median | p99 | slowest |\n|---|---|---|---|---|---|")
+        for name, work in (
             ("nothing", lambda: time.sleep(arguments.seconds)),
             ("delete_conversations", lambda: call_command("delete_conversations", query="topic:old", no_input=True)),
             ("purge_deleted_conversations", lambda: call_command("purge_deleted_conversations")),
         ):
             start = time.monotonic()
-            times = _times_beside(work, targets, every=arguments.every)
-            for target, each in times.items():
-                figures = (median(each), quantiles(each, n=100)[-1], max(each))
-                print(f"| {beside} | {target} | {len(each):,} |", " | ".join(f"{ms:.1f} ms" for ms in figures), "|")
-            print(f"{beside}: {time.monotonic() - start:.0f} s", flush=True)
+            times = _append_during(work, targets, every=arguments.every)
+            for target, latencies in times.items():
+                figures = (median(latencies), quantiles(latencies, n=100)[-1], max(latencies))
+                print(f"| {name} | {target} | {len(latencies):,} |", " | ".join(f"{ms:.1f} ms" for ms in figures), "|")
+            print(f"{name}: {time.monotonic() - start:.0f} s", flush=True)
         assert not Conversation.objects.filter(pk=LONG_ID).exists()
         assert not DeletedConversation.objects.exists()
 
@@ -113,13 +113,13 @@ def _fill(items: int, owner: Any) -> None:
         "items": items,
         "long": items // 2,
         "long_id": LONG_ID,
-        "short": ITEMS_OF_SHORT,
+        "short": SHORT_SIZE,
         "owner": owner,
         "data": orjson.dumps(MESSAGE).decode(),
     }
     overdue = timezone.now() - timedelta(days=100)
 
-    def deleted(parts: int, size: int) -> Iterator[DeletedPart]:
+    def build_deleted(parts: int, size: int) -> Iterator[DeletedPart]:
         conversation = DeletedConversation.objects.create(
             conversation_id=LONG_ID, owner_id=owner, created_at=overdue, metadata={}, item_count=1, deleted_at=overdue
         )
@@ -128,19 +128,22 @@ def _fill(items: int, owner: Any) -> None:
             for number in range(1, parts + 1)
         )
 
-    DeletedPart.objects.bulk_create(deleted(items // 5_000, PART_BYTES), batch_size=10)
+    DeletedPart.objects.bulk_create(build_deleted(items // 5_000, PART_BYTES), batch_size=10)
     for _ in range(items // 500):
-        DeletedPart.objects.bulk_create(deleted(1, 2_000))
+        DeletedPart.objects.bulk_create(build_deleted(1, 2_000))
     with connection.cursor() as cursor:
         cursor.execute(FILL, parameters)
         cursor.execute("VACUUM ANALYZE")
         cursor.execute("CHECKPOINT")
 
 
-def _times_beside(work: Callable[[], object], targets: list[dict[str, str]], *, every: float) -> Times:
-    connection.close()  # which no two processes may share
-    is_over, answers = FORK.Event(), FORK.Queue()
-    processes = [FORK.Process(target=_append, args=[of, every, is_over, answers], daemon=True) for of in targets]
+def _append_during(work: Callable[[], object], targets: list[dict[str, str]], *, every: float) -> Times:
+    connection.close()  # Processes must not share a connection.
+    is_over, results = FORK.Event(), FORK.Queue()
+    processes = [
+        FORK.Process(target=_append, args=[own_targets, every, is_over, results], daemon=True)
+        for own_targets in targets
+    ]
     for process in processes:
         process.start()
     try:
@@ -149,14 +152,14 @@ def _times_beside(work: Callable[[], object], targets: list[dict[str, str]], *, 
         is_over.set()
     times: Times = defaultdict(list)
     for _ in processes:
-        for target, each in answers.get().items():
-            times[target] += each
+        for target, latencies in results.get().items():
+            times[target] += latencies
     for process in processes:
         process.join()
     return times
 
 
-def _append(targets: dict[str, str], every: float, is_over: Any, answers: Any) -> None:
+def _append(targets: dict[str, str], every: float, is_over: Any, results: Any) -> None:
     conversations = {name: Conversation.objects.filter(pk=pk).first() for name, pk in targets.items()}
     times: Times = defaultdict(list)
     while not is_over.is_set():
@@ -164,12 +167,12 @@ def _append(targets: dict[str, str], every: float, is_over: Any, answers: Any) -
             if conversation is None:
                 continue
             start = time.perf_counter()
-            with suppress(APIError):  # it may be deleted by now, which it also had to wait for
+            with suppress(APIError):  # If it was deleted meanwhile, the append had to wait for that too.
                 conversation.add_items(items=[MESSAGE])
             times[name].append((time.perf_counter() - start) * 1000)
             is_over.wait(every)
     connection.close()
-    answers.put(dict(times))
+    results.put(dict(times))
 
 
 if __name__ == "__main__":

@@ -1,11 +1,11 @@
-"""How much room items take on PostgreSQL: measured of a sample, computed for a larger number.
+"""Disk usage of items on PostgreSQL: measured on a sample, computed for 100 million.
 
     DATABASE_URL=postgres://… SECRET_KEY=x python -m tests.benchmarks.table_sizes --items 10000000
 
-makes a database `…_sizes` at that server, as a superuser, and fills it in the order in which a service would have:
-conversations of ten items and four pairs of metadata, a thousand of them open at a time, each item a message of some
-500 characters. It prints the size of each table and index, the bytes of a row, and the size at 100 million items, and
-drops the database. Ten million items take 25 GB, half of them for full-text search.
+creates a database `…_sizes` on that server, as a superuser, and fills it in the order in which a service would: a
+thousand conversations at a time, each of ten items and four metadata pairs, and each item a message of about 500
+characters. It prints the size of each table and index, the bytes per row and the size at 100 million items, and drops
+the database. Ten million items take 25 GB, half of it for full-text search.
 """
 
 import argparse
@@ -30,10 +30,10 @@ from conversations.schema.items import validate_items  # noqa: E402
 COMPUTED = 100_000_000
 BATCH = 100_000  # items
 CHARACTERS = 500
-VOCABULARY, TEXTS = 50_000, 20_000  # words there are, and texts made of them
+VOCABULARY, TEXTS = 50_000, 20_000  # number of distinct words, and of distinct texts
 
-# Items come a tenth of a second after each other. Of each block of 10,000 the first 1,000 begin a conversation, and the
-# others are appended to these in turn.
+# Items are a tenth of a second apart. The first 1,000 of each 10,000 begin a conversation each, and the others are
+# appended to these in turn.
 ITEMS = """
     CREATE FUNCTION sample_id(prefix text, n bigint) RETURNS text LANGUAGE sql IMMUTABLE AS $$
         SELECT prefix || to_hex(1767225600 + n / 10) || lpad(to_hex(n % 10 * 100000000), 8, '0') || md5(n::text)
@@ -84,7 +84,7 @@ def main() -> None:
     parser.add_argument("--without-texts", action="store_true", help="as with CONVERSATIONS_FULL_TEXT = False")
     arguments = parser.parse_args()
     name = f"{connection.settings_dict['NAME']}_sizes"
-    _execute_elsewhere(f"CREATE DATABASE {name}")
+    _execute_outside(f"CREATE DATABASE {name}")
     connection.close()
     connection.settings_dict["NAME"] = name
     models = [Conversation, MetadataPair, Item, *([] if arguments.without_texts else [ItemText])]
@@ -94,10 +94,10 @@ def main() -> None:
         _print_sizes(models, arguments.items)
     finally:
         connection.close()
-        _execute_elsewhere(f"DROP DATABASE {name}")
+        _execute_outside(f"DROP DATABASE {name}")
 
 
-def _execute_elsewhere(statement: str) -> None:
+def _execute_outside(statement: str) -> None:
     with connection._nodb_cursor() as cursor:
         cursor.execute(statement)
 
@@ -109,7 +109,7 @@ def _fill(models: list[type], count: int) -> None:
         cursor.execute("CREATE TABLE sample (number int, data text, words text)")
         cursor.executemany("INSERT INTO sample VALUES (%s, %s, %s)", _texts())
         cursor.execute("ANALYZE sample")
-        # Nothing is to be learnt from checks of each row, nor of an index of words that is built row by row.
+        # Foreign key checks and an index of words built row by row would take time without changing the sizes.
         cursor.execute("SET session_replication_role = replica; SET synchronous_commit = off")
         cursor.execute("SELECT indexdef FROM pg_indexes WHERE indexname = 'conversations_itemtext_words'")
         [words_index] = cursor.fetchone()
@@ -138,7 +138,7 @@ def _texts() -> list[tuple[int, str, str]]:
 
 
 def _print_sizes(models: list[type], items: int) -> None:
-    print(f"\n| | rows | bytes a row | at {items:,} items | at {COMPUTED:,} items |\n|---|---|---|---|---|")
+    print(f"\n| | rows | bytes per row | at {items:,} items | at {COMPUTED:,} items |\n|---|---|---|---|---|")
     total = 0
     for model in models:
         rows = model._default_manager.count()
