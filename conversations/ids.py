@@ -15,40 +15,6 @@ from conversations import errors
 CONVERSATION_PREFIX = "conv_"
 MAX_LENGTH = 64
 
-# The prefix of each item type. Where OpenAI's was never seen in the wild, one was chosen: the README says which.
-ITEM_PREFIXES = {
-    "additional_tools": "at_",
-    "apply_patch_call": "apc_",
-    "apply_patch_call_output": "apco_",
-    "code_interpreter_call": "ci_",
-    "compaction": "cmp_",
-    "computer_call": "cu_",
-    "computer_call_output": "cuo_",
-    "configuration_update": "cfg_",
-    "custom_tool_call": "ctc_",
-    "custom_tool_call_output": "ctco_",
-    "file_search_call": "fs_",
-    "function_call": "fc_",
-    "function_call_output": "fc_",
-    "image_generation_call": "ig_",
-    "local_shell_call": "lsh_",
-    "local_shell_call_output": "lsho_",
-    "mcp_approval_request": "mcpr_",
-    "mcp_approval_response": "mcpa_",
-    "mcp_call": "mcp_",
-    "mcp_list_tools": "mcpl_",
-    "message": "msg_",
-    "program": "prog_",
-    "program_output": "progo_",
-    "reasoning": "rs_",
-    "shell_call": "sh_",
-    "shell_call_output": "sho_",
-    "tool_search_call": "tsc_",
-    "tool_search_output": "tso_",
-    "web_search_call": "ws_",
-}
-EXTRA_ITEM_PREFIX = "item_"  # of types that only CONVERSATIONS_EXTRA_ITEM_TYPES knows
-
 _WELL_FORMED = re.compile(r"[A-Za-z0-9_-]+\Z", re.ASCII)
 _clock_lock = threading.Lock()
 _last_ns = 0
@@ -87,10 +53,6 @@ def check_id(value: str, *, prefix: str = "", path: str) -> None:
         raise errors.wrong_id_prefix(path, value, prefix=prefix)
     if not _WELL_FORMED.match(value):
         raise errors.wrong_id_characters(path, value)
-
-
-def item_prefix(item_type: str) -> str:
-    return ITEM_PREFIXES.get(item_type, EXTRA_ITEM_PREFIX)
 
 
 def _tick() -> int:

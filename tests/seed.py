@@ -29,7 +29,7 @@ from django.db import IntegrityError, reset_queries, transaction
 from conversations import ids
 from conversations.management.progress import show_progress
 from conversations.models import Conversation, Item, ItemText, MetadataPair
-from conversations.schema.items import validate_items
+from conversations.schema.items import item_id_prefix, validate_items
 from conversations.schema.metadata import MAX_PAIRS
 
 # Ids tell the time in Unix seconds of 32 bits.
@@ -210,7 +210,7 @@ def _items(random: Random, conversation_id: str, now_ns: int, items_per: float) 
     items: list[Item] = []
     for data in _exchanged(random, _item_count(random, items_per)):
         now_ns += random.getrandbits(35)  # half a minute at most
-        item_id = ids.id_of(ids.item_prefix(data["type"]), nanoseconds=now_ns, bits=random.getrandbits(128))
+        item_id = ids.id_of(item_id_prefix(data["type"]), nanoseconds=now_ns, bits=random.getrandbits(128))
         items.append(
             Item(
                 conversation_id=conversation_id,

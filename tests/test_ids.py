@@ -40,17 +40,6 @@ def test_creation_time_includes_microseconds():
     assert ids.created_at(item_id) == datetime.fromtimestamp(1_760_000_000, UTC).replace(microsecond=123_456)
 
 
-@pytest.mark.parametrize("item_type", ids.ITEM_PREFIXES)
-def test_new_ids_of_every_prefix_are_valid(item_type):
-    prefix = ids.item_prefix(item_type)
-    assert re.fullmatch(r"[a-z]+_", prefix)
-    ids.check_id(ids.new_id(prefix), prefix=prefix, path="id")
-
-
-def test_unknown_types_share_a_prefix():
-    assert ids.item_prefix("telepathy") == "item_"
-
-
 @pytest.mark.parametrize("value", ["msg_1", "msg_", "msg_A-b_9", "msg_" + "x" * 60])
 def test_well_formed_ids_are_accepted(value):
     ids.check_id(value, prefix="msg_", path="id")

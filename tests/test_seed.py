@@ -11,7 +11,7 @@ from django.db import transaction
 
 from conversations import ids
 from conversations.models import Conversation, Item, MetadataPair
-from conversations.schema.items import validate_items
+from conversations.schema.items import item_id_prefix, validate_items
 from conversations.schema.metadata import validate_metadata
 from tests.seed import BATCH, ODD_PAIRS, Command
 
@@ -101,7 +101,7 @@ def test_ids_are_well_formed_and_in_the_order_of_creation(seeded_rows):
         assert re.fullmatch("conv_[0-9a-f]{48}", conversation_id)
         assert ids.created_at(conversation_id) == created_at
     for _, _, item_id, item_type, created_at, data in seeded_rows["items"]:
-        assert re.fullmatch(f"{ids.item_prefix(item_type)}[0-9a-f]{{48}}", item_id)
+        assert re.fullmatch(f"{item_id_prefix(item_type)}[0-9a-f]{{48}}", item_id)
         assert ids.created_at(item_id) == created_at
         assert (data["id"], data["type"]) == (item_id, item_type)
     assert len({row[2] for row in seeded_rows["items"]}) == len(seeded_rows["items"])

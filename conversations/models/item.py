@@ -15,6 +15,7 @@ from conversations import errors, ids
 from conversations.db.compiled import CompiledQuery, Parameter
 from conversations.db.fields import BytewiseCharField, VerbatimJSONField
 from conversations.db.retry import retry_on_conflict
+from conversations.schema.items import ITEM_TYPES
 
 
 @dataclass(frozen=True)
@@ -113,15 +114,18 @@ class ItemQuerySet(models.QuerySet["Item"]):
     def with_call_ids(self, wanted: Collection[tuple[str, str]]) -> list[CallEnd]:
         """The items of these types with these call ids, in their order.
 
-        What a request for approval is answered with is its own id, which stands for its call id.
+        The call id is the value of the type's pairing member, such as `call_id`.
         """
         condition = Q()
         for item_type in {item_type for item_type, _call_id in wanted}:
             condition |= Q(type=item_type, call_id__in=[key for name, key in wanted if name == item_type])
         call_id = Case(
-            When(type="mcp_approval_request", then=F("item_id")),
-            When(type="mcp_approval_response", then=KT("data__approval_request_id")),
-            default=KT("data__call_id"),
+            *(
+                When(type=item_type.name, then=_pairing_value(item_type.pairing_member))
+                for item_type in ITEM_TYPES.values()
+                if item_type.pairing_member != "call_id"
+            ),
+            default=_pairing_value("call_id"),
             output_field=TextField(),
         )
         types = {item_type for item_type, _call_id in wanted}
@@ -177,6 +181,10 @@ class Item(models.Model):
         item: Item = make(None, conversation.pk, position, data["id"], data["type"], data, created_at)
         item._state.fields_cache["conversation"] = conversation
         return item
+
+
+def _pairing_value(member: str) -> Any:
+    return F("item_id") if member == "id" else KT(f"data__{member}")
 
 
 def _visible() -> Any:

@@ -18,6 +18,7 @@ from django.db.models.signals import post_save, pre_save
 from conversations import errors, ids
 from conversations.db.prepared_cursor import fetch_rows
 from conversations.models.item import Item
+from conversations.schema.items import item_id_prefix
 from conversations.search.item_text import ItemText
 
 
@@ -128,7 +129,7 @@ def new_items(
 
 
 def _data(item: Mapping[str, Any], originals: Mapping[str, Item]) -> dict[str, Any]:
-    item_id = item.get("id") or ids.new_id(ids.item_prefix(item["type"]))
+    item_id = item.get("id") or ids.new_id(item_id_prefix(item["type"]))
     if item_id in originals:
         data: dict[str, Any] = originals[item_id].data
         return data

@@ -1,4 +1,4 @@
-"""What each value of `include` reveals. Items are stored whole; what was not asked for is hidden on the way out.
+"""The `include` parameter. Items are stored whole, and members that the request does not include are hidden.
 
 https://platform.openai.com/docs/api-reference/conversations/list-items#conversations_list_items-include
 """
@@ -7,8 +7,16 @@ from collections.abc import Collection
 from typing import Any
 
 from conversations import errors
+from conversations.schema.items import ITEM_TYPES
 
-INCLUDABLE = (
+# By item type: each hidden member, and the value of `include` that reveals it.
+_HIDDEN_MEMBERS = {
+    name: [(member.include_value(name), member) for member in item_type.hidden]
+    for name, item_type in ITEM_TYPES.items()
+    if item_type.hidden
+}
+# The order of the values in OpenAI's error message. Other values of the registry follow.
+_OPENAI_ORDER = (
     "file_search_call.results",
     "web_search_call.results",
     "web_search_call.action.sources",
@@ -17,6 +25,9 @@ INCLUDABLE = (
     "code_interpreter_call.outputs",
     "reasoning.encrypted_content",
     "message.output_text.logprobs",
+)
+INCLUDABLE = tuple(
+    dict.fromkeys((*_OPENAI_ORDER, *(value for members in _HIDDEN_MEMBERS.values() for value, _member in members)))
 )
 
 
@@ -31,33 +42,8 @@ def validate_include(include: Any) -> frozenset[str]:
 
 
 def apply_include(item: dict[str, Any], include: Collection[str]) -> dict[str, Any]:
-    """The item as shown to one who asked for `include`: what is hidden is null, empty or left out, as with OpenAI."""
-    match item["type"]:
-        case "message":
-            return item | {"content": [_apply_include_to_part(part, include) for part in item["content"]]}
-        case "file_search_call" if "file_search_call.results" not in include:
-            return item | {"results": None}
-        case "code_interpreter_call" if "code_interpreter_call.outputs" not in include:
-            return item | {"outputs": None}
-        case "reasoning" if "reasoning.encrypted_content" not in include:
-            return _without(item, "encrypted_content")
-        case "computer_call_output" if "computer_call_output.output.image_url" not in include:
-            return item | {"output": _without(item["output"], "image_url")}
-        case "web_search_call":
-            if "web_search_call.results" not in include:
-                item = _without(item, "results")
-            if "web_search_call.action.sources" not in include:
-                item = item | {"action": _without(item["action"], "sources")}
+    """Return the item as OpenAI shows it: members outside `include` are null, empty or missing."""
+    for value, member in _HIDDEN_MEMBERS.get(item["type"], ()):
+        if value not in include:
+            item = member.hide(item)
     return item
-
-
-def _apply_include_to_part(part: dict[str, Any], include: Collection[str]) -> dict[str, Any]:
-    if part["type"] == "input_image" and "message.input_image.image_url" not in include:
-        return part | {"image_url": None}
-    if part["type"] == "output_text" and "message.output_text.logprobs" not in include:
-        return part | {"logprobs": []}
-    return part
-
-
-def _without(members: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in members.items() if key != name}

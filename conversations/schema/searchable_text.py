@@ -9,50 +9,16 @@ import json
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
+from conversations.schema.items import ITEM_TYPES
+
 MAX_CHARACTERS = 100_000  # Only this many characters of an item are searched.
 MAX_WORD_LENGTH = 64  # Longer words are cut to this length.
 MAX_OPAQUE_CHARACTERS = 1_000  # A longer text that starts with this many characters without a space is opaque.
-
-# The members that are searched, by item type. Tool definitions are left out because a search would find every
-# conversation that has the tool. Files, images and encrypted content are left out because they are not readable.
-READ: Mapping[str, Sequence[str]] = {
-    "additional_tools": (),
-    "apply_patch_call": ("operation",),
-    "apply_patch_call_output": ("output",),
-    "code_interpreter_call": ("code", "outputs"),
-    "compaction": (),
-    "compaction_trigger": (),
-    "computer_call": ("action", "actions"),
-    "computer_call_output": (),
-    "configuration_update": (),
-    "custom_tool_call": ("name", "input"),
-    "custom_tool_call_output": ("output",),
-    "file_search_call": ("queries", "results"),
-    "function_call": ("name", "arguments"),
-    "function_call_output": ("output",),
-    "image_generation_call": ("revised_prompt",),
-    "item_reference": (),
-    "local_shell_call": ("action",),
-    "local_shell_call_output": ("output",),
-    "mcp_approval_request": ("server_label", "name", "arguments"),
-    "mcp_approval_response": ("reason",),
-    "mcp_call": ("server_label", "name", "arguments", "output", "error"),
-    "mcp_list_tools": ("server_label", "error"),
-    "message": ("content",),
-    "program": ("code",),
-    "program_output": ("result",),
-    "reasoning": ("summary", "content"),
-    "shell_call": ("action",),
-    "shell_call_output": ("output",),
-    "tool_search_call": ("arguments",),
-    "tool_search_output": (),
-    "web_search_call": ("action",),
-}
 
 # Members without readable text, at any depth.
 _SKIPPED = {
@@ -104,15 +70,16 @@ def searchable_text(item_type: str, data: Any) -> str:
     """Return up to `MAX_CHARACTERS` of the item's readable text. All members of an unknown type are included."""
     if not isinstance(data, dict):
         return ""
-    members = READ[item_type] if item_type in READ else [name for name in data if name not in _SKIPPED]
-    found: list[str] = []
+    registered = ITEM_TYPES.get(item_type)
+    members = registered.searchable if registered else [name for name in data if name not in _SKIPPED]
+    texts: list[str] = []
     length = 0
     for text in (text for name in members for text in _texts(data.get(name))):
-        found.append(text)
+        texts.append(text)
         length += len(text) + 1
         if length > MAX_CHARACTERS:
             break
-    parts = _PARTS.findall("\n".join(found)[:MAX_CHARACTERS])
+    parts = _PARTS.findall("\n".join(texts)[:MAX_CHARACTERS])
     return "".join(unicodedata.normalize("NFC", part) for part in parts)
 
 

@@ -59,7 +59,7 @@ def transcript_path(conversation: Conversation) -> str:
 def create_all_item_types(owner: Any) -> Conversation:
     """Every example of every item type, an unknown type, orphans, calls out of order and apart, many scripts."""
     conversation = Conversation.create_with_items(owner=owner, metadata={"topic": "demo"}, items=validate_items(TALK))
-    for item_type in sorted(ITEM_TYPES - {"item_reference", "compaction_trigger"}):
+    for item_type in sorted(ITEM_TYPES.keys() - {"item_reference", "compaction_trigger"}):
         for example in json.loads((GOLDEN / f"{item_type}.json").read_text())["accepted"]:
             conversation.add_items(items=validate_items([example["sent"]]))
     for item_type in ("item_reference", "compaction_trigger"):  # which no request leaves as they are

@@ -9,7 +9,7 @@ from django.db.models.signals import post_save
 from conversations import ids
 from conversations.errors import APIError
 from conversations.models import Conversation, Item, ItemText, MetadataPair
-from conversations.schema.items import validate_items
+from conversations.schema.items import item_id_prefix, validate_items
 from tests.plans import capture_statements
 
 ITEMS = validate_items(
@@ -50,7 +50,7 @@ def listener():
 def with_ids(items):
     """Which are looked up first, and so in several statements."""
     return [
-        item if item["type"] == "compaction_trigger" else item | {"id": ids.new_id(ids.item_prefix(item["type"]))}
+        item if item["type"] == "compaction_trigger" else item | {"id": ids.new_id(item_id_prefix(item["type"]))}
         for item in items
     ]
 

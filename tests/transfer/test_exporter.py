@@ -60,7 +60,7 @@ def test_exported_conversations_are_restored_by_import(alice, bob):
     emptied.delete_item(item_id=emptied.items.get().item_id)
     Conversation.create_with_items(owner=alice)
     assert set(Item.objects.values_list("type", flat=True)) == (
-        ITEM_TYPES - {"item_reference", "compaction_trigger"} | {"hologram"}
+        ITEM_TYPES.keys() - {"item_reference", "compaction_trigger"} | {"hologram"}
     )
 
     before, text = stored_rows(), export()

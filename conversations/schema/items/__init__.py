@@ -1,23 +1,38 @@
-"""The items of a conversation: what a client may send, as it is stored.
+"""Validation of the items that a client sends. Importing this package registers every item type.
 
 https://platform.openai.com/docs/api-reference/conversations/create-item
 """
 
 from collections.abc import Collection
-from typing import Any, Literal
+from typing import Annotated, Any, Literal, Union
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from conversations import errors, ids
-from conversations.schema.items.registry import ITEM_TYPES, Item
+from conversations.schema.items import (  # noqa: F401
+    computer,
+    functions,
+    generation,
+    mcp,
+    messages,
+    patches,
+    programs,
+    reasoning,
+    search_tools,
+    shell,
+)
+from conversations.schema.items.registry import ITEM_TYPES, item_id_prefix
+from conversations.schema.items.types import OneOf
 from conversations.schema.validation_errors import openai_error
 
-__all__ = ["ITEM_TYPES", "MAX_ITEMS", "validate_items"]
+__all__ = ["ITEM_TYPES", "MAX_ITEMS", "item_id_prefix", "validate_items"]
 
-MAX_ITEMS = 20  # of one request
+MAX_ITEMS = 20  # in one request
 
-_adapter: TypeAdapter[Any] = TypeAdapter(Item)
+_definitions = tuple(ITEM_TYPES[name].definition for name in sorted(ITEM_TYPES))
+_any_item: Any = Annotated[Union[_definitions], OneOf()]  # noqa: UP007
+_adapter: TypeAdapter[Any] = TypeAdapter(_any_item)
 
 
 def validate_items(
@@ -26,23 +41,23 @@ def validate_items(
     unknown_fields: Literal["keep", "reject"] = "keep",
     extra_types: Collection[str] = (),
 ) -> list[dict[str, Any]]:
-    """Check the `items` of a request, and fill in what clients may leave out.
+    """Return the `items` of a request with their default values, or raise an `APIError` if they are not valid.
 
-    Items without an id have none yet. Items of `extra_types` are taken as they are, but for the id.
+    Items that were sent without an id have none yet. Of items whose type is in `extra_types`, only the id is checked.
     """
     if not isinstance(items, list):
         raise errors.invalid_type("items", expected="an array of objects", got=items)
     if len(items) > MAX_ITEMS:
         raise errors.array_too_long("items", items, maximum=MAX_ITEMS)
     typed = [_with_type(item, f"items[{index}]", extra_types) for index, item in enumerate(items)]
-    validated = _validated(typed, "allow" if unknown_fields == "keep" else "forbid")
+    validated = _validate(typed, "allow" if unknown_fields == "keep" else "forbid")
     for index, item in enumerate(validated):
         _check_id(item, f"items[{index}].id")
     return validated
 
 
 def _with_type(item: Any, path: str, extra_types: Collection[str]) -> dict[str, Any]:
-    """The item with its type, which clients may leave out of messages and of references."""
+    """Return the item with its type, which clients may leave out of messages and references."""
     if not isinstance(item, dict):
         raise errors.invalid_type(path, expected="an object", got=item)
     item_type = item.get("type")
@@ -51,11 +66,11 @@ def _with_type(item: Any, path: str, extra_types: Collection[str]) -> dict[str, 
     if not isinstance(item_type, str):
         raise errors.invalid_type(f"{path}.type", expected="a string", got=item_type)
     if item_type not in ITEM_TYPES and item_type not in extra_types:
-        raise errors.invalid_value(path, item_type, supported=sorted(ITEM_TYPES.union(extra_types)))
+        raise errors.invalid_value(path, item_type, supported=sorted({*ITEM_TYPES, *extra_types}))
     return item
 
 
-def _validated(items: list[dict[str, Any]], extra: Literal["allow", "forbid"]) -> list[dict[str, Any]]:
+def _validate(items: list[dict[str, Any]], extra: Literal["allow", "forbid"]) -> list[dict[str, Any]]:
     validated: list[dict[str, Any]] = []
     failures: list[ErrorDetails] = []
     for index, item in enumerate(items):
@@ -77,5 +92,4 @@ def _check_id(item: dict[str, Any], path: str) -> None:
         return
     if not isinstance(item_id, str):
         raise errors.invalid_type(path, expected="a string", got=item_id)
-    prefix = "" if item["type"] in ("item_reference", "compaction_trigger") else ids.item_prefix(item["type"])
-    ids.check_id(item_id, prefix=prefix, path=path)
+    ids.check_id(item_id, prefix=item_id_prefix(item["type"]), path=path)

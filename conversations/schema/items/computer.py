@@ -2,6 +2,8 @@
 
 from typing import Annotated, Literal, NotRequired
 
+from conversations.schema.items.hidden_members import HiddenMember
+from conversations.schema.items.registry import item_type
 from conversations.schema.items.types import CallID, CompletedStatus, JSONObject, OneOf, Status
 
 
@@ -77,6 +79,7 @@ class SafetyCheck(JSONObject):
     message: NotRequired[str | None]
 
 
+@item_type(id_prefix="cu_", searchable=("action", "actions"), output_type="computer_call_output")
 class ComputerCall(JSONObject):
     id: str
     type: Literal["computer_call"]
@@ -93,6 +96,7 @@ class ComputerScreenshot(JSONObject):
     image_url: NotRequired[str]
 
 
+@item_type(id_prefix="cuo_", searchable=(), hidden=(HiddenMember("image_url", parent="output"),))
 class ComputerCallOutput(JSONObject):
     id: NotRequired[str | None]
     type: Literal["computer_call_output"]

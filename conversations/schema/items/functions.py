@@ -6,6 +6,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from conversations.schema.items.content import InputContent
+from conversations.schema.items.registry import item_type
 from conversations.schema.items.tools import Tool
 from conversations.schema.items.types import (
     CallID,
@@ -49,10 +50,12 @@ class FunctionCallMembers(JSONObject):
     namespace: NotRequired[str]
 
 
+@item_type(id_prefix="fc_", searchable=("name", "arguments"), output_type="function_call_output")
 class FunctionCall(FunctionCallMembers, Background):
     pass
 
 
+@item_type(id_prefix="fc_", searchable=("output",))
 class FunctionCallOutput(JSONObject):
     id: NotRequired[str | None]
     type: Literal["function_call_output"]
@@ -74,10 +77,12 @@ class CustomToolCallMembers(JSONObject):
     namespace: NotRequired[str]
 
 
+@item_type(id_prefix="ctc_", searchable=("name", "input"), output_type="custom_tool_call_output")
 class CustomToolCall(CustomToolCallMembers, Background):
     pass
 
 
+@item_type(id_prefix="ctco_", searchable=("output",))
 class CustomToolCallOutput(JSONObject):
     id: NotRequired[str | None]
     type: Literal["custom_tool_call_output"]
@@ -86,6 +91,7 @@ class CustomToolCallOutput(JSONObject):
     output: Annotated[str | list[InputContent], OneKind("one of a string or array of objects")]
 
 
+@item_type(id_prefix="tsc_", searchable=("arguments",), output_type="tool_search_output")
 class ToolSearchCall(JSONObject):
     id: NotRequired[str | None]
     type: Literal["tool_search_call"]
@@ -95,6 +101,7 @@ class ToolSearchCall(JSONObject):
     execution: NotRequired[Execution]
 
 
+@item_type(id_prefix="tso_", searchable=())
 class ToolSearchOutput(JSONObject):
     id: NotRequired[str | None]
     type: Literal["tool_search_output"]
@@ -104,6 +111,7 @@ class ToolSearchOutput(JSONObject):
     tools: list[Tool]
 
 
+@item_type(id_prefix="at_", searchable=())
 class AdditionalTools(JSONObject):
     id: NotRequired[str | None]
     type: Literal["additional_tools"]
@@ -111,11 +119,13 @@ class AdditionalTools(JSONObject):
     tools: list[Tool]
 
 
+@item_type(id_prefix="", searchable=())
 class ItemReference(JSONObject):
     id: str
     type: Literal["item_reference"]
 
 
+@item_type(id_prefix="", searchable=())
 class CompactionTrigger(JSONObject):
     id: NotRequired[str | None]
     type: Literal["compaction_trigger"]

@@ -2,6 +2,8 @@
 
 from typing import Annotated, Literal, NotRequired
 
+from conversations.schema.items.hidden_members import HiddenMember
+from conversations.schema.items.registry import item_type
 from conversations.schema.items.types import JSONObject, OneOf
 
 
@@ -26,6 +28,7 @@ class SVGUsage(JSONObject):
     total_tokens: int
 
 
+@item_type(id_prefix="ig_", searchable=("revised_prompt",))
 class ImageGenerationCall(JSONObject):
     id: str
     type: Literal["image_generation_call"]
@@ -51,6 +54,7 @@ class Image(JSONObject):
     url: str
 
 
+@item_type(id_prefix="ci_", searchable=("code", "outputs"), hidden=(HiddenMember("outputs", substitute=None),))
 class CodeInterpreterCall(JSONObject):
     id: str
     type: Literal["code_interpreter_call"]

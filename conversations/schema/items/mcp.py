@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any, Literal, NotRequired
 
+from conversations.schema.items.registry import item_type
 from conversations.schema.items.types import JSONObject, OneOf
 
 
@@ -12,6 +13,7 @@ class ListedTool(JSONObject):
     name: str
 
 
+@item_type(id_prefix="mcpl_", searchable=("server_label", "error"))
 class MCPListTools(JSONObject):
     id: str
     type: Literal["mcp_list_tools"]
@@ -20,6 +22,12 @@ class MCPListTools(JSONObject):
     tools: list[ListedTool]
 
 
+@item_type(
+    id_prefix="mcpr_",
+    searchable=("server_label", "name", "arguments"),
+    output_type="mcp_approval_response",
+    pairing_member="id",
+)
 class MCPApprovalRequest(JSONObject):
     id: str
     type: Literal["mcp_approval_request"]
@@ -28,6 +36,7 @@ class MCPApprovalRequest(JSONObject):
     server_label: str
 
 
+@item_type(id_prefix="mcpa_", searchable=("reason",), pairing_member="approval_request_id")
 class MCPApprovalResponse(JSONObject):
     id: NotRequired[str | None]
     type: Literal["mcp_approval_response"]
@@ -53,6 +62,7 @@ class HTTPError(JSONObject):
     message: str
 
 
+@item_type(id_prefix="mcp_", searchable=("server_label", "name", "arguments", "output", "error"))
 class MCPCall(JSONObject):
     id: str
     type: Literal["mcp_call"]

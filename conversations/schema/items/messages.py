@@ -6,6 +6,8 @@ from pydantic import BeforeValidator
 from pydantic_core import PydanticCustomError
 
 from conversations.schema.items.content import InputContent, OutputContent
+from conversations.schema.items.hidden_members import HiddenMember
+from conversations.schema.items.registry import item_type
 from conversations.schema.items.types import CompletedStatus, JSONObject, OneOf
 
 
@@ -48,3 +50,12 @@ class OutputMessage(JSONObject):
 
 
 Message = Annotated[OutputMessage | InputMessage, OneOf("role")]
+
+item_type(
+    id_prefix="msg_",
+    searchable=("content",),
+    hidden=(
+        HiddenMember("image_url", part_type="input_image", substitute=None),
+        HiddenMember("logprobs", part_type="output_text", substitute=[]),
+    ),
+)(Message)

@@ -3,6 +3,7 @@
 from typing import Annotated, Literal, NotRequired
 
 from conversations.schema.items.functions import Caller
+from conversations.schema.items.registry import item_type
 from conversations.schema.items.types import CallID, JSONObject, LongText, NonEmptyText, OneOf
 
 
@@ -23,6 +24,7 @@ class UpdateFile(JSONObject):
     path: NonEmptyText
 
 
+@item_type(id_prefix="apc_", searchable=("operation",), output_type="apply_patch_call_output")
 class ApplyPatchCall(JSONObject):
     id: NotRequired[str | None]
     type: Literal["apply_patch_call"]
@@ -32,6 +34,7 @@ class ApplyPatchCall(JSONObject):
     operation: Annotated[CreateFile | DeleteFile | UpdateFile, OneOf()]
 
 
+@item_type(id_prefix="apco_", searchable=("output",))
 class ApplyPatchCallOutput(JSONObject):
     id: NotRequired[str | None]
     type: Literal["apply_patch_call_output"]

@@ -2,9 +2,11 @@
 
 from typing import Annotated, Any, Literal, NotRequired
 
+from conversations.schema.items.registry import item_type
 from conversations.schema.items.types import CallID, JSONObject, LongText, OneOf
 
 
+@item_type(id_prefix="prog_", searchable=("code",), output_type="program_output")
 class Program(JSONObject):
     id: str
     type: Literal["program"]
@@ -13,6 +15,7 @@ class Program(JSONObject):
     fingerprint: LongText
 
 
+@item_type(id_prefix="progo_", searchable=("result",))
 class ProgramOutput(JSONObject):
     id: str
     type: Literal["program_output"]
@@ -41,6 +44,7 @@ class TextConfiguration(JSONObject):
     format: Annotated[PlainTextFormat | JSONSchemaFormat, OneOf()]
 
 
+@item_type(id_prefix="cfg_", searchable=())
 class ConfigurationUpdate(JSONObject):
     id: NotRequired[str | None]
     type: Literal["configuration_update"]

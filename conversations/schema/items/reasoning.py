@@ -5,9 +5,12 @@ from typing import Annotated, Literal, NotRequired
 from pydantic import Field
 
 from conversations.schema.items.content import ReasoningText, SummaryText
+from conversations.schema.items.hidden_members import HiddenMember
+from conversations.schema.items.registry import item_type
 from conversations.schema.items.types import JSONObject, Status
 
 
+@item_type(id_prefix="rs_", searchable=("summary", "content"), hidden=(HiddenMember("encrypted_content"),))
 class Reasoning(JSONObject):
     id: str
     type: Literal["reasoning"]
@@ -17,6 +20,7 @@ class Reasoning(JSONObject):
     summary: list[SummaryText]
 
 
+@item_type(id_prefix="cmp_", searchable=())
 class Compaction(JSONObject):
     id: NotRequired[str | None]
     type: Literal["compaction"]

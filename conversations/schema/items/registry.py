@@ -1,62 +1,62 @@
-"""The item types: the union of their definitions, told apart by `type`."""
+"""The registry of item types. Each type is declared once, by a decorator in the module of its family:
 
-from typing import Annotated
+    @item_type(id_prefix="fc_", searchable=("name", "arguments"), output_type="function_call_output")
+    class FunctionCall(JSONObject): ...
 
-from conversations.schema.items.computer import ComputerCall, ComputerCallOutput
-from conversations.schema.items.functions import (
-    AdditionalTools,
-    CompactionTrigger,
-    CustomToolCall,
-    CustomToolCallOutput,
-    FunctionCall,
-    FunctionCallOutput,
-    ItemReference,
-    ToolSearchCall,
-    ToolSearchOutput,
-)
-from conversations.schema.items.generation import CodeInterpreterCall, ImageGenerationCall
-from conversations.schema.items.mcp import MCPApprovalRequest, MCPApprovalResponse, MCPCall, MCPListTools
-from conversations.schema.items.messages import Message
-from conversations.schema.items.patches import ApplyPatchCall, ApplyPatchCallOutput
-from conversations.schema.items.programs import ConfigurationUpdate, Program, ProgramOutput
-from conversations.schema.items.reasoning import Compaction, Reasoning
-from conversations.schema.items.search_tools import FileSearchCall, WebSearchCall
-from conversations.schema.items.shell import LocalShellCall, LocalShellCallOutput, ShellCall, ShellCallOutput
-from conversations.schema.items.types import OneOf, literal_values
+Validation, ids, full-text search, `include` and the admin, which shows calls beside their outputs, read the registry.
+"""
 
-Item = Annotated[
-    AdditionalTools
-    | ApplyPatchCall
-    | ApplyPatchCallOutput
-    | CodeInterpreterCall
-    | Compaction
-    | CompactionTrigger
-    | ComputerCall
-    | ComputerCallOutput
-    | ConfigurationUpdate
-    | CustomToolCall
-    | CustomToolCallOutput
-    | FileSearchCall
-    | FunctionCall
-    | FunctionCallOutput
-    | ImageGenerationCall
-    | ItemReference
-    | LocalShellCall
-    | LocalShellCallOutput
-    | MCPApprovalRequest
-    | MCPApprovalResponse
-    | MCPCall
-    | MCPListTools
-    | Message
-    | Program
-    | ProgramOutput
-    | Reasoning
-    | ShellCall
-    | ShellCallOutput
-    | ToolSearchCall
-    | ToolSearchOutput
-    | WebSearchCall,
-    OneOf(),
-]
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
-ITEM_TYPES = frozenset(literal_values(Item, "type"))
+from conversations.schema.items.hidden_members import HiddenMember
+from conversations.schema.items.types import literal_values
+
+EXTRA_ITEM_PREFIX = "item_"  # for the types in CONVERSATIONS_EXTRA_ITEM_TYPES
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class ItemType:
+    name: str
+    definition: Any  # the TypedDict, or the union of TypedDicts, that pydantic validates
+    id_prefix: str
+    searchable: tuple[str, ...]
+    output_type: str
+    pairing_member: str
+    hidden: tuple[HiddenMember, ...]
+
+
+ITEM_TYPES: dict[str, ItemType] = {}
+
+
+def item_type(
+    *,
+    id_prefix: str,
+    searchable: tuple[str, ...],
+    output_type: str = "",
+    pairing_member: str = "call_id",
+    hidden: tuple[HiddenMember, ...] = (),
+) -> Callable[[T], T]:
+    """Register a definition under the value of its member `type`.
+
+    `id_prefix` begins the ids of these items. It is empty for types that are never stored.
+    `searchable` are the members with readable text for full-text search. Leave out tool definitions, because a search
+    would find every conversation that has the tool, and files, images and encrypted content.
+    `output_type` is the type of the item that answers a call. `pairing_member` has the same value in both.
+    `hidden` are the members that answers contain only if the request includes them.
+    """
+
+    def register(definition: T) -> T:
+        [name] = set(literal_values(definition, "type"))
+        ITEM_TYPES[name] = ItemType(name, definition, id_prefix, searchable, output_type, pairing_member, hidden)
+        return definition
+
+    return register
+
+
+def item_id_prefix(item_type: str) -> str:
+    registered = ITEM_TYPES.get(item_type)
+    return registered.id_prefix if registered else EXTRA_ITEM_PREFIX

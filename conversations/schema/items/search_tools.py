@@ -4,6 +4,8 @@ from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import Field
 
+from conversations.schema.items.hidden_members import HiddenMember
+from conversations.schema.items.registry import item_type
 from conversations.schema.items.types import JSONObject, Number, OneKind, OneOf
 
 Attribute = Annotated[
@@ -20,6 +22,7 @@ class FileSearchResult(JSONObject):
     text: NotRequired[str]
 
 
+@item_type(id_prefix="fs_", searchable=("queries", "results"), hidden=(HiddenMember("results", substitute=None),))
 class FileSearchCall(JSONObject):
     id: str
     type: Literal["file_search_call"]
@@ -51,6 +54,9 @@ class FindInPage(JSONObject):
     url: str
 
 
+@item_type(
+    id_prefix="ws_", searchable=("action",), hidden=(HiddenMember("results"), HiddenMember("sources", parent="action"))
+)
 class WebSearchCall(JSONObject):
     id: str
     type: Literal["web_search_call"]

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, NotRequired
 
 from conversations.schema.items.containers import ContainerReference, LocalEnvironment
 from conversations.schema.items.functions import Caller
+from conversations.schema.items.registry import item_type
 from conversations.schema.items.types import CallID, CompletedStatus, DefaultTo, JSONObject, LongText, OneOf, Status
 
 
@@ -16,6 +17,7 @@ class Exec(JSONObject):
     working_directory: NotRequired[str | None]
 
 
+@item_type(id_prefix="lsh_", searchable=("action",), output_type="local_shell_call_output")
 class LocalShellCall(JSONObject):
     id: str
     type: Literal["local_shell_call"]
@@ -24,6 +26,7 @@ class LocalShellCall(JSONObject):
     call_id: str
 
 
+@item_type(id_prefix="lsho_", searchable=("output",))
 class LocalShellCallOutput(JSONObject):
     id: str
     type: Literal["local_shell_call_output"]
@@ -40,6 +43,7 @@ class ShellAction(JSONObject):
 Environment = Annotated[LocalEnvironment | ContainerReference, OneOf()]
 
 
+@item_type(id_prefix="sh_", searchable=("action",), output_type="shell_call_output")
 class ShellCall(JSONObject):
     id: NotRequired[str | None]
     type: Literal["shell_call"]
@@ -65,6 +69,7 @@ class CommandOutput(JSONObject):
     stdout: LongText
 
 
+@item_type(id_prefix="sho_", searchable=("output",))
 class ShellCallOutput(JSONObject):
     id: NotRequired[str | None]
     type: Literal["shell_call_output"]

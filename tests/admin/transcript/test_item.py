@@ -13,7 +13,7 @@ from conversations.schema.items import ITEM_TYPES, validate_items
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "items"
 NEVER_STORED = {"compaction_trigger", "item_reference"}
-STORED_TYPES = sorted(ITEM_TYPES - NEVER_STORED)
+STORED_TYPES = sorted(ITEM_TYPES.keys() - NEVER_STORED)
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 
 
@@ -56,8 +56,7 @@ def test_every_item_type_is_rendered_with_its_name_and_all_its_text(alice, item_
 
 
 def test_every_item_type_has_a_name_and_a_template():
-    assert set(TYPE_NAMES) == ITEM_TYPES
-    assert len(ITEM_TYPES) == 31
+    assert TYPE_NAMES.keys() == ITEM_TYPES.keys()
     for item_type in ITEM_TYPES:
         assert get_template(f"conversations/items/{item_type}.html")
 

@@ -1,0 +1,39 @@
+"""Members of items that the API returns only to requests whose `include` parameter names them."""
+
+from copy import copy
+from dataclasses import dataclass
+from typing import Any
+
+OMIT: Any = object()
+
+
+@dataclass(frozen=True)
+class HiddenMember:
+    """A member of an item, and the value that replaces it in answers.
+
+    The member belongs to the item itself, to the object in the item's member `parent`, or to the parts of the item's
+    content that have the type `part_type`. The default substitute, `OMIT`, removes the member.
+    """
+
+    name: str
+    parent: str = ""
+    part_type: str = ""
+    substitute: Any = OMIT
+
+    def include_value(self, item_type: str) -> str:
+        """Return the value of `include` that reveals the member, such as `message.input_image.image_url`."""
+        return ".".join(name for name in (item_type, self.parent, self.part_type, self.name) if name)
+
+    def hide(self, item: dict[str, Any]) -> dict[str, Any]:
+        """Return the item without the member's value. The item itself is not changed."""
+        if self.parent:
+            return item | {self.parent: self._hide(item[self.parent])}
+        if self.part_type:
+            parts = [self._hide(part) if part["type"] == self.part_type else part for part in item["content"]]
+            return item | {"content": parts}
+        return self._hide(item)
+
+    def _hide(self, members: dict[str, Any]) -> dict[str, Any]:
+        if self.substitute is OMIT:
+            return {name: value for name, value in members.items() if name != self.name}
+        return members | {self.name: copy(self.substitute)}

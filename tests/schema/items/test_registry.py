@@ -1,0 +1,57 @@
+import re
+from pathlib import Path
+from typing import get_args, get_type_hints
+
+import pytest
+from typing_extensions import is_typeddict
+
+from conversations import ids
+from conversations.schema.items import ITEM_TYPES, item_id_prefix
+
+README = Path(__file__).parents[3] / "README.md"
+
+each_item_type = pytest.mark.parametrize("item_type", ITEM_TYPES.values(), ids=ITEM_TYPES)
+
+
+def member_names(item_type):
+    definition = item_type.definition
+    variants = [definition] if is_typeddict(definition) else get_args(definition.__origin__)
+    return {name for variant in variants for name in get_type_hints(variant)}
+
+
+def test_every_stored_type_has_an_id_prefix():
+    assert {name for name, item_type in ITEM_TYPES.items() if not item_type.id_prefix} == {
+        "compaction_trigger",
+        "item_reference",
+    }
+
+
+@pytest.mark.parametrize("prefix", sorted({item_type.id_prefix for item_type in ITEM_TYPES.values()} - {""}))
+def test_new_ids_of_every_prefix_are_valid(prefix):
+    assert re.fullmatch(r"[a-z]+_", prefix)
+    ids.check_id(ids.new_id(prefix), prefix=prefix, path="id")
+
+
+def test_unknown_types_share_a_prefix():
+    assert item_id_prefix("telepathy") == "item_"
+
+
+@each_item_type
+def test_searchable_members_are_members_of_the_definition(item_type):
+    assert set(item_type.searchable) <= member_names(item_type)
+
+
+@each_item_type
+def test_output_type_of_a_call_is_registered_and_has_its_pairing_member(item_type):
+    if item_type.output_type:
+        assert item_type.pairing_member in member_names(item_type)
+        output = ITEM_TYPES[item_type.output_type]
+        assert not output.output_type
+        assert output.pairing_member in member_names(output) or output.name == "local_shell_call_output"
+
+
+def test_readme_lists_the_id_prefix_of_every_stored_type():
+    table = README.read_text("utf-8").partition("\n### Ids\n")[2].partition("\n#")[0]
+    listed = {item_type: prefix for prefix, item_type in re.findall(r"`([a-z]+_)` (\w+)(?=,| \|)", table)}
+    assert listed.pop("conversation") == ids.CONVERSATION_PREFIX
+    assert listed == {name: item_type.id_prefix for name, item_type in ITEM_TYPES.items() if item_type.id_prefix}
