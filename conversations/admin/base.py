@@ -1,4 +1,4 @@
-"""What the model admins of this app have in common, and the base of the views that they add."""
+"""Base classes of the app's model admins and of the views that they add to Django's own."""
 
 from __future__ import annotations
 
@@ -7,16 +7,26 @@ from functools import wraps
 from typing import Any
 
 from django.contrib import admin
+from django.contrib.admin.utils import get_fields_from_path
+from django.contrib.admin.widgets import url_params_from_lookup_dict
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models.constants import LOOKUP_SEP
+from django.db.models.options import Options
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.views import View
 
 from conversations.admin.csp import CONTENT_SECURITY_POLICY
+from conversations.admin.filters import FormFilter
+from conversations.schema.json_limits import UNSTORABLE_CHARACTER
+
+# Lookups that Django's list filters and date hierarchies put into a URL.
+FILTER_LOOKUPS = {"exact", "isnull", "isempty", "gte", "lt", "year", "month", "day"}
 
 
 class AppModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Base of the app's model admins: the Content-Security-Policy of their pages and the routes of their own views."""
+    """Model admin with a strict Content-Security-Policy, and with an allow-list of filters in the URL of its list."""
 
     content_security_policy = CONTENT_SECURITY_POLICY
 
@@ -28,9 +38,42 @@ class AppModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                 pattern.callback = self._with_policy(pattern.callback)
         return patterns
 
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """Return the row, or None if there is none or if no row could have this key: PostgreSQL refuses such a text."""
+        if UNSTORABLE_CHARACTER.search(object_id):
+            return None
+        return super().get_object(request, object_id, from_field)
+
+    def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
+        """Whether the URL of the list may filter by this parameter: only if a filter of the list defines it.
+
+        Django allows any lookup of the model's own fields, which would let staff probe an API key's hash by prefix,
+        and lookups that fail in the database. A name that is no field is allowed here: a filter may define it, or
+        else the list redirects to itself without any parameters.
+        """
+        if not super().lookup_allowed(lookup, value, request):
+            return False
+        if not self._names_field(lookup) or self._is_limit_of_foreign_key(lookup, value):
+            return True
+        list_filter: Any = self.get_list_filter(request)
+        return any(_is_parameter_of(each, lookup, value, self.opts) for each in (*list_filter, self.date_hierarchy))
+
     def route(self, url: str, view: type[ModelAdminView], *, name: str) -> URLPattern:
         """Return the URL pattern of a view of this model admin, which is for staff only, as Django's own views are."""
         return path(url, self.admin_site.admin_view(view.as_view(model_admin=self)), name=f"conversations_{name}")
+
+    def _names_field(self, lookup: str) -> bool:
+        name = lookup.split(LOOKUP_SEP)[0]
+        try:
+            self.opts.get_field(name)
+        except FieldDoesNotExist:
+            return name == "pk"
+        return True
+
+    def _is_limit_of_foreign_key(self, lookup: str, value: str) -> bool:
+        """Whether it is `limit_choices_to` of a foreign key to this model, which the key's pop-up list filters by."""
+        limits = (each() if callable(each) else each for each in self.opts.related_fkey_lookups)
+        return any((lookup, value) in url_params_from_lookup_dict(limit).items() for limit in limits)
 
     def _with_policy(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         """Add the policy to the responses of a view, unless the view has set one."""
@@ -60,3 +103,18 @@ class ModelAdminView(View):
             template,
             {**site_context, "opts": self.model_admin.opts, "media": self.model_admin.media, **context},
         )
+
+
+def _is_parameter_of(list_filter: Any, lookup: str, value: str, opts: Options[Any]) -> bool:
+    """Whether an entry of `list_filter`, or a date hierarchy, filters by this parameter of the URL."""
+    if isinstance(list_filter, type):
+        if issubclass(list_filter, FormFilter):
+            return lookup in list_filter.form_class.base_fields
+        return bool(lookup == getattr(list_filter, "parameter_name", None))
+    path = list_filter[0] if isinstance(list_filter, list | tuple) else list_filter
+    if path is None or UNSTORABLE_CHARACTER.search(value):
+        return False
+    field: Any = get_fields_from_path(opts.model, path)[-1]
+    paths = [path, f"{path}{LOOKUP_SEP}{field.target_field.name}"] if field.is_relation else [path]
+    *parents, last = lookup.split(LOOKUP_SEP)
+    return lookup == path or (LOOKUP_SEP.join(parents) in paths and last in FILTER_LOOKUPS)

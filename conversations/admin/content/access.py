@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest
 
 from conversations.models import AccessRecord, Conversation, Item, ItemQuerySet
+from conversations.schema.json_limits import UNSTORABLE_CHARACTER
 
 
 class ContentAdmin(Protocol):
@@ -35,7 +36,8 @@ def read_item(
 ) -> Item | None:
     """Return one item of the conversation, or None, unrecorded, if there is no such item."""
     _check_permission(model_admin, request, conversation)
-    item = conversation.items.filter(item_id=item_id).first()
+    is_storable = not UNSTORABLE_CHARACTER.search(item_id)  # PostgreSQL refuses to look for such a text
+    item = conversation.items.filter(item_id=item_id).first() if is_storable else None
     if item is not None:
         _record_reading(request, conversation)
     return item

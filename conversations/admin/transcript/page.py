@@ -13,6 +13,7 @@ from conversations.admin.transcript.item_types import TYPE_NAMES
 from conversations.admin.transcript.pairing import pair
 from conversations.models import Conversation, Item, ItemQuerySet
 from conversations.models.item import TypeStatistics
+from conversations.schema.json_limits import UNSTORABLE_CHARACTER
 
 POSITION_PARAMETERS = ("after", "before", "item")
 MAX_PAGE_CHARACTERS = 1_000_000
@@ -148,8 +149,9 @@ class Transcript:
 
     @cached_property
     def _asked_position(self) -> int | None:
-        items = self._stored_items.filter(item_id=self.asked_item_id)
-        return items.values_list("position", flat=True).first() if self.asked_item_id else None
+        if not self.asked_item_id or UNSTORABLE_CHARACTER.search(self.asked_item_id):
+            return None
+        return self._stored_items.filter(item_id=self.asked_item_id).values_list("position", flat=True).first()
 
     @property
     def _limit(self) -> int:
