@@ -24,6 +24,10 @@ def new_id(prefix: str) -> str:
     return id_of(prefix, nanoseconds=_tick(), bits=int.from_bytes(os.urandom(16)))
 
 
+def new_conversation_id() -> str:
+    return new_id(CONVERSATION_PREFIX)
+
+
 def id_of(prefix: str, *, nanoseconds: int, bits: int) -> str:
     """The id of this Unix time and these 128 bits."""
     second, fraction = divmod(nanoseconds, 1_000_000_000)

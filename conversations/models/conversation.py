@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 
-def new_conversation_id() -> str:
-    return ids.new_id(ids.CONVERSATION_PREFIX)
-
-
 class ConversationQuerySet(models.QuerySet["Conversation"]):
     # Of a set that is all that this owner has. What is done with one of these takes a statement that is at hand.
     _whole_of_owner: Any = None
@@ -135,7 +131,7 @@ class Conversation(models.Model):
     """A list of items that belongs to a user. Write through the methods: they keep counters and index in step."""
 
     id = BytewiseCharField(
-        _("id"), primary_key=True, max_length=ids.MAX_LENGTH, default=new_conversation_id, editable=False
+        _("id"), primary_key=True, max_length=ids.MAX_LENGTH, default=ids.new_conversation_id, editable=False
     )
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -175,7 +171,7 @@ class Conversation(models.Model):
         items: Sequence[Mapping[str, Any]] = (),
     ) -> Conversation:
         """Store the conversation with all of its items, or nothing. Metadata and items are taken as validated."""
-        conversation_id = new_conversation_id()
+        conversation_id = ids.new_conversation_id()
         conversation = cls(
             id=conversation_id,
             owner_id=owner.pk,

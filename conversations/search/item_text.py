@@ -16,7 +16,6 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from hashlib import blake2b
 from operator import add, or_
 from typing import Any, Protocol
 
@@ -29,7 +28,7 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from conversations.conf import app_settings
 from conversations.db.batching import AdaptiveBatch
-from conversations.db.fields import BytewiseTextField
+from conversations.db.fields import WordsField, encode_word
 from conversations.schema.query.nodes import Query, phrases
 from conversations.schema.searchable_text import find_phrase, searchable_text, words
 
@@ -38,7 +37,6 @@ BATCH = 100  # items in memory at once, some of which are long
 PAGES = 1_000  # of SQLite's index, merged in one transaction
 SNIPPET_CHARACTERS = 80  # on either side of the hit
 FREQUENT = 20_000  # items
-MAX_ENCODED_LENGTH = 80  # InnoDB indexes words of 3 to 84 characters
 
 
 class IndexedItem(Protocol):
@@ -54,15 +52,6 @@ class IndexedItem(Protocol):
     def type(self) -> str: ...
     @property
     def data(self) -> Any: ...
-
-
-class WordsField(BytewiseTextField):
-    """Words with a space before, between and behind them, so that a phrase is a part of the text."""
-
-    def get_db_prep_value(self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False) -> Any:
-        if connection.vendor == "mysql" and isinstance(value, str):
-            value = f" {' '.join(map(_encode_word, value.split()))} "
-        return super().get_db_prep_value(value, connection, prepared)
 
 
 class HasWords(Lookup):
@@ -83,9 +72,7 @@ class HasWords(Lookup):
 
     def as_mysql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
         words, _ = self.process_lhs(compiler, connection)
-        return f"MATCH ({words}) AGAINST (%s IN BOOLEAN MODE)", [
-            " ".join(f"+{_encode_word(word)}" for word in self.rhs)
-        ]
+        return f"MATCH ({words}) AGAINST (%s IN BOOLEAN MODE)", [" ".join(f"+{encode_word(word)}" for word in self.rhs)]
 
 
 @dataclass(frozen=True)
@@ -238,11 +225,3 @@ def _contains_phrase(phrase: str) -> GreaterThan:
 
 def _pad_with_spaces(found: Sequence[str]) -> str:
     return f" {' '.join(found)} "
-
-
-def _encode_word(word: str) -> str:
-    """In letters and digits of ASCII. Only of words that are very long two may become the same."""
-    if word.isascii():
-        return f"zz{word}"
-    encoded = f"zx{word.encode().hex()}"
-    return encoded if len(encoded) <= MAX_ENCODED_LENGTH else f"zy{blake2b(word.encode(), digest_size=20).hexdigest()}"

@@ -1,4 +1,4 @@
-"""What the migration tells PostgreSQL about the tables, and what comes of it."""
+"""Storage parameters that a migration sets on PostgreSQL, and their effect on appends."""
 
 import importlib
 
@@ -9,36 +9,36 @@ from django.db.migrations.executor import MigrationExecutor
 from conversations.models import Conversation, Item, ItemText, MetadataPair
 from conversations.schema.items import validate_items
 
-migration = importlib.import_module("conversations.migrations.0008_autovacuum")
-BEFORE = [("conversations", "0007_trash")]
+migration = importlib.import_module("conversations.migrations.0003_autovacuum")
+BEFORE = [("conversations", "0002_full_text_index")]
 TABLES = {model._meta.db_table for model in (Conversation, MetadataPair, Item, ItemText)}
 
 
-def options() -> dict[str, dict[str, float]]:
-    """Those that are set, by table."""
+def storage_parameters() -> dict[str, dict[str, float]]:
+    """Return the parameters that are set, by table."""
     with connection.cursor() as cursor:
         cursor.execute("SELECT relname, reloptions FROM pg_class WHERE reloptions IS NOT NULL AND relkind = 'r'")
         return {
-            table: {name: float(value) for name, value in (option.split("=") for option in of_table)}
-            for table, of_table in cursor.fetchall()
+            table: {name: float(value) for name, value in (option.split("=") for option in options)}
+            for table, options in cursor.fetchall()
         }
 
 
 if connection.vendor == "postgresql":
 
     def test_every_growing_table_has_autovacuum_settings(db):
-        assert options() == migration.SETTINGS
+        assert storage_parameters() == migration.SETTINGS
         assert migration.SETTINGS.keys() == TABLES
 
     def test_appends_update_no_index_of_conversations(alice):
         conversation = Conversation.create_with_items(owner=alice)
-        updated, in_place = updates()
+        updates_before = count_updates()
         for _ in range(2):
             conversation.add_items(items=validate_items([{"role": "user", "content": "hi"}]))
-        assert [after - before for before, after in zip((updated, in_place), updates(), strict=True)] == [2, 2]
+        assert [after - before for before, after in zip(updates_before, count_updates(), strict=True)] == [2, 2]
 
-    def updates() -> tuple[int, int]:
-        """Of conversations in this transaction: all, and those that needed no entry in an index (HOT)."""
+    def count_updates() -> tuple[int, int]:
+        """Return how often this transaction updated conversations, and how often without an index entry (HOT)."""
         with connection.cursor() as cursor:
             cursor.execute(
                 "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_xact_user_tables WHERE relname = %s",
@@ -51,8 +51,8 @@ if connection.vendor == "postgresql":
 def test_autovacuum_migration_can_be_reversed():
     try:
         MigrationExecutor(connection).migrate(BEFORE)
-        assert connection.vendor != "postgresql" or options() == {}
+        assert connection.vendor != "postgresql" or storage_parameters() == {}
     finally:
         executor = MigrationExecutor(connection)
-        executor.migrate(executor.loader.graph.leaf_nodes())  # all, as other tests need them
-    assert connection.vendor != "postgresql" or options() == migration.SETTINGS
+        executor.migrate(executor.loader.graph.leaf_nodes())  # other tests need all migrations
+    assert connection.vendor != "postgresql" or storage_parameters() == migration.SETTINGS

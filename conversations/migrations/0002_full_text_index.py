@@ -1,14 +1,11 @@
-import django.db.models.deletion
 from django.apps.registry import Apps
-from django.db import migrations, models
+from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-import conversations.db.fields
-import conversations.search.item_text
-
-# What the models can't say. SQLite's index holds no text of its own and follows the table by triggers, so that it also
-# sees what empties the table past the models, such as `flush`. The cost keeps PostgreSQL from taking each row apart
-# where it might ask the index.
+# Models can't express these indexes, one for each database engine.
+# PostgreSQL: the function's cost keeps the planner from calling it for each row where it can use the index.
+# SQLite: the index stores no text and follows the table through triggers, so that deletions that bypass the models,
+# such as `flush`, reach it as well.
 CREATE = {
     "postgresql": [
         """
@@ -57,11 +54,11 @@ DROP = {
 }
 
 
-def create(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+def create_index(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     execute(CREATE, schema_editor)
 
 
-def drop(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+def drop_index(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
     execute(DROP, schema_editor)
 
 
@@ -72,43 +69,10 @@ def execute(statements: dict[str, list[str]], schema_editor: BaseDatabaseSchemaE
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("conversations", "0005_overview"),
+        ("conversations", "0001_initial"),
     ]
 
     operations = [
-        migrations.CreateModel(
-            name="ItemText",
-            fields=[
-                ("id", models.BigAutoField(primary_key=True, serialize=False)),
-                ("position", models.PositiveIntegerField()),
-                ("words", conversations.search.item_text.WordsField()),
-                (
-                    "conversation",
-                    models.ForeignKey(
-                        db_index=False,
-                        on_delete=django.db.models.deletion.CASCADE,
-                        related_name="item_texts",
-                        to="conversations.conversation",
-                    ),
-                ),
-            ],
-            options={
-                "default_permissions": (),
-                "constraints": [
-                    models.UniqueConstraint(
-                        fields=("conversation", "position"), name="conversations_itemtext_unique_position"
-                    )
-                ],
-            },
-        ),
-        migrations.AlterField(
-            model_name="accessrecord",
-            name="action",
-            field=conversations.db.fields.BytewiseCharField(
-                choices=[("read", "read"), ("export", "export"), ("search", "search")],
-                max_length=16,
-                verbose_name="action",
-            ),
-        ),
-        migrations.RunPython(create, drop, atomic=False),  # which MySQL asks for; elsewhere the migration is atomic
+        # MySQL and MariaDB refuse this statement in a transaction. On other databases the migration itself is atomic.
+        migrations.RunPython(create_index, drop_index, atomic=False),
     ]
