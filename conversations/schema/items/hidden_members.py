@@ -26,12 +26,21 @@ class HiddenMember:
 
     def hide(self, item: dict[str, Any]) -> dict[str, Any]:
         """Return the item without the member's value. The item itself is not changed."""
+        if self.part_type:
+            return self._hide_in_parts(item)
         if self.parent:
             return item | {self.parent: self._hide(item[self.parent])}
-        if self.part_type:
-            parts = [self._hide(part) if part["type"] == self.part_type else part for part in item["content"]]
-            return item | {"content": parts}
         return self._hide(item)
+
+    def _hide_in_parts(self, item: dict[str, Any]) -> dict[str, Any]:
+        name, part_type, substitute = self.name, self.part_type, self.substitute
+        for part in item["content"]:
+            if part["type"] == part_type and part.get(name, OMIT) != substitute:
+                break
+        else:
+            return item  # Most messages have nothing to hide. Copying them would double the time of a page.
+        parts = [self._hide(part) if part["type"] == part_type else part for part in item["content"]]
+        return item | {"content": parts}
 
     def _hide(self, members: dict[str, Any]) -> dict[str, Any]:
         if self.substitute is OMIT:
