@@ -1,4 +1,4 @@
-"""Every page of the app's admin by its name, of what is in the database: `tests.seed` and `add_others`."""
+"""The URL of every page of the app's admin by name, for a database filled by `tests.seed` and `add_other_rows`."""
 
 from itertools import islice
 from typing import Any
@@ -26,13 +26,13 @@ PREVIEWS = urlencode(
 )
 
 
-def add_others(user: Any, owner: Any, *, count: int) -> None:
-    """As many keys, deleted conversations, access log entries and, up to `MAX_VIEWS`, saved views each.
+def add_other_rows(user: Any, owner: Any, *, count: int) -> None:
+    """Add `count` keys, deleted conversations and access log entries each, and saved views up to `MAX_VIEWS`.
 
-    And a conversation that says a rare word.
+    Also add a conversation with a rare word.
     """
-    [said] = validate_items([{"role": "user", "content": f"Is a {RARE_WORD} a mammal?"}])
-    talk = Conversation.create_with_items(owner=owner, metadata={"topic": RARE_WORD}, items=[said])
+    [item] = validate_items([{"role": "user", "content": f"Is a {RARE_WORD} a mammal?"}])
+    conversation = Conversation.create_with_items(owner=owner, metadata={"topic": RARE_WORD}, items=[item])
     now = timezone.now()
     actions = AccessRecord.Action.values
     for start in range(0, count, BATCH):
@@ -50,7 +50,7 @@ def add_others(user: Any, owner: Any, *, count: int) -> None:
                 user=user,
                 username=user.get_username(),
                 action=actions[n % len(actions)],
-                conversation_id=talk.pk if n % 100 == 0 else f"conv_{n}",
+                conversation_id=conversation.pk if n % 100 == 0 else f"conv_{n}",
             )
             for n in numbers
         )
@@ -74,12 +74,12 @@ def add_others(user: Any, owner: Any, *, count: int) -> None:
 
 
 def list_pages() -> dict[str, str]:
-    """The list of conversations, asked for in every way that there is."""
+    """Return the conversation list with each kind of filter, order and page."""
     newest = Conversation.objects.latest("pk")
     middle = Conversation.objects.order_by("pk")[Conversation.objects.count() // 2]
     day = middle.created_at.date().isoformat()
     largest, small = owners()
-    asked: dict[str, list[tuple[str, str]]] = {
+    parameters: dict[str, list[tuple[str, str]]] = {
         "plain": [],
         "oldest first": [("o", "1")],
         "deep": [("after", middle.pk)],
@@ -134,7 +134,7 @@ def list_pages() -> dict[str, str]:
         "newest": [("created_from", newest.created_at.date().isoformat())],
     }
     url = reverse("admin:conversations_conversation_changelist")
-    return {f"list: {name}": f"{url}?{urlencode(pairs)}" if pairs else url for name, pairs in asked.items()}
+    return {f"list: {name}": f"{url}?{urlencode(pairs)}" if pairs else url for name, pairs in parameters.items()}
 
 
 def transcript_pages() -> dict[str, str]:
@@ -154,7 +154,7 @@ def transcript_pages() -> dict[str, str]:
 
 
 def other_pages() -> dict[str, str]:
-    """Lists beside that of the conversations have their deep pages named `…, deep`."""
+    """Return all pages but those of the conversation list and the transcript."""
     record, key = AccessRecord.objects.latest("pk"), APIKey.objects.latest("pk")
     deleted, view = DeletedConversation.objects.latest("pk"), SavedView.objects.earliest("pk")
     largest, _small = owners()
@@ -205,7 +205,7 @@ def other_pages() -> dict[str, str]:
 
 
 def owners() -> tuple[str, str]:
-    """Of those that `tests.seed` makes, the names of the largest and of a small one."""
+    """Return the usernames of the largest and of a small owner created by `tests.seed`."""
     names = get_user_model()._default_manager.filter(username__startswith="seed-").order_by("username")
     first, *rest = islice(names.values_list("username", flat=True), 500)
     return first, rest[-1]

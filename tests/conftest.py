@@ -11,20 +11,24 @@ from tests.live.service import Service
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """With a replica, which nothing reaches that is not committed. Queries are those of one connection: not counted."""
+    """Adapt the tests to a replica, if there is one.
+
+    A replica has only committed rows, so tests commit. Query counts cover one connection, so tests that count are
+    deselected.
+    """
     if not app_settings.replica:
         return
-    counting = [item for item in items if "django_assert_num_queries" in item.fixturenames]
-    config.hook.pytest_deselected(items=counting)
-    items[:] = [item for item in items if item not in counting]
+    counting_tests = [item for item in items if "django_assert_num_queries" in item.fixturenames]
+    config.hook.pytest_deselected(items=counting_tests)
+    items[:] = [item for item in items if item not in counting_tests]
     for item in items:
         if "db" in item.fixturenames or item.get_closest_marker("django_db"):
             item.add_marker(pytest.mark.django_db(transaction=True, databases="__all__"), append=False)
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _patience() -> None:
-    """What is told of a list is not to depend on how busy the machine is."""
+def _long_query_budget() -> None:
+    """Raise the admin list's time budget, so that results do not depend on how busy the machine is."""
     ConversationChangeList.max_seconds = ConversationChangeList.max_count_seconds = 60
 
 
@@ -50,7 +54,7 @@ def bob_secret(bob) -> str:
 
 @pytest.fixture(scope="session")
 def live_service(tmp_path_factory, django_db_blocker) -> Iterator[Service]:
-    """A running service that tests share: each must leave it fit for the next."""
+    """A running service that tests share. A test must not stop it or change data of other tests."""
     directory = tmp_path_factory.mktemp("live")
     database = ScratchDatabase(directory, django_db_blocker)
     service = Service(database, directory, CONVERSATIONS_MAX_BODY_BYTES="1000000")

@@ -1,4 +1,4 @@
-"""What the database reads for a statement, in the same words whichever database it is."""
+"""The indexes and tables that a statement reads, with the same names on every database."""
 
 import json
 import re
@@ -15,9 +15,9 @@ TABLES = {model._meta.db_table: model.__name__ for model in (Conversation, Item,
 
 @contextmanager
 def capture_statements() -> Iterator[list[tuple[str, Any]]]:
-    """The statements of the block with their parameters."""
+    """Capture the statements of the block with their parameters."""
     statements: list[tuple[str, Any]] = []
-    connection.ensure_connection()  # which says something too
+    connection.ensure_connection()  # It executes statements of its own.
 
     def record(execute, sql, params, many, context):
         statements.append((sql, params))
@@ -28,7 +28,7 @@ def capture_statements() -> Iterator[list[tuple[str, Any]]]:
 
 
 def plan_steps(sql: str, params: Any) -> set[str]:
-    """The names of the indexes that are read, of which a primary key is `pk of …`, and `scan of …`, `sort`, `hash`."""
+    """Return the names of the indexes that are read (`pk of …` for a primary key), `scan of …`, `sort` and `hash`."""
     return {"postgresql": _postgresql, "sqlite": _sqlite, "mysql": _mysql}[connection.vendor](sql, params)
 
 
@@ -40,7 +40,7 @@ def analyze() -> None:
                 cursor.fetchall()
 
 
-def _explained(prefix: str, sql: str, params: Any) -> list[tuple[Any, ...]]:
+def _explain(prefix: str, sql: str, params: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(f"{prefix} {sql}", params)
         return list(cursor.fetchall())
@@ -61,36 +61,36 @@ def _postgresql(sql: str, params: Any) -> set[str]:
         for child in node.get("Plans", []):
             yield from walk(child)
 
-    [[plan]] = _explained("EXPLAIN (FORMAT JSON)", sql, params)
+    [[plan]] = _explain("EXPLAIN (FORMAT JSON)", sql, params)
     plan = json.loads(plan) if isinstance(plan, str) else plan
     return set(walk(plan[0]["Plan"]))
 
 
 def _sqlite(sql: str, params: Any) -> set[str]:
-    found: set[str] = set()
+    steps: set[str] = set()
     subqueries: set[str] = set()
-    for *_, detail in _explained("EXPLAIN QUERY PLAN", sql, params):
+    for *_, detail in _explain("EXPLAIN QUERY PLAN", sql, params):
         if index := re.search(r"INDEX (\w+)", detail):
             automatic = re.fullmatch(r"sqlite_autoindex_(\w+)_1", index[1])
-            found.add(f"pk of {TABLES[automatic[1]]}" if automatic else index[1])
+            steps.add(f"pk of {TABLES[automatic[1]]}" if automatic else index[1])
         elif subquery := re.match(r"(?:CO-ROUTINE|MATERIALIZE) (\w+)$", detail):
             subqueries.add(subquery[1])
         elif (table := re.match(r"SCAN (\w+)$", detail)) and table[1] in TABLES.keys() - subqueries:
-            found.add(f"scan of {TABLES[table[1]]}")
+            steps.add(f"scan of {TABLES[table[1]]}")
         if "TEMP B-TREE" in detail:
-            found.add("sort")
-    return found
+            steps.add("sort")
+    return steps
 
 
 def _mysql(sql: str, params: Any) -> set[str]:
-    found = set()
-    for _, _, table, kind, _, key, *_, extra in _explained("EXPLAIN", sql, params):
+    steps = set()
+    for _, _, table, kind, _, key, *_, extra in _explain("EXPLAIN", sql, params):
         if key == "PRIMARY":
-            found.add(f"pk of {TABLES.get(table, table)}")
+            steps.add(f"pk of {TABLES.get(table, table)}")
         elif key:
-            found.add(key)
+            steps.add(key)
         elif kind == "ALL" and table in TABLES:
-            found.add(f"scan of {TABLES[table]}")
+            steps.add(f"scan of {TABLES[table]}")
         if "filesort" in (extra or ""):
-            found.add("sort")
-    return found
+            steps.add("sort")
+    return steps

@@ -9,9 +9,9 @@ from project.errors import server_error
 
 def test_unknown_host_gets_a_json_error_from_the_api_and_html_elsewhere(db):
     client = Client(headers={"host": "elsewhere.example"})
-    answer = client.get("/v1/conversations/conv_1")
-    assert answer.status_code == 400
-    assert answer.json()["error"] == {
+    response = client.get("/v1/conversations/conv_1")
+    assert response.status_code == 400
+    assert response.json()["error"] == {
         "message": "Bad request.",
         "type": "invalid_request_error",
         "param": None,
@@ -22,11 +22,11 @@ def test_unknown_host_gets_a_json_error_from_the_api_and_html_elsewhere(db):
 
 
 def test_api_requests_bypass_the_middleware_for_pages(alice_secret):
-    answer = Client(headers={"authorization": f"Bearer {alice_secret}"}).generic("POST", "/v1/conversations")
-    assert answer.status_code == 200
-    assert answer["content-length"] == str(len(answer.content))
-    assert answer["x-content-type-options"] == "nosniff"
-    assert not {"set-cookie", "x-frame-options", "vary"} & {name.lower() for name in answer.headers}
+    response = Client(headers={"authorization": f"Bearer {alice_secret}"}).generic("POST", "/v1/conversations")
+    assert response.status_code == 200
+    assert response["content-length"] == str(len(response.content))
+    assert response["x-content-type-options"] == "nosniff"
+    assert not {"set-cookie", "x-frame-options", "vary"} & {name.lower() for name in response.headers}
     page = Client().get("/admin/login/")
     assert page["x-frame-options"] == "DENY"
     assert "csrftoken" in page.cookies
@@ -68,15 +68,15 @@ def test_connection_ended_by_the_server_is_reopened(transactional_db, settings):
         cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [connection.connection.info.backend_pid])
     other.close()
     assert not connection.is_usable()
-    connection.close_if_unusable_or_obsolete()  # as before each request
+    connection.close_if_unusable_or_obsolete()  # as Django does between requests
     assert User.objects.count() == 0
 
 
 @pytest.mark.parametrize(("path", "content_type"), [("/v1/x", "application/json"), ("/admin/", "text/html")])
 def test_error_outside_any_view_leaks_no_details(path, content_type):
-    answer = server_error(RequestFactory().get(path))
-    assert answer.status_code == 500
-    assert answer["content-type"].startswith(content_type)
+    response = server_error(RequestFactory().get(path))
+    assert response.status_code == 500
+    assert response["content-type"].startswith(content_type)
 
 
 def test_front_page_redirects_to_the_admin(db):

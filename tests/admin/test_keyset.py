@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from conversations.admin.keyset import KeysetChangeList
 from conversations.models import AccessRecord, APIKey, DeletedConversation
-from tests.admin_pages import add_others
+from tests.admin_pages import add_other_rows
 
 MODELS = [AccessRecord, APIKey, DeletedConversation]
 
@@ -18,7 +18,7 @@ MODELS = [AccessRecord, APIKey, DeletedConversation]
 @pytest.fixture
 def rows(admin_user, monkeypatch):
     monkeypatch.setattr(ModelAdmin, "list_per_page", 3)
-    add_others(admin_user, User.objects.create_user("owner"), count=8)
+    add_other_rows(admin_user, User.objects.create_user("owner"), count=8)
 
 
 def url_of(model) -> str:

@@ -10,7 +10,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from conversations.models import Conversation
-from tests.admin_pages import PREVIEWS, add_others, list_pages, other_pages, transcript_pages
+from tests.admin_pages import PREVIEWS, add_other_rows, list_pages, other_pages, transcript_pages
 from tests.plans import capture_statements
 from tests.seed import seed_conversations
 
@@ -27,7 +27,7 @@ def store(admin_user, monkeypatch):
     for _ in seed_conversations(conversations=60, items_per=3, seed=1, start=date(2026, 1, 1)):
         pass
     call_command("refresh_overview", verbosity=0)
-    add_others(admin_user, User.objects.get(username="seed-0001"), count=MAX_OFFSET + 20)
+    add_other_rows(admin_user, User.objects.get(username="seed-0001"), count=MAX_OFFSET + 20)
 
 
 def counts_all(sql: str) -> bool:

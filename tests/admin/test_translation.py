@@ -13,7 +13,7 @@ from django.db import connection
 from django.utils import translation
 
 from conversations.models import APIKey, Conversation, SavedView
-from tests.admin_pages import add_others, list_pages, other_pages, transcript_pages
+from tests.admin_pages import add_other_rows, list_pages, other_pages, transcript_pages
 from tests.browser.transcripts import create_all_item_types
 from tests.seed import seed_conversations
 
@@ -47,7 +47,7 @@ def store(admin_user, alice) -> None:
         pass
     create_all_item_types(alice)
     call_command("refresh_overview", verbosity=0)
-    add_others(admin_user, alice, count=5)
+    add_other_rows(admin_user, alice, count=5)
 
 
 def without_brackets(html: str) -> str:

@@ -7,8 +7,8 @@ from django.http import HttpResponse
 from django.test import Client
 
 
-class Caller:
-    """One who calls the API with a key, and JSON both ways."""
+class APIClient:
+    """Client that sends JSON to the API with a user's key."""
 
     def __init__(self, secret: str) -> None:
         self.client = Client(headers={"authorization": f"Bearer {secret}"})
@@ -27,30 +27,30 @@ class Caller:
         return self.client.delete(f"/v1{path}")
 
     def new_conversation(self, *items: dict[str, Any], **metadata: str) -> str:
-        answer = self.post("/conversations", {"metadata": metadata, "items": list(items)})
-        assert answer.status_code == 200, answer.content
-        return str(answer.json()["id"])
+        response = self.post("/conversations", {"metadata": metadata, "items": list(items)})
+        assert response.status_code == 200, response.content
+        return str(response.json()["id"])
 
     def items(self, conversation_id: str, **query: Any) -> list[dict[str, Any]]:
-        answer = self.get(f"/conversations/{conversation_id}/items", order="asc", limit=100, **query)
-        assert answer.status_code == 200, answer.content
-        return list(answer.json()["data"])
+        response = self.get(f"/conversations/{conversation_id}/items", order="asc", limit=100, **query)
+        assert response.status_code == 200, response.content
+        return list(response.json()["data"])
 
 
 @pytest.fixture
-def as_alice(alice_secret) -> Caller:
-    return Caller(alice_secret)
+def as_alice(alice_secret) -> APIClient:
+    return APIClient(alice_secret)
 
 
 @pytest.fixture
-def as_bob(bob_secret) -> Caller:
-    return Caller(bob_secret)
+def as_bob(bob_secret) -> APIClient:
+    return APIClient(bob_secret)
 
 
 @pytest.fixture
 def assert_error() -> Callable[..., None]:
     def assert_error(
-        answer: HttpResponse,
+        response: HttpResponse,
         status: int,
         message: str,
         *,
@@ -59,8 +59,8 @@ def assert_error() -> Callable[..., None]:
         type: str = "invalid_request_error",
     ) -> None:
         expected = {"error": {"message": message, "type": type, "param": param, "code": code}}
-        assert (answer.status_code, answer.json()) == (status, expected)
-        assert list(answer.json()["error"]) == ["message", "type", "param", "code"]
-        assert answer["content-type"] == "application/json"
+        assert (response.status_code, response.json()) == (status, expected)
+        assert list(response.json()["error"]) == ["message", "type", "param", "code"]
+        assert response["content-type"] == "application/json"
 
     return assert_error

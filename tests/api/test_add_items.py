@@ -11,13 +11,13 @@ def texts(items):
 
 def test_response_contains_the_new_items_in_request_order(as_alice):
     conversation_id = as_alice.new_conversation(HELLO)
-    answer = as_alice.post(
+    response = as_alice.post(
         f"/conversations/{conversation_id}/items",
         {"items": [{**HELLO, "content": "one"}, {"role": "assistant", "content": "two"}]},
     ).json()
-    assert list(answer) == ["object", "data", "first_id", "has_more", "last_id"]
-    assert (answer["object"], answer["has_more"], texts(answer["data"])) == ("list", False, ["one", "two"])
-    assert [answer["first_id"], answer["last_id"]] == [item["id"] for item in answer["data"]]
+    assert list(response) == ["object", "data", "first_id", "has_more", "last_id"]
+    assert (response["object"], response["has_more"], texts(response["data"])) == ("list", False, ["one", "two"])
+    assert [response["first_id"], response["last_id"]] == [item["id"] for item in response["data"]]
     assert texts(as_alice.items(conversation_id)) == ["Hello!", "one", "two"]
 
 
@@ -32,8 +32,8 @@ def test_include_reveals_members_in_the_response(as_alice):
 
 def test_request_with_an_invalid_item_stores_no_items(as_alice):
     conversation_id = as_alice.new_conversation(HELLO)
-    answer = as_alice.post(f"/conversations/{conversation_id}/items", {"items": [HELLO, {"role": "nobody"}]})
-    assert answer.status_code == 400
+    response = as_alice.post(f"/conversations/{conversation_id}/items", {"items": [HELLO, {"role": "nobody"}]})
+    assert response.status_code == 400
     conversation = Conversation.objects.get()
     assert (conversation.items.count(), conversation.item_count, conversation.last_position) == (1, 1, 1)
 
@@ -41,8 +41,8 @@ def test_request_with_an_invalid_item_stores_no_items(as_alice):
 def test_compaction_trigger_is_accepted_but_not_stored(as_alice):
     conversation_id = as_alice.new_conversation(HELLO, {"type": "compaction_trigger"})
     path = f"/conversations/{conversation_id}/items"
-    answer = as_alice.post(path, {"items": [{"type": "compaction_trigger"}, {**HELLO, "content": "two"}]})
-    assert texts(answer.json()["data"]) == ["two"]
+    response = as_alice.post(path, {"items": [{"type": "compaction_trigger"}, {**HELLO, "content": "two"}]})
+    assert texts(response.json()["data"]) == ["two"]
     alone = as_alice.post(path, {"items": [{"type": "compaction_trigger"}]})
     assert alone.json() == {"object": "list", "data": [], "first_id": None, "has_more": False, "last_id": None}
     assert texts(as_alice.items(conversation_id)) == ["Hello!", "two"]
@@ -76,14 +76,15 @@ def test_invalid_body_is_reported_before_an_unknown_conversation(as_alice):
 
 def test_conversation_of_another_user_is_not_found(as_alice, as_bob, assert_error):
     conversation_id = as_alice.new_conversation()
-    answer = as_bob.post(f"/conversations/{conversation_id}/items", {"items": [HELLO]})
-    assert_error(answer, 404, f"Conversation with id '{conversation_id}' not found.")
+    response = as_bob.post(f"/conversations/{conversation_id}/items", {"items": [HELLO]})
+    assert_error(response, 404, f"Conversation with id '{conversation_id}' not found.")
     assert as_alice.items(conversation_id) == []
 
 
 def test_number_of_queries_does_not_grow_with_the_items(as_alice, django_assert_num_queries):
     conversation_id = as_alice.new_conversation()
-    # SAVEPOINT, all at once, RELEASE, or the conversation, SAVEPOINT, the counter, its new value, items, texts, RELEASE
+    # PostgreSQL: SAVEPOINT, one statement for all rows, RELEASE. Others: the conversation, SAVEPOINT, the counter, its
+    # new value, items, texts, RELEASE.
     number = 3 if connection.vendor == "postgresql" else 7
     for count in (1, 20):
         with django_assert_num_queries(number):

@@ -6,7 +6,7 @@ from django.test import Client
 from django.utils import timezone
 
 from conversations.models import APIKey, Conversation
-from tests.api.conftest import Caller
+from tests.api.conftest import APIClient
 
 URL = "/v1/conversations"
 MISSING = "Missing bearer or basic authentication in header"
@@ -15,9 +15,9 @@ MISSING = "Missing bearer or basic authentication in header"
 @pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "sk-conv-x", "Basic YTpi"])
 def test_request_without_a_key_is_unauthorized(db, assert_error, header):
     headers = {} if header is None else {"authorization": header}
-    answer = Client(headers=headers).generic("POST", URL)
-    assert_error(answer, 401, MISSING)
-    assert answer["WWW-Authenticate"] == 'Bearer realm="OpenAI API"'
+    response = Client(headers=headers).generic("POST", URL)
+    assert_error(response, 401, MISSING)
+    assert response["WWW-Authenticate"] == 'Bearer realm="OpenAI API"'
     assert not Conversation.objects.exists()
 
 
@@ -31,15 +31,15 @@ def test_request_without_a_key_is_unauthorized(db, assert_error, header):
     ],
 )
 def test_invalid_key_is_masked_in_the_error(db, assert_error, secret, shown):
-    answer = Client(headers={"authorization": f"Bearer {secret}"}).generic("POST", URL)
+    response = Client(headers={"authorization": f"Bearer {secret}"}).generic("POST", URL)
     assert_error(
-        answer,
+        response,
         401,
         f"Incorrect API key provided: {shown}. "
         "You can find your API key at https://platform.openai.com/account/api-keys.",
         code="invalid_api_key",
     )
-    assert answer["WWW-Authenticate"] == 'Bearer realm="OpenAI API"'
+    assert response["WWW-Authenticate"] == 'Bearer realm="OpenAI API"'
 
 
 def test_authentication_scheme_is_case_insensitive(alice_secret):
@@ -53,7 +53,7 @@ def test_key_authenticates_its_user(alice, as_alice):
 
 def test_keys_of_the_same_user_access_the_same_conversations(alice, as_alice):
     conversation_id = as_alice.new_conversation()
-    other = Caller(APIKey.create(user=alice)[1])
+    other = APIClient(APIKey.create(user=alice)[1])
     assert other.get(f"/conversations/{conversation_id}").status_code == 200
 
 

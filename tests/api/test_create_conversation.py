@@ -14,9 +14,9 @@ HELLO = {"type": "message", "role": "user", "content": "Hello!"}
 
 
 def test_example_of_the_openai_reference_creates_a_conversation(as_alice):
-    answer = as_alice.post("/conversations", {"metadata": {"topic": "demo"}, "items": [HELLO]})
-    conversation = answer.json()
-    assert answer.status_code == 200
+    response = as_alice.post("/conversations", {"metadata": {"topic": "demo"}, "items": [HELLO]})
+    conversation = response.json()
+    assert response.status_code == 200
     assert list(conversation) == ["id", "object", "created_at", "metadata"]
     assert re.fullmatch(r"conv_[0-9a-f]{48}", conversation["id"])
     assert conversation["object"] == "conversation"
@@ -34,10 +34,10 @@ def test_example_of_the_openai_reference_creates_a_conversation(as_alice):
     [None, {}, {"metadata": None}, {"items": None}, {"metadata": None, "items": None}, {"items": []}, {"metadata": {}}],
 )
 def test_body_without_values_creates_an_empty_conversation(as_alice, body):
-    answer = as_alice.post("/conversations", body)
-    assert answer.status_code == 200
-    assert answer.json()["metadata"] == {}
-    assert as_alice.items(answer.json()["id"]) == []
+    response = as_alice.post("/conversations", body)
+    assert response.status_code == 200
+    assert response.json()["metadata"] == {}
+    assert as_alice.items(response.json()["id"]) == []
 
 
 def test_empty_body_needs_no_content_type(as_alice):
@@ -65,28 +65,29 @@ def test_each_metadata_pair_is_indexed(as_alice):
 
 
 def test_invalid_item_stores_nothing(as_alice):
-    answer = as_alice.post("/conversations", {"metadata": {"a": "b"}, "items": [HELLO, {"type": "nonsense"}]})
-    assert answer.status_code == 400
+    response = as_alice.post("/conversations", {"metadata": {"a": "b"}, "items": [HELLO, {"type": "nonsense"}]})
+    assert response.status_code == 400
     assert (Conversation.objects.count(), Item.objects.count(), MetadataPair.objects.count()) == (0, 0, 0)
 
 
 def test_unknown_item_reference_stores_nothing(as_alice):
-    answer = as_alice.post("/conversations", {"items": [HELLO, {"type": "item_reference", "id": "msg_none"}]})
-    assert answer.status_code == 404
+    response = as_alice.post("/conversations", {"items": [HELLO, {"type": "item_reference", "id": "msg_none"}]})
+    assert response.status_code == 404
     assert (Conversation.objects.count(), Item.objects.count()) == (0, 0)
 
 
 def test_number_of_queries_does_not_grow_with_the_items(as_alice, django_assert_num_queries):
-    as_alice.new_conversation()  # records the key's use
-    # SAVEPOINT, all at once, RELEASE, or SAVEPOINT, the conversation, its metadata, its items, their texts, RELEASE
+    as_alice.new_conversation()  # The first request records the use of the key.
+    # PostgreSQL: SAVEPOINT, one statement for all rows, RELEASE. Others: SAVEPOINT, the conversation, its metadata, its
+    # items, their texts, RELEASE.
     number = 3 if connection.vendor == "postgresql" else 6
     for count in (1, 20):
         with django_assert_num_queries(number):
             as_alice.new_conversation(*[HELLO] * count, topic="demo")
 
 
-class HostSerializer(ConversationSerializer):
-    """Of a host that asks for more, and has its own rules."""
+class ExtendedSerializer(ConversationSerializer):
+    """A serializer of your project with more fields and a rule of its own."""
 
     label = serializers.CharField(max_length=5)
     author = serializers.HiddenField(default=serializers.CurrentUserDefault())
@@ -102,11 +103,11 @@ class HostSerializer(ConversationSerializer):
 def test_serializer_can_be_subclassed(alice, bob):
     for user in (alice, bob):
         context = {"request": SimpleNamespace(user=user)}
-        serializer = HostSerializer(data={"label": "blue", "items": [HELLO]}, context=context)
+        serializer = ExtendedSerializer(data={"label": "blue", "items": [HELLO]}, context=context)
         serializer.is_valid(raise_exception=True)
         assert serializer.save(owner=user).metadata == {"label": "BLUE", "author": user.username}
-    assert not HostSerializer(data={"label": "too long"}, context=context).is_valid()
+    assert not ExtendedSerializer(data={"label": "too long"}, context=context).is_valid()
     with pytest.raises(APIError, match="Missing required parameter: 'label'"):
-        HostSerializer(data={}, context=context).is_valid(raise_exception=True)
+        ExtendedSerializer(data={}, context=context).is_valid(raise_exception=True)
     with pytest.raises(APIError, match="Unknown parameter: 'label'"):
         ConversationSerializer(data={"label": "blue"}).is_valid(raise_exception=True)

@@ -6,8 +6,8 @@ HELLO = {"role": "user", "content": "Hello!"}
 def test_response_is_the_conversation(as_alice):
     created = as_alice.post("/conversations", {"metadata": {"a": "b"}, "items": [{**HELLO, "id": "msg_1"}, HELLO]})
     conversation_id = created.json()["id"]
-    answer = as_alice.delete(f"/conversations/{conversation_id}/items/msg_1")
-    assert (answer.status_code, answer.content) == (200, created.content)
+    response = as_alice.delete(f"/conversations/{conversation_id}/items/msg_1")
+    assert (response.status_code, response.content) == (200, created.content)
     assert "msg_1" not in [item["id"] for item in as_alice.items(conversation_id)]
     assert Conversation.objects.get().item_count == 1
 
@@ -15,8 +15,8 @@ def test_response_is_the_conversation(as_alice):
 def test_deleting_an_item_twice_is_not_found(as_alice, assert_error):
     conversation_id = as_alice.new_conversation({**HELLO, "id": "msg_1"})
     as_alice.delete(f"/conversations/{conversation_id}/items/msg_1")
-    answer = as_alice.delete(f"/conversations/{conversation_id}/items/msg_1")
-    assert_error(answer, 404, "Item with id 'msg_1' not found in conversation.")
+    response = as_alice.delete(f"/conversations/{conversation_id}/items/msg_1")
+    assert_error(response, 404, "Item with id 'msg_1' not found in conversation.")
     assert Conversation.objects.get().item_count == 0
 
 
@@ -36,6 +36,6 @@ def test_positions_are_never_reused(as_alice):
 
 def test_conversation_of_another_user_is_not_found(as_alice, as_bob, assert_error):
     conversation_id = as_alice.new_conversation({**HELLO, "id": "msg_1"})
-    answer = as_bob.delete(f"/conversations/{conversation_id}/items/msg_1")
-    assert_error(answer, 404, f"Conversation with id '{conversation_id}' not found.")
+    response = as_bob.delete(f"/conversations/{conversation_id}/items/msg_1")
+    assert_error(response, 404, f"Conversation with id '{conversation_id}' not found.")
     assert Item.objects.exists()

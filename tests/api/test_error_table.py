@@ -1,4 +1,4 @@
-"""What OpenAI is known to answer, case by case: exact status, message, param and code."""
+"""OpenAI's known errors, case by case: exact status, message, param and code."""
 
 import pytest
 
@@ -248,14 +248,14 @@ QUERIES = {
 def test_invalid_query_parameter_is_refused_with_openais_error(as_alice, assert_error, query):
     message, param, code = QUERIES[query]
     conversation_id = as_alice.new_conversation(HELLO)
-    for wanted in (conversation_id, "conv_none"):
-        answer = as_alice.get(f"/conversations/{wanted}/items?{query}")
-        assert_error(answer, 400, message, param=param, code=code)
+    for requested_id in (conversation_id, "conv_none"):
+        response = as_alice.get(f"/conversations/{requested_id}/items?{query}")
+        assert_error(response, 400, message, param=param, code=code)
 
 
 def test_limit_of_thousands_of_digits_is_above_the_maximum(as_alice):
-    answer = as_alice.get(f"/conversations/{as_alice.new_conversation()}/items?limit={'9' * 3000}")
-    assert answer.json()["error"]["code"] == "integer_above_max_value"
+    response = as_alice.get(f"/conversations/{as_alice.new_conversation()}/items?limit={'9' * 3000}")
+    assert response.json()["error"]["code"] == "integer_above_max_value"
 
 
 IDS = {
@@ -282,7 +282,7 @@ IDS = {
 def test_malformed_conversation_id_is_refused_by_every_endpoint(as_alice, assert_error, conversation_id):
     message, code = IDS[conversation_id]
     path = f"/conversations/{conversation_id}"
-    for answer in (
+    for response in (
         as_alice.get(path),
         as_alice.post(path, {"metadata": {}}),
         as_alice.delete(path),
@@ -291,4 +291,4 @@ def test_malformed_conversation_id_is_refused_by_every_endpoint(as_alice, assert
         as_alice.get(f"{path}/items/msg_1"),
         as_alice.delete(f"{path}/items/msg_1"),
     ):
-        assert_error(answer, 400, message, param="conversation_id", code=code)
+        assert_error(response, 400, message, param="conversation_id", code=code)

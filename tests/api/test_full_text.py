@@ -3,7 +3,7 @@ from django.db import connection
 
 from conversations.models import ItemText
 
-# MariaDB and MySQL tell of words that are committed, and of no others.
+# MariaDB and MySQL find only committed words.
 pytestmark = pytest.mark.django_db(transaction=connection.vendor == "mysql")
 
 
@@ -12,9 +12,9 @@ def message(text):
 
 
 def search(caller, query, **parameters):
-    answer = caller.get("/conversations", query=query, **parameters)
-    assert answer.status_code == 200, answer.content
-    return [conversation["id"] for conversation in answer.json()["data"]]
+    response = caller.get("/conversations", query=query, **parameters)
+    assert response.status_code == 200, response.content
+    return [conversation["id"] for conversation in response.json()["data"]]
 
 
 def test_conversations_are_found_by_message_content(as_alice):
@@ -34,8 +34,8 @@ def test_search_does_not_match_conversations_of_other_users(as_alice, as_bob):
 
 def test_added_items_are_found_and_deleted_items_are_not(as_alice):
     conversation_id = as_alice.new_conversation(message("hello"))
-    answer = as_alice.post(f"/conversations/{conversation_id}/items", {"items": [message("refund")]})
-    [item] = answer.json()["data"]
+    response = as_alice.post(f"/conversations/{conversation_id}/items", {"items": [message("refund")]})
+    [item] = response.json()["data"]
     assert search(as_alice, "refund") == [conversation_id]
     as_alice.delete(f"/conversations/{conversation_id}/items/{item['id']}")
     assert search(as_alice, "refund") == []

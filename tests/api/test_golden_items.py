@@ -19,8 +19,8 @@ def test_accepted_items_are_returned_as_in_the_golden_file(as_alice, item_type):
     query = "&".join(f"include[]={value}" for value in INCLUDABLE)
     for case in FILES[item_type]["accepted"]:
         conversation_id = as_alice.new_conversation()
-        answer = as_alice.post(f"/conversations/{conversation_id}/items?{query}", {"items": [case["sent"]]})
-        [returned] = answer.json()["data"]
+        response = as_alice.post(f"/conversations/{conversation_id}/items?{query}", {"items": [case["sent"]]})
+        [returned] = response.json()["data"]
         expected = case["returned"]
         if expected["id"] == MINTED:
             expected = {**expected, "id": returned["id"]}
@@ -33,6 +33,6 @@ def test_accepted_items_are_returned_as_in_the_golden_file(as_alice, item_type):
 def test_refused_items_get_openais_error_message(as_alice, assert_error, item_type):
     assert FILES[item_type]["refused"]
     for case in FILES[item_type]["refused"]:
-        answer = as_alice.post("/conversations", {"items": [case["sent"]]})
-        assert_error(answer, 400, case["message"], param=case["param"], code=case["code"])
+        response = as_alice.post("/conversations", {"items": [case["sent"]]})
+        assert_error(response, 400, case["message"], param=case["param"], code=case["code"])
     assert not Item.objects.exists()

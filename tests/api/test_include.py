@@ -10,8 +10,8 @@ def path(as_alice):
     return f"/conversations/{as_alice.new_conversation(IMAGE, REASONING)}/items?order=asc"
 
 
-def revealed_members(answer):
-    image, reasoning = answer.json()["data"]
+def revealed_members(response):
+    image, reasoning = response.json()["data"]
     return [
         *(["image"] if image["content"][0]["image_url"] else []),
         *(["reasoning"] if "encrypted_content" in reasoning else []),

@@ -35,14 +35,14 @@ def test_null_id_is_replaced_by_a_new_id(as_alice):
     ],
 )
 def test_malformed_item_ids_are_refused(as_alice, assert_error, item_id, message, code):
-    answer = as_alice.post("/conversations", {"items": [{**HELLO, "id": item_id}]})
-    assert_error(answer, 400, message, param="items[0].id", code=code)
+    response = as_alice.post("/conversations", {"items": [{**HELLO, "id": item_id}]})
+    assert_error(response, 400, message, param="items[0].id", code=code)
 
 
 def test_missing_required_id_is_refused(as_alice, assert_error):
-    answer = as_alice.post("/conversations", {"items": [{"type": "reasoning", "summary": []}]})
+    response = as_alice.post("/conversations", {"items": [{"type": "reasoning", "summary": []}]})
     assert_error(
-        answer,
+        response,
         400,
         "Missing required parameter: 'items[0].id'.",
         param="items[0].id",
@@ -61,14 +61,14 @@ def test_missing_required_id_is_refused(as_alice, assert_error):
 )
 def test_duplicate_id_in_a_conversation_is_refused(as_alice, assert_error, again):
     conversation_id = as_alice.new_conversation({**HELLO, "id": "msg_1"})
-    answer = as_alice.post(f"/conversations/{conversation_id}/items", {"items": again})
-    assert_error(answer, 400, "Item already in conversation", param="items", code="item_already_in_conversation")
+    response = as_alice.post(f"/conversations/{conversation_id}/items", {"items": again})
+    assert_error(response, 400, "Item already in conversation", param="items", code="item_already_in_conversation")
     assert len(as_alice.items(conversation_id)) == 1
 
 
 def test_duplicate_id_in_a_create_request_is_refused(as_alice, assert_error):
-    answer = as_alice.post("/conversations", {"items": [{**HELLO, "id": "msg_1"}] * 2})
-    assert_error(answer, 400, "Item already in conversation", param="items", code="item_already_in_conversation")
+    response = as_alice.post("/conversations", {"items": [{**HELLO, "id": "msg_1"}] * 2})
+    assert_error(response, 400, "Item already in conversation", param="items", code="item_already_in_conversation")
 
 
 def test_reused_id_copies_the_item_from_another_conversation_of_the_owner(as_alice):
@@ -91,14 +91,16 @@ def test_item_id_of_another_owner_is_treated_as_unknown(as_alice, as_bob, assert
     conversation_id = as_bob.new_conversation({**HELLO, "id": "msg_1", "content": "bob's"})
     assert as_bob.items(conversation_id)[0]["content"][0]["text"] == "bob's"
     as_alice.new_conversation({**HELLO, "id": "msg_2"})
-    answer = as_bob.post("/conversations", {"items": [{"type": "item_reference", "id": "msg_2"}]})
-    assert_error(answer, 404, "Item with id 'msg_2' not found.", param="items")
+    response = as_bob.post("/conversations", {"items": [{"type": "item_reference", "id": "msg_2"}]})
+    assert_error(response, 404, "Item with id 'msg_2' not found.", param="items")
 
 
 def test_unknown_reference_is_reported_before_a_duplicate_id(as_alice, assert_error):
     conversation_id = as_alice.new_conversation({**HELLO, "id": "msg_1"})
-    answer = as_alice.post(f"/conversations/{conversation_id}/items", {"items": [{"id": "msg_1"}, {"id": "msg_none"}]})
-    assert_error(answer, 404, "Item with id 'msg_none' not found.", param="items")
+    response = as_alice.post(
+        f"/conversations/{conversation_id}/items", {"items": [{"id": "msg_1"}, {"id": "msg_none"}]}
+    )
+    assert_error(response, 404, "Item with id 'msg_none' not found.", param="items")
 
 
 def test_number_of_queries_does_not_grow_with_the_ids(as_alice, django_assert_num_queries):

@@ -3,62 +3,62 @@ import pytest
 
 @pytest.fixture
 def ids(as_alice, as_bob):
-    """Six of alice's among bob's: odd and even, the first two with a topic."""
-    mine = []
+    """Return the ids of six conversations of alice, created in turn with six of bob; her first two have a topic."""
+    alices_ids = []
     for n in range(6):
         metadata = {"n": str(n), "parity": "odd" if n % 2 else "even"}
-        mine.append(as_alice.new_conversation(**metadata, **({"topic": f"demo {n}"} if n < 2 else {})))
+        alices_ids.append(as_alice.new_conversation(**metadata, **({"topic": f"demo {n}"} if n < 2 else {})))
         as_bob.new_conversation(**metadata, topic="demo 0")
-    return mine
+    return alices_ids
 
 
-def list_ids(answer):
-    assert answer.status_code == 200, answer.content
-    return [conversation["id"] for conversation in answer.json()["data"]]
+def list_ids(response):
+    assert response.status_code == 200, response.content
+    return [conversation["id"] for conversation in response.json()["data"]]
 
 
 def test_own_conversations_are_listed_newest_first(as_alice, ids):
-    answer = as_alice.get("/conversations")
-    assert list(answer.json()) == ["object", "data", "first_id", "has_more", "last_id"]
-    assert list_ids(answer) == ids[::-1]
-    assert answer.json()["data"][0] == as_alice.get(f"/conversations/{ids[-1]}").json()
+    response = as_alice.get("/conversations")
+    assert list(response.json()) == ["object", "data", "first_id", "has_more", "last_id"]
+    assert list_ids(response) == ids[::-1]
+    assert response.json()["data"][0] == as_alice.get(f"/conversations/{ids[-1]}").json()
     assert list_ids(as_alice.get("/conversations", order="asc")) == ids
 
 
 def test_empty_list_has_null_first_and_last_ids(as_alice):
-    answer = as_alice.get("/conversations")
-    assert answer.json() == {"object": "list", "data": [], "first_id": None, "has_more": False, "last_id": None}
+    response = as_alice.get("/conversations")
+    assert response.json() == {"object": "list", "data": [], "first_id": None, "has_more": False, "last_id": None}
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
 @pytest.mark.parametrize("limit", [1, 2, 4, 6])
 def test_after_cursor_pages_through_every_conversation_once(as_alice, ids, order, limit):
-    seen, cursor = [], {}
+    found_ids, cursor = [], {}
     while True:
         page = as_alice.get("/conversations", order=order, limit=limit, **cursor).json()
-        seen += [conversation["id"] for conversation in page["data"]]
-        assert page["has_more"] == (len(seen) < 6)
+        found_ids += [conversation["id"] for conversation in page["data"]]
+        assert page["has_more"] == (len(found_ids) < 6)
         if not page["has_more"]:
             break
         cursor = {"after": page["last_id"]}
-    assert seen == (ids if order == "asc" else ids[::-1])
+    assert found_ids == (ids if order == "asc" else ids[::-1])
 
 
 @pytest.mark.parametrize("order", ["asc", "desc"])
 def test_before_cursor_returns_the_directly_preceding_conversations(as_alice, ids, order):
     ordered = ids if order == "asc" else ids[::-1]
     page = as_alice.get("/conversations", order=order, limit=2, before=ordered[4]).json()
-    assert ([each["id"] for each in page["data"]], page["has_more"]) == (ordered[2:4], True)
+    assert ([conversation["id"] for conversation in page["data"]], page["has_more"]) == (ordered[2:4], True)
     page = as_alice.get("/conversations", order=order, limit=2, before=ordered[2]).json()
-    assert ([each["id"] for each in page["data"]], page["has_more"]) == (ordered[:2], False)
+    assert ([conversation["id"] for conversation in page["data"]], page["has_more"]) == (ordered[:2], False)
     assert list_ids(as_alice.get("/conversations", order=order, before=ordered[0])) == []
 
 
 def test_cursor_stays_valid_after_its_conversation_is_deleted_or_changed(as_alice, as_bob, ids):
     as_alice.delete(f"/conversations/{ids[3]}")
     assert list_ids(as_alice.get("/conversations", after=ids[3])) == [ids[2], ids[1], ids[0]]
-    of_bob = as_bob.get("/conversations", limit=1, order="asc").json()["first_id"]
-    assert list_ids(as_alice.get("/conversations", after=of_bob)) == [ids[0]]
+    bobs_id = as_bob.get("/conversations", limit=1, order="asc").json()["first_id"]
+    assert list_ids(as_alice.get("/conversations", after=bobs_id)) == [ids[0]]
     assert list_ids(as_alice.get("/conversations", after=f"conv_{'0' * 8}")) == []
     as_alice.post(f"/conversations/{ids[4]}", {"metadata": {}})
     query = {"metadata[parity]": "even", "after": ids[4]}
@@ -104,7 +104,7 @@ def test_filter_parameters_select_conversations(as_alice, ids, query):
 def test_created_at_filters_are_exact_to_the_second(as_alice):
     conversation_id = as_alice.new_conversation()
     second = as_alice.get(f"/conversations/{conversation_id}").json()["created_at"]
-    for operator, shift, found in (
+    for operator, shift, is_match in (
         ("gte", 0, True),
         ("gte", 1, False),
         ("gt", 0, False),
@@ -114,8 +114,8 @@ def test_created_at_filters_are_exact_to_the_second(as_alice):
         ("lt", 0, False),
         ("lt", 1, True),
     ):
-        answer = as_alice.get("/conversations", **{f"created_at[{operator}]": second + shift})
-        assert list_ids(answer) == ([conversation_id] if found else []), (operator, shift)
+        response = as_alice.get("/conversations", **{f"created_at[{operator}]": second + shift})
+        assert list_ids(response) == ([conversation_id] if is_match else []), (operator, shift)
 
 
 @pytest.mark.parametrize(
@@ -264,10 +264,10 @@ def test_contains_condition_must_be_bounded_by_another_condition(as_alice, ids, 
         ({}, 1),
         ({"limit": 1, "order": "asc"}, 1),
         ({"created_at[gte]": "1"}, 1),
-        ({"metadata[parity]": "odd"}, 2),  # ids by the index, then the conversations
+        ({"metadata[parity]": "odd"}, 2),  # the ids from the index, then the conversations
         ({"metadata[topic][exists]": "true", "limit": 1}, 2),
         ({"metadata[n][in]": "3"}, 2),
-        ({"metadata[parity]": "odd", "metadata[n]": "3"}, 3),  # which of the two has fewer
+        ({"metadata[parity]": "odd", "metadata[n]": "3"}, 3),  # also one to compare the numbers of matches
     ],
 )
 def test_number_of_queries_depends_only_on_the_kind_of_condition(

@@ -4,7 +4,7 @@ from conversations.models import Conversation
 
 
 def nested_value(depth: int) -> bytes:
-    """An item whose innermost value is at this depth of the body: body, items, item and the rest are lists."""
+    """Return a body with nested lists whose innermost one is at this depth; the body itself is at depth 1."""
     return b'{"items":[{"role":"user","content":"x","deep":' + b"[" * (depth - 3) + b"]" * (depth - 3) + b"}]}"
 
 
@@ -31,29 +31,29 @@ REFUSED = {
 @pytest.mark.parametrize("case", REFUSED)
 def test_values_that_a_database_cannot_store_are_refused_with_their_path(as_alice, case):
     body, param, start = REFUSED[case]
-    answer = as_alice.send("/conversations", body)
-    error = answer.json()["error"]
-    assert (answer.status_code, error["param"], error["code"]) == (400, param, "invalid_value")
+    response = as_alice.send("/conversations", body)
+    error = response.json()["error"]
+    assert (response.status_code, error["param"], error["code"]) == (400, param, "invalid_value")
     assert error["message"].startswith(f"Invalid '{param}': {start}")
     assert not Conversation.objects.exists()
 
 
 def test_extreme_but_storable_values_are_preserved(as_alice):
-    kept = {
+    values = {
         "integers": [9223372036854775807, -9223372036854775808, 0, -1],
         "numbers": [1.0, -0.5, 1e22, 1.7976931348623157e308, 5e-324, 0.1],
         "strings": ["😀", "\u0001", "\\u0000", "\u2028", "ﷺ", "a\tb\n", "\x7f", ""],
         "": {"nothing": None, "true": True},
     }
-    [item] = as_alice.items(as_alice.new_conversation({"role": "user", "content": "x", "kept": kept}))
-    assert item["kept"] == kept
-    assert [str(number) for number in item["kept"]["numbers"]] == [str(number) for number in kept["numbers"]]
+    [item] = as_alice.items(as_alice.new_conversation({"role": "user", "content": "x", "values": values}))
+    assert item["values"] == values
+    assert [str(number) for number in item["values"]["numbers"]] == [str(number) for number in values["numbers"]]
 
 
 def test_nesting_of_128_levels_is_preserved(as_alice):
-    answer = as_alice.send("/conversations", nested_value(128))
-    assert answer.status_code == 200
-    [item] = as_alice.items(answer.json()["id"])
+    response = as_alice.send("/conversations", nested_value(128))
+    assert response.status_code == 200
+    [item] = as_alice.items(response.json()["id"])
     depth, value = 3, item["deep"]
     while isinstance(value, list):
         depth, value = depth + 1, value[0] if value else None
@@ -67,9 +67,9 @@ def many_values(count: int) -> bytes:
 
 
 def test_a_megabyte_of_empty_arrays_is_stored(as_alice):
-    answer = as_alice.send("/conversations", many_values(700_000))
-    assert answer.status_code == 200
-    [item] = as_alice.items(answer.json()["id"])
+    response = as_alice.send("/conversations", many_values(700_000))
+    assert response.status_code == 200
+    [item] = as_alice.items(response.json()["id"])
     assert len(item["z"]) == 349_998
 
 

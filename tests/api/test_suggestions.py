@@ -13,8 +13,8 @@ def conversations(as_alice, as_bob):
 
 
 def test_suggested_keys_are_distinct_sorted_and_limited_to_the_caller(as_alice, as_bob):
-    answer = as_alice.get(KEYS)
-    assert list(answer.json().items()) == [
+    response = as_alice.get(KEYS)
+    assert list(response.json().items()) == [
         ("object", "list"),
         ("data", ["Topic", "tenant", "topic", "ключ"]),
         ("has_more", False),
@@ -39,16 +39,16 @@ def test_values_of_a_key_are_suggested_by_prefix(as_alice, as_bob):
 
 
 def test_limited_suggestions_report_whether_there_are_more(as_alice):
-    answer = as_alice.get(KEYS, limit=2).json()
-    assert (answer["data"], answer["has_more"]) == (["Topic", "tenant"], True)
+    response = as_alice.get(KEYS, limit=2).json()
+    assert (response["data"], response["has_more"]) == (["Topic", "tenant"], True)
     assert as_alice.get(KEYS, limit=4).json()["has_more"] is False
 
 
 def test_suggestions_take_one_query_each(as_alice, django_assert_num_queries):
-    as_alice.new_conversation()  # finds the key
-    each = 4 + 1 if connection.vendor == "mysql" else 1
+    as_alice.new_conversation()  # The first request looks up the key.
+    number = 4 + 1 if connection.vendor == "mysql" else 1
     for _ in range(2):
-        with django_assert_num_queries(each):
+        with django_assert_num_queries(number):
             assert len(as_alice.get(KEYS).json()["data"]) == 4
         for _ in range(20):
             as_alice.new_conversation(topic="demo 0")
@@ -70,6 +70,6 @@ def test_suggestions_take_one_query_each(as_alice, django_assert_num_queries):
     ],
 )
 def test_invalid_parameters_are_refused(as_alice, path, param, code):
-    answer = as_alice.client.get(f"/v1{path}")
-    error = answer.json()["error"]
-    assert (answer.status_code, error["param"], error["code"]) == (400, param, code)
+    response = as_alice.client.get(f"/v1{path}")
+    error = response.json()["error"]
+    assert (response.status_code, error["param"], error["code"]) == (400, param, code)

@@ -16,7 +16,7 @@ INVALID_JSON = (
 
 
 def test_every_response_has_openais_headers(as_alice):
-    answers = [
+    responses = [
         as_alice.post("/conversations"),
         as_alice.get("/conversations/conv_none"),
         as_alice.get("/nowhere"),
@@ -24,12 +24,12 @@ def test_every_response_has_openais_headers(as_alice):
         Client().get("/v1/conversations/conv_none"),
         Client().put("/v1/conversations"),
     ]
-    for answer in answers:
-        assert re.fullmatch(r"req_[0-9a-f]{32}", answer["x-request-id"])
-        assert re.fullmatch(r"\d+", answer["openai-processing-ms"])
-        assert answer["openai-version"] == "2020-10-01"
-        assert answer["content-type"] == "application/json"
-    assert len({answer["x-request-id"] for answer in answers}) == len(answers)
+    for response in responses:
+        assert re.fullmatch(r"req_[0-9a-f]{32}", response["x-request-id"])
+        assert re.fullmatch(r"\d+", response["openai-processing-ms"])
+        assert response["openai-version"] == "2020-10-01"
+        assert response["content-type"] == "application/json"
+    assert len({response["x-request-id"] for response in responses}) == len(responses)
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_body_that_is_not_an_object_is_refused(as_alice, assert_error, body, kin
 
 @pytest.mark.parametrize("content_type", ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
 def test_unsupported_content_type_is_refused(as_alice, assert_error, content_type):
-    answer = as_alice.send("/conversations", b'{"metadata": {}}', content_type=content_type)
+    response = as_alice.send("/conversations", b'{"metadata": {}}', content_type=content_type)
     assert_error(
-        answer,
+        response,
         415,
         f"Unsupported content type: '{content_type}'. This API method only accepts 'application/json' requests, but "
         f"you specified the header 'Content-Type: {content_type}'. Please try again with a supported content type.",
@@ -72,13 +72,13 @@ def test_unsupported_content_type_is_refused(as_alice, assert_error, content_typ
 
 @pytest.mark.parametrize("content_type", ["application/json; charset=utf-8", "Application/JSON", ""])
 def test_json_content_type_variants_are_accepted(as_alice, content_type):
-    answer = as_alice.send("/conversations", b'{"metadata": {"a": "b"}}', content_type=content_type)
-    assert answer.json()["metadata"] == {"a": "b"}
+    response = as_alice.send("/conversations", b'{"metadata": {"a": "b"}}', content_type=content_type)
+    assert response.json()["metadata"] == {"a": "b"}
 
 
 def test_accept_header_is_ignored(as_alice):
-    answer = as_alice.client.generic("POST", "/v1/conversations?format=html", headers={"accept": "text/html"})
-    assert (answer.status_code, answer["content-type"]) == (200, "application/json")
+    response = as_alice.client.generic("POST", "/v1/conversations?format=html", headers={"accept": "text/html"})
+    assert (response.status_code, response["content-type"]) == (200, "application/json")
 
 
 def test_body_above_the_size_limit_is_refused(as_alice, assert_error, settings):
@@ -116,11 +116,11 @@ def test_unknown_url_is_not_found(db, assert_error, path):
     ],
 )
 def test_wrong_method_is_not_allowed(as_alice, assert_error, method, path):
-    answer = as_alice.client.generic(method, f"/v1{path}")
+    response = as_alice.client.generic(method, f"/v1{path}")
     message = f"Not allowed to {method} on /v1{path}. (HINT: Perhaps you meant to use a different HTTP method?)"
-    assert_error(answer, 405, message)
-    assert answer["allow"]
-    assert method not in answer["allow"].replace("OPTIONS", "")
+    assert_error(response, 405, message)
+    assert response["allow"]
+    assert method not in response["allow"].replace("OPTIONS", "")
 
 
 def test_allow_header_is_sent_only_if_a_method_is_not_allowed(as_alice):
@@ -133,10 +133,10 @@ def test_unexpected_exception_is_logged_without_leaking_details(as_alice, monkey
 
     monkeypatch.setattr(Conversation, "create_with_items", fail)
     with caplog.at_level(logging.ERROR, "conversations.api"):
-        answer = as_alice.post("/conversations")
-    request_id = answer["x-request-id"]
+        response = as_alice.post("/conversations")
+    request_id = response["x-request-id"]
     assert_error(
-        answer,
+        response,
         500,
         "The server had an error processing your request. Sorry about that! You can retry your request. "
         f"(Please include the request ID {request_id} when you report this.)",
@@ -149,12 +149,12 @@ def test_unexpected_exception_is_logged_without_leaking_details(as_alice, monkey
 
 def test_too_many_query_parameters_are_refused(as_alice, assert_error, settings):
     query = "&".join(f"a{n}=1" for n in range(settings.DATA_UPLOAD_MAX_NUMBER_FIELDS + 1))
-    answer = as_alice.client.get(f"/v1/conversations?{query}")
-    assert_error(answer, 400, "Too many query parameters. Expected at most 1000.")
+    response = as_alice.client.get(f"/v1/conversations?{query}")
+    assert_error(response, 400, "Too many query parameters. Expected at most 1000.")
 
 
-class Refusing(BaseAuthentication):
-    """A host's authentication that meets a request which Django refuses to process."""
+class RaisingAuthentication(BaseAuthentication):
+    """Authentication that raises an exception of Django."""
 
     exception: type[Exception]
 
@@ -173,11 +173,11 @@ def _subclasses(cls):
     ),
 )
 def test_requests_that_django_refuses_to_process_are_bad_requests(db, settings, monkeypatch, exception):
-    monkeypatch.setattr(Refusing, "exception", exception, raising=False)
-    settings.CONVERSATIONS_AUTHENTICATION_CLASSES = [f"{__name__}.Refusing"]
-    answer = Client().get("/v1/conversations")
-    error = answer.json()["error"]
-    assert (answer.status_code, error["type"]) == (400, "invalid_request_error")
+    monkeypatch.setattr(RaisingAuthentication, "exception", exception, raising=False)
+    settings.CONVERSATIONS_AUTHENTICATION_CLASSES = [f"{__name__}.RaisingAuthentication"]
+    response = Client().get("/v1/conversations")
+    error = response.json()["error"]
+    assert (response.status_code, error["type"]) == (400, "invalid_request_error")
     assert "internal details" not in error["message"]
 
 

@@ -33,8 +33,8 @@ def test_unknown_item_members_are_stored_and_returned(as_alice):
 )
 def test_unknown_item_members_are_refused_if_rejection_is_enabled(as_alice, settings, assert_error, item, path, hint):
     settings.CONVERSATIONS_UNKNOWN_ITEM_FIELDS = "reject"
-    answer = as_alice.post("/conversations", {"items": [item]})
-    assert_error(answer, 400, f"Unknown parameter: '{path}'.{hint}", param=path, code="unknown_parameter")
+    response = as_alice.post("/conversations", {"items": [item]})
+    assert_error(response, 400, f"Unknown parameter: '{path}'.{hint}", param=path, code="unknown_parameter")
 
 
 def test_extra_item_type_is_stored_unchanged(as_alice, settings):

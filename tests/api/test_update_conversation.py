@@ -7,10 +7,10 @@ def pairs(conversation_id):
 
 def test_update_replaces_the_whole_metadata(as_alice):
     created = as_alice.post("/conversations", {"metadata": {"topic": "demo", "tenant": "acme"}}).json()
-    answer = as_alice.post(f"/conversations/{created['id']}", {"metadata": {"topic": "other", "new": "1"}})
-    assert answer.status_code == 200
-    assert answer.json() == {**created, "metadata": {"topic": "other", "new": "1"}}
-    assert as_alice.get(f"/conversations/{created['id']}").json() == answer.json()
+    response = as_alice.post(f"/conversations/{created['id']}", {"metadata": {"topic": "other", "new": "1"}})
+    assert response.status_code == 200
+    assert response.json() == {**created, "metadata": {"topic": "other", "new": "1"}}
+    assert as_alice.get(f"/conversations/{created['id']}").json() == response.json()
     assert pairs(created["id"]) == {("topic", "other"), ("new", "1")}
 
 
@@ -57,6 +57,6 @@ def test_invalid_body_is_reported_before_an_unknown_conversation(as_alice):
 
 def test_conversation_of_another_user_is_not_found(as_alice, as_bob, assert_error):
     conversation_id = as_alice.new_conversation(topic="demo")
-    answer = as_bob.post(f"/conversations/{conversation_id}", {"metadata": {}})
-    assert_error(answer, 404, f"Conversation with id '{conversation_id}' not found.")
+    response = as_bob.post(f"/conversations/{conversation_id}", {"metadata": {}})
+    assert_error(response, 404, f"Conversation with id '{conversation_id}' not found.")
     assert Conversation.objects.get().metadata == {"topic": "demo"}

@@ -31,7 +31,7 @@ from django.urls import reverse  # noqa: E402
 
 from conversations.models import Conversation, Item, OverviewFigure, Preferences, SavedView  # noqa: E402
 from conversations.schema.items import validate_items  # noqa: E402
-from tests.admin_pages import PREVIEWS, add_others, list_pages, other_pages, transcript_pages  # noqa: E402
+from tests.admin_pages import PREVIEWS, add_other_rows, list_pages, other_pages, transcript_pages  # noqa: E402
 from tests.benchmarks.loading import analyze, create_database, load, owner_of_rank  # noqa: E402
 
 OTHERS = 100_000
@@ -71,7 +71,7 @@ def _add_rows_of_other_pages() -> None:
         username="admin", defaults={"is_staff": True, "is_superuser": True}
     )
     if not SavedView.objects.exists():
-        add_others(user, owner_of_rank(2), count=OTHERS)
+        add_other_rows(user, owner_of_rank(2), count=OTHERS)
         for characters in CHARACTERS:
             _add_long_conversation(characters)
         analyze()

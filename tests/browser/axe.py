@@ -1,4 +1,4 @@
-"""axe-core, from npm: fetched once, then kept in pytest's cache."""
+"""The accessibility checker axe-core, downloaded from npm into pytest's cache."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page
 
 VERSION = "4.14.1"
-GRAVE = ("serious", "critical")
+SERIOUS = ("serious", "critical")
 
 
 def axe_script(cache: pytest.Cache) -> str:
@@ -30,12 +30,12 @@ def axe_script(cache: pytest.Cache) -> str:
     return Path(script).read_text()
 
 
-def grave_problems(page: Page, script: str) -> list[tuple[str, Any]]:
-    """The rules that the page breaks badly, each with the first elements that do."""
+def serious_violations(page: Page, script: str) -> list[tuple[str, Any]]:
+    """Return the rules that the page violates seriously, each with the first elements that violate it."""
     page.evaluate(script)
     results = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
-        (found["id"], [(node["html"][:200], node["failureSummary"]) for node in found["nodes"][:3]])
-        for found in results["violations"]
-        if found["impact"] in GRAVE
+        (violation["id"], [(node["html"][:200], node["failureSummary"]) for node in violation["nodes"][:3]])
+        for violation in results["violations"]
+        if violation["impact"] in SERIOUS
     ]

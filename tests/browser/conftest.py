@@ -19,7 +19,7 @@ FLAGS = [
     "--no-first-run",
 ]
 
-TIMEOUT = 60_000  # milliseconds: other tests may keep the machine busy
+TIMEOUT = 60_000  # milliseconds; other tests may keep the machine busy
 expect.set_options(timeout=20_000)
 
 Visit = Callable[..., Any]
@@ -27,7 +27,7 @@ Visit = Callable[..., Any]
 
 @pytest.fixture(scope="session")
 def browser_thread() -> Iterator[ThreadPoolExecutor]:
-    """Playwright keeps an event loop in its thread, where Django refuses to use the database: it gets its own."""
+    """Thread for Playwright. Its event loop would make Django refuse database access in the test's thread."""
     with ThreadPoolExecutor(max_workers=1) as thread:
         yield thread
 
@@ -52,7 +52,7 @@ def admin(live_server) -> User:
 
 @pytest.fixture
 def visit(live_server, browser_thread, chromium) -> Visit:
-    """Runs a function of a page, in a browser profile of its own."""
+    """Function that runs steps on a page in a new browser profile, optionally as a logged-in user."""
 
     def visit(steps: Callable[[Page], Any], *, as_user: User | None = None, **options: Any) -> Any:
         cookies = []

@@ -9,7 +9,7 @@ OPTIONS = ".conversations-suggestions [role=option]"
 
 
 def create_conversations(alice: User, bob: User) -> list[Conversation]:
-    """Newest first."""
+    """Create five conversations, and return them newest first."""
     rows = [
         (alice, {"tenant": "acme", "topic": "refund", "lang": "en"}),
         (alice, {"tenant": "acme", "topic": "demo", "lang": "de"}),

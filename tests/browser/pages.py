@@ -2,7 +2,7 @@ from playwright.sync_api import Locator, Page
 
 
 def follow(link: Locator) -> None:
-    """To the page it leads to, and until its scripts have run: a click alone waits for neither."""
+    """Click the link and wait until the next page has loaded, which a click alone does not."""
     with link.page.expect_navigation():
         link.click()
 

@@ -9,8 +9,8 @@ from django.core.management import call_command
 from playwright.sync_api import Page
 
 from conversations.models import Conversation
-from tests.admin_pages import PREVIEWS, add_others, list_pages, other_pages, transcript_pages
-from tests.browser.axe import axe_script, grave_problems
+from tests.admin_pages import PREVIEWS, add_other_rows, list_pages, other_pages, transcript_pages
+from tests.browser.axe import axe_script, serious_violations
 from tests.browser.watch import Watch
 from tests.seed import seed_conversations
 
@@ -26,7 +26,7 @@ def pages(live_server, admin) -> dict[str, str]:
     """By name. Of the ways to ask for the list, those that show something of its own."""
     for _ in seed_conversations(conversations=12, items_per=4, seed=1, start=date(2026, 1, 1)):
         pass
-    add_others(admin, User.objects.get(username="seed-0001"), count=5)
+    add_other_rows(admin, User.objects.get(username="seed-0001"), count=5)
     call_command("refresh_overview", verbosity=0)
     empty = Conversation.create_with_items(owner=admin)
     lists = list_pages()
@@ -60,8 +60,8 @@ def test_every_admin_page_is_accessible_fits_a_narrow_screen_and_obeys_the_csp(
                 *([] if width == NARROW["width"] else [f"{width} px wide"]),
                 *page.locator(INLINE).evaluate_all("all => all.map(each => 'inline: ' + each.outerHTML)"),
                 *watch.problems,
-                *watch.strangers(live_server.url),
-                *grave_problems(page, script),
+                *watch.foreign_requests(live_server.url),
+                *serious_violations(page, script),
             ]
             watch.problems.clear()  # which axe itself has caused
         return faults

@@ -117,7 +117,7 @@ def test_hostile_content_is_neither_executed_nor_fetched(visit, admin, hostile, 
 
     watch = visit(steps, as_user=admin)
     assert watch.problems == []
-    assert watch.strangers(live_server.url) == []
+    assert watch.foreign_requests(live_server.url) == []
 
 
 def test_remote_image_shows_its_host_before_it_is_opened(visit, admin, alice, live_server):
@@ -137,7 +137,7 @@ def test_remote_image_shows_its_host_before_it_is_opened(visit, admin, alice, li
 
     watch = visit(steps, as_user=admin)
     assert watch.problems == []
-    assert watch.strangers(live_server.url) == []
+    assert watch.foreign_requests(live_server.url) == []
 
 
 def test_pages_contain_no_inline_script_or_style(visit, admin, hostile):

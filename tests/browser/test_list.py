@@ -166,7 +166,7 @@ def test_list_obeys_the_csp_and_contacts_no_other_host(visit, admin, conversatio
 
     watch = visit(steps, as_user=admin)
     assert watch.problems == []
-    assert watch.strangers(live_server.url) == []
+    assert watch.foreign_requests(live_server.url) == []
 
 
 def test_paging_and_chips_work_without_javascript(visit, admin, live_server, alice, monkeypatch):

@@ -2,7 +2,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from conversations.models import Conversation
-from tests.browser.axe import axe_script, grave_problems
+from tests.browser.axe import axe_script, serious_violations
 from tests.browser.list_page import LIST, OPTIONS, create_conversations
 from tests.browser.pages import scrolls_sideways
 
@@ -30,21 +30,21 @@ def test_list_pages_are_accessible_and_fit_the_screen(
         for address in (LIST, LIST + BUSY, f"{LIST}?q=(tenant:acme"):
             page.goto(address)
             assert not scrolls_sideways(page)
-            assert grave_problems(page, axe) == []
+            assert serious_violations(page, axe) == []
         expect(page.get_by_text("expected ')' at position 13, but got the end")).to_be_visible()
         page.goto(LIST)
         page.get_by_text("Columns", exact=True).click()
         page.locator("[name=metadata_key]").first.press_sequentially("te")
         expect(page.locator(OPTIONS)).to_have_text(["tenant"])
         assert not scrolls_sideways(page)
-        assert grave_problems(page, axe) == []
+        assert serious_violations(page, axe) == []
         page.keyboard.press("Escape")
         page.get_by_role("button", name="Keyboard shortcuts").click()
         expect(page.get_by_role("dialog")).to_be_visible()
-        assert grave_problems(page, axe) == []
+        assert serious_violations(page, axe) == []
         page.goto(f"{LIST}{conversations[0].pk}/change/")
         assert not scrolls_sideways(page)
-        assert grave_problems(page, axe) == []
+        assert serious_violations(page, axe) == []
 
     visit(steps, as_user=admin, viewport={"width": width, "height": 800}, color_scheme=color_scheme)
 

@@ -7,7 +7,7 @@ from playwright.sync_api import Page, expect
 
 from conversations.models import Conversation, SavedView
 from conversations.schema.items import validate_items
-from tests.browser.axe import axe_script, grave_problems
+from tests.browser.axe import axe_script, serious_violations
 from tests.browser.pages import follow, scrolls_sideways
 from tests.browser.watch import Watch
 
@@ -141,7 +141,7 @@ def test_pages_are_accessible_and_fit_a_narrow_screen(visit, admin, conversation
             violations = list(watch.problems)
             page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
             wide = scrolls_sideways(page)
-            found[address] = (violations, grave_problems(page, script), wide)
+            found[address] = (violations, serious_violations(page, script), wide)
             watch.problems.clear()  # which axe itself has caused
         return found
 

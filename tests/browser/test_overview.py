@@ -5,7 +5,7 @@ from django.utils import timezone
 from playwright.sync_api import Page, expect
 
 from conversations.models import Conversation
-from tests.browser.axe import axe_script, grave_problems
+from tests.browser.axe import axe_script, serious_violations
 from tests.browser.watch import Watch
 from tests.seed import seed_conversations
 
@@ -34,7 +34,7 @@ def test_overview_is_accessible_and_obeys_the_csp(visit, admin, store, request, 
         for summary in page.locator("main summary").all():
             summary.click()
         # Playwright's own evaluation is not under the page's policy.
-        return watch.problems, watch.strangers(live_server.url), grave_problems(page, script)
+        return watch.problems, watch.foreign_requests(live_server.url), serious_violations(page, script)
 
     assert visit(steps, as_user=admin, color_scheme=scheme) == ([], [], [])
 

@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from conversations.models import Conversation
 from conversations.schema.items import validate_items
-from tests.browser.axe import axe_script, grave_problems
+from tests.browser.axe import axe_script, serious_violations
 from tests.browser.watch import Watch
 
 LIST_PATH = reverse("admin:conversations_conversation_changelist")
@@ -38,7 +38,7 @@ def test_snippet_links_to_its_item(visit, admin, conversations, live_server):
         snippets.nth(2).get_by_role("link").click()
         expect(page.locator("article:target")).to_contain_text("refund")
         assert watch.problems == []
-        assert watch.strangers(live_server.url) == []
+        assert watch.foreign_requests(live_server.url) == []
 
     visit(steps, as_user=admin)
 
@@ -49,7 +49,7 @@ def test_snippets_are_accessible_and_fit_the_screen(visit, admin, conversations,
     def steps(page: Page) -> None:
         page.goto(f"{LIST_PATH}?q=refund")
         expect(page.locator(".conversations-snippets mark")).to_have_count(4)
-        assert grave_problems(page, axe) == []
+        assert serious_violations(page, axe) == []
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
     visit(steps, as_user=admin, viewport={"width": width, "height": 800}, color_scheme=color_scheme)

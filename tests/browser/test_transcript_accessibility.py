@@ -3,7 +3,7 @@ from playwright.sync_api import Page, expect
 
 from conversations.models import Conversation
 from conversations.schema.items import validate_items
-from tests.browser.axe import axe_script, grave_problems
+from tests.browser.axe import axe_script, serious_violations
 from tests.browser.pages import scrolls_sideways
 from tests.browser.transcripts import create_all_item_types, store_item, transcript_path
 
@@ -19,12 +19,12 @@ def test_all_item_types_are_accessible(visit, admin, alice, live_server, axe, co
 
     def steps(page: Page) -> None:
         page.goto(transcript_path(conversation))
-        assert grave_problems(page, axe) == []
+        assert serious_violations(page, axe) == []
         page.get_by_role("button", name="Expand all").click()
         expect(page.locator("#transcript details:not([open])")).to_have_count(0)
-        assert grave_problems(page, axe) == []
+        assert serious_violations(page, axe) == []
         page.goto(transcript_path(conversation) + "?view=raw&item=holo_1#item_holo_1")
-        assert grave_problems(page, axe) == []
+        assert serious_violations(page, axe) == []
 
     visit(steps, as_user=admin, color_scheme=color_scheme)
 
@@ -38,7 +38,7 @@ def test_wide_table_can_be_scrolled_by_keyboard(visit, admin, alice, axe, live_s
         page.goto(transcript_path(conversation))
         table = page.locator("#transcript table")
         assert table.evaluate("table => table.scrollWidth > table.clientWidth")
-        assert grave_problems(page, axe) == []
+        assert serious_violations(page, axe) == []
         table.focus()
         page.keyboard.press("ArrowRight")
         expect(table.locator("th").first).not_to_be_in_viewport(ratio=1)

@@ -26,7 +26,7 @@ def test_all_item_types_obey_the_csp(visit, admin, alice, live_server):
 
     watch = visit(steps, as_user=admin)
     assert watch.problems == []
-    assert watch.strangers(live_server.url) == []
+    assert watch.foreign_requests(live_server.url) == []
 
 
 def test_built_in_admin_pages_work_under_the_csp(visit, admin, alice, live_server):
@@ -52,4 +52,4 @@ def test_built_in_admin_pages_work_under_the_csp(visit, admin, alice, live_serve
 
     watch = visit(steps, as_user=admin)
     assert [problem for problem in watch.problems if not problem.startswith("opened")] == []
-    assert watch.strangers(live_server.url) == []
+    assert watch.foreign_requests(live_server.url) == []

@@ -5,7 +5,7 @@ from django.urls import reverse
 from conversations.models import Conversation, DeletedConversation
 from conversations.schema.items import validate_items
 from conversations.trash import move_to_trash
-from tests.browser.axe import axe_script, grave_problems
+from tests.browser.axe import axe_script, serious_violations
 from tests.browser.pages import follow
 from tests.browser.watch import Watch
 
@@ -50,7 +50,7 @@ def test_deleted_conversation_can_be_restored_by_mouse(visit, admin, conversatio
     assert told == "Restored 1 conversation."
     assert Conversation.objects.get().pk == conversation.pk
     assert watch.problems == []
-    assert watch.strangers(live_server.url) == []
+    assert watch.foreign_requests(live_server.url) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -63,7 +63,7 @@ def test_trash_pages_are_accessible_and_fit_a_narrow_screen(visit, admin, conver
         found = {}
         for name, url in urls.items():
             page.goto(url)
-            found[name] = (page.evaluate("document.documentElement.scrollWidth"), grave_problems(page, script))
+            found[name] = (page.evaluate("document.documentElement.scrollWidth"), serious_violations(page, script))
         return found
 
     found = visit(steps, as_user=admin, viewport={"width": 320, "height": 800}, color_scheme=scheme)

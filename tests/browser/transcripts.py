@@ -1,4 +1,4 @@
-"""Conversations that the tests of the transcript's page open."""
+"""Conversations for the tests of the transcript page."""
 
 import json
 from pathlib import Path
@@ -57,12 +57,12 @@ def transcript_path(conversation: Conversation) -> str:
 
 
 def create_all_item_types(owner: Any) -> Conversation:
-    """Every example of every item type, an unknown type, orphans, calls out of order and apart, many scripts."""
+    """Create a conversation with all golden items, an unknown type, unpaired calls and outputs, and several scripts."""
     conversation = Conversation.create_with_items(owner=owner, metadata={"topic": "demo"}, items=validate_items(TALK))
     for item_type in sorted(ITEM_TYPES.keys() - {"item_reference", "compaction_trigger"}):
         for example in json.loads((GOLDEN / f"{item_type}.json").read_text())["accepted"]:
             conversation.add_items(items=validate_items([example["sent"]]))
-    for item_type in ("item_reference", "compaction_trigger"):  # which no request leaves as they are
+    for item_type in ("item_reference", "compaction_trigger"):  # No request stores these types.
         store_item(
             conversation, {"id": f"{item_type}_1", "type": item_type}, item_type=item_type, item_id=f"{item_type}_1"
         )
@@ -71,7 +71,7 @@ def create_all_item_types(owner: Any) -> Conversation:
 
 
 def store_item(conversation: Conversation, data: Any, *, item_type: str = "hologram", item_id: str = "holo_1") -> Item:
-    """What no request can store, and a newer version or a restored backup might have."""
+    """Store an item that no request can store, but a newer version or a restored backup might contain."""
     conversation.last_position += 1
     conversation.item_count += 1
     conversation.save()

@@ -1,4 +1,4 @@
-"""What a page does that it should not."""
+"""Records requests, dialogs, errors and policy violations of a page."""
 
 from dataclasses import dataclass, field
 
@@ -9,7 +9,7 @@ REPORT = "addEventListener('securitypolicyviolation', e => console.error('VIOLAT
 
 @dataclass
 class Watch:
-    """To be made before the page is opened."""
+    """Recorder for one page. Create it before the page is opened."""
 
     page: Page
     requests: list[str] = field(default_factory=list)
@@ -19,13 +19,13 @@ class Watch:
         self.page.add_init_script(REPORT)
         self.page.context.on("request", lambda request: self.requests.append(request.url))
         self.page.context.on("page", lambda page: self.problems.append(f"opened {page.url}"))
-        self.page.on("console", self._hear)
+        self.page.on("console", self._record_console)
         self.page.on("pageerror", lambda error: self.problems.append(str(error)))
         self.page.on("dialog", lambda dialog: (self.problems.append(dialog.message), dialog.dismiss()))
 
-    def _hear(self, message) -> None:
+    def _record_console(self, message) -> None:
         if message.text.startswith("VIOLATION") or "Content Security Policy" in message.text:
             self.problems.append(message.text)
 
-    def strangers(self, own: str) -> list[str]:
+    def foreign_requests(self, own: str) -> list[str]:
         return [url for url in self.requests if not url.startswith((own, "data:"))]

@@ -1,4 +1,4 @@
-"""What keeps the service from starting; `tests/live` has what it does once it runs."""
+"""Errors that keep the service from starting. `tests/live` tests the running service."""
 
 import re
 
@@ -9,8 +9,8 @@ from tests.live.service import free_port, manage
 
 
 def startup_error(tmp_path, **variables):
-    """The only line of a start that fails."""
-    configuration = {"DATABASE_URL": f"sqlite:///{tmp_path / 'refused.sqlite3'}", "SECRET_KEY": "x", **variables}
+    """Return the only line that a failing start prints."""
+    configuration = {"DATABASE_URL": f"sqlite:///{tmp_path / 'broken.sqlite3'}", "SECRET_KEY": "x", **variables}
     failed = manage("serve", "--port", str(free_port()), "--workers", "1", **configuration)
     assert failed.returncode == 1
     assert failed.stdout == ""
@@ -55,7 +55,7 @@ def test_unreachable_database_is_reported_in_one_line(tmp_path, scheme):
 
 
 def test_missing_database_directory_is_reported_in_one_line(tmp_path):
-    line = startup_error(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path / 'nowhere' / 'refused.sqlite3'}")
+    line = startup_error(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path / 'nowhere' / 'broken.sqlite3'}")
     assert line == "CommandError: Can't use the database: unable to open database file"
 
 

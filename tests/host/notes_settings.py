@@ -1,4 +1,4 @@
-"""The host whose own rows point to conversations and items."""
+"""Settings of a project whose own rows refer to conversations and items."""
 
 from tests.host.settings import *  # noqa: F403
 from tests.host.settings import INSTALLED_APPS

@@ -1,4 +1,4 @@
-"""A project of somebody else's: own users, own REST settings, own paths, and nothing that the app asks for."""
+"""Settings of a project that uses the app, with its own user model, DRF settings and URLs."""
 
 SECRET_KEY = "host"
 DEBUG = False

@@ -1,4 +1,4 @@
-"""Settings of a host with django-tenants: each tenant has its users and its conversations in a schema of its own."""
+"""Settings of a project with django-tenants: each tenant has its users and conversations in its own schema."""
 
 import os
 

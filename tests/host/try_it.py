@@ -1,4 +1,4 @@
-"""Run by a test in a process of its own, with the host's settings."""
+"""Use the app in a project with its own user model. A test runs this in a process of its own."""
 
 from io import StringIO
 

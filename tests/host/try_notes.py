@@ -1,4 +1,4 @@
-"""Run by a test in a process of its own, with the settings of a host whose rows point to conversations and items."""
+"""Delete conversations that rows of the project refer to. A test runs this in a process of its own."""
 
 from io import StringIO
 
@@ -16,31 +16,31 @@ from tests.host.people.models import Person  # noqa: E402
 
 call_command("migrate", run_syncdb=True, verbosity=0)
 person = Person.objects.create(email="ann@example.com")
-batching.AdaptiveBatch.seconds = 0  # so that every transaction has as few rows as may be
+batching.AdaptiveBatch.seconds = 0  # Each transaction then has the smallest batch.
 
 
-def conversation_of(count: int) -> Conversation:
+def create_conversation(count: int) -> Conversation:
     conversation = Conversation.create_with_items(owner=person, metadata={"topic": "old"})
     conversation.add_items(items=validate_items([{"role": "user", "content": "Hello!"}]) * count)
     return conversation
 
 
-def position(conversation: Conversation, number: int) -> Item:
+def get_item(conversation: Conversation, number: int) -> Item:
     return conversation.items.get(position=number)
 
 
 for count in (3, 1_000):
-    free, noted, quoted, disputed, last = (conversation_of(count) for _ in range(5))
-    Note.objects.create(item=position(noted, 2))
-    Note.objects.create(item=position(noted, count))
-    quote = Quote.objects.create(item=position(quoted, count))
+    free, with_note, quoted, disputed, last = (create_conversation(count) for _ in range(5))
+    Note.objects.create(item=get_item(with_note, 2))
+    Note.objects.create(item=get_item(with_note, count))
+    quote = Quote.objects.create(item=get_item(quoted, count))
     dispute = Dispute.objects.create(conversation=disputed)
     tickets = [Ticket.objects.create(conversation=conversation) for conversation in (free, quoted)]
 
     out = StringIO()
     call_command("delete_conversations", query="topic:old", no_input=True, stdout=out)
-    told = f"Deleted 3 conversations with {3 * count:,} items.\nKept 2 conversations that other rows point to.\n"
-    assert out.getvalue() == told, out.getvalue()
+    expected = f"Deleted 3 conversations with {3 * count:,} items.\nKept 2 conversations that other rows point to.\n"
+    assert out.getvalue() == expected, out.getvalue()
     assert set(Conversation.objects.all()) == {quoted, disputed}
     for conversation in (quoted, disputed):
         conversation.refresh_from_db()

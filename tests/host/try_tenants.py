@@ -1,4 +1,4 @@
-"""Run by a test in a process of its own, with the settings of a host that keeps each tenant in a schema."""
+"""Use the app in a project with a schema per tenant. A test runs this in a process of its own."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -22,15 +22,15 @@ URL = "/ai/openai/v1/conversations"
 SAME_ID = "conv_in_both_tenants"
 
 
-def ask(tenant: str, secret: str, path: str = URL, body: Any = None) -> Any:
+def send(tenant: str, secret: str, path: str = URL, body: Any = None) -> Any:
     client = Client(headers={"authorization": f"Bearer {secret}", "host": f"{tenant}.example.com"})
     return client.get(path) if body is None else client.post(path, body, content_type="application/json")
 
 
 def topics(tenant: str) -> set[str]:
-    answer = ask(tenant, secrets[tenant])
-    assert answer.status_code == 200, answer.content
-    return {each["metadata"]["topic"] for each in answer.json()["data"]}
+    response = send(tenant, secrets[tenant])
+    assert response.status_code == 200, response.content
+    return {conversation["metadata"]["topic"] for conversation in response.json()["data"]}
 
 
 call_command("migrate_schemas", schema_name="public", run_syncdb=True, verbosity=0)
@@ -45,16 +45,16 @@ for name in TENANTS:
         assert user.pk == 1
         Conversation.objects.create(id=SAME_ID, owner=user, metadata={"topic": name}, created_at=datetime.now(UTC))
 
-# The first round finds all caches empty, the others find what both tenants have left there.
+# In the first round all caches are empty, in the others both tenants have filled them.
 for _ in range(3):
     for name, other in (TENANTS, reversed(TENANTS)):
         assert topics(name) == {name}, (name, topics(name))
-        shown = ask(name, secrets[name], f"{URL}/{SAME_ID}")
-        assert shown.json()["metadata"] == {"topic": name}, (name, shown.content)
-        items = ask(name, secrets[name], f"{URL}/{SAME_ID}/items")
+        retrieved = send(name, secrets[name], f"{URL}/{SAME_ID}")
+        assert retrieved.json()["metadata"] == {"topic": name}, (name, retrieved.content)
+        items = send(name, secrets[name], f"{URL}/{SAME_ID}/items")
         assert items.json()["data"] == [], (name, items.content)
         for path in (URL, f"{URL}/{SAME_ID}", f"{URL}/{SAME_ID}/items"):
-            refused = ask(other, secrets[name], path)
+            refused = send(other, secrets[name], path)
             assert refused.status_code == 401, (name, other, path, refused.status_code, refused.content)
 
 with connection.cursor() as cursor:
@@ -64,24 +64,24 @@ with connection.cursor() as cursor:
 created = {}
 for name in TENANTS:
     items = [{"role": "user", "content": f"Hello {name}!"}]
-    answer = ask(name, secrets[name], body={"metadata": {"topic": f"new in {name}"}, "items": items})
-    assert answer.status_code == 200, (name, answer.content)
-    created[name] = answer.json()["id"]
+    response = send(name, secrets[name], body={"metadata": {"topic": f"new in {name}"}, "items": items})
+    assert response.status_code == 200, (name, response.content)
+    created[name] = response.json()["id"]
 for name, other in (TENANTS, reversed(TENANTS)):
     assert topics(name) == {name, f"new in {name}"}, (name, topics(name))
-    assert ask(name, secrets[name], f"{URL}/{created[other]}").status_code == 404
-    [item] = ask(name, secrets[name], f"{URL}/{created[name]}/items").json()["data"]
+    assert send(name, secrets[name], f"{URL}/{created[other]}").status_code == 404
+    [item] = send(name, secrets[name], f"{URL}/{created[name]}/items").json()["data"]
     assert item["content"][0]["text"] == f"Hello {name}!"
 
-# A tenant that was cloned has the keys of the other one, until one of them revokes its own.
+# A cloned tenant has the same keys as the original until one of them revokes a key.
 with schema_context("acme"):
     key = APIKey.objects.get()
 with schema_context("zen"):
     user = User.objects.get()
     APIKey.objects.create(user=user, prefix=key.prefix, hash=api_key_secrets.hash_secret(secrets["acme"]))
 for name in TENANTS:
-    assert ask(name, secrets["acme"]).status_code == 200, name
+    assert send(name, secrets["acme"]).status_code == 200, name
 with schema_context("acme"):
     key.revoke()
-assert ask("acme", secrets["acme"]).status_code == 401
-assert ask("zen", secrets["acme"]).status_code == 200
+assert send("acme", secrets["acme"]).status_code == 401
+assert send("zen", secrets["acme"]).status_code == 200

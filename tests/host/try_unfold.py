@@ -1,4 +1,4 @@
-"""Run by a test in a process of its own, with the settings of a host that has django-unfold."""
+"""Open the admin's pages in a project with django-unfold. A test runs this in a process of its own."""
 
 import django
 
@@ -32,8 +32,8 @@ for model in site._registry:
     rows = model._default_manager.all()[:1]
     pages += [reverse(f"{name}_change", args=[row.pk], current_app="host") for row in rows]
 for page in pages:
-    answer = staff.get(page)
-    assert answer.status_code == 200, (page, answer.status_code)
+    response = staff.get(page)
+    assert response.status_code == 200, (page, response.status_code)
 conversation = Conversation.objects.get()
 transcript = reverse("admin:conversations_conversation_change", args=[conversation.pk], current_app="host")
 assert "Hello <strong>you</strong>!" in staff.get(transcript).content.decode()

@@ -1,4 +1,4 @@
-"""The same project with another skin for its admin, and an admin site of its own."""
+"""Settings of the same project with django-unfold and an admin site of its own."""
 
 from tests.host.settings import *  # noqa: F403
 from tests.host.settings import INSTALLED_APPS

@@ -1,4 +1,4 @@
-"""As `append_over_http`, without a service."""
+"""Append to a conversation with the model's method, as `append_over_http` does over HTTP."""
 
 import json
 import sys

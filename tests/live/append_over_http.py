@@ -1,4 +1,4 @@
-"""One of several processes that append to one conversation: prints the ids that it got, in its order."""
+"""Append to a conversation that other processes append to as well, and print the ids of the items in order."""
 
 import json
 import sys
@@ -11,9 +11,9 @@ def main(conversation_id: str, name: str, port: str, secret: str) -> None:
     item_ids = []
     for number in range(40):
         items = [user_message(f"{name} {number}.{index}") for index in range(number % 3 + 1)]
-        status, answer = client.post(f"/conversations/{conversation_id}/items", items=items)
-        assert status == 200, answer
-        item_ids += [item["id"] for item in answer["data"]]
+        status, page = client.post(f"/conversations/{conversation_id}/items", items=items)
+        assert status == 200, page
+        item_ids += [item["id"] for item in page["data"]]
     json.dump(item_ids, sys.stdout)
 
 

@@ -4,7 +4,7 @@ from typing import Any
 
 
 class Client:
-    """One connection, kept alive, that never sends a request twice. Needs no Django."""
+    """API client with one keep-alive connection. It never retries, and needs no Django."""
 
     def __init__(self, port: int, secret: str) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)

@@ -16,7 +16,7 @@ def database(tmp_path, django_db_blocker) -> Iterator[ScratchDatabase]:
 
 @pytest.fixture
 def service(database, tmp_path) -> Iterator[Service]:
-    """A service of one test's own, to be started and stopped at will."""
+    """A service that no other test uses. The test starts and stops it."""
     service = Service(database, tmp_path)
     yield service
     service.kill()

@@ -12,7 +12,7 @@ ALIAS = "live"
 
 
 class ScratchDatabase:
-    """A database outside of the suite's transactions, of the kind that the suite runs on."""
+    """A database outside of the suite's transactions, on the engine that the suite runs on."""
 
     def __init__(self, directory: Path, blocker: DjangoDbBlocker) -> None:
         self._blocker = blocker
@@ -25,7 +25,7 @@ class ScratchDatabase:
 
     @property
     def variables(self) -> dict[str, str]:
-        """For a service that keeps its conversations here."""
+        """The environment variables of a service that uses this database."""
         variables = {"DATABASE_URL": self.url}
         if replica := os.environ.get("DATABASE_REPLICA_URL"):
             variables["DATABASE_REPLICA_URL"] = urlsplit(replica)._replace(path=f"/{self.name}").geturl()
@@ -40,11 +40,11 @@ class ScratchDatabase:
             self._execute(f"DROP DATABASE {self.name}{' WITH (FORCE)' * (connection.vendor == 'postgresql')}")
 
     def limit_lock_waits(self, seconds: int) -> None:
-        """Of PostgreSQL only, for connections to come."""
+        """Set the lock time-out of new connections. PostgreSQL only."""
         self._execute(f"ALTER DATABASE {self.name} SET lock_timeout = '{seconds}s'")
 
     def refuse_connections(self) -> None:
-        """Of PostgreSQL only. Those that there are end at once."""
+        """Refuse new connections, and end the existing ones. PostgreSQL only."""
         self._execute(f"ALTER DATABASE {self.name} ALLOW_CONNECTIONS false")
         self._execute(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{self.name}'")
 
@@ -52,8 +52,8 @@ class ScratchDatabase:
         self._execute(f"ALTER DATABASE {self.name} ALLOW_CONNECTIONS true")
 
     @contextmanager
-    def opened(self) -> Iterator[str]:
-        """The alias under which the ORM finds it."""
+    def open(self) -> Iterator[str]:
+        """Yield an alias for the ORM, usable until the end of the block."""
         connections.databases[ALIAS] = {**connections.databases["default"], "NAME": self.name}
         try:
             with self._blocker.unblock():

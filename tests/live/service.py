@@ -1,4 +1,4 @@
-"""A real `manage.py serve` in a process group of its own."""
+"""A running `manage.py serve` in a session, and process group, of its own."""
 
 import http.client
 import os
@@ -15,13 +15,13 @@ from tests.live.database import ScratchDatabase
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKERS = 2
-OWN_VARIABLES = ("ALLOWED_HOSTS", "DATABASE_REPLICA_URL", "DATABASE_URL", "DEBUG", "LOG_LEVEL", "SECRET_KEY")
+SERVICE_VARIABLES = ("ALLOWED_HOSTS", "DATABASE_REPLICA_URL", "DATABASE_URL", "DEBUG", "LOG_LEVEL", "SECRET_KEY")
 
 
 def wait_until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"not so within {seconds} seconds"
+        assert time.monotonic() < deadline, f"condition not met within {seconds} seconds"
         time.sleep(0.01)
 
 
@@ -32,11 +32,11 @@ def free_port() -> int:
 
 
 def clean_environment(**variables: str) -> dict[str, str]:
-    """This process's environment without what configures the service, but for these variables."""
+    """Return this process's environment with `variables` as the only configuration of the service."""
     inherited = {
         name: value
         for name, value in os.environ.items()
-        if name not in OWN_VARIABLES and not name.startswith("CONVERSATIONS_")
+        if name not in SERVICE_VARIABLES and not name.startswith("CONVERSATIONS_")
     }
     return inherited | variables
 
@@ -57,8 +57,8 @@ class Service:
         self.database = database
         self.port = free_port()
         self.variables = {**database.variables, "SECRET_KEY": "live", "LOG_LEVEL": "ERROR", **variables}
-        self._stdout = directory / f"{self.port}.stdout"
-        self._stderr = directory / f"{self.port}.stderr"
+        self._stdout_path = directory / f"{self.port}.stdout"
+        self._stderr_path = directory / f"{self.port}.stderr"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -67,22 +67,22 @@ class Service:
 
     @property
     def session(self) -> int:
-        """Of its processes, which is also their group."""
+        """The session and process group of all its processes."""
         return self._process.pid
 
     @property
-    def printed(self) -> str:
-        """By the last start."""
-        return self._stdout.read_text()
+    def stdout(self) -> str:
+        """The output of the last start."""
+        return self._stdout_path.read_text()
 
     @property
-    def complaints(self) -> str:
-        """What the last start and its workers wrote to stderr."""
-        return self._stderr.read_text()
+    def stderr(self) -> str:
+        """The errors and log messages of the last start and its workers."""
+        return self._stderr_path.read_text()
 
     @property
     def secret(self) -> str:
-        return re.search(r"Created the API key (\S+)", self.printed)[1]
+        return re.search(r"Created the API key (\S+)", self.stdout)[1]
 
     def create_api_key(self, username: str) -> str:
         created = manage("create_api_key", username, "--create-user", **self.variables)
@@ -90,7 +90,7 @@ class Service:
         return created.stdout.splitlines()[-1]
 
     def start(self) -> None:
-        with self._stdout.open("wb") as stdout, self._stderr.open("wb") as stderr:
+        with self._stdout_path.open("wb") as stdout, self._stderr_path.open("wb") as stderr:
             self._process = subprocess.Popen(
                 [sys.executable, "manage.py", "serve", "--port", str(self.port), "--workers", str(WORKERS)],
                 cwd=ROOT,
@@ -100,14 +100,14 @@ class Service:
                 start_new_session=True,
             )
         wait_until(self._is_answering, seconds=60)
-        wait_until(self._has_every_worker)
+        wait_until(self._has_all_workers)
 
     def interrupt(self) -> None:
-        """As Ctrl-C does at a terminal: the signal reaches the main process and its workers."""
+        """Send SIGINT to the main process and its workers, as Ctrl-C in a terminal does."""
         os.killpg(self._process.pid, signal.SIGINT)
 
     def terminate(self) -> None:
-        """As a container's runtime does: the signal reaches the main process alone."""
+        """Send SIGTERM to the main process only, as a container runtime does."""
         self._process.terminate()
 
     def wait(self) -> int:
@@ -124,14 +124,14 @@ class Service:
     def stop(self) -> None:
         self.interrupt()
         assert self.wait() == 0
-        assert self.complaints == ""
+        assert self.stderr == ""
 
     def is_refusing_connections(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) != 0
 
-    def _has_every_worker(self) -> bool:
-        """Each listens on a socket of its own, in Linux's table of them."""
+    def _has_all_workers(self) -> bool:
+        """Whether every worker listens on its socket, according to Linux's table of sockets."""
         table = Path("/proc/net/tcp")
         if not table.exists():
             return True
@@ -139,7 +139,7 @@ class Service:
         return sum(local.endswith(f":{self.port:04X}") and state == "0A" for local, _, state in sockets) == WORKERS
 
     def _is_answering(self) -> bool:
-        assert self._process.poll() is None, self.complaints
+        assert self._process.poll() is None, self.stderr
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             connection.request("GET", "/v1/")

@@ -7,13 +7,13 @@ from tests.live.service import Service
 
 
 class Staff:
-    """The first superuser, logged in to a running service's admin with the password that it printed."""
+    """A browser session of the first superuser in a running service's admin."""
 
     def __init__(self, service: Service) -> None:
         self._url = f"http://127.0.0.1:{service.port}/admin/"
         self._opener = build_opener(HTTPCookieProcessor(CookieJar()))
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', self.get("login/"))[1]
-        password = re.search(r"with the password (\S+)", service.printed)[1]
+        password = re.search(r"with the password (\S+)", service.stdout)[1]
         form = {"csrfmiddlewaretoken": token, "username": "admin", "password": password, "next": "/admin/"}
         self.front_page = self._read("login/", urlencode(form).encode())
 

@@ -13,23 +13,23 @@ from tests.live.service import Service, manage, wait_until
 from tests.live.staff import Staff
 
 
-def rows(database):
-    with database.opened() as alias:
+def api_keys(database):
+    with database.open() as alias:
         keys = APIKey.objects.using(alias).select_related("user")
         return [(key.hash, key.user.username, key.user.password, key.user.is_superuser) for key in keys]
 
 
 def test_first_start_prints_secrets_and_a_working_curl_command(service):
     service.start()
-    assert re.search(r"Created the superuser 'admin' with the password \S{16}\n", service.printed)
+    assert re.search(r"Created the superuser 'admin' with the password \S{16}\n", service.stdout)
     assert service.secret.startswith("sk-conv-")
-    [line] = re.findall(r"^curl .*$", service.printed, re.MULTILINE)
+    [line] = re.findall(r"^curl .*$", service.stdout, re.MULTILINE)
     curl = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=30)
     assert curl.returncode == 0, curl.stderr
-    answer = json.loads(curl.stdout)
-    assert curl.stdout == json.dumps(answer, indent=2)
-    assert list(answer) == ["id", "object", "created_at", "metadata"]
-    assert (answer["object"], answer["metadata"]) == ("conversation", {"topic": "demo"})
+    response = json.loads(curl.stdout)
+    assert curl.stdout == json.dumps(response, indent=2)
+    assert list(response) == ["id", "object", "created_at", "metadata"]
+    assert (response["object"], response["metadata"]) == ("conversation", {"topic": "demo"})
     service.stop()
 
 
@@ -40,17 +40,17 @@ def test_the_printed_password_opens_the_admin(service):
 
 def test_second_start_prints_and_changes_no_secret(service, database):
     service.start()
-    secret, before = service.secret, rows(database)
+    secret, before = service.secret, api_keys(database)
     service.stop()
     service.start()
-    assert service.printed == f"Serving the API at {service.base_url} and the admin at " + (
+    assert service.stdout == f"Serving the API at {service.base_url} and the admin at " + (
         f"http://127.0.0.1:{service.port}/admin/. Stop with Ctrl-C.\n"
     )
     client = Client(service.port, secret)
     assert client.post("/conversations")[0] == 200
     client.close()
     service.stop()
-    assert rows(database) == before
+    assert api_keys(database) == before
 
 
 def test_used_port_is_reported_in_one_line(live_service):
@@ -63,7 +63,7 @@ def test_used_port_is_reported_in_one_line(live_service):
 
 
 class UnfinishedRequest:
-    """It is in flight: the service has asked for the body, and got half of it."""
+    """A request in flight: the service waits for the second half of its body."""
 
     def __init__(self, service, secret, number):
         body = json.dumps({"metadata": {"number": str(number)}, "items": [user_message("x" * 100_000)]}).encode()
@@ -91,13 +91,13 @@ def test_shutdown_lets_requests_in_flight_finish(service, stop):
     requests = [UnfinishedRequest(service, service.secret, number) for number in range(4)]
     stop(service)
     wait_until(service.is_refusing_connections)
-    answers = [request.finish() for request in requests]
+    responses = [request.finish() for request in requests]
     assert service.wait() == 0
-    assert service.complaints == ""
-    assert [status for status, _ in answers] == [200] * 4
-    with service.database.opened() as alias:
+    assert service.stderr == ""
+    assert [status for status, _ in responses] == [200] * 4
+    with service.database.open() as alias:
         stored = {conversation.pk: conversation for conversation in Conversation.objects.using(alias)}
-        assert [stored[answer["id"]].metadata for _, answer in answers] == [{"number": str(n)} for n in range(4)]
+        assert [stored[response["id"]].metadata for _, response in responses] == [{"number": str(n)} for n in range(4)]
         assert {conversation.item_count for conversation in stored.values()} == {1}
 
 
@@ -110,9 +110,9 @@ def test_shutdown_under_load_truncates_and_loses_no_response(service, stop):
         client = Client(service.port, service.secret)
         try:
             while True:
-                status, answer = client.post("/conversations", items=[user_message("x" * 10_000)])
-                assert status == 200, answer
-                acknowledged.append(answer["id"])
+                status, response = client.post("/conversations", items=[user_message("x" * 10_000)])
+                assert status == 200, response
+                acknowledged.append(response["id"])
         except (OSError, http.client.HTTPException) as error:
             failures.append(error)
         finally:
@@ -126,8 +126,8 @@ def test_shutdown_under_load_truncates_and_loses_no_response(service, stop):
     for thread in threads:
         thread.join()
     assert service.wait() == 0
-    assert service.complaints == ""
+    assert service.stderr == ""
     assert len(failures) == 8
     assert not [error for error in failures if isinstance(error, http.client.IncompleteRead)]
-    with service.database.opened() as alias:
+    with service.database.open() as alias:
         assert set(Conversation.objects.using(alias).values_list("pk", flat=True)) == set(acknowledged)

@@ -42,7 +42,7 @@ def test_parallel_appends_are_stored_once_and_read_in_one_order(live_service, re
     acknowledged = [json.loads(process.communicate()[0]) for process in appending]
     assert [process.returncode for process in appending] == [0, 0, 0, 0]
 
-    with live_service.database.opened() as alias:
+    with live_service.database.open() as alias:
         stored = Conversation.objects.using(alias).get(pk=conversation.id)
         rows = list(stored.items.order_by("position").values_list("position", "item_id"))
     item_ids = [item_id for _, item_id in rows]
@@ -62,7 +62,7 @@ def test_conversation_deleted_during_appends_leaves_no_rows_behind(live_service)
         assert set(statuses) == {200, 404}
         conversation_ids.append(conversation["id"])
     maker.close()
-    with live_service.database.opened() as alias:
+    with live_service.database.open() as alias:
         assert not Conversation.objects.using(alias).filter(pk__in=conversation_ids).exists()
         assert not Item.objects.using(alias).filter(conversation__in=conversation_ids).exists()
         assert not MetadataPair.objects.using(alias).filter(conversation__in=conversation_ids).exists()

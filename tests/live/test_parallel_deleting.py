@@ -9,8 +9,9 @@ from conversations.models import Conversation, Item, ItemText, MetadataPair
 from tests.live.client import Client, user_message
 from tests.live.service import ROOT, clean_environment, wait_until
 
-SHORT, LONG, ITEMS = 60, 3, 400  # items of a long one
-BETWEEN_KILLS = 200  # items
+SHORT, LONG = 60, 3  # number of conversations
+LONG_SIZE = 400  # items
+BETWEEN_KILLS = 200  # items to delete between two kills
 
 
 @pytest.fixture
@@ -31,22 +32,22 @@ def start_deleting(live_service, topic: str) -> subprocess.Popen[str]:
     )
 
 
-def conversations_of(maker, topic: str) -> list[str]:
+def create_conversations(maker, topic: str) -> list[str]:
     ids = []
     for number in range(SHORT + LONG):
         items = [user_message("hello")] * (number % 4)
         ids.append(maker.post("/conversations", metadata={"topic": topic}, items=items)[1]["id"])
     for conversation_id in ids[:: SHORT // LONG][:LONG]:
-        for _ in range(ITEMS // 20):
+        for _ in range(LONG_SIZE // 20):
             maker.post(f"/conversations/{conversation_id}/items", items=[user_message("hello")] * 20)
     return ids
 
 
-class Appending:
-    """Threads that append to these conversations in turn until they are told to stop."""
+class BackgroundAppends:
+    """Threads that append to the conversations in turn until the end of the block."""
 
     def __init__(self, live_service, conversation_ids: list[str], threads: int) -> None:
-        self.answers: list[tuple[str, int, list[str]]] = []
+        self.results: list[tuple[str, int, list[str]]] = []
         self._service = live_service
         self._is_over = threading.Event()
         self._threads = [
@@ -57,7 +58,7 @@ class Appending:
     def __enter__(self):
         for thread in self._threads:
             thread.start()
-        wait_until(lambda: len(self.answers) > 20)
+        wait_until(lambda: len(self.results) > 20)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -72,60 +73,63 @@ class Appending:
                 status, body = client.post(
                     f"/conversations/{conversation_id}/items", items=[user_message("one"), user_message("two")]
                 )
-                self.answers.append((conversation_id, status, [item["id"] for item in body.get("data", [])]))
+                self.results.append((conversation_id, status, [item["id"] for item in body.get("data", [])]))
         client.close()
 
 
 def test_appends_continue_during_a_bulk_deletion(live_service, maker):
-    doomed = conversations_of(maker, "doomed")
-    kept = [maker.post("/conversations", metadata={"topic": "kept"})[1]["id"] for _ in range(4)]
-    with Appending(live_service, doomed, 2) as to_doomed, Appending(live_service, kept, 2) as to_kept:
+    doomed_ids = create_conversations(maker, "doomed")
+    kept_ids = [maker.post("/conversations", metadata={"topic": "other"})[1]["id"] for _ in range(4)]
+    with (
+        BackgroundAppends(live_service, doomed_ids, 2) as doomed_appends,
+        BackgroundAppends(live_service, kept_ids, 2) as kept_appends,
+    ):
         deleting = start_deleting(live_service, "doomed")
         output, errors = deleting.communicate(timeout=120)
     assert (deleting.returncode, errors) == (0, "")
     assert output.startswith(f"Deleted {SHORT + LONG} conversations with ")
 
-    assert {status for _, status, _ in to_doomed.answers} == {200, 404}
-    assert {status for _, status, _ in to_kept.answers} == {200}
-    with live_service.database.opened() as alias:
-        assert not Conversation.objects.using(alias).filter(pk__in=doomed).exists()
+    assert {status for _, status, _ in doomed_appends.results} == {200, 404}
+    assert {status for _, status, _ in kept_appends.results} == {200}
+    with live_service.database.open() as alias:
+        assert not Conversation.objects.using(alias).filter(pk__in=doomed_ids).exists()
         for model in (Item, ItemText, MetadataPair):
-            assert not model.objects.using(alias).filter(conversation__in=doomed).exists()
-        for conversation in Conversation.objects.using(alias).filter(pk__in=kept):
+            assert not model.objects.using(alias).filter(conversation__in=doomed_ids).exists()
+        for conversation in Conversation.objects.using(alias).filter(pk__in=kept_ids):
             rows = list(conversation.items.order_by("position").values_list("position", "item_id"))
-            acknowledged = [key for pk, _, keys in to_kept.answers if pk == conversation.pk for key in keys]
+            acknowledged = [key for pk, _, keys in kept_appends.results if pk == conversation.pk for key in keys]
             assert sorted(key for _, key in rows) == sorted(acknowledged)
             assert [position for position, _ in rows] == list(range(1, conversation.item_count + 1))
 
 
 def test_killed_bulk_deletion_leaves_tables_in_sync_and_can_be_resumed(live_service, maker):
-    doomed = conversations_of(maker, "killed")
-    seen = set()
-    while seen != {0}:
+    doomed_ids = create_conversations(maker, "killed")
+    remaining = None
+    while remaining != 0:
         deleting = start_deleting(live_service, "killed")
-        before = count(live_service, doomed)
-        wait_until(partial(has_come_on, deleting, live_service, doomed, before))
+        before = count_items(live_service, doomed_ids)
+        wait_until(partial(has_progressed, deleting, live_service, doomed_ids, before))
         deleting.kill()
         deleting.communicate()
-        with live_service.database.opened() as alias:
-            rows = list(Conversation.objects.using(alias).filter(pk__in=doomed))
-            places = set(
-                Item.objects.using(alias).filter(conversation__in=doomed).values_list("conversation", "position")
+        with live_service.database.open() as alias:
+            rows = list(Conversation.objects.using(alias).filter(pk__in=doomed_ids))
+            positions = set(
+                Item.objects.using(alias).filter(conversation__in=doomed_ids).values_list("conversation", "position")
             )
-            texts = ItemText.objects.using(alias).filter(conversation__in=doomed)
-            assert set(texts.values_list("conversation", "position")) == places
-            assert {key for key, _ in places} <= {row.pk for row in rows}
+            texts = ItemText.objects.using(alias).filter(conversation__in=doomed_ids)
+            assert set(texts.values_list("conversation", "position")) == positions
+            assert {key for key, _ in positions} <= {row.pk for row in rows}
             for row in rows:
-                assert row.item_count == sum(key == row.pk for key, _ in places)
-            pairs = MetadataPair.objects.using(alias).filter(conversation__in=doomed)
+                assert row.item_count == sum(key == row.pk for key, _ in positions)
+            pairs = MetadataPair.objects.using(alias).filter(conversation__in=doomed_ids)
             assert set(pairs.values_list("conversation", flat=True)) == {row.pk for row in rows}
-        seen = {len(rows) + len(places)}
+        remaining = len(rows) + len(positions)
 
 
-def has_come_on(deleting: subprocess.Popen[str], live_service, doomed: list[str], before: int) -> bool:
-    return deleting.poll() is not None or count(live_service, doomed) <= before - BETWEEN_KILLS
+def has_progressed(deleting: subprocess.Popen[str], live_service, conversation_ids: list[str], before: int) -> bool:
+    return deleting.poll() is not None or count_items(live_service, conversation_ids) <= before - BETWEEN_KILLS
 
 
-def count(live_service, conversation_ids: list[str]) -> int:
-    with live_service.database.opened() as alias:
+def count_items(live_service, conversation_ids: list[str]) -> int:
+    with live_service.database.open() as alias:
         return Item.objects.using(alias).filter(conversation__in=conversation_ids).count()

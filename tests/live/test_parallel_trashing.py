@@ -16,22 +16,22 @@ def test_acknowledged_appends_survive_trashing_and_restoring(live_service):
     _, conversation = maker.post("/conversations", metadata={"topic": "restless"}, items=[user_message("first")])
     maker.close()
     is_over = threading.Event()
-    answers: list[list[tuple[int, list[str]]]] = [[] for _ in range(4)]
+    results_by_thread: list[list[tuple[int, list[str]]]] = [[] for _ in range(4)]
 
-    def append(answered: list[tuple[int, list[str]]]) -> None:
+    def append(results: list[tuple[int, list[str]]]) -> None:
         client = Client(live_service.port, live_service.secret)
         while not is_over.is_set():
             status, body = client.post(
                 f"/conversations/{conversation['id']}/items", items=[user_message("one"), user_message("two")]
             )
-            answered.append((status, [item["id"] for item in body.get("data", [])]))
+            results.append((status, [item["id"] for item in body.get("data", [])]))
             time.sleep(PAUSE)
         client.close()
 
-    threads = [threading.Thread(target=append, args=[answered]) for answered in answers]
+    threads = [threading.Thread(target=append, args=[results]) for results in results_by_thread]
     for thread in threads:
         thread.start()
-    wait_until(lambda: all(answers))
+    wait_until(lambda: all(results_by_thread))
     trashing = subprocess.run(
         [sys.executable, "-m", "tests.live.trash_in_models", conversation["id"], str(TIMES)],
         cwd=ROOT,
@@ -41,16 +41,16 @@ def test_acknowledged_appends_survive_trashing_and_restoring(live_service):
     for thread in threads:
         thread.join()
     assert trashing.returncode == 0
-    assert {status for answered in answers for status, _ in answered} <= {200, 404}
+    assert {status for results in results_by_thread for status, _ in results} <= {200, 404}
 
-    with live_service.database.opened() as alias:
+    with live_service.database.open() as alias:
         stored = Conversation.objects.using(alias).get(pk=conversation["id"])
         rows = list(stored.items.order_by("position").values_list("position", "item_id"))
         pairs = list(stored.metadata_pairs.values_list("key", "value"))
         assert not DeletedConversation.objects.using(alias).exists()
     assert [position for position, _ in rows] == list(range(1, stored.item_count + 1))
     item_ids = [item_id for _, item_id in rows][1:]
-    acknowledged = [[item_id for status, ids in answered for item_id in ids] for answered in answers]
+    acknowledged = [[item_id for _, ids in results for item_id in ids] for results in results_by_thread]
     assert sorted(item_ids) == sorted(item_id for ids in acknowledged for item_id in ids)
     for ids in acknowledged:
         own = set(ids)

@@ -29,7 +29,7 @@ def test_parallel_updates_keep_the_metadata_index_in_sync(live_service):
     for thread in updating:
         thread.join()
     assert statuses == [200] * (6 * UPDATES)
-    with live_service.database.opened() as alias:
+    with live_service.database.open() as alias:
         for conversation in Conversation.objects.using(alias).filter(pk__in=conversation_ids):
             pairs = MetadataPair.objects.using(alias).filter(conversation=conversation)
             assert dict(pairs.values_list("key", "value")) == conversation.metadata

@@ -1,4 +1,4 @@
-"""Several workers read from a streaming replica, whose replay is held up. `.ci/with-replica` brings one."""
+"""Several workers read from a streaming replica whose replay is paused. Run it under `.ci/with-replica`."""
 
 import os
 from collections.abc import Iterator
@@ -15,12 +15,12 @@ from tests.live.service import Service, wait_until
 
 pytestmark = pytest.mark.skipif(not app_settings.replica, reason="there is no replica")
 
-TIMES = 12  # each on a connection of its own, so that all workers have their turn
+TIMES = 12  # requests, each on a new connection, so that every worker gets some
 
 
 def query_value(name: str, statement: str) -> Any:
-    """One value, of the cluster that this variable leads to."""
-    import psycopg  # which tests without PostgreSQL do without
+    """Return the only value that the statement selects, on the server of this environment variable."""
+    import psycopg  # not installed for tests without PostgreSQL
 
     url = urlsplit(os.environ[name])._replace(path="/postgres").geturl()
     with closing(psycopg.connect(url, autocommit=True)) as connection:
@@ -50,24 +50,24 @@ class Caller:
 
     def post(self, path: str, **body: Any) -> Any:
         with closing(Client(self.service.port, self.secret)) as client:
-            status, answer = client.post(path, **body)
-            assert status == 200, answer
-            return answer
+            status, response = client.post(path, **body)
+            assert status == 200, response
+            return response
 
     def delete(self, path: str) -> None:
         with closing(Client(self.service.port, self.secret)) as client:
             assert client.delete(path)[0] == 200
 
-    def sees(self, path: str) -> list[Any]:
-        """What the workers answer, each answer once."""
-        seen = []
+    def distinct_responses(self, path: str) -> list[Any]:
+        """Return the different responses of the workers: the data of a list, the metadata, or the whole body."""
+        responses = []
         for _ in range(TIMES):
             with closing(Client(self.service.port, self.secret)) as client:
-                _, answer = client.get(path)
-            told = answer.get("data", answer.get("metadata", answer))
-            if told not in seen:
-                seen.append(told)
-        return seen
+                _, body = client.get(path)
+            content = body.get("data", body.get("metadata", body))
+            if content not in responses:
+                responses.append(content)
+        return responses
 
 
 @pytest.fixture
@@ -76,9 +76,9 @@ def alice_and_bob(service) -> tuple[Caller, Caller]:
     return Caller(service, service.secret), Caller(service, service.create_api_key("bob"))
 
 
-def change_unnoticed(service: Service, conversation: Any, metadata: dict[str, str]) -> None:
-    """On the primary, past the verbs."""
-    with service.database.opened() as alias:
+def change_metadata_untracked(service: Service, conversation: Any, metadata: dict[str, str]) -> None:
+    """Change the row on the primary without recording that its owner wrote."""
+    with service.database.open() as alias:
         assert Conversation.objects.using(alias).filter(pk=conversation["id"]).update(metadata=metadata)
 
 
@@ -88,29 +88,30 @@ def test_writer_reads_its_own_write_and_others_read_the_replica(service, alice_a
     alices = alice.post("/conversations", metadata={"topic": "first"}, items=[user_message("one")])
     path = f"/conversations/{alices['id']}"
     with replay_paused():
-        change_unnoticed(service, bobs, {"on": "the primary"})
-        assert bob.sees(f"/conversations/{bobs['id']}") == [{"on": "both"}]
+        change_metadata_untracked(service, bobs, {"on": "the primary"})
+        assert bob.distinct_responses(f"/conversations/{bobs['id']}") == [{"on": "both"}]
 
         alice.post(path, metadata={"topic": "second"})
-        assert alice.sees(path) == [{"topic": "second"}]
-        assert [[each["id"] for each in data] for data in alice.sees("/conversations?metadata[topic]=second")] == [
-            [alices["id"]]
-        ]
-        assert alice.sees("/conversation_metadata/values?key=topic") == [["second"]]
+        assert alice.distinct_responses(path) == [{"topic": "second"}]
+        assert [
+            [conversation["id"] for conversation in data]
+            for data in alice.distinct_responses("/conversations?metadata[topic]=second")
+        ] == [[alices["id"]]]
+        assert alice.distinct_responses("/conversation_metadata/values?key=topic") == [["second"]]
         [added] = alice.post(f"{path}/items", items=[user_message("two")])["data"]
-        assert alice.sees(f"{path}/items?limit=1") == [[added]]
-        assert alice.sees(f"{path}/items/{added['id']}") == [added]
+        assert alice.distinct_responses(f"{path}/items?limit=1") == [[added]]
+        assert alice.distinct_responses(f"{path}/items/{added['id']}") == [added]
         alice.delete(f"{path}/items/{added['id']}")
-        [[item]] = alice.sees(f"{path}/items")
+        [[item]] = alice.distinct_responses(f"{path}/items")
         assert item["content"][0]["text"] == "one"
         new = alice.post("/conversations", metadata={"topic": "third"})
-        assert alice.sees(f"/conversations/{new['id']}") == [{"topic": "third"}]
+        assert alice.distinct_responses(f"/conversations/{new['id']}") == [{"topic": "third"}]
         alice.delete(path)
-        assert [answer["error"]["type"] for answer in alice.sees(path)] == ["invalid_request_error"]
+        assert [body["error"]["type"] for body in alice.distinct_responses(path)] == ["invalid_request_error"]
 
-        assert bob.sees(f"/conversations/{bobs['id']}") == [{"on": "both"}]
+        assert bob.distinct_responses(f"/conversations/{bobs['id']}") == [{"on": "both"}]
     wait_for_replay()
-    assert bob.sees(f"/conversations/{bobs['id']}") == [{"on": "the primary"}]
+    assert bob.distinct_responses(f"/conversations/{bobs['id']}") == [{"on": "the primary"}]
     service.stop()
 
 
@@ -118,21 +119,21 @@ def test_writer_reads_from_the_replica_once_it_has_caught_up(service, alice_and_
     alice, _bob = alice_and_bob
     conversation = alice.post("/conversations", metadata={"on": "both"})
     with replay_paused():
-        change_unnoticed(service, conversation, {"on": "the primary"})
-        assert alice.sees(f"/conversations/{conversation['id']}")[-1] == {"on": "both"}
-        assert alice.sees(f"/conversations/{conversation['id']}") == [{"on": "both"}]
+        change_metadata_untracked(service, conversation, {"on": "the primary"})
+        assert alice.distinct_responses(f"/conversations/{conversation['id']}")[-1] == {"on": "both"}
+        assert alice.distinct_responses(f"/conversations/{conversation['id']}") == [{"on": "both"}]
 
 
 def test_writes_read_from_the_primary(service, alice_and_bob):
     _alice, bob = alice_and_bob
     with replay_paused():
-        with service.database.opened() as alias:
+        with service.database.open() as alias:
             owner = Conversation.objects.using(alias).model._meta.get_field("owner").related_model
             bobs = Conversation(owner=owner.objects.using(alias).get(username="bob"), created_at="2026-01-01T00:00Z")
             bobs.save(using=alias)
-        assert "error" in bob.sees(f"/conversations/{bobs.pk}")[0]
+        assert "error" in bob.distinct_responses(f"/conversations/{bobs.pk}")[0]
         bob.post(f"/conversations/{bobs.pk}/items", items=[user_message("one")])
-        assert [len(items) for items in bob.sees(f"/conversations/{bobs.pk}/items")] == [1]
+        assert [len(items) for items in bob.distinct_responses(f"/conversations/{bobs.pk}/items")] == [1]
 
 
 def test_primary_is_read_if_the_replica_is_unreachable(database, tmp_path):
@@ -141,7 +142,7 @@ def test_primary_is_read_if_the_replica_is_unreachable(database, tmp_path):
         service.start()
         alice = Caller(service, service.secret)
         conversation = alice.post("/conversations", metadata={"topic": "demo"})
-        assert alice.sees(f"/conversations/{conversation['id']}") == [{"topic": "demo"}]
+        assert alice.distinct_responses(f"/conversations/{conversation['id']}") == [{"topic": "demo"}]
     finally:
         service.kill()
 
@@ -150,8 +151,8 @@ def test_connections_ended_by_the_replica_are_reopened(service, alice_and_bob):
     _alice, bob = alice_and_bob
     bobs = bob.post("/conversations", metadata={"on": "both"})
     wait_for_replay()
-    assert bob.sees(f"/conversations/{bobs['id']}") == [{"on": "both"}]
+    assert bob.distinct_responses(f"/conversations/{bobs['id']}") == [{"on": "both"}]
     ended = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE datname = "
     assert query_value("DATABASE_REPLICA_URL", f"{ended}'{service.database.name}'") > 0
-    assert bob.sees(f"/conversations/{bobs['id']}") == [{"on": "both"}]
+    assert bob.distinct_responses(f"/conversations/{bobs['id']}") == [{"on": "both"}]
     service.stop()

@@ -1,4 +1,4 @@
-"""What the service answers besides the API, with DEBUG off."""
+"""The pages and errors of the running service, with DEBUG off."""
 
 import contextlib
 import http.client
@@ -46,7 +46,7 @@ def test_unknown_host_gets_a_json_error_under_v1_and_html_elsewhere(service):
     assert list(json.loads(body)["error"]) == ["message", "type", "param", "code"]
     response, _ = get(service, "/admin/login/", Host="example.com")
     assert (response.status, response.headers.get_content_type()) == (400, "text/html")
-    assert "Invalid HTTP_HOST header: 'example.com'" in service.complaints
+    assert "Invalid HTTP_HOST header: 'example.com'" in service.stderr
 
 
 def test_chunked_request_body_is_read(live_service):
@@ -54,9 +54,9 @@ def test_chunked_request_body_is_read(live_service):
     headers = {"Authorization": f"Bearer {live_service.secret}", "Content-Type": "application/json"}
     chunks = [b'{"metadata":', b'{"topic":', b'"in chunks"}}']
     connection.request("POST", "/v1/conversations", iter(chunks), headers, encode_chunked=True)
-    answer = json.loads(connection.getresponse().read())
+    body = json.loads(connection.getresponse().read())
     connection.close()
-    assert answer["metadata"] == {"topic": "in chunks"}
+    assert body["metadata"] == {"topic": "in chunks"}
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_answer_to_a_refused_body_reaches_a_client_that_is_still_sending(live_se
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {live_service.secret}\r\n{length}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", live_service.port), timeout=30) as client:
         client.sendall(head.encode())
-        with contextlib.suppress(ConnectionError):  # The server closes the connection after its answer.
+        with contextlib.suppress(ConnectionError):  # The server closes the connection after its response.
             client.sendall(b"x" * 16_000_000)
         assert client.recv(12) == f"HTTP/1.1 {status}".encode()
 
@@ -91,5 +91,5 @@ def test_clients_who_never_send_a_refused_body_hold_no_worker(live_service, leng
 def test_connection_closes_soon_after_a_refused_body_did_not_come(live_service):
     with socket.create_connection(("127.0.0.1", live_service.port), timeout=30) as client:
         client.sendall(b"POST /v1/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
-        answer = b"".join(iter(lambda: client.recv(65536), b""))
-    assert answer.startswith(b"HTTP/1.1 404")
+        response = b"".join(iter(lambda: client.recv(65536), b""))
+    assert response.startswith(b"HTTP/1.1 404")

@@ -1,4 +1,4 @@
-"""A database that keeps a request waiting: 503, and the official client's own retry succeeds when it has an end."""
+"""Requests that wait too long for the database get a 503, and the official client retries until they succeed."""
 
 import os
 import threading
@@ -19,8 +19,8 @@ ITEM = {"type": "message", "role": "user", "content": "Hello!"}
 
 @pytest.fixture
 def service_with_lock_timeout(database, tmp_path) -> Iterator[Service]:
-    """A service whose statements wait a second for a lock."""
-    if os.environ.get("DATABASE_POOLER"):  # where the database has to say it
+    """A service whose statements wait at most one second for a lock."""
+    if os.environ.get("DATABASE_POOLER"):  # The service can't set the time-out through a pooler.
         database.limit_lock_waits(1)
     service = Service(database, tmp_path, DATABASE_LOCK_TIMEOUT="1")
     service.start()
@@ -30,65 +30,65 @@ def service_with_lock_timeout(database, tmp_path) -> Iterator[Service]:
 
 @contextmanager
 def lock_conversation(service: Service, conversation_id: str) -> Iterator[None]:
-    with service.database.opened() as alias, transaction.atomic(using=alias):
+    with service.database.open() as alias, transaction.atomic(using=alias):
         Conversation.objects.using(alias).filter(pk=conversation_id).update(last_position=F("last_position"))
         yield
 
 
-class Answers:
-    """The official client, and what it was answered, its retries included."""
+class RecordingClient:
+    """The official client, and the responses to all its requests, retries included."""
 
     def __init__(self, service: Service, **options: int) -> None:
         self.statuses: list[int] = []
         self.headers: list[httpx2.Headers] = []
-        self.have_failed = threading.Event()
-        http_client = httpx2.Client(event_hooks={"response": [self._note]})
+        self.has_failed = threading.Event()
+        http_client = httpx2.Client(event_hooks={"response": [self._record]})
         self.client = OpenAI(base_url=service.base_url, api_key=service.secret, http_client=http_client, **options)
 
     def append(self, conversation_id: str) -> None:
         self.client.conversations.items.create(conversation_id, items=[ITEM])
 
-    def _note(self, response: httpx2.Response) -> None:
+    def _record(self, response: httpx2.Response) -> None:
         self.statuses.append(response.status_code)
         self.headers.append(response.headers)
         if response.status_code == 503:
-            self.have_failed.set()
+            self.has_failed.set()
 
 
 @pytest.fixture
-def connect() -> Iterator[Callable[..., Answers]]:
+def connect() -> Iterator[Callable[..., RecordingClient]]:
     with ExitStack() as stack:
 
-        def connect(service: Service, **options: int) -> Answers:
-            answers = Answers(service, **options)
-            stack.enter_context(answers.client)
-            return answers
+        def connect(service: Service, **options: int) -> RecordingClient:
+            recording = RecordingClient(service, **options)
+            stack.enter_context(recording.client)
+            return recording
 
         yield connect
 
 
 def test_official_client_retries_until_the_lock_is_released(service_with_lock_timeout, connect):
-    answers = connect(service_with_lock_timeout)
-    conversations = answers.client.conversations
+    recording = connect(service_with_lock_timeout)
+    conversations = recording.client.conversations
     conversation = conversations.create()
     with lock_conversation(service_with_lock_timeout, conversation.id):
         appending = threading.Thread(
             target=conversations.items.create, args=[conversation.id], kwargs={"items": [ITEM]}
         )
         appending.start()
-        assert answers.have_failed.wait(20)
+        assert recording.has_failed.wait(20)
     appending.join()
-    assert answers.statuses == [200, 503, 200]
+    assert recording.statuses == [200, 503, 200]
     assert len(conversations.items.list(conversation.id).data) == 1
 
 
 def test_held_lock_gives_a_503_error_with_retry_after(service_with_lock_timeout, connect):
-    answers = connect(service_with_lock_timeout, max_retries=0)
-    conversation = answers.client.conversations.create()
+    recording = connect(service_with_lock_timeout, max_retries=0)
+    conversation = recording.client.conversations.create()
     with lock_conversation(service_with_lock_timeout, conversation.id), pytest.raises(InternalServerError) as raised:
-        answers.append(conversation.id)
+        recording.append(conversation.id)
     assert raised.value.status_code == 503
-    assert answers.headers[-1]["retry-after"] == "1"
+    assert recording.headers[-1]["retry-after"] == "1"
     assert raised.value.response.json() == {
         "error": {
             "message": "The server is currently overloaded or not ready yet. Please try again later.",
@@ -97,7 +97,7 @@ def test_held_lock_gives_a_503_error_with_retry_after(service_with_lock_timeout,
             "code": None,
         }
     }
-    with service_with_lock_timeout.database.opened() as alias:
+    with service_with_lock_timeout.database.open() as alias:
         assert not Item.objects.using(alias).exists()
 
 
@@ -108,14 +108,14 @@ def test_statement_beyond_the_time_out_is_cancelled(database, tmp_path, connect)
     service = Service(database, tmp_path, DATABASE_STATEMENT_TIMEOUT="1")
     service.start()
     try:
-        answers = connect(service)
-        conversation = answers.client.conversations.create()
+        recording = connect(service)
+        conversation = recording.client.conversations.create()
         with lock_conversation(service, conversation.id):
-            appending = threading.Thread(target=answers.append, args=[conversation.id])
+            appending = threading.Thread(target=recording.append, args=[conversation.id])
             appending.start()
-            assert answers.have_failed.wait(5)
+            assert recording.has_failed.wait(5)
         appending.join()
-        assert answers.statuses == [200, 503, 200]
+        assert recording.statuses == [200, 503, 200]
     finally:
         service.kill()
 
@@ -123,13 +123,13 @@ def test_statement_beyond_the_time_out_is_cancelled(database, tmp_path, connect)
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="the others can't refuse the connections to one database")
 def test_official_client_retries_until_the_database_accepts_connections(database, service, connect):
     service.start()
-    answers = connect(service)
-    conversation = answers.client.conversations.create()
+    recording = connect(service)
+    conversation = recording.client.conversations.create()
     database.refuse_connections()
-    reading = threading.Thread(target=answers.client.conversations.retrieve, args=[conversation.id])
+    reading = threading.Thread(target=recording.client.conversations.retrieve, args=[conversation.id])
     reading.start()
-    assert answers.have_failed.wait(20)
+    assert recording.has_failed.wait(20)
     database.accept_connections()
     reading.join()
-    assert (answers.statuses[0], answers.statuses[-1]) == (200, 200)
-    assert set(answers.statuses[1:-1]) == {503}
+    assert (recording.statuses[0], recording.statuses[-1]) == (200, 200)
+    assert set(recording.statuses[1:-1]) == {503}

@@ -1,4 +1,4 @@
-"""Deletes and restores a conversation again and again, past a service that serves it."""
+"""Move a conversation to the trash and restore it, again and again, while a service serves it."""
 
 import sys
 

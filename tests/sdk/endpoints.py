@@ -1,4 +1,4 @@
-"""Where a test points its clients: at Django in this process, or at a running service."""
+"""The two endpoints that tests use: Django in this process, and a running service."""
 
 import asyncio
 from collections.abc import Awaitable, Iterator
@@ -27,13 +27,13 @@ class InProcess:
         return OpenAI(base_url=self.base_url, api_key=self.secret, http_client=http_client, max_retries=0)
 
     def async_client(self) -> AsyncOpenAI:
-        # `handle` rather than the application itself, which would use a thread, hence a transaction, of its own.
+        # The application itself would run the view in another thread, outside of the test's transaction.
         http_client = httpx2.AsyncClient(transport=httpx2.ASGITransport(asgi.application.handle))
         return AsyncOpenAI(base_url=self.base_url, api_key=self.secret, http_client=http_client, max_retries=0)
 
     @contextmanager
     def running(self) -> Iterator[Run]:
-        # The connection is in the test's transaction, which Django would take for a reason to close it.
+        # At the end of a request, Django would close the connection, because it is in the test's transaction.
         for signal in (request_started, request_finished):
             signal.disconnect(close_old_connections)
         try:

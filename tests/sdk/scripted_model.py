@@ -13,7 +13,7 @@ from openai.types.responses.response_reasoning_item import Summary
 
 
 class ScriptedModel(Model):
-    """Gives these outputs, one a call, and remembers what it was asked."""
+    """Model that returns one of the given outputs per call, and records its inputs."""
 
     def __init__(self, *outputs: list[ResponseOutputItem]) -> None:
         self._outputs = list(outputs)

@@ -1,4 +1,4 @@
-"""The Agents SDK's session, which keeps a run's items in a conversation."""
+"""The Agents SDK's session, which stores the items of its runs in a conversation."""
 
 import pytest
 from agents import Agent, OpenAIConversationsSession, RunConfig, Runner, function_tool
@@ -105,30 +105,35 @@ def test_run_stores_its_turns_for_the_next_run(session, async_client, run):
 
     first = run(Runner.run(agent, "What is the weather in Köln?", session=session, run_config=WITHOUT_TRACING))
     assert first.final_output == "It rains in Köln."
-    kept = run(session.get_items())
-    assert [item["type"] for item in kept] == [
+    stored = run(session.get_items())
+    assert [item["type"] for item in stored] == [
         "message",
         "reasoning",
         "function_call",
         "function_call_output",
         "message",
     ]
-    assert kept[1]["summary"] == [{"type": "summary_text", "text": "The weather is asked for."}]
-    assert (kept[2]["name"], kept[2]["arguments"], kept[2]["call_id"]) == ("weather", '{"city": "Köln"}', "call_1")
-    assert (kept[3]["call_id"], kept[3]["output"]) == ("call_1", "rain in Köln")
-    assert [kept[0]["role"], kept[4]["role"]] == ["user", "assistant"]
+    assert stored[1]["summary"] == [{"type": "summary_text", "text": "The weather is asked for."}]
+    assert (stored[2]["name"], stored[2]["arguments"], stored[2]["call_id"]) == (
+        "weather",
+        '{"city": "Köln"}',
+        "call_1",
+    )
+    assert (stored[3]["call_id"], stored[3]["output"]) == ("call_1", "rain in Köln")
+    assert [stored[0]["role"], stored[4]["role"]] == ["user", "assistant"]
 
     second = run(Runner.run(agent, "Do I need an umbrella?", session=session, run_config=WITHOUT_TRACING))
     assert second.final_output == "Yes, take one."
-    seen = model.inputs[-1]
-    asked = [item for item in seen if item.get("role") == "user"]
-    assert asked[0]["content"][0]["text"] == "What is the weather in Köln?"
-    assert asked[1]["content"] == "Do I need an umbrella?"
-    assert [item["output"] for item in seen if item.get("type") == "function_call_output"] == ["rain in Köln"]
-    assert [item["content"][0]["text"] for item in seen if item.get("role") == "assistant"] == ["It rains in Köln."]
+    last_input = model.inputs[-1]
+    user_items = [item for item in last_input if item.get("role") == "user"]
+    assert user_items[0]["content"][0]["text"] == "What is the weather in Köln?"
+    assert user_items[1]["content"] == "Do I need an umbrella?"
+    assert [item["output"] for item in last_input if item.get("type") == "function_call_output"] == ["rain in Köln"]
+    assistant_items = [item for item in last_input if item.get("role") == "assistant"]
+    assert texts(assistant_items) == ["It rains in Köln."]
 
     reasoning = async_client.conversations.items.retrieve(
-        kept[1]["id"], conversation_id=session.session_id, include=["reasoning.encrypted_content"]
+        stored[1]["id"], conversation_id=session.session_id, include=["reasoning.encrypted_content"]
     )
     assert run(reasoning).encrypted_content == "gAAAA"
 

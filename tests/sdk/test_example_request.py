@@ -18,15 +18,15 @@ HELLO = [{"type": "input_text", "text": "Hello!"}]
 
 
 def assert_stored(service, conversation_id):
-    """And that the admin finds it by topic = demo."""
-    with service.database.opened() as alias:
+    """Assert that the database has the item, and that the admin finds the conversation by topic = demo."""
+    with service.database.open() as alias:
         item = Conversation.objects.using(alias).get(pk=conversation_id).items.get(position=1)
     assert (item.type, item.data["role"], item.data["content"]) == ("message", "user", HELLO)
     staff = Staff(service)
-    listed = "conversations/conversation/"
-    assert conversation_id in staff.get(listed, metadata_key="topic", metadata_value="demo")
-    assert conversation_id not in staff.get(listed, metadata_key="topic", metadata_value="other")
-    assert "Hello!" in staff.get(f"{listed}{conversation_id}/change/".replace("_", "_5F"))
+    change_list = "conversations/conversation/"
+    assert conversation_id in staff.get(change_list, metadata_key="topic", metadata_value="demo")
+    assert conversation_id not in staff.get(change_list, metadata_key="topic", metadata_value="other")
+    assert "Hello!" in staff.get(f"{change_list}{conversation_id}/change/".replace("_", "_5F"))
 
 
 def test_python_example_is_stored_and_found_in_the_admin(live_service):
@@ -43,18 +43,18 @@ def test_curl_example_is_stored_and_found_in_the_admin(live_service):
         *("-H", f"Authorization: Bearer {live_service.secret}"),
         *("-d", json.dumps(BODY)),
     ]
-    answer = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=30).stdout)
-    assert list(answer) == ["id", "object", "created_at", "metadata"]
-    assert (answer["object"], answer["metadata"]) == ("conversation", {"topic": "demo"})
-    assert_stored(live_service, answer["id"])
+    response = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=30).stdout)
+    assert list(response) == ["id", "object", "created_at", "metadata"]
+    assert (response["object"], response["metadata"]) == ("conversation", {"topic": "demo"})
+    assert_stored(live_service, response["id"])
 
 
 @pytest.fixture(scope="session")
 def node_directory(pytestconfig) -> Path:
-    """Where Node finds the SDK; kept between runs, for it takes a while to install."""
+    """Return a directory with the SDK and the example; pytest's cache keeps it, because installation is slow."""
     if not shutil.which("npm"):
-        missing = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
-        missing("npm is not installed")
+        stop = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        stop("npm is not installed")
     directory = pytestconfig.cache.mkdir("openai-javascript")
     if not (directory / "node_modules" / "openai").exists():
         install = ["npm", "install", "openai@^7", "--no-audit", "--no-fund", "--prefix", str(directory)]
@@ -68,19 +68,19 @@ def test_javascript_example_is_stored_and_found_in_the_admin(live_service, node_
         ["node", EXAMPLE.name], cwd=node_directory, env=environment, capture_output=True, text=True, timeout=60
     )
     assert node.returncode == 0, node.stderr
-    answers = json.loads(node.stdout)
-    created = answers["created"]
+    responses = json.loads(node.stdout)
+    created = responses["created"]
     assert created["metadata"] == {"topic": "demo"}
-    assert answers["retrieved"] == created
-    assert answers["updated"] == answers["afterDeletion"] == {**created, "metadata": {"topic": "demo", "step": "2"}}
-    [hello] = answers["listed"]
+    assert responses["retrieved"] == created
+    assert responses["updated"] == responses["afterDeletion"] == {**created, "metadata": {"topic": "demo", "step": "2"}}
+    [hello] = responses["listed"]
     assert hello["content"] == HELLO
-    assert [item["content"][0]["text"] for item in answers["added"]] == ["Hi.", "How are you?"]
-    assert answers["item"] == answers["added"][1]
-    assert answers["paged"] == [hello, *answers["added"]]
-    deleted = answers["deleted"]
+    assert [item["content"][0]["text"] for item in responses["added"]] == ["Hi.", "How are you?"]
+    assert responses["item"] == responses["added"][1]
+    assert responses["paged"] == [hello, *responses["added"]]
+    deleted = responses["deleted"]
     assert (deleted["object"], deleted["deleted"]) == ("conversation.deleted", True)
-    assert answers["error"] == {
+    assert responses["error"] == {
         "isNotFound": True,
         "status": 404,
         "message": f"Conversation with id '{deleted['id']}' not found.",

@@ -13,7 +13,7 @@ def conversation(client):
 
 @pytest.fixture
 def long_conversation(client):
-    """Its items say 0 to 104."""
+    """A conversation whose items have the texts 0 to 104."""
     conversation = client.conversations.create(items=[user_message(str(number)) for number in range(5)])
     for first in range(5, 105, 20):
         items = [user_message(str(number)) for number in range(first, first + 20)]
@@ -86,14 +86,14 @@ def test_include_reveals_members_on_every_endpoint_and_page(client, conversation
     def urls(items):
         return [item.content[0].image_url for item in items]
 
-    shown = ["https://example.com/0.png", "https://example.com/1.png", "https://example.com/2.png"]
+    expected = ["https://example.com/0.png", "https://example.com/1.png", "https://example.com/2.png"]
     added = client.conversations.items.create(conversation.id, items=pictures, include=include)
-    assert urls(added.data) == shown
+    assert urls(added.data) == expected
     pages = client.conversations.items.list(conversation.id, order="asc", limit=1, include=include)
-    assert urls(pages) == shown
+    assert urls(pages) == expected
     assert urls(client.conversations.items.list(conversation.id)) == [None, None, None]
     item = client.conversations.items.retrieve(added.last_id, conversation_id=conversation.id, include=include)
-    assert urls([item]) == shown[2:]
+    assert urls([item]) == expected[2:]
 
 
 def test_tool_call_items_are_returned_typed(client, conversation):

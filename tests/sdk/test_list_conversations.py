@@ -10,27 +10,27 @@ from tests.sdk.blocking import Blocking
 
 @pytest.fixture
 def batch() -> str:
-    """A mark of its own for what one test creates: a live service is shared."""
+    """Metadata value that identifies the conversations of one test, because tests share the live service."""
     return secrets.token_hex(4)
 
 
 @pytest.fixture
 def conversation_ids(client, batch) -> list[str]:
-    """Newest first."""
+    """The ids of five conversations, newest first."""
     return [client.conversations.create(metadata={"batch": batch, "n": str(n)}).id for n in range(5)][::-1]
 
 
 @pytest.fixture(params=["get_api_list", "after"])
 def list_ids(request, client):
-    """Reads all pages, two at a time, in the client's own way or with a loop of one's own."""
+    """Function that lists all conversations in pages of two, by the client's pagination or by a loop over `after`."""
 
-    def by_the_client(params):
+    def list_by_pagination(params):
         page = AsyncConversationCursorPage if isinstance(client, Blocking) else SyncConversationCursorPage
         options = {"params": {**params, "limit": 2}}
         pages = client.get_api_list("/conversations", page=page[Conversation], model=Conversation, options=options)
         return [conversation.id for conversation in pages]
 
-    def by_a_loop(params):
+    def list_by_loop(params):
         ids, after = [], None
         while True:
             options = {"params": {**params, "limit": 2, "after": after}}
@@ -40,7 +40,7 @@ def list_ids(request, client):
                 return ids
             after = page["last_id"]
 
-    return {"get_api_list": by_the_client, "after": by_a_loop}[request.param]
+    return {"get_api_list": list_by_pagination, "after": list_by_loop}[request.param]
 
 
 def test_list_can_be_paged_to_its_end(list_ids, conversation_ids, batch):
@@ -56,6 +56,6 @@ def test_nested_filter_parameters_are_accepted(list_ids, conversation_ids, batch
 
 
 def test_invalid_filter_raises_bad_request(client):
-    with pytest.raises(BadRequestError) as refused:
+    with pytest.raises(BadRequestError) as raised:
         client.get("/conversations", cast_to=object, options={"params": {"metadata": {"a": {"like": "x"}}}})
-    assert (refused.value.param, refused.value.code) == ("metadata[a][like]", "invalid_operator")
+    assert (raised.value.param, raised.value.code) == ("metadata[a][like]", "invalid_operator")

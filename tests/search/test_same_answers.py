@@ -12,7 +12,7 @@ from hypothesis import given
 from conversations.admin import ConversationAdmin
 from conversations.models import Conversation
 from conversations.schema.query.nodes import And, MetadataCondition
-from tests.api.conftest import Caller
+from tests.api.conftest import APIClient
 from tests.search import random_queries
 from tests.search.random_queries import as_parameters, as_text, matches
 
@@ -29,11 +29,11 @@ def conversations(alice, bob, monkeypatch) -> list[Conversation]:
 
 
 @pytest.fixture
-def as_alice(alice_secret) -> Caller:
-    return Caller(alice_secret)
+def as_alice(alice_secret) -> APIClient:
+    return APIClient(alice_secret)
 
 
-def api_ids(as_alice: Caller, **query) -> list[str]:
+def api_ids(as_alice: APIClient, **query) -> list[str]:
     answer = as_alice.get("/conversations", limit=100, **query)
     assert answer.status_code == 200, answer.content
     return [conversation["id"] for conversation in answer.json()["data"]]

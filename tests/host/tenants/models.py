@@ -2,8 +2,8 @@ from django_tenants.models import DomainMixin, TenantMixin
 
 
 class Tenant(TenantMixin):
-    """A customer, with a schema of its own."""
+    """A customer with its own schema."""
 
 
 class Domain(DomainMixin):
-    """A host name that leads to a tenant."""
+    """A host name of a tenant."""
