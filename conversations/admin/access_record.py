@@ -20,7 +20,7 @@ class UserForm(FilterForm):
 
 
 class UserFilter(FormFilter):
-    """By the name as it was written down: it also finds users who are no more."""
+    """Filter by the recorded username, which also finds users who were deleted since."""
 
     title = _("user")
     form_class = UserForm
@@ -33,7 +33,7 @@ class UserFilter(FormFilter):
 
 @admin.register(AccessRecord)
 class AccessRecordAdmin(AppModelAdmin):
-    """Only ever looked at: not even a superuser may add, change or delete what was recorded."""
+    """The access log. It is read-only: not even a superuser may add, change or delete an entry."""
 
     list_display: Any = (
         time_column(AccessRecord, "created_at"),
@@ -49,7 +49,7 @@ class AccessRecordAdmin(AppModelAdmin):
     ordering = ("-id",)
     paginator = CappedPaginator
     search_fields = ("conversation_id__exact",)
-    search_help_text = _("The whole id of a conversation")
+    search_help_text = _("A complete conversation id")
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
     sortable_by = ()

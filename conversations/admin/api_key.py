@@ -24,25 +24,25 @@ CREATED, LAST_USED, EXPIRES, REVOKED = (
 )
 
 
-class NewKeyForm(forms.ModelForm):  # type: ignore[type-arg]
+class APIKeyForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
-        help_texts = {"user": _("Whoever has the key may do through the API what this user may.")}
+        help_texts = {"user": _("The key acts as this user.")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if "expires_at" in self.fields:  # Django's label is of neither part
+        if "expires_at" in self.fields:  # Django labels neither the date nor the time.
             date, time = self.fields["expires_at"].widget.widgets
             date.attrs["aria-label"], time.attrs["aria-label"] = _("Expires at: date"), _("Expires at: time")
 
 
 @admin.register(APIKey)
 class APIKeyAdmin(AppModelAdmin):
-    """Keys are made and revoked, not deleted: what a key did stays explained."""
+    """API keys. Staff create and revoke keys but do not delete them: a key explains the requests that it made."""
 
-    form = NewKeyForm
+    form = APIKeyForm
     actions = ("revoke",)
-    list_display = ("name", "shown_prefix", "user", CREATED, LAST_USED, EXPIRES, "state")
-    list_display_links = ("name", "shown_prefix")
+    list_display = ("name", "truncated_prefix", "user", CREATED, LAST_USED, EXPIRES, "state")
+    list_display_links = ("name", "truncated_prefix")
     list_select_related = ("user",)
     ordering = ("-id",)
     paginator = CappedPaginator
@@ -54,7 +54,7 @@ class APIKeyAdmin(AppModelAdmin):
         css: ClassVar = {"all": ("conversations/admin.css",)}
 
     @admin.display(description=_("prefix"))
-    def shown_prefix(self, key: APIKey) -> str:
+    def truncated_prefix(self, key: APIKey) -> str:
         return f"{key.prefix}…"
 
     @admin.display(description=_("state"))
@@ -67,13 +67,12 @@ class APIKeyAdmin(AppModelAdmin):
 
     @admin.action(description=_("Revoke selected API keys"), permissions=["change"])
     def revoke(self, request: HttpRequest, queryset: QuerySet[APIKey]) -> None:
-        unrevoked = queryset.filter(revoked_at=None)
-        for key in unrevoked:
+        keys = queryset.filter(revoked_at=None)
+        for key in keys:
             key.revoke()
             self.log_change(request, key, gettext("Revoked."))
-        count = len(unrevoked)
-        revoked = ngettext("Revoked %(count)d API key.", "Revoked %(count)d API keys.", count) % {"count": count}
-        self.message_user(request, revoked, messages.SUCCESS)
+        text = ngettext("Revoked %(count)d API key.", "Revoked %(count)d API keys.", len(keys))
+        self.message_user(request, text % {"count": len(keys)}, messages.SUCCESS)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
         return KeysetChangeList
@@ -84,7 +83,7 @@ class APIKeyAdmin(AppModelAdmin):
     def get_fields(self, request: HttpRequest, obj: APIKey | None = None) -> Any:
         if obj is None:
             return (*(["user"] if self._may_choose_user(request) else []), "name", "expires_at")
-        return ("name", "shown_prefix", "user", CREATED, LAST_USED, EXPIRES, REVOKED, "state")
+        return ("name", "truncated_prefix", "user", CREATED, LAST_USED, EXPIRES, REVOKED, "state")
 
     def get_readonly_fields(self, request: HttpRequest, obj: APIKey | None = None) -> Any:
         return [name for name in self.get_fields(request, obj) if name != "name"] if obj else ()
@@ -97,16 +96,19 @@ class APIKeyAdmin(AppModelAdmin):
         key, secret = APIKey.create(user=user, name=obj.name, expires_at=obj.expires_at)
         obj.pk = key.pk
         obj.refresh_from_db()
-        once = gettext("The secret of this key is shown only once. Copy it now: {}")
-        shown = format_html('<code class="conversations-secret">{}</code>', secret)
-        self.message_user(request, format_html(once, shown), messages.WARNING)
+        text = gettext("The secret of this key is shown only once. Copy it now: {}")
+        secret_html = format_html('<code class="conversations-secret">{}</code>', secret)
+        self.message_user(request, format_html(text, secret_html), messages.WARNING)
 
     def _may_choose_user(self, request: HttpRequest) -> bool:
-        """A key speaks for its user: others than oneself are for those who could as well change that user."""
+        """Whether the user may create keys for other users.
+
+        Creating a key for another user is privilege escalation, so require the permission to change that user.
+        """
         opts = get_user_model()._meta
         return request.user.has_perm(f"{opts.app_label}.{get_permission_codename('change', opts)}")
 
-    # Deleting a user takes the permission to delete the keys as well, so it is not that which is missing here.
+    # Keys cannot be deleted here, even with the permission: Django requires it to delete a user with the user's keys.
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions = super().get_actions(request)

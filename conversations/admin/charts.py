@@ -1,4 +1,4 @@
-"""Charts that the server draws: the numbers that their templates write into SVG and tables."""
+"""Figures of the charts that the templates in `conversations/charts/` draw as SVG and as tables."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from django.utils.formats import date_format, number_format
 from django.utils.functional import Promise
 from django.utils.translation import gettext
 
-SLOT = 10  # of a day, in the chart's own units
+DAY_WIDTH = 10  # in the units of the view box, whose height is 100
 
 
 def format_count(count: int) -> str:
@@ -19,25 +19,24 @@ def format_count(count: int) -> str:
 
 @dataclass(frozen=True)
 class Bar:
-    """Its measures are text, as SVG reads them: a template would write numbers as the reader's language has them."""
+    """A bar of a chart. The SVG attributes are text, because templates format numbers for the reader's language."""
 
     label: str
     count: str
     share: str
-    length: str  # of 100
-    rest: str
-    place: str
+    length: str  # percent of the longest possible bar
+    x: str
+    y: str
     url: str = ""
 
 
 @dataclass(frozen=True)
 class Chart:
     title: str | Promise
-    label: str | Promise  # what each bar is
-    unit: str | Promise  # what is counted
+    label: str | Promise  # heading of the bars' labels
+    unit: str | Promise  # heading of the bars' counts
     bars: list[Bar]
-    total: str
-    maximum: str  # what the longest bar could stand for
+    summary: str = ""
 
     @property
     def is_linked(self) -> bool:
@@ -45,54 +44,53 @@ class Chart:
 
     @property
     def width(self) -> str:
-        return str(SLOT * len(self.bars))
-
-    @property
-    def description(self) -> str:
-        parts = {"title": self.title, "total": self.total, "maximum": self.maximum}
-        return gettext("%(title)s: %(total)s in all, at most %(maximum)s a day") % parts
+        return str(DAY_WIDTH * len(self.bars))
 
 
-def chart_of_days(
+def day_chart(
     figures: Mapping[date, int],
     *,
     title: str | Promise,
     unit: str | Promise,
+    empty_text: str | Promise,
     url: Callable[[date], str] | None = None,
 ) -> Chart:
+    """Return a chart with a bar for each day. Its summary is `empty_text` if all figures are zero."""
     rows = [
         (date_format(day, "DATE_FORMAT"), count, url(day) if url and count else "") for day, count in figures.items()
     ]
-    maximum = max(figures.values(), default=0)
-    return _chart(rows, title=title, label=gettext("Day"), unit=unit, total=sum(figures.values()), longest=maximum)
+    total, maximum = sum(figures.values()), max(figures.values(), default=0)
+    counts = {"total": format_count(total), "maximum": format_count(maximum)}
+    summary = gettext("%(total)s total · busiest day %(maximum)s") % counts if total else str(empty_text)
+    bars = _bars(rows, total=total, full_length=maximum)
+    return Chart(title, gettext("Day"), unit, bars, summary)
 
 
-def chart_of_bars(
+def bar_chart(
     rows: Iterable[tuple[str, int, str]],
     *,
     title: str | Promise,
     label: str | Promise,
     unit: str | Promise,
     total: int,
-    number: Callable[[int], str] = format_count,
+    format_number: Callable[[int], str] = format_count,
 ) -> Chart:
-    """Rows are label, count and address. Bars are shares of the total."""
-    return _chart(list(rows), title=title, label=label, unit=unit, total=total, longest=total, number=number)
+    """Return a chart of rows of label, count and URL, whose bars are shares of the total."""
+    return Chart(title, label, unit, _bars(rows, total=total, full_length=total, format_number=format_number))
 
 
-def _chart(
-    rows: list[tuple[str, int, str]],
+def _bars(
+    rows: Iterable[tuple[str, int, str]],
     *,
-    title: str | Promise,
-    label: str | Promise,
-    unit: str | Promise,
     total: int,
-    longest: int,
-    number: Callable[[int], str] = format_count,
-) -> Chart:
+    full_length: int,
+    format_number: Callable[[int], str] = format_count,
+) -> list[Bar]:
+    """Return a bar for each row; a bar of full length stands for a count of `full_length`."""
     bars = []
-    for place, (name, count, url) in enumerate(rows):
-        length = max(round(100 * count / longest), 1) if count else 0
+    for number, (label, count, url) in enumerate(rows):
+        length = max(round(100 * count / full_length), 1) if count else 0
         share = gettext("%(percent)s %%") % {"percent": number_format(100 * count / total if total else 0, 1)}
-        bars.append(Bar(name, number(count), share, str(length), str(100 - length), str(SLOT * place), url))
-    return Chart(title, label, unit, bars, number(total), number(longest))
+        x, y = str(DAY_WIDTH * number), str(100 - length)
+        bars.append(Bar(label, format_number(count), share, str(length), x, y, url))
+    return bars

@@ -15,9 +15,8 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.admin import metadata, permissions
 from conversations.admin.actions.bulk_delete import BulkDeleteView
-from conversations.admin.actions.delete_confirmation import DeletionSummary, summarize_deletion
+from conversations.admin.actions.delete_confirmation import DeletionSummary, restore_context, summarize_deletion
 from conversations.admin.actions.export import ExportView, can_export
-from conversations.admin.actions.trash import restore_context
 from conversations.admin.base import AppModelAdmin
 from conversations.admin.content.access import read_item, read_items
 from conversations.admin.content.search import RecordedSearch
@@ -247,8 +246,10 @@ class ConversationAdmin(AppModelAdmin):
         if self.has_read_content_permission(request, obj):
             items = read_items(self, request, obj)
             save_transcript_preferences(request)
-            choices = transcript_preferences(request)
-            context["transcript"] = self.transcript_class(obj, items=items, parameters=request.GET, choices=choices)
+            preferences = transcript_preferences(request)
+            context["transcript"] = self.transcript_class(
+                obj, items=items, parameters=request.GET, preferences=preferences
+            )
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def item_view(self, request: HttpRequest, object_id: str, item_id: str) -> HttpResponse:

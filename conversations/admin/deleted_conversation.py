@@ -24,9 +24,9 @@ from conversations.trash import RestoreError, restore
 
 @admin.register(DeletedConversation)
 class DeletedConversationAdmin(AppModelAdmin):
-    """Facts only, whoever looks: to read what was said, restore it."""
+    """The trash: metadata and times of deleted conversations. To read their messages, restore them."""
 
-    max_restored_items: ClassVar[int] = 20_000  # in a request: what takes some seconds
+    max_restored_items: ClassVar[int] = 20_000  # per request; restoring them takes some seconds
     actions = ("restore_selected", "delete_selected")
     fields = ("conversation_id", "owner", "created", "metadata_pairs", "item_count", "deleted", "by", "until")
     list_display = ("conversation_id", "owner", "metadata_pairs", "item_count", "deleted", "by", "until")
@@ -34,7 +34,7 @@ class DeletedConversationAdmin(AppModelAdmin):
     paginator = CappedPaginator
     readonly_fields = fields
     search_fields = ("conversation_id", "owner")
-    search_help_text = _("The whole id of a conversation, or the username of its owner")
+    search_help_text = _("A complete conversation id, or the username of an owner")
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
     sortable_by = ()
@@ -87,7 +87,7 @@ class DeletedConversationAdmin(AppModelAdmin):
         return False
 
     def has_restore_permission(self, request: HttpRequest, obj: DeletedConversation | None = None) -> bool:
-        """Who may delete a conversation may take it back."""
+        """Whether the user may see deleted conversations and delete others: restoring undoes a deletion."""
         return self.has_view_permission(request, obj) and request.user.has_perm("conversations.delete_conversation")
 
     @admin.action(permissions=["restore"], description=_("Restore selected conversations"))
@@ -119,33 +119,33 @@ class DeletedConversationAdmin(AppModelAdmin):
         return HttpResponseRedirect(url)
 
     def _restore(self, request: HttpRequest, rows: Iterable[DeletedConversation]) -> None:
-        restored = left = items = 0
+        """Restore as many of the conversations as one request has time for, and report the others."""
+        restored_count = remaining_count = item_count = 0
         for deleted in rows:
             if deleted.item_count > self.max_restored_items:
-                told = gettext("“%(id)s” has so many items that it takes a command: %(command)s")
-                command = f"manage.py restore_conversations {deleted}"
-                self.message_user(request, told % {"id": deleted, "command": command}, messages.WARNING)
+                text = gettext("“%(id)s” is too long to restore here; an operator can restore it.")
+                self.message_user(request, text % {"id": deleted}, messages.WARNING)
                 continue
-            items += deleted.item_count
-            if items > self.max_restored_items:
-                left += 1
+            item_count += deleted.item_count
+            if item_count > self.max_restored_items:
+                remaining_count += 1
                 continue
             try:
                 restore(deleted)
-            except RestoreError as refusal:
-                self.message_user(request, str(refusal), messages.ERROR)
+            except RestoreError as error:
+                self.message_user(request, str(error), messages.ERROR)
             else:
-                restored += 1
-        if left:
+                restored_count += 1
+        if remaining_count:
             text = ngettext(
-                "%(count)d conversation is left: restore it next.",
-                "%(count)d conversations are left: restore them next.",
-                left,
+                "%(count)d conversation was not restored yet. Select it again to restore it.",
+                "%(count)d conversations were not restored yet. Select them again to restore them.",
+                remaining_count,
             )
-            self.message_user(request, text % {"count": left}, messages.WARNING)
-        if restored:
-            text = ngettext("Restored %(count)d conversation.", "Restored %(count)d conversations.", restored)
-            self.message_user(request, text % {"count": restored}, messages.SUCCESS)
+            self.message_user(request, text % {"count": remaining_count}, messages.WARNING)
+        if restored_count:
+            text = ngettext("Restored %(count)d conversation.", "Restored %(count)d conversations.", restored_count)
+            self.message_user(request, text % {"count": restored_count}, messages.SUCCESS)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
@@ -154,7 +154,7 @@ class DeletedConversationAdmin(AppModelAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def get_deleted_objects(self, objs: Iterable[Any], request: HttpRequest) -> DeletionSummary:
-        """Django's own would read the parts."""
+        """Return the ids only. Django's implementation would load the stored content."""
         rows = [str(deleted) for deleted in objs]
         return rows, {str(self.opts.verbose_name_plural): len(rows)}, set(), []
 

@@ -1,4 +1,4 @@
-"""Metadata as the admin shows and edits it."""
+"""The form field that edits metadata, and the list of pairs that shows it."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_PAIRS, MAX_VALUE_L
 
 
 class MetadataField(forms.Field):
-    """Metadata as JSON text, under the API's rules. A refused text stays in the form as it was typed."""
+    """Metadata as JSON text, validated by the rules of the API. Invalid text stays in the form unchanged."""
 
     widget = AdminTextareaWidget
-    # An empty object is a value; an empty text is not: a form without the field must not clear the metadata.
+    # An empty object is a value, but an empty text is not: a form without the field must not clear the metadata.
     empty_values = [None, ""]
 
     def prepare_value(self, value: Any) -> str:
@@ -34,9 +34,9 @@ class MetadataField(forms.Field):
         if value is None or not value.strip():
             return None
         try:
-            metadata = json.loads(value, object_pairs_hook=_object_of_unique_names)
+            metadata = json.loads(value, object_pairs_hook=_build_object)
         except RecursionError as error:
-            raise forms.ValidationError(_("Enter valid JSON: this is nested too deeply.")) from error
+            raise forms.ValidationError(_("Enter valid JSON: the text is nested too deeply.")) from error
         except ValueError as error:
             raise forms.ValidationError(_("Enter valid JSON: %(error)s"), params={"error": error}) from error
         try:
@@ -47,7 +47,7 @@ class MetadataField(forms.Field):
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         try:
-            return json.dumps(initial) != json.dumps(self.to_python(data))  # another order is a change
+            return json.dumps(initial) != json.dumps(self.to_python(data))  # The order of the pairs counts.
         except forms.ValidationError:
             return True
 
@@ -69,24 +69,25 @@ class ConversationForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 def render_pairs(metadata: Any, *, url_of: Callable[[str, str], str] | None = None) -> SafeString | str:
-    """The metadata as a list of `key = value`, each a link to the conversations that have it too."""
+    """Return the metadata as an HTML list of `key = value`, each linked by `url_of`."""
     if not isinstance(metadata, dict):
         return json.dumps(metadata, ensure_ascii=False)
     if not metadata:
         return ""
-    shown = format_html_join("", "<li>{}</li>", ((_pair(key, value, url_of),) for key, value in metadata.items()))
-    return format_html('<ul class="conversations-pairs">{}</ul>', shown)
+    pairs = format_html_join("", "<li>{}</li>", ((_pair(key, value, url_of),) for key, value in metadata.items()))
+    return format_html('<ul class="conversations-pairs">{}</ul>', pairs)
 
 
 def _pair(key: str, value: Any, url_of: Callable[[str, str], str] | None) -> SafeString:
-    shown = format_html("<b>{}</b> = {}", key, value)
+    pair = format_html("<b>{}</b> = {}", key, value)
     if url_of is None or not isinstance(value, str):
-        return shown
+        return pair
     title = gettext("Only conversations with “%(key)s” = “%(value)s”") % {"key": key, "value": value}
-    return format_html('<a class="conversations-pair" href="{}" title="{}">{}</a>', url_of(key, value), title, shown)
+    return format_html('<a class="conversations-pair" href="{}" title="{}">{}</a>', url_of(key, value), title, pair)
 
 
-def _object_of_unique_names(members: list[tuple[str, Any]]) -> dict[str, Any]:
+def _build_object(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the members as a dictionary, or raise an error if a name is used twice."""
     metadata: dict[str, Any] = {}
     for name, value in members:
         if name in metadata:

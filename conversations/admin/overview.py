@@ -15,13 +15,13 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.base import ModelAdminView
-from conversations.admin.charts import Chart, chart_of_bars, chart_of_days
+from conversations.admin.charts import Chart, bar_chart, day_chart
 from conversations.models import OverviewFigure
 from conversations.overview.report import OverviewReport
 from conversations.overview.rollup import day_start_seconds
 
-TOP = 10
-TOP_VALUES = 5
+MAX_OWNERS = MAX_KEYS = 10  # bars of a chart
+MAX_VALUES = 5
 MAX_SIZES = 20
 
 FigureKind = OverviewFigure.Kind
@@ -34,19 +34,23 @@ class ListLinks:
         self.url = reverse("admin:conversations_conversation_changelist", current_app=site_name)
         self.zone = zone
 
-    def of_day(self, day: date) -> str:
+    def day_url(self, day: date) -> str:
+        """Return a link to the conversations created on a day of the overview's time zone.
+
+        The date fields of the list are in the current time zone, so a day of another zone needs exact times.
+        """
         if self.zone == timezone.get_current_timezone():
             return self._filtered(created_from=day.isoformat(), created_to=day.isoformat())
         first, end = (day_start_seconds(each, self.zone) for each in (day, day + timedelta(days=1)))
         return self._filtered(q=f"created>={first} created<{end}")
 
-    def of_key(self, key: str) -> str:
+    def key_url(self, key: str) -> str:
         return self._filtered(metadata_key=key, metadata_operator="exists", metadata_value="")
 
-    def of_value(self, key: str, value: str) -> str:
+    def value_url(self, key: str, value: str) -> str:
         return self._filtered(metadata_key=key, metadata_operator="eq", metadata_value=value)
 
-    def of_owner(self, username: str) -> str:
+    def owner_url(self, username: str) -> str:
         return self._filtered(owner=username)
 
     def _filtered(self, **parameters: str) -> str:
@@ -54,40 +58,45 @@ class ListLinks:
 
 
 class OverviewView(ModelAdminView):
-    """A page of charts about all conversations. It holds no content: figures, metadata and names of owners."""
+    """A page of charts about all conversations: figures, metadata and names of owners, but no message content."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
         if not self.model_admin.has_view_permission(request):
             raise PermissionDenied
         periods = self.model_admin.overview_days
-        asked = request.GET.get("days", "")
-        days = next((each for each in periods if str(each) == asked), periods[0])
-        survey = OverviewReport()
+        days = next((period for period in periods if str(period) == request.GET.get("days")), periods[0])
+        report = OverviewReport()
         context = {
             "title": _("Overview"),
             "days": days,
             "choices": sorted(periods),
-            "survey": survey,
-            **_charts(survey, days, ListLinks(self.model_admin.admin_site.name, survey.zone)),
+            "report": report,
+            **_charts(report, days, ListLinks(self.model_admin.admin_site.name, report.zone)),
         }
         return self.render(self.model_admin.overview_template, context)
 
 
-def _charts(survey: OverviewReport, days: int, links: ListLinks) -> dict[str, Any]:
-    conversations = survey.total(FigureKind.CONVERSATIONS)
-    keys = survey.top(FigureKind.KEY, TOP)
-    types = survey.item_types(days)
+def _charts(report: OverviewReport, days: int, links: ListLinks) -> dict[str, Any]:
+    conversations = report.total(FigureKind.CONVERSATIONS)
+    keys = report.top(FigureKind.KEY, MAX_KEYS)
+    types = report.item_types(days)
     return {
         "by_day": [
-            chart_of_days(
-                survey.by_day(FigureKind.CONVERSATIONS, days),
+            day_chart(
+                report.by_day(FigureKind.CONVERSATIONS, days),
                 title=_("Conversations per day"),
                 unit=_("Conversations"),
-                url=links.of_day,
+                empty_text=_("No conversations in this period"),
+                url=links.day_url,
             ),
-            chart_of_days(survey.by_day(FigureKind.ITEMS, days), title=_("Items per day"), unit=_("Items")),
+            day_chart(
+                report.by_day(FigureKind.ITEMS, days),
+                title=_("Items per day"),
+                unit=_("Items"),
+                empty_text=_("No items in this period"),
+            ),
         ],
-        "types": chart_of_bars(
+        "types": bar_chart(
             ((name, count, "") for name, count in types),
             title=_("Item types"),
             label=_("Type"),
@@ -95,41 +104,41 @@ def _charts(survey: OverviewReport, days: int, links: ListLinks) -> dict[str, An
             total=sum(count for _name, count in types),
         ),
         "bars": [
-            chart_of_bars(
-                _owners(survey, links),
+            bar_chart(
+                _owners(report, links),
                 title=_("Busiest owners"),
                 label=_("Owner"),
                 unit=_("Conversations"),
                 total=conversations,
             ),
-            chart_of_bars(
-                ((key, count, links.of_key(key)) for key, count in keys),
+            bar_chart(
+                ((key, count, links.key_url(key)) for key, count in keys),
                 title=_("Metadata keys"),
                 label=_("Key"),
                 unit=_("Conversations"),
                 total=conversations,
             ),
-            *_values(survey, dict(keys), links),
-            _sizes(survey),
+            *_values(report, dict(keys), links),
+            _sizes(report),
         ],
     }
 
 
-def _owners(survey: OverviewReport, links: ListLinks) -> Iterator[tuple[str, int, str]]:
-    top = survey.top(FigureKind.OWNER, TOP)
+def _owners(report: OverviewReport, links: ListLinks) -> Iterator[tuple[str, int, str]]:
+    top = report.top(FigureKind.OWNER, MAX_OWNERS)
     users = get_user_model()._default_manager.filter(pk__in=[owner for owner, _count in top])
     names = {str(user.pk): user.get_username() for user in users}
     for owner, count in top:
         name = names.get(owner)
-        yield (name, count, links.of_owner(name)) if name else (gettext("a deleted user"), count, "")
+        yield (name, count, links.owner_url(name)) if name else (gettext("a deleted user"), count, "")
 
 
-def _values(survey: OverviewReport, keys: dict[str, int], links: ListLinks) -> Iterator[Chart]:
-    values = survey.values_of(keys, TOP_VALUES)
+def _values(report: OverviewReport, keys: dict[str, int], links: ListLinks) -> Iterator[Chart]:
+    values = report.values_of(keys, MAX_VALUES)
     for key in keys:
         if key in values:
-            yield chart_of_bars(
-                ((value or gettext("(empty)"), count, links.of_value(key, value)) for value, count in values[key]),
+            yield bar_chart(
+                ((value or gettext("(empty)"), count, links.value_url(key, value)) for value, count in values[key]),
                 title=gettext("Values of “%(key)s”") % {"key": key},
                 label=_("Value"),
                 unit=_("Conversations"),
@@ -137,19 +146,19 @@ def _values(survey: OverviewReport, keys: dict[str, int], links: ListLinks) -> I
             )
 
 
-def _sizes(survey: OverviewReport) -> Chart:
-    sizes = survey.sizes()
+def _sizes(report: OverviewReport) -> Chart:
+    sizes = report.sizes()
     parts = {"table": gettext("%(table)s, rows"), "indexes": gettext("%(table)s, indexes")}
     rows = [
         (parts[part] % {"table": table} if table else gettext("the whole database file"), size, "")
         for table, part, size in sizes
         if size
     ]
-    return chart_of_bars(
+    return bar_chart(
         rows[:MAX_SIZES],
         title=_("Storage"),
         label=_("Table"),
         unit=_("Size"),
         total=sum(size for *_name, size in sizes),
-        number=filesizeformat,
+        format_number=filesizeformat,
     )

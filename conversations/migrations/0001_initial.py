@@ -207,7 +207,7 @@ class Migration(migrations.Migration):
                     conversations.db.fields.BytewiseCharField(blank=True, max_length=64, verbose_name="conversation"),
                 ),
                 ("query", models.TextField(blank=True, verbose_name="filter")),
-                ("conversation_count", models.PositiveIntegerField(null=True, verbose_name="number")),
+                ("conversation_count", models.PositiveIntegerField(null=True, verbose_name="results")),
                 (
                     "user",
                     models.ForeignKey(

@@ -28,10 +28,10 @@ class AccessRecordQuerySet(models.QuerySet["AccessRecord"]):
         query: str = "",
         conversation_count: int | None = None,
     ) -> AccessRecord:
-        """To be called before the content is shown: where this fails, nothing is to be shown.
+        """Store a record of one access to message content.
 
-        `query` and `conversation_count` tell which conversations were meant where it is not a single one. What has
-        no user, as an export by `manage.py`, is not recorded.
+        `query`, the filter as people read it, and `conversation_count` describe an access to several conversations.
+        Accesses without a user, for example an export by a management command, are not recorded.
         """
         return self.create(
             user_id=user.pk,
@@ -44,7 +44,10 @@ class AccessRecordQuerySet(models.QuerySet["AccessRecord"]):
 
 
 class AccessRecord(models.Model):
-    """That a member of staff saw content: who, when and of what, never the content. It outlives both."""
+    """An entry of the access log: which user read, searched or exported which conversations, and when.
+
+    It holds no content, and stays when the user or the conversations are deleted.
+    """
 
     class Action(models.TextChoices):
         READ = "read", _("read")
@@ -64,7 +67,7 @@ class AccessRecord(models.Model):
     action = BytewiseCharField(_("action"), max_length=16, choices=Action.choices)
     conversation_id = BytewiseCharField(_("conversation"), max_length=ids.MAX_LENGTH, blank=True)
     query = models.TextField(_("filter"), blank=True)
-    conversation_count = models.PositiveIntegerField(_("number"), null=True)
+    conversation_count = models.PositiveIntegerField(_("results"), null=True)
 
     objects = AccessRecordQuerySet.as_manager()
 
@@ -72,7 +75,7 @@ class AccessRecord(models.Model):
         verbose_name = _("access log entry")
         verbose_name_plural = _("access log")
         default_permissions = ("view",)
-        # The key is the order, newest last; each index has it at its end, so that a filtered list is read in order.
+        # Lists are ordered by primary key. Each index ends with it, so that a filtered list is an index range scan.
         indexes = [
             models.Index(fields=["user"], name="conversations_access_user"),
             models.Index(fields=["username", "id"], name="conversations_access_username"),
@@ -85,7 +88,7 @@ class AccessRecord(models.Model):
 
     @retry_on_conflict
     def complete(self, *, conversation_count: int) -> None:
-        """Add the number that a streamed export knows at its end only. The first time counts."""
+        """Set the number of conversations at the end of a streamed export, unless it is set already."""
         unfinished = AccessRecord.objects.filter(pk=self.pk, conversation_count=None)
         unfinished.update(conversation_count=conversation_count)
         self.refresh_from_db(fields=["conversation_count"])

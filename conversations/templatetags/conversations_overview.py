@@ -7,7 +7,7 @@ from django.template.defaultfilters import filesizeformat
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-from conversations.admin.charts import chart_of_days, format_count
+from conversations.admin.charts import day_chart, format_count
 from conversations.admin.overview import ListLinks
 from conversations.models import OverviewFigure
 from conversations.overview.report import OverviewReport
@@ -20,7 +20,7 @@ FigureKind = OverviewFigure.Kind
 
 @register.simple_tag(takes_context=True)
 def conversations_overview_url(context: template.Context) -> str:
-    """Nothing for those who may not see it, and where the site has no list of conversations."""
+    """Return the URL of the overview, or "" if the user may not open it or the admin site has no conversations."""
     request = context["request"]
     if not any(request.user.has_perm(f"conversations.{verb}_conversation") for verb in ("view", "change")):
         return ""
@@ -32,26 +32,30 @@ def conversations_overview_url(context: template.Context) -> str:
 
 @register.inclusion_tag("conversations/glance.html", takes_context=True)
 def conversations_glance(context: template.Context) -> dict[str, Any]:
-    """The overview in a few figures, for those who may see it."""
+    """Show the most important figures of the overview, or nothing if the user may not open it."""
     overview_url = conversations_overview_url(context)
     if not overview_url:
         return {}
-    survey = OverviewReport()
-    links = ListLinks(context["request"].current_app, survey.zone)
-    conversations, items = (survey.by_day(kind, DAYS) for kind in (FigureKind.CONVERSATIONS, FigureKind.ITEMS))
-    size = sum(size for *_name, size in survey.sizes())
+    report = OverviewReport()
+    links = ListLinks(context["request"].current_app, report.zone)
+    conversations, items = (report.by_day(kind, DAYS) for kind in (FigureKind.CONVERSATIONS, FigureKind.ITEMS))
+    size = sum(size for *_name, size in report.sizes())
     return {
         "overview_url": overview_url,
-        "survey": survey,
+        "report": report,
         "figures": [
-            (_("Conversations today"), format_count(conversations[survey.today])),
-            (_("Items today"), format_count(items[survey.today])),
-            (_("Conversations in 7 days"), format_count(sum(conversations.values()))),
-            (_("Items in 7 days"), format_count(sum(items.values()))),
-            (_("Owners"), format_count(survey.owner_count)),
-            (_("Storage"), filesizeformat(size) if size else _("not counted yet")),
+            (_("Conversations today"), format_count(conversations[report.today])),
+            (_("Items today"), format_count(items[report.today])),
+            (_("Conversations, last 7 days"), format_count(sum(conversations.values()))),
+            (_("Items, last 7 days"), format_count(sum(items.values()))),
+            (_("Owners"), format_count(report.owner_count)),
+            (_("Storage"), filesizeformat(size) if size else _("unknown until the first refresh")),
         ],
-        "chart": chart_of_days(
-            conversations, title=_("Conversations per day"), unit=_("Conversations"), url=links.of_day
+        "chart": day_chart(
+            conversations,
+            title=_("Conversations per day"),
+            unit=_("Conversations"),
+            empty_text=_("No conversations in this period"),
+            url=links.day_url,
         ),
     }

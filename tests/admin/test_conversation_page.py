@@ -59,7 +59,7 @@ def test_unchanged_form_writes_nothing(admin_client, conversation):
         (None, "This field is required."),
         ("{", "Enter valid JSON: Expecting property name"),
         ('{"a": "1", "a": "2"}', "Enter valid JSON: the name “a” is used twice."),
-        ("[" * 100_000, "Enter valid JSON: this is nested too deeply."),
+        ("[" * 100_000, "Enter valid JSON: the text is nested too deeply."),
         ("[]", "Invalid type for 'metadata': expected a metadata object, but got an array instead."),
         ("null", "Invalid type for 'metadata': expected a metadata object, but got an object instead."),
         ('{"a": 1}', "Invalid type for 'metadata.a': expected a string, but got an integer instead."),

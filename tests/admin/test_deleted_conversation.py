@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from conversations.admin import DeletedConversationAdmin
-from conversations.admin.actions.trash import restore_context
+from conversations.admin.actions.delete_confirmation import restore_context
 from conversations.admin.csp import CONTENT_SECURITY_POLICY
 from conversations.models import Conversation, DeletedConversation, DeletedPart, Item
 from conversations.schema.items import validate_items
@@ -79,9 +79,9 @@ def test_delete_confirmation_shows_how_long_the_conversation_can_be_restored(adm
     page = url("conversation_delete", conversation.pk)
     html = admin_client.get(page).content.decode()
     day = timezone.localtime(timezone.now() + timedelta(days=7)).date().isoformat()
-    assert f'Until <time datetime="{day}' in html
+    assert f'until <time datetime="{day}' in html
     settings.CONVERSATIONS_RESTORE_DAYS = 0
-    assert "is deleted for good at once, and can't be restored" in admin_client.get(page).content.decode()
+    assert "is deleted for good now and can't be restored" in admin_client.get(page).content.decode()
     assert restore_context() == {"restorable_until": ""}
     admin_client.post(page, {"post": "yes"})
     assert not Conversation.objects.exists()
@@ -191,8 +191,8 @@ def test_request_restores_a_limited_number_of_items(admin_client, alice, monkeyp
     response = admin_client.post(LIST_URL, action("restore_selected", *rows), follow=True)
     told = [message.message for message in response.context["messages"]]
     assert told == [
-        f"“{rows[0]}” has so many items that it takes a command: manage.py restore_conversations {rows[0]}",
-        "1 conversation is left: restore it next.",
+        f"“{rows[0]}” is too long to restore here; an operator can restore it.",
+        "1 conversation was not restored yet. Select it again to restore it.",
         "Restored 1 conversation.",
     ]
     assert Conversation.objects.get().pk == rows[1].conversation_id

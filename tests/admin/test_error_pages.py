@@ -4,7 +4,7 @@ from django.template.loader import render_to_string
 def test_unknown_url_shows_the_404_page(client, db):
     response = client.get("/nowhere")
     assert response.status_code == 404
-    assert "There is no page at this address." in response.content.decode()
+    assert "There is no page at this URL." in response.content.decode()
 
 
 def test_error_500_template_renders_without_context():

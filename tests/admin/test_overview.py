@@ -149,18 +149,19 @@ def test_days_parameter_accepts_three_values(admin_client, asked, days):
 def test_empty_database_has_an_overview(admin_client):
     html = admin_client.get(URL).content.decode()
     assert "Nothing to show." in html
-    assert "Let “manage.py refresh_overview” run regularly" in html
+    assert "Live count." in html
+    assert "No conversations in this period" in html
 
 
 def test_page_shows_when_it_was_counted_and_whether_it_is_incomplete(admin_client, alice):
     call_command("refresh_overview", verbosity=0)
     Overview.objects.update(counted_at=timezone.now() - timedelta(days=400))
     html = admin_client.get(URL).content.decode()
-    assert f"until {timezone.localdate() - timedelta(days=400):%b}" in html
-    assert "not complete" not in html
+    assert f"Updated {timezone.localdate() - timedelta(days=400):%b}" in html
+    assert "still being counted" not in html
     now = timezone.now()
     Conversation.objects.bulk_create([Conversation(owner=alice, created_at=now) for _ in range(MAX_NEW + 1)])
-    assert "These figures are not complete" in admin_client.get(URL).content.decode()
+    assert "Newer ones are still being counted." in admin_client.get(URL).content.decode()
 
 
 def test_overview_requires_only_the_view_permission(staff_client, alice):

@@ -35,7 +35,7 @@ def test_conversation_can_be_read_exported_deleted_and_restored_by_keyboard(visi
         press("Skip to main content")
         follow("Conversations")
         follow(conversation.pk)
-        follow("Conversation only")
+        follow("Messages only")
         expect(page.get_by_role("article")).to_have_count(6)
         follow("All items")
         press("Items by type")

@@ -100,7 +100,7 @@ def test_conversation_can_be_downloaded_from_its_page(visit, admin, conversation
         page.goto(LIST)
         follow(page.get_by_role("link", name=conversations[0].pk))
         follow(page.get_by_role("link", name="Export"))
-        page.get_by_label("CSV with a row for each item").check()
+        page.get_by_label("CSV, one row per item").check()
         with page.expect_download() as download:
             page.get_by_role("button", name="Download").click()
         return download.value.suggested_filename, watch.problems

@@ -31,7 +31,7 @@ def test_snippet_links_to_its_item(visit, admin, conversations, live_server):
         page.goto(LIST_PATH)
         page.locator("#searchbar").fill("refund")
         page.locator("#searchbar").press("Enter")
-        snippets = page.get_by_role("region", name="Where it was said").get_by_role("listitem")
+        snippets = page.get_by_role("region", name="Matching messages").get_by_role("listitem")
         expect(snippets).to_have_count(4)
         expect(snippets.locator("mark")).to_have_text(["refund"] * 4)
         expect(snippets.nth(2)).to_contain_text(HOSTILE)

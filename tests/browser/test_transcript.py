@@ -53,7 +53,7 @@ def test_transcript_works_without_javascript(visit, admin, talk):
         expect(page.get_by_role("button", name="Copy")).to_have_count(0)
         page.get_by_role("article", name="System").locator("summary").click()
         expect(page.get_by_text("Answer briefly.")).to_be_visible()
-        page.get_by_role("link", name="Conversation only").click()
+        page.get_by_role("link", name="Messages only").click()
         expect(page.get_by_role("article")).to_have_count(6)
         page.goto(transcript_path(talk))
         expect(page.get_by_role("article")).to_have_count(6)

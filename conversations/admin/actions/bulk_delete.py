@@ -17,8 +17,8 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
+from conversations.admin.actions.delete_confirmation import restore_context
 from conversations.admin.actions.selection import Selection, list_url
-from conversations.admin.actions.trash import restore_context
 from conversations.admin.base import ModelAdminView
 from conversations.admin.content.search import RecordedSearch
 from conversations.admin.list.change_list import TOO_LONG

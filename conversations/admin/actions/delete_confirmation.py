@@ -1,3 +1,5 @@
+"""Contents of the pages that ask for confirmation before conversations are deleted."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable
@@ -10,13 +12,24 @@ from django.db.models import Model, ProtectedError, RestrictedError
 from django.db.models.deletion import Collector
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import ngettext
 
+from conversations.admin.list.columns import format_time
+from conversations.conf import app_settings
 from conversations.models import Conversation, Item
+from conversations.models.deleted_conversation import restorable_until
 
+# Links to the conversations, numbers of rows by model, missing permissions, and rows that prevent the deletion.
 DeletionSummary = tuple[list[str], dict[str, int], set[str], list[str]]
+
+
+def restore_context() -> dict[str, Any]:
+    """Return the template context for how long the conversations can be restored, "" if they can't."""
+    until = restorable_until(timezone.now()) if app_settings.restore_days else None
+    return {"restorable_until": format_time(until)}
 
 
 def summarize_deletion(
@@ -25,7 +38,7 @@ def summarize_deletion(
     request: HttpRequest,
     model_admin: admin.ModelAdmin[Any],
 ) -> DeletionSummary:
-    """What `ModelAdmin.get_deleted_objects()` has to tell, without reading the items: there may be millions."""
+    """Return the result of `ModelAdmin.get_deleted_objects()` without reading the items: there may be millions."""
     conversations = list(conversations)
     site = model_admin.admin_site
     counts = {
@@ -41,21 +54,21 @@ def summarize_deletion(
     try:
         collector.collect(conversations)
     except ProtectedError as error:
-        return [], counts, perms_needed, _named(error.protected_objects)
+        return [], counts, perms_needed, _labels(error.protected_objects)
     except RestrictedError as error:
-        return [], counts, perms_needed, _named(error.restricted_objects)
+        return [], counts, perms_needed, _labels(error.restricted_objects)
     for model in {*collector.data, *(rows.model for rows in collector.fast_deletes)} - {Conversation}:
-        # Rows of the host's own models that go along: items and metadata have no admin.
+        # Models of your project that cascade from a conversation. Items and metadata have no admin.
         if site.is_registered(model) and not site.get_model_admin(model).has_delete_permission(request):
             perms_needed.add(str(model._meta.verbose_name))
-    return [_line(conversation, site) for conversation in conversations], counts, perms_needed, []
+    return [_link(conversation, site) for conversation in conversations], counts, perms_needed, []
 
 
-def _line(conversation: Conversation, site: admin.AdminSite) -> str:
+def _link(conversation: Conversation, site: admin.AdminSite) -> str:
     url = reverse("admin:conversations_conversation_change", args=[quote(conversation.pk)], current_app=site.name)
     items = ngettext("%(count)d item", "%(count)d items", conversation.item_count) % {"count": conversation.item_count}
     return format_html('<a href="{}">{}</a>, {}', url, conversation, items)
 
 
-def _named(rows: Iterable[Model]) -> list[str]:
+def _labels(rows: Iterable[Model]) -> list[str]:
     return [f"{capfirst(str(row._meta.verbose_name))}: {row}" for row in rows]

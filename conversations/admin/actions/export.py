@@ -25,42 +25,39 @@ GZIP = zlib.MAX_WBITS + 16
 
 
 class FileFormat(NamedTuple):
+    """A choice of the form: a format of the exporter and the headers of its file."""
+
     label: str | Promise
     format: Format
     suffix: str
     content_type: str
-    holds_content: bool = True
+    has_content: bool = True
     is_compressed: bool = False
 
 
 FILE_FORMATS = {
-    "jsonl": FileFormat(
-        _("JSON Lines: conversations and items, which “import_conversations” takes"),
-        "jsonl",
-        "jsonl",
-        "application/jsonl",
-    ),
+    "jsonl": FileFormat(_("JSON Lines, full content (can be imported again)"), "jsonl", "jsonl", "application/jsonl"),
     "jsonl.gz": FileFormat(
         _("JSON Lines, compressed with gzip"), "jsonl", "jsonl.gz", "application/gzip", is_compressed=True
     ),
     "csv": FileFormat(
-        _("CSV with a row for each conversation: its facts and metadata, nothing of what was said"),
+        _("CSV, one row per conversation (metadata only, no messages)"),
         "csv",
         "csv",
         "text/csv; charset=utf-8",
-        holds_content=False,
+        has_content=False,
     ),
-    "items-csv": FileFormat(_("CSV with a row for each item"), "items-csv", "items.csv", "text/csv; charset=utf-8"),
+    "items-csv": FileFormat(_("CSV, one row per item"), "items-csv", "items.csv", "text/csv; charset=utf-8"),
 }
 
 
 class ExportForm(forms.Form):
     file_format = forms.ChoiceField(label=_("Format"), widget=forms.RadioSelect)
 
-    def __init__(self, *args: Any, may_hold_content: bool, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, may_export_content: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         choices = [
-            (name, each.label) for name, each in FILE_FORMATS.items() if may_hold_content or not each.holds_content
+            (name, file.label) for name, file in FILE_FORMATS.items() if may_export_content or not file.has_content
         ]
         self.fields["file_format"].choices = choices  # type: ignore[attr-defined]
         self.fields["file_format"].initial = choices[0][0]
@@ -74,7 +71,7 @@ def can_export(model_admin: Any, request: HttpRequest, conversation: Conversatio
 
 
 class ExportView(ModelAdminView):
-    """Export of the conversations of the list, or of one, as a file that is written while it is read."""
+    """Download of the conversations of the list, or of a single one, as a file that is streamed while it is written."""
 
     conversation: Conversation | None = None
 
@@ -103,8 +100,8 @@ class ExportView(ModelAdminView):
         return Selection(RecordedSearch(self.model_admin, request, conversations))
 
     def _form(self, data: QueryDict | None = None) -> ExportForm:
-        may_hold_content = self.model_admin.has_export_permission(self.request, self.conversation)
-        return ExportForm(data, may_hold_content=may_hold_content)
+        may_export_content = self.model_admin.has_export_permission(self.request, self.conversation)
+        return ExportForm(data, may_export_content=may_export_content)
 
     def _page(self, request: HttpRequest, selection: Selection, form: ExportForm) -> HttpResponse:
         context = {
@@ -112,7 +109,7 @@ class ExportView(ModelAdminView):
             "original": self.conversation,
             "selection": selection,
             "form": form,
-            "may_hold_content": self.model_admin.has_export_permission(request, self.conversation),
+            "may_export_content": self.model_admin.has_export_permission(request, self.conversation),
             "list_url": list_url(self.model_admin, request),
         }
         return self.render(self.model_admin.export_template, context)
@@ -124,7 +121,7 @@ class ExportView(ModelAdminView):
         subject = self.conversation.pk if self.conversation else "conversations"
         name = f"{subject}-{timezone.localdate():%Y-%m-%d}.{file.suffix}"
         return StreamingHttpResponse(
-            _in_turn(chunks) if isinstance(request, ASGIRequest) else chunks,
+            _iterate_async(chunks) if isinstance(request, ASGIRequest) else chunks,
             content_type=file.content_type,
             headers={
                 "Content-Disposition": f'attachment; filename="{name}"',
@@ -142,8 +139,8 @@ def _compressed(chunks: Generator[bytes]) -> Generator[bytes]:
     yield compressor.flush()
 
 
-async def _in_turn(chunks: Generator[bytes]) -> AsyncIterator[bytes]:
-    """Under ASGI Django would collect all of a plain iterator in memory."""
+async def _iterate_async(chunks: Generator[bytes]) -> AsyncIterator[bytes]:
+    """Yield the chunks under ASGI, where Django would first collect a synchronous iterator in memory."""
     try:
         while (chunk := await sync_to_async(lambda: next(chunks, None))()) is not None:
             yield chunk

@@ -56,7 +56,7 @@ class Selection:
 
     @property
     def formatted_count(self) -> str:
-        return f"{number_format(self.count or 0, force_grouping=True)}{'+' if self.is_capped else ''}"
+        return number_format(self.count or 0, force_grouping=True)
 
     def find_newest_id(self) -> str:
         """Return the id of the newest conversation, or "" if there is none. Raise `QueryTimeout`."""

@@ -1,4 +1,4 @@
-"""From one conversation to the next of the list that it was opened from."""
+"""Links from one conversation to its neighbours in the list that it was opened from."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ from conversations.models import Conversation
 
 
 class PrevNextLinks:
-    """Links to the conversations before and after this one in the list, and to the list with one condition more."""
+    """Links to the previous and next conversation of the list, to the list, and to the list with one more condition.
+
+    There is no previous or next link if the filters of the list are invalid or the search takes too long.
+    """
 
     def __init__(self, model_admin: admin.ModelAdmin[Any], request: HttpRequest, conversation: Conversation) -> None:
         self._site = model_admin.admin_site.name
@@ -33,12 +36,12 @@ class PrevNextLinks:
         if change_list is None:
             return
         try:
-            before = change_list.page(limit=1, before=conversation.pk).conversations
-            after = change_list.page(limit=1, after=conversation.pk).conversations
+            previous_page = change_list.page(limit=1, before=conversation.pk)
+            next_page = change_list.page(limit=1, after=conversation.pk)
         except QueryTimeout:
             return
-        self.previous_url = self._url(before[0]) if before else None
-        self.next_url = self._url(after[0]) if after else None
+        self.previous_url = self._url_of_first(previous_page.conversations)
+        self.next_url = self._url_of_first(next_page.conversations)
 
     @property
     def filtered_list_url(self) -> str:
@@ -47,8 +50,10 @@ class PrevNextLinks:
     def condition_url(self, key: str, value: str) -> str:
         return f"{self.list_url}{self._form.condition_url(key, value)}"
 
-    def _url(self, conversation: Conversation) -> str:
-        args = [quote(conversation.pk)]
+    def _url_of_first(self, conversations: list[Conversation]) -> str | None:
+        if not conversations:
+            return None
+        args = [quote(conversations[0].pk)]
         url = reverse("admin:conversations_conversation_change", args=args, current_app=self._site)
         return f"{url}?{urlencode({LIST_FILTERS_PARAMETER: self._filters})}" if self._filters else url
 
@@ -56,7 +61,7 @@ class PrevNextLinks:
 def _change_list(
     model_admin: admin.ModelAdmin[Any], request: HttpRequest, filters: str
 ) -> ConversationChangeList | None:
-    """The list of this address, of which nothing has been read; None where its filters are none."""
+    """Return the list with these filters, which has read no rows yet, or None if the filters are invalid."""
     list_request = copy(request)
     list_request.GET = QueryDict(filters)
     try:

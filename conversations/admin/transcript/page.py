@@ -6,30 +6,31 @@ from functools import cached_property
 from typing import ClassVar
 
 from django.http import QueryDict
+from django.utils.translation import gettext
 
 from conversations.admin.transcript.blocks import flatten
 from conversations.admin.transcript.item import ShownItem
 from conversations.admin.transcript.item_types import TYPE_NAMES
+from conversations.admin.transcript.page_urls import TOGGLED_PARAMETER, PageURLs
 from conversations.admin.transcript.pairing import pair
 from conversations.models import Conversation, Item, ItemQuerySet
 from conversations.models.item import TypeStatistics
 from conversations.schema.json_limits import UNSTORABLE_CHARACTER
 
-POSITION_PARAMETERS = ("after", "before", "item")
 MAX_PAGE_CHARACTERS = 1_000_000
-MAX_MARKDOWN_CHARACTERS = 150_000  # of a page: what takes half a second
-MIN_PART_CHARACTERS = 2_000
+MAX_MARKDOWN_CHARACTERS = 150_000  # per page; rendering them takes half a second
+MIN_PART_CHARACTERS = 2_000  # of each block, even if the page is full
 
 
 class Transcript:
-    """One page of a conversation's items in their order: those after a position, before one or around an item.
+    """One page of the items of a conversation, in order: after a position, before one, or around an item.
 
-    The parameters of its address choose the place and, with those kept for the reader, the way that items are shown.
+    The query parameters choose the page and override the `preferences` of the reader for how items are shown.
     """
 
     items_per_page: ClassVar[int] = 100
     items_before_item: ClassVar[int] = 10
-    max_loaded_characters: ClassVar[int] = 32_000_000
+    max_loaded_characters: ClassVar[int] = 32_000_000  # of JSON that a page loads, estimated from the average item
     item_class: ClassVar[type[ShownItem]] = ShownItem
 
     def __init__(
@@ -38,37 +39,39 @@ class Transcript:
         *,
         items: ItemQuerySet,
         parameters: QueryDict,
-        choices: Mapping[str, str] | None = None,
+        preferences: Mapping[str, str] | None = None,
     ) -> None:
         self.conversation = conversation
         self._stored_items = items
-        self.parameters = parameters
+        self._urls = PageURLs(parameters)
         self.after = _position(parameters, "after")
         self.before = _position(parameters, "before")
-        self.asked_item_id = parameters.get("item", "")
-        choices = choices or {}
-        self.is_raw = parameters.get("view", choices.get("view")) == "raw"
-        self.raw_item_ids = set(parameters.getlist("raw"))
-        # A link to an item leads to it, whatever its type.
-        self.messages_only = parameters.get("show", choices.get("show")) == "messages" and not self.asked_item_id
+        self.requested_item_id = parameters.get("item", "")
+        preferences = preferences or {}
+        self.is_raw = parameters.get("view", preferences.get("view")) == "raw"
+        # These items are shown raw on a rendered page, or rendered on a raw page.
+        self.toggled_item_ids = set(parameters.getlist(TOGGLED_PARAMETER))
+        # A link to an item must show the item even if it is not a message.
+        show = parameters.get("show", preferences.get("show"))
+        self.messages_only = show == "messages" and not self.requested_item_id
 
     @cached_property
     def items(self) -> list[ShownItem]:
         items = [
             self.item_class(
                 row,
-                is_raw=self.is_raw != (row.item_id in self.raw_item_ids),
-                is_current=row.item_id == self.asked_item_id,
+                is_raw=self.is_raw != (row.item_id in self.toggled_item_ids),
+                is_current=row.item_id == self.requested_item_id,
             )
             for row in self._rows
         ]
         for item in items:
-            item.url = self._item_url(item.item_id)
-            item.switch_url = self._switch_url(item.item_id)
+            item.url = self._urls.item(item.item_id)
+            item.switch_url = self._urls.toggled_item(item.item_id)
             if approval := item.facts.get("approval_request_id"):
-                item.fact_urls = {"approval_request_id": self._item_url(approval)}
-        pair(items, self._stored_items, self._item_url)
-        _cut(items)
+                item.fact_urls = {"approval_request_id": self._urls.item(approval)}
+        pair(items, self._stored_items, self._urls.item)
+        _limit_size(items)
         return items
 
     @cached_property
@@ -95,67 +98,69 @@ class Transcript:
         return last - min(row.first_at for row in self.statistics)
 
     @property
-    def shown_duration(self) -> str:
-        return str(timedelta(seconds=round(self.duration.total_seconds())))
+    def formatted_duration(self) -> str:
+        seconds = round(self.duration.total_seconds())
+        return gettext("%(seconds)d s") % {"seconds": seconds} if seconds < 60 else str(timedelta(seconds=seconds))
 
     @property
-    def lacks_asked_item(self) -> bool:
-        return bool(self.asked_item_id) and self._asked_position is None
+    def is_requested_item_missing(self) -> bool:
+        return bool(self.requested_item_id) and self._requested_position is None
 
     @property
     def has_earlier(self) -> bool:
         first = self._rows[0].position if self._rows else self.conversation.last_position + 1
-        return any(row.first_position < first for row in self._shown_statistics)
+        return any(row.first_position < first for row in self._visible_statistics)
 
     @property
     def has_later(self) -> bool:
-        return bool(self._rows) and any(row.last_position > self._rows[-1].position for row in self._shown_statistics)
+        return bool(self._rows) and any(row.last_position > self._rows[-1].position for row in self._visible_statistics)
 
     @property
     def first_url(self) -> str:
-        return self._url()
+        return self._urls.page()
 
     @property
     def earlier_url(self) -> str:
-        return self._url(before=self._rows[0].position) if self._rows else self.last_url
+        return self._urls.page(before=self._rows[0].position) if self._rows else self.last_url
 
     @property
     def later_url(self) -> str:
-        return self._url(after=self._rows[-1].position) if self._rows else self.last_url
+        return self._urls.page(after=self._rows[-1].position) if self._rows else self.last_url
 
     @property
     def last_url(self) -> str:
-        return self._url(before=self.conversation.last_position + 1)
+        return self._urls.page(before=self.conversation.last_position + 1)
 
     @property
     def rendered_url(self) -> str:
-        return self._here(view="rendered")
+        return self._urls.current_page(view="rendered")
 
     @property
     def raw_url(self) -> str:
-        return self._here(view="raw")
+        return self._urls.current_page(view="raw")
 
     @property
     def all_url(self) -> str:
-        return self._here(show="all")
+        return self._urls.current_page(show="all")
 
     @property
     def messages_url(self) -> str:
-        return self._here(show="messages", item="")
+        return self._urls.current_page(show="messages", item="")
 
     @property
-    def _shown_statistics(self) -> list[TypeStatistics]:
+    def _visible_statistics(self) -> list[TypeStatistics]:
         return [row for row in self.statistics if row.type == "message" or not self.messages_only]
 
     @cached_property
-    def _asked_position(self) -> int | None:
-        if not self.asked_item_id or UNSTORABLE_CHARACTER.search(self.asked_item_id):
+    def _requested_position(self) -> int | None:
+        if not self.requested_item_id or UNSTORABLE_CHARACTER.search(self.requested_item_id):
             return None
-        return self._stored_items.filter(item_id=self.asked_item_id).values_list("position", flat=True).first()
+        items = self._stored_items.filter(item_id=self.requested_item_id)
+        return items.values_list("position", flat=True).first()
 
     @property
     def _limit(self) -> int:
-        """Fewer than a whole page where the items are so long that a page of them would fill the memory."""
+        """The number of items of a page: fewer if items are so long that a full page would take too much memory."""
         fitting = self.max_loaded_characters * self.item_count // max(self.characters, 1)
         return min(self.items_per_page, max(fitting, 1))
 
@@ -164,8 +169,8 @@ class Transcript:
         items = self._stored_items
         if self.messages_only:
             items = items.filter(type="message")
-        if self._asked_position is not None:
-            items = items.filter(position__gte=self._asked_position - self.items_before_item)
+        if self._requested_position is not None:
+            items = items.filter(position__gte=self._requested_position - self.items_before_item)
         elif self.before is not None:
             before = items.filter(position__lt=self.before)
             return before.page(limit=self._limit, order="desc").items[::-1]
@@ -173,41 +178,9 @@ class Transcript:
             items = items.filter(position__gt=self.after)
         return items.page(limit=self._limit, order="asc").items
 
-    def _url(self, fragment: str = "transcript", **parameters: int | str) -> str:
-        """An address of this page with another place."""
-        query = self.parameters.copy()
-        for name in (*POSITION_PARAMETERS, "raw"):
-            query.pop(name, None)
-        query.update({name: str(value) for name, value in parameters.items()})
-        return f"?{query.urlencode()}#{fragment}"
 
-    def _here(self, **parameters: str) -> str:
-        """The same place, shown in another way. An empty value takes the parameter out."""
-        query = self.parameters.copy()
-        query.pop("raw", None)
-        for name, value in parameters.items():
-            query[name] = value
-            if not value:
-                del query[name]
-        return f"?{query.urlencode()}#transcript"
-
-    def _item_url(self, item_id: str) -> str:
-        """A link to an item that shows the same to everyone: without the reader's own choices."""
-        query = self.parameters.copy()
-        for name in (*POSITION_PARAMETERS, "raw", "view", "show"):
-            query.pop(name, None)
-        query["item"] = item_id
-        return f"?{query.urlencode()}#item_{item_id}"
-
-    def _switch_url(self, item_id: str) -> str:
-        query = self.parameters.copy()
-        raw = self.raw_item_ids ^ {item_id}
-        query.setlist("raw", sorted(raw))
-        return f"?{query.urlencode()}#item_{item_id}"
-
-
-def _cut(items: list[ShownItem]) -> None:
-    """Cut what would make the page too large or too slow: each part keeps its beginning."""
+def _limit_size(items: list[ShownItem]) -> None:
+    """Truncate the parts that would make the page too large, and show as plain text what would render too slowly."""
     characters, markdown_characters = MAX_PAGE_CHARACTERS, MAX_MARKDOWN_CHARACTERS
     for part in flatten(part for item in items for part in item.parts):
         part.limit = min(part.limit, max(characters, MIN_PART_CHARACTERS))

@@ -1,4 +1,4 @@
-// What the page can do only with a script: copy, and open or close everything. All of it can be read without.
+// Buttons to copy code and ids, and to expand or collapse all items. The page is readable without this script.
 "use strict";
 
 (() => {
@@ -15,7 +15,7 @@
     return element;
   };
 
-  // The clipboard is missing where the page came over plain HTTP.
+  // navigator.clipboard is undefined on pages that are served over plain HTTP.
   const copy = async (text, element) => {
     if (navigator.clipboard) return navigator.clipboard.writeText(text);
     const range = document.createRange();
@@ -32,10 +32,10 @@
       setTimeout(() => (element.textContent = copyText), 2000);
     });
 
-  for (const copied of transcript.querySelectorAll("[data-copy]")) {
-    const element = copyButton(() => copied.dataset.copy, copied.querySelector("code"));
-    element.title = copied.dataset.copy;
-    copied.append(element);
+  for (const source of transcript.querySelectorAll("[data-copy]")) {
+    const element = copyButton(() => source.dataset.copy, source.querySelector("code"));
+    element.title = source.dataset.copy;
+    source.append(element);
   }
 
   for (const pre of transcript.querySelectorAll("pre")) {
@@ -51,7 +51,7 @@
   const views = transcript.querySelector(".conversations-views");
   views?.append(button(expandText, () => setAll(true)), button(collapseText, () => setAll(false)));
 
-  // A link to something inside of closed details leads to nothing.
+  // Browsers do not scroll to a link's target inside closed <details>: open them first.
   const reveal = () => {
     const target = transcript.querySelector(":target");
     if (!target) return;

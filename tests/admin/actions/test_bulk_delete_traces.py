@@ -28,7 +28,7 @@ def test_deleted_content_is_in_no_table_at_once_if_the_retention_is_zero_days(ad
     url = matching({"owner": "alice"})
     create(alice, note=PLANTED)
     page = admin_client.get(url)
-    assert "deleted for good at once" in page.content.decode()
+    assert "deleted for good now" in page.content.decode()
     confirm(admin_client, page, url, "1")
     assert tables_containing(PLANTED) == set()
 

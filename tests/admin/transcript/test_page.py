@@ -42,10 +42,12 @@ def tools(alice) -> Conversation:
 
 
 def open_page(
-    conversation: Conversation, query: str = "", transcript_class: type[Transcript] = ShortPages, **choices: str
+    conversation: Conversation, query: str = "", transcript_class: type[Transcript] = ShortPages, **preferences: str
 ) -> Transcript:
     parameters = QueryDict(query.lstrip("?").partition("#")[0])
-    return transcript_class(conversation, items=conversation.items.all(), parameters=parameters, choices=choices)
+    return transcript_class(
+        conversation, items=conversation.items.all(), parameters=parameters, preferences=preferences
+    )
 
 
 def positions(transcript: Transcript) -> list[int]:
@@ -119,7 +121,7 @@ def test_link_to_an_unknown_item_shows_a_note_and_the_first_items(admin_client, 
 
 def test_an_item_of_another_conversation_is_not_found(conversation, alice):
     other = create_conversation(alice, 1)
-    assert open_page(conversation, f"item={other.items.get().item_id}").lacks_asked_item
+    assert open_page(conversation, f"item={other.items.get().item_id}").is_requested_item_missing
 
 
 def test_messages_filter_hides_other_items(tools):
@@ -234,7 +236,7 @@ def test_statistics_show_types_characters_and_duration(admin_client, tools):
     first = tools.items.get(position=1)
     tools.items.filter(position=1).update(created_at=first.created_at.replace(year=first.created_at.year - 1))
     assert open_page(tools).duration.days in (365, 366)
-    assert "Characters of JSON" in admin_client.get(url(tools)).content.decode()
+    assert "Size" in admin_client.get(url(tools)).content.decode()
 
 
 def test_page_of_long_messages_shows_the_start_of_each(alice):
