@@ -1,4 +1,4 @@
-"""System checks: a wrong setting is reported at start, not by the first request that meets it."""
+"""System checks of the settings and of each database: an error appears at start, not in the first request."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -17,7 +17,7 @@ from conversations.search.item_text import full_text_enabled
 
 MAX_API_KEY_SECONDS = 3_600
 MAX_RESTORE_DAYS = 36_500
-CACHES_OF_ONE_PROCESS = (
+SINGLE_PROCESS_CACHES = (
     "django.core.cache.backends.locmem.LocMemCache",
     "django.core.cache.backends.dummy.DummyCache",
 )
@@ -26,21 +26,21 @@ CACHES_OF_ONE_PROCESS = (
 @register()
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
     return [
-        *_api_key_seconds(),
-        *_authentication(),
-        *_include(),
-        *_item_types(),
-        *_body_limit(),
-        *_value_limit(),
-        *_full_text(),
-        *_reading(),
-        *_replica(),
-        *_restore_days(),
-        *_unknown_fields(),
+        *_check_api_key_seconds(),
+        *_check_authentication_classes(),
+        *_check_default_include(),
+        *_check_extra_item_types(),
+        *_check_max_body_bytes(),
+        *_check_max_json_values(),
+        *_check_full_text(),
+        *_check_staff_can_read_content(),
+        *_check_replica(),
+        *_check_restore_days(),
+        *_check_unknown_item_fields(),
     ]
 
 
-def _api_key_seconds() -> Iterator[CheckMessage]:
+def _check_api_key_seconds() -> Iterator[CheckMessage]:
     seconds: object = app_settings.api_key_seconds
     if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= MAX_API_KEY_SECONDS:
         yield Error(
@@ -49,7 +49,7 @@ def _api_key_seconds() -> Iterator[CheckMessage]:
         )
 
 
-def _authentication() -> Iterator[CheckMessage]:
+def _check_authentication_classes() -> Iterator[CheckMessage]:
     for path in app_settings.authentication_classes:
         try:
             import_string(path)
@@ -57,7 +57,7 @@ def _authentication() -> Iterator[CheckMessage]:
             yield Error(f"CONVERSATIONS_AUTHENTICATION_CLASSES: {error}", id="conversations.E001")
 
 
-def _include() -> Iterator[CheckMessage]:
+def _check_default_include() -> Iterator[CheckMessage]:
     for value in app_settings.default_include:
         if value not in INCLUDABLE:
             yield Error(
@@ -67,78 +67,78 @@ def _include() -> Iterator[CheckMessage]:
             )
 
 
-def _item_types() -> Iterator[CheckMessage]:
-    longest = Item._meta.get_field("type").max_length or 0
+def _check_extra_item_types() -> Iterator[CheckMessage]:
+    max_length = Item._meta.get_field("type").max_length or 0
     for item_type in app_settings.extra_item_types:
-        if not isinstance(item_type, str) or not 0 < len(item_type) <= longest or not item_type.isprintable():
+        if not isinstance(item_type, str) or not 0 < len(item_type) <= max_length or not item_type.isprintable():
             yield Error(
-                f"CONVERSATIONS_EXTRA_ITEM_TYPES: {item_type!r} is not a name of 1 to {longest} printable characters.",
+                f"CONVERSATIONS_EXTRA_ITEM_TYPES: {item_type!r} is not 1 to {max_length} printable characters.",
                 id="conversations.E003",
             )
         elif item_type in ITEM_TYPES:
             yield CheckWarning(
-                f"CONVERSATIONS_EXTRA_ITEM_TYPES: {item_type!r} is a known type, and is validated as one.",
+                f"CONVERSATIONS_EXTRA_ITEM_TYPES: {item_type!r} is a built-in type and is validated as such.",
                 id="conversations.W003",
             )
 
 
-def _body_limit() -> Iterator[CheckMessage]:
+def _check_max_body_bytes() -> Iterator[CheckMessage]:
     limit = app_settings.max_body_bytes
     if not isinstance(limit, int) or limit < 1:
         yield Error(f"CONVERSATIONS_MAX_BODY_BYTES is {limit!r}, not a number of bytes.", id="conversations.E004")
 
 
-def _value_limit() -> Iterator[CheckMessage]:
+def _check_max_json_values() -> Iterator[CheckMessage]:
     limit: object = app_settings.max_json_values
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
         yield Error(f"CONVERSATIONS_MAX_JSON_VALUES is {limit!r}, not a number of values.", id="conversations.E013")
 
 
-def _full_text() -> Iterator[CheckMessage]:
+def _check_full_text() -> Iterator[CheckMessage]:
     value: object = getattr(settings, "CONVERSATIONS_FULL_TEXT", False)
     if not isinstance(value, bool):
         yield Error(
-            f"CONVERSATIONS_FULL_TEXT is {value!r}, neither True nor False, and is taken for False.",
+            f"CONVERSATIONS_FULL_TEXT is {value!r}, not True or False. Full-text search stays off.",
             id="conversations.E008",
         )
 
 
-def _reading() -> Iterator[CheckMessage]:
+def _check_staff_can_read_content() -> Iterator[CheckMessage]:
     value: object = getattr(settings, "CONVERSATIONS_STAFF_CAN_READ_CONTENT", True)
     if not isinstance(value, bool):
         yield Error(
-            f"CONVERSATIONS_STAFF_CAN_READ_CONTENT is {value!r}, neither True nor False, and refuses everyone.",
+            f"CONVERSATIONS_STAFF_CAN_READ_CONTENT is {value!r}, not True or False. Nobody can read content.",
             id="conversations.E007",
         )
 
 
-def _replica() -> Iterator[CheckMessage]:
+def _check_replica() -> Iterator[CheckMessage]:
     replica = app_settings.replica
     if not replica:
         return
     if replica == DEFAULT_DB_ALIAS or replica not in connections:
         yield Error(
-            f"CONVERSATIONS_REPLICA is {replica!r}, not the alias of another database than the default one.",
-            id="conversations.E010",
+            f"CONVERSATIONS_REPLICA is {replica!r}, not the alias of a database other than the default one.",
+            id="conversations.E014",
         )
     elif connections[replica].vendor != "postgresql" or connections[DEFAULT_DB_ALIAS].vendor != "postgresql":
-        yield Error("CONVERSATIONS_REPLICA needs PostgreSQL, and a streaming replica of it.", id="conversations.E011")
+        yield Error("CONVERSATIONS_REPLICA requires PostgreSQL and a streaming replica of it.", id="conversations.E011")
     if "conversations.db.replica.ReplicaRouter" not in settings.DATABASE_ROUTERS:
         yield Error(
-            "CONVERSATIONS_REPLICA is set without its router.",
+            "CONVERSATIONS_REPLICA is set, but its database router is not.",
             hint="Add 'conversations.db.replica.ReplicaRouter' to DATABASE_ROUTERS.",
             id="conversations.E012",
         )
-    if settings.CACHES["default"]["BACKEND"] in CACHES_OF_ONE_PROCESS:
+    if settings.CACHES["default"]["BACKEND"] in SINGLE_PROCESS_CACHES:
         yield CheckWarning(
-            "CONVERSATIONS_REPLICA is set, but each process has a cache of its own: a caller that another process "
-            "answers may not find what they have just written.",
-            hint="Let CACHES['default'] be one that all processes share, such as Redis.",
+            "CONVERSATIONS_REPLICA is set, but CACHES['default'] is not shared between processes: a request may not "
+            "find rows that the same user has just written through another process.",
+            hint="Use a cache that all processes share, such as Redis.",
             id="conversations.W010",
         )
 
 
-def _restore_days() -> Iterator[CheckMessage]:
+def _check_restore_days() -> Iterator[CheckMessage]:
     days: object = app_settings.restore_days
     if not isinstance(days, int) or isinstance(days, bool) or not 0 <= days <= MAX_RESTORE_DAYS:
         yield Error(
@@ -147,10 +147,10 @@ def _restore_days() -> Iterator[CheckMessage]:
         )
 
 
-def _unknown_fields() -> Iterator[CheckMessage]:
+def _check_unknown_item_fields() -> Iterator[CheckMessage]:
     if app_settings.unknown_item_fields not in ("keep", "reject"):
         yield Error(
-            f"CONVERSATIONS_UNKNOWN_ITEM_FIELDS is {app_settings.unknown_item_fields!r}, neither 'keep' nor 'reject'.",
+            f"CONVERSATIONS_UNKNOWN_ITEM_FIELDS is {app_settings.unknown_item_fields!r}, not 'keep' or 'reject'.",
             id="conversations.E005",
         )
 
@@ -159,7 +159,7 @@ def _unknown_fields() -> Iterator[CheckMessage]:
 def check_full_text(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
     return [
         CheckWarning(
-            f"CONVERSATIONS_FULL_TEXT is on, but nothing in the database {alias!r} is indexed: no text is found there.",
+            f"CONVERSATIONS_FULL_TEXT is on, but the database {alias!r} has items and no full-text index of them.",
             hint="Run `python manage.py fill_full_text`.",
             id="conversations.W008",
         )
@@ -178,7 +178,7 @@ def _lacks_texts(alias: str) -> bool:
 
 @register(Tags.database)
 def check_packet_size(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
-    """MySQL and MariaDB refuse a statement over `max_allowed_packet`, 16 MiB unless configured."""
+    """Warn if a request may exceed `max_allowed_packet` of MySQL or MariaDB, by default 16 MiB for each statement."""
     messages: list[CheckMessage] = []
     for alias in databases or ():
         connection = connections[alias]
@@ -190,9 +190,9 @@ def check_packet_size(databases: Sequence[str] | None = None, **kwargs: Any) -> 
         if packet < app_settings.max_body_bytes:
             messages.append(
                 CheckWarning(
-                    f"max_allowed_packet of the database {alias!r} is {packet} bytes, "
+                    f"max_allowed_packet of the database {alias!r} is {packet} bytes and "
                     f"CONVERSATIONS_MAX_BODY_BYTES is {app_settings.max_body_bytes}: larger requests fail.",
-                    hint="Raise the one or lower the other.",
+                    hint="Raise max_allowed_packet or lower CONVERSATIONS_MAX_BODY_BYTES.",
                     id="conversations.W006",
                 )
             )

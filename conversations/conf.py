@@ -1,4 +1,4 @@
-"""The app's settings, each `CONVERSATIONS_<NAME>` in the host's settings, read when first used."""
+"""Settings of the app: each is `CONVERSATIONS_<NAME>` in your project's settings and is read on first use."""
 
 from collections.abc import Sequence
 from typing import Any, Literal, TypeVar
@@ -11,12 +11,12 @@ T = TypeVar("T")
 
 class AppSettings:
     def __init__(self) -> None:
-        self._values: dict[str, Any] = {}  # Django looks long for those that are not set
-        setting_changed.connect(self._forget)
+        self._values: dict[str, Any] = {}  # Django's lookup of a setting that is not set is slow.
+        setting_changed.connect(self._clear)
 
     @property
     def api_key_seconds(self) -> float:
-        """For how long a process takes an API key for what it was when it looked last."""
+        """How long, in seconds, a process caches an API key. A revoked key works for at most that long."""
         return self._get("API_KEY_SECONDS", 5)
 
     @property
@@ -26,17 +26,17 @@ class AppSettings:
 
     @property
     def default_include(self) -> Sequence[str]:
-        """`include` values that are revealed without being asked for."""
+        """`include` values that apply to every request."""
         return self._get("DEFAULT_INCLUDE", [])
 
     @property
     def extra_item_types(self) -> Sequence[str]:
-        """Item types that are stored as they are, though this version does not know them."""
+        """Item types to store unvalidated in addition to the built-in ones."""
         return self._get("EXTRA_ITEM_TYPES", [])
 
     @property
     def full_text(self) -> bool:
-        """Whether what items say is indexed and can be searched."""
+        """Whether the text of items is indexed and can be searched. Any value but True turns it off."""
         return self._get("FULL_TEXT", False) is True
 
     @property
@@ -45,26 +45,27 @@ class AppSettings:
 
     @property
     def max_json_values(self) -> int:
-        """How many values the JSON of a request may hold, counted as commas and opening brackets outside of strings."""
+        """Maximum number of JSON values in a request, counted as commas and opening brackets outside of strings."""
         return self._get("MAX_JSON_VALUES", 1_000_000)
 
     @property
     def replica(self) -> str:
-        """The alias of a database that is a streaming replica of the default one, or none."""
+        """Alias of a database that is a streaming replica of the default one, or an empty string."""
         return self._get("REPLICA", "")
 
     @property
     def restore_days(self) -> int:
-        """For how long a conversation that was deleted in the admin can be restored. 0 deletes it for good at once."""
+        """How many days a conversation deleted in the admin can be restored. 0 deletes permanently at once."""
         return self._get("RESTORE_DAYS", 30)
 
     @property
     def staff_can_read_content(self) -> bool:
-        """Whether the admin shows items to those who have the permission. Anything but True refuses everyone."""
+        """Whether staff with the permission can read items in the admin. Any value but True refuses everyone."""
         return self._get("STAFF_CAN_READ_CONTENT", True) is True
 
     @property
     def unknown_item_fields(self) -> Literal["keep", "reject"]:
+        """Whether an item field that its type does not define is stored or is an error."""
         return self._get("UNKNOWN_ITEM_FIELDS", "keep")
 
     def _get(self, name: str, default: T) -> T:
@@ -73,7 +74,7 @@ class AppSettings:
         value: T = self._values[name]
         return value
 
-    def _forget(self, **kwargs: Any) -> None:
+    def _clear(self, **kwargs: Any) -> None:
         self._values.clear()
 
 

@@ -1,6 +1,7 @@
-"""Refusals in OpenAI's words: https://platform.openai.com/docs/guides/error-codes
+"""API errors, worded as OpenAI words them: https://platform.openai.com/docs/guides/error-codes
 
-Every function returns the error to raise. Paths are written as OpenAI writes them: `items[0].content[1].text`.
+Each function returns an error for the caller to raise. A `path` has OpenAI's notation: `items[0].content[1].text`.
+Messages that OpenAI's API also sends were captured from it and must not change.
 """
 
 from collections.abc import Iterable, Sequence
@@ -8,7 +9,7 @@ from typing import Any
 
 
 class APIError(Exception):
-    """A request that can't be carried out; the API shows it as `{"error": {message, type, param, code}}`."""
+    """An invalid request. The API answers with `status` and `{"error": {message, type, param, code}}`."""
 
     def __init__(
         self,
@@ -73,7 +74,7 @@ def unbounded_condition(path: str, *, maximum: int) -> APIError:
 
 
 def invalid_query(*, expected: str, position: int, got: str) -> APIError:
-    """For the typed query language. The position is that of a character, from 1."""
+    """Return the error for a syntax error in the query language. `position` counts characters from 1."""
     return APIError(
         f"Invalid 'query': expected {expected} at position {position}, but got {got}.",
         param="query",
@@ -135,7 +136,7 @@ def invalid_value(path: str, value: object, *, supported: Sequence[str]) -> APIE
 
 
 def unstorable_value(path: str, problem: str) -> APIError:
-    """For values that JSON can write and a database can't keep."""
+    """Return the error for a value that JSON allows and a database cannot store."""
     return APIError(f"Invalid '{path}': {problem}.", param=path or None, code="invalid_value")
 
 
@@ -253,7 +254,7 @@ def item_already_in_conversation() -> APIError:
 
 
 def json_type_name(value: object) -> str:
-    """OpenAI's name for a JSON value's type; null is reported as an object."""
+    """Return OpenAI's name for the type of a JSON value. OpenAI calls null an object."""
     match value:
         case bool():
             return "a boolean"
@@ -270,12 +271,12 @@ def json_type_name(value: object) -> str:
 
 
 def elide(name: str) -> str:
-    """Long names are shown by both ends: `previous_response_id` becomes `pre..._id`."""
+    """Shorten a long name to its two ends, as OpenAI does: `previous_response_id` becomes `pre..._id`."""
     return name if len(name) <= 12 else f"{name[:3]}...{name[-3:]}"
 
 
 def join_quoted(values: Iterable[str], conjunction: str) -> str:
-    """`'a', 'b', or 'c'`."""
+    """Return the values in quotes as a list in a sentence: `'a', 'b', or 'c'`."""
     quoted = [f"'{value}'" for value in values]
     if len(quoted) <= 2:
         return f" {conjunction} ".join(quoted)

@@ -1,7 +1,7 @@
-"""Ids as OpenAI writes them: a prefix and 48 lower-case hex digits, of which the first 8 are the Unix second.
+"""Ids in OpenAI's format: a prefix and 48 lower-case hex digits, the first 8 of which are the Unix second.
 
-Here 8 more digits hold the nanoseconds and the last 32 are random, so text order is creation order, and ids
-brought from elsewhere sort among ours by their second.
+The next 8 digits are the nanoseconds within that second and the last 32 are random. Ids therefore sort by creation
+time, and imported ids sort among them by their second.
 """
 
 import os
@@ -21,26 +21,26 @@ _last_ns = 0
 
 
 def new_id(prefix: str) -> str:
-    return id_of(prefix, nanoseconds=_tick(), bits=int.from_bytes(os.urandom(16)))
+    return compose_id(prefix, nanoseconds=_next_nanoseconds(), bits=int.from_bytes(os.urandom(16)))
 
 
 def new_conversation_id() -> str:
     return new_id(CONVERSATION_PREFIX)
 
 
-def id_of(prefix: str, *, nanoseconds: int, bits: int) -> str:
-    """The id of this Unix time and these 128 bits."""
+def compose_id(prefix: str, *, nanoseconds: int, bits: int) -> str:
+    """Return the id for a Unix time in nanoseconds and 128 bits that tell ids of the same time apart."""
     second, fraction = divmod(nanoseconds, 1_000_000_000)
     return f"{prefix}{second:08x}{fraction:08x}{bits:032x}"
 
 
-def first_id(prefix: str, *, seconds: int) -> str:
-    """What sorts before every id of this Unix second, and after those of the second before."""
+def lower_bound(prefix: str, *, seconds: int) -> str:
+    """Return a string that sorts before every id of this Unix second and after every id of earlier seconds."""
     return f"{prefix}{min(max(seconds, 0), 0xFFFFFFFF):08x}"
 
 
 def created_at(new_id: str) -> datetime:
-    """When `new_id()` made this id, to the microsecond."""
+    """Return when `new_id` created the id, to the microsecond. Other ids may not contain a time."""
     digits = new_id.rpartition("_")[2]
     return datetime.fromtimestamp(int(digits[:8], 16), tz=UTC).replace(microsecond=int(digits[8:16], 16) // 1000)
 
@@ -59,8 +59,8 @@ def check_id(value: str, *, prefix: str = "", path: str) -> None:
         raise errors.wrong_id_characters(path, value)
 
 
-def _tick() -> int:
-    """The clock in nanoseconds, never the same twice in a process and never backwards."""
+def _next_nanoseconds() -> int:
+    """Return the Unix time in nanoseconds, greater than every value returned before in this process."""
     global _last_ns
     with _clock_lock:
         _last_ns = max(time.time_ns(), _last_ns + 1)

@@ -168,7 +168,7 @@ def _drafts(conversations: int, items_per: float, seed: int, start: date) -> Ite
     for number in range(conversations):
         now_ns = begin_ns + SPAN_NS * number // conversations
         # The first id depends on nothing but seed and start, so that any second run meets it.
-        conversation_id = ids.id_of(ids.CONVERSATION_PREFIX, nanoseconds=now_ns, bits=random.getrandbits(128))
+        conversation_id = ids.compose_id(ids.CONVERSATION_PREFIX, nanoseconds=now_ns, bits=random.getrandbits(128))
         [owner] = random.choices(range(1, len(OWNER_WEIGHTS) + 1), cum_weights=OWNER_WEIGHTS)
         metadata = _metadata(random, owner, is_oldest=number * 20 < conversations)
         items = _items(random, conversation_id, now_ns, items_per)
@@ -210,7 +210,7 @@ def _items(random: Random, conversation_id: str, now_ns: int, items_per: float) 
     items: list[Item] = []
     for data in _exchanged(random, _item_count(random, items_per)):
         now_ns += random.getrandbits(35)  # half a minute at most
-        item_id = ids.id_of(item_id_prefix(data["type"]), nanoseconds=now_ns, bits=random.getrandbits(128))
+        item_id = ids.compose_id(item_id_prefix(data["type"]), nanoseconds=now_ns, bits=random.getrandbits(128))
         items.append(
             Item(
                 conversation_id=conversation_id,

@@ -1,7 +1,18 @@
+import re
+from pathlib import Path
+
 import pytest
 from django.db import connection, connections
 
+import conversations
 from conversations.checks import check_settings
+
+
+def test_each_check_id_is_used_once():
+    sources = [path.read_text() for path in Path(conversations.__file__).parent.rglob("*.py")]
+    check_ids = [check_id for source in sources for check_id in re.findall(r"\bconversations\.[CDEIW]\d{3}\b", source)]
+    assert len(check_ids) > 10
+    assert sorted(check_ids) == sorted(set(check_ids))
 
 
 def test_default_settings_pass_the_checks():
@@ -9,7 +20,7 @@ def test_default_settings_pass_the_checks():
 
 
 @pytest.mark.parametrize(
-    ("setting", "value", "found"),
+    ("setting", "value", "check_id"),
     [
         ("API_KEY_SECONDS", -1, "conversations.E010"),
         ("API_KEY_SECONDS", 3_601, "conversations.E010"),
@@ -30,10 +41,10 @@ def test_default_settings_pass_the_checks():
         ("UNKNOWN_ITEM_FIELDS", "drop", "conversations.E005"),
     ],
 )
-def test_invalid_setting_is_reported(settings, setting, value, found):
+def test_invalid_setting_is_reported(settings, setting, value, check_id):
     setattr(settings, f"CONVERSATIONS_{setting}", value)
     [message] = check_settings()
-    assert message.id == found
+    assert message.id == check_id
     assert setting in message.msg
 
 
@@ -43,21 +54,21 @@ ROUTERS = ["conversations.db.replica.ReplicaRouter"]
 
 
 @pytest.mark.parametrize(
-    ("alias", "routers", "caches", "found"),
+    ("alias", "routers", "caches", "check_ids"),
     [
-        ("nowhere", ROUTERS, SHARED, ["E010"]),
-        ("default", ROUTERS, SHARED, ["E010"]),
+        ("nowhere", ROUTERS, SHARED, ["E014"]),
+        ("default", ROUTERS, SHARED, ["E014"]),
         ("copy", [], SHARED, ["E012"]),
         ("copy", ROUTERS, LOCAL, ["W010"]),
         ("copy", ROUTERS, SHARED, []),
     ],
 )
-def test_replica_setting_is_checked_with_its_router_and_cache(settings, alias, routers, caches, found):
+def test_replica_setting_is_checked_with_its_router_and_cache(settings, alias, routers, caches, check_ids):
     settings.CONVERSATIONS_REPLICA, settings.DATABASE_ROUTERS, settings.CACHES = alias, routers, caches
     connections.databases["copy"] = connections.databases["default"]
     try:
         if alias == "copy" and connection.vendor != "postgresql":
-            found = ["E011", *found]
-        assert [message.id for message in check_settings()] == [f"conversations.{each}" for each in found]
+            check_ids = ["E011", *check_ids]
+        assert [message.id for message in check_settings()] == [f"conversations.{check_id}" for check_id in check_ids]
     finally:
         del connections.databases["copy"]

@@ -20,14 +20,14 @@ def test_an_id_begins_with_the_second_of_its_creation():
 
 
 def test_ids_sort_in_the_order_of_their_creation():
-    made = [ids.new_id("msg_") for _ in range(5000)]
-    assert made == sorted(made)
+    created_ids = [ids.new_id("msg_") for _ in range(5000)]
+    assert created_ids == sorted(created_ids)
 
 
 def test_ids_created_by_many_threads_differ_in_their_time():
     with ThreadPoolExecutor(8) as pool:
-        made = list(pool.map(lambda _: ids.new_id("msg_"), range(5000)))
-    assert len({item_id[:20] for item_id in made}) == 5000
+        created_ids = list(pool.map(lambda _: ids.new_id("msg_"), range(5000)))
+    assert len({item_id[:20] for item_id in created_ids}) == 5000
 
 
 def test_creation_time_can_be_read_from_an_id():

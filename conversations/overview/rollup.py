@@ -74,7 +74,7 @@ def count_conversations_after(place: str, *, zone: tzinfo, limit: int, before: d
     batch = RollupBatch()
     rows = Conversation.objects.filter(pk__gt=place)
     if before:
-        rows = rows.filter(pk__lt=ids.first_id(ids.CONVERSATION_PREFIX, seconds=int(before.timestamp())))
+        rows = rows.filter(pk__lt=ids.lower_bound(ids.CONVERSATION_PREFIX, seconds=int(before.timestamp())))
     for conversation_id, owner, metadata in rows.order_by("pk").values_list("pk", "owner_id", "metadata")[:limit]:
         batch.count += 1
         batch.place = {"last_conversation_id": conversation_id}

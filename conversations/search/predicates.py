@@ -74,7 +74,7 @@ def build_q(
 def created_range(condition: CreatedCondition, *, id_name: str) -> Q:
     """By the id, whose text begins with the second of creation: the one index serves the order and the window."""
     after = condition.operator in ("gt", "lte")
-    first = ids.first_id(ids.CONVERSATION_PREFIX, seconds=condition.seconds + after)
+    first = ids.lower_bound(ids.CONVERSATION_PREFIX, seconds=condition.seconds + after)
     return Q((f"{id_name}__gte" if condition.operator in ("gt", "gte") else f"{id_name}__lt", first))
 
 

@@ -209,7 +209,7 @@ def test_a_day_begins_at_midnight_of_the_time_zone(alice, settings):
     midnight = int(datetime(2026, 3, 9, tzinfo=zone).timestamp())  # after a day of 23 hours
     for second in (midnight - 23 * 3600 - 1, midnight - 23 * 3600, midnight - 1, midnight):
         Conversation.objects.create(
-            pk=ids.id_of(ids.CONVERSATION_PREFIX, nanoseconds=second * 10**9, bits=1),
+            pk=ids.compose_id(ids.CONVERSATION_PREFIX, nanoseconds=second * 10**9, bits=1),
             owner=alice,
             created_at=timezone.now(),
         )

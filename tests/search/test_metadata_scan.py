@@ -63,7 +63,7 @@ def scattered_conversations(alice) -> list[Conversation]:
     for _ in range(400):
         nanoseconds += 10 ** random.randrange(9, 16)
         metadata = {key: random.choice("1112") for key in "abc" if random.random() < 0.25}
-        conversation_id = ids.id_of(ids.CONVERSATION_PREFIX, nanoseconds=nanoseconds, bits=0)
+        conversation_id = ids.compose_id(ids.CONVERSATION_PREFIX, nanoseconds=nanoseconds, bits=0)
         created_at = ids.created_at(conversation_id)
         rows.append(Conversation(id=conversation_id, owner=alice, created_at=created_at, metadata=metadata))
     Conversation.objects.bulk_create(rows)

@@ -24,7 +24,7 @@ def at_midnight_in_tokyo(alice, settings) -> list[str]:
     rows = []
     for seconds in (first - 1, first, first + 86_399, first + 86_400):
         row = Conversation.create_with_items(owner=alice)
-        known_id = ids.id_of(ids.CONVERSATION_PREFIX, nanoseconds=seconds * 10**9, bits=0)
+        known_id = ids.compose_id(ids.CONVERSATION_PREFIX, nanoseconds=seconds * 10**9, bits=0)
         Conversation.objects.filter(pk=row.pk).update(id=known_id)
         rows.insert(0, known_id)
     return rows
