@@ -1,6 +1,6 @@
 from project.settings import *  # noqa: F403
 
-if "replica" in DATABASES:  # noqa: F405 - it has the suite's database from the primary
+if "replica" in DATABASES:  # noqa: F405 - the replica of the test database
     DATABASES["replica"]["TEST"] = {"MIRROR": "default"}  # noqa: F405
 
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]

@@ -44,7 +44,7 @@ def load(conversations: int, *, items_per: float = 0) -> None:
     with connection.schema_editor() as editor:
         for index in MetadataPair._meta.indexes:
             editor.remove_index(MetadataPair, index)
-    text_index = import_module("conversations.migrations.0006_item_text")
+    text_index = import_module("conversations.migrations.0002_full_text_index")
     is_postgresql = connection.vendor == "postgresql"
     if is_postgresql:
         _execute(text_index.DROP["postgresql"][0])
