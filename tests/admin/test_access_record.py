@@ -26,7 +26,7 @@ def record_url(page: str, record: AccessRecord) -> str:
     return reverse(f"admin:conversations_accessrecord_{page}", args=[record.pk])
 
 
-def listed_records(client, **query) -> list[AccessRecord]:
+def visible_records(client, **query) -> list[AccessRecord]:
     return list(client.get(LIST_URL, query).context["cl"].result_list)
 
 
@@ -87,19 +87,19 @@ def test_access_record_outlives_its_conversation_and_user(admin_client, staff_cl
     assert "access log" not in admin_client.get(url).content.decode()
     admin_client.post(url, {"post": "yes"})
     assert not User.objects.filter(username="staff").exists()
-    [record] = listed_records(admin_client, user="staff")
+    [record] = visible_records(admin_client, user="staff")
     assert (record.user, record.username, record.conversation_id) == (None, "staff", conversation_id)
 
 
 def test_superuser_cannot_add_change_or_delete_access_records(admin_client, admin_user):
     record = AccessRecord.objects.record(user=admin_user, action=READ, conversation_id="conv_1")
     before = list(AccessRecord.objects.values())
-    sent = {"username": "somebody", "action": "read", "conversation_id": "conv_2", "post": "yes"}
+    form = {"username": "somebody", "action": "read", "conversation_id": "conv_2", "post": "yes"}
     assert admin_client.get(reverse("admin:conversations_accessrecord_add")).status_code == 403
-    assert admin_client.post(reverse("admin:conversations_accessrecord_add"), sent).status_code == 403
-    assert admin_client.post(record_url("change", record), sent).status_code == 403
+    assert admin_client.post(reverse("admin:conversations_accessrecord_add"), form).status_code == 403
+    assert admin_client.post(record_url("change", record), form).status_code == 403
     assert admin_client.get(record_url("delete", record)).status_code == 403
-    assert admin_client.post(record_url("delete", record), sent).status_code == 403
+    assert admin_client.post(record_url("delete", record), form).status_code == 403
     selected = {"action": "delete_selected", "_selected_action": [record.pk], "post": "yes"}
     admin_client.post(LIST_URL, selected)
     admin_client.post(LIST_URL, {**selected, "select_across": "1", "index": "0"})
@@ -109,11 +109,11 @@ def test_superuser_cannot_add_change_or_delete_access_records(admin_client, admi
 
 def test_access_log_pages_are_read_only(admin_client, admin_user):
     record = AccessRecord.objects.record(user=admin_user, action=READ, conversation_id="conv_1")
-    listed = admin_client.get(LIST_URL).content.decode()
+    list_page = admin_client.get(LIST_URL).content.decode()
     page = admin_client.get(record_url("change", record)).content.decode()
-    assert "<title>Select access log entry to view" in listed
-    assert "delete_selected" not in listed
-    assert reverse("admin:conversations_accessrecord_add") not in listed
+    assert "<title>Select access log entry to view" in list_page
+    assert "delete_selected" not in list_page
+    assert reverse("admin:conversations_accessrecord_add") not in list_page
     assert "conv_1" in page
     assert "deletelink" not in page
     assert 'name="_save"' not in page
@@ -129,11 +129,11 @@ def test_access_log_requires_its_own_permission(staff_client, codename, status):
 
 def test_access_log_is_sorted_newest_first(admin_client, alice):
     records = [AccessRecord.objects.record(user=alice, action=READ, conversation_id=f"conv_{n}") for n in range(3)]
-    assert listed_records(admin_client) == records[::-1]
+    assert visible_records(admin_client) == records[::-1]
 
 
 @pytest.mark.parametrize(
-    ("query", "found"),
+    ("query", "ids"),
     [
         ({"user": "alice"}, ["conv_2", "conv_1"]),
         ({"user": "Alice"}, []),
@@ -148,11 +148,11 @@ def test_access_log_is_sorted_newest_first(admin_client, alice):
         ({"q": "CONV_1"}, []),
     ],
 )
-def test_access_records_are_filtered_by_user_action_and_conversation(admin_client, alice, bob, query, found):
+def test_access_records_are_filtered_by_user_action_and_conversation(admin_client, alice, bob, query, ids):
     AccessRecord.objects.record(user=alice, action=READ, conversation_id="conv_1")
     AccessRecord.objects.record(user=alice, action=READ, conversation_id="conv_2")
     AccessRecord.objects.record(user=bob, action=EXPORT, query="topic:demo", conversation_count=12)
-    assert [record.conversation_id for record in listed_records(admin_client, **query)] == found
+    assert [record.conversation_id for record in visible_records(admin_client, **query)] == ids
 
 
 def test_access_log_shows_the_filter_and_number_of_an_export(admin_client, alice):

@@ -43,8 +43,8 @@ def test_secret_of_a_new_key_is_not_stored(admin_client, alice):
 
 
 def test_a_new_key_can_be_given_an_expiry(admin_client, alice):
-    sent = {"user": alice.pk, "name": "", "expires_at_0": "2199-01-31", "expires_at_1": "12:00:00"}
-    admin_client.post(ADD_URL, sent)
+    form = {"user": alice.pk, "name": "", "expires_at_0": "2199-01-31", "expires_at_1": "12:00:00"}
+    admin_client.post(ADD_URL, form)
     assert APIKey.objects.get().expires_at.year == 2199
 
 
@@ -59,19 +59,19 @@ def test_user_of_a_new_key_is_entered_as_a_raw_id(admin_client, alice):
 def test_only_the_name_can_be_changed(admin_client, alice, bob):
     key, secret = APIKey.create(user=alice, name="old")
     before = APIKey.objects.values().get()
-    sent = {"name": "new", "user": bob.pk, "prefix": "x", "hash": "x", "revoked_at_0": "2020-01-01"}
-    response = admin_client.post(change_url(key), sent, follow=True)
+    form = {"name": "new", "user": bob.pk, "prefix": "x", "hash": "x", "revoked_at_0": "2020-01-01"}
+    response = admin_client.post(change_url(key), form, follow=True)
     assert secret_in(response.content.decode()) is None
     assert APIKey.objects.values().get() == {**before, "name": "new"}
     assert APIKey.authenticate(secret)
 
 
 def test_key_list_shows_the_state_of_each_key(admin_client, alice):
-    gone = User.objects.create_user("gone", is_active=False)
+    inactive = User.objects.create_user("gone", is_active=False)
     APIKey.create(user=alice, name="active")
     APIKey.create(user=alice, name="expired", expires_at=timezone.now() - timedelta(days=1))
     APIKey.create(user=alice, name="revoked")[0].revoke()
-    APIKey.create(user=gone, name="user inactive")
+    APIKey.create(user=inactive, name="user inactive")
     html = admin_client.get(LIST_URL).content.decode()
     for state in ("active", "expired", "revoked", "user inactive"):
         row = html.partition(f">{state}</a>")[2].partition("</tr>")[0]
@@ -85,21 +85,21 @@ def test_key_list_takes_a_constant_number_of_queries(admin_client, alice, bob, d
         admin_client.get(LIST_URL)
 
 
-@pytest.mark.parametrize(("term", "found"), [("lap", ["laptop"]), ("bob", ["server"]), ("sk-conv", [])])
-def test_keys_are_found_by_name_and_username(admin_client, alice, bob, term, found):
+@pytest.mark.parametrize(("term", "names"), [("lap", ["laptop"]), ("bob", ["server"]), ("sk-conv", [])])
+def test_keys_are_found_by_name_and_username(admin_client, alice, bob, term, names):
     APIKey.create(user=alice, name="laptop")
     APIKey.create(user=bob, name="server")
     keys = admin_client.get(LIST_URL, {"q": term}).context["cl"].result_list
-    assert [key.name for key in keys] == found
+    assert [key.name for key in keys] == names
 
 
 def test_second_revocation_changes_and_logs_nothing(staff_client, alice):
     client = staff_client("view_apikey", "change_apikey")
     key, secret = APIKey.create(user=alice, name="laptop")
-    sent = {"action": "revoke", "_selected_action": [key.pk]}
-    assert "Revoked 1 API key." in client.post(LIST_URL, sent, follow=True).content.decode()
+    form = {"action": "revoke", "_selected_action": [key.pk]}
+    assert "Revoked 1 API key." in client.post(LIST_URL, form, follow=True).content.decode()
     first = APIKey.objects.get().revoked_at
-    assert "Revoked 0 API keys." in client.post(LIST_URL, sent, follow=True).content.decode()
+    assert "Revoked 0 API keys." in client.post(LIST_URL, form, follow=True).content.decode()
     assert APIKey.objects.get().revoked_at == first
     assert APIKey.authenticate(secret) is None
     assert LogEntry.objects.get().change_message == "Revoked."

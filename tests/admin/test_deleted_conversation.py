@@ -17,11 +17,11 @@ from conversations.trash import move_to_trash
 
 CONVERSATIONS_URL = reverse("admin:conversations_conversation_changelist")
 LIST_URL = reverse("admin:conversations_deletedconversation_changelist")
-SAID = "said-long-ago"
+CONTENT = "planted-words"
 
 
 def create_conversation(owner, **metadata) -> Conversation:
-    items = validate_items([{"role": "user", "content": SAID}] * 2)
+    items = validate_items([{"role": "user", "content": CONTENT}] * 2)
     return Conversation.create_with_items(owner=owner, metadata=metadata or {"topic": "demo"}, items=items)
 
 
@@ -48,14 +48,14 @@ def test_deleted_conversation_is_hidden_everywhere_but_in_the_trash(
 ):
     key = conversation.pk
     assert admin_client.post(url("conversation_delete", key), {"post": "yes"}).status_code == 302
-    admin_client.get(CONVERSATIONS_URL)  # which shows what the deletion is answered with
+    admin_client.get(CONVERSATIONS_URL)  # shows the message of the deletion
     assert key not in admin_client.get(CONVERSATIONS_URL).content.decode()
     assert key in admin_client.get(LIST_URL).content.decode()
     for path in (f"/v1/conversations/{key}", f"/v1/conversations/{key}/items"):
         answer = admin_client.get(path, headers={"authorization": f"Bearer {alice_secret}"})
         assert answer.status_code == 404
-    listed = admin_client.get("/v1/conversations", headers={"authorization": f"Bearer {alice_secret}"})
-    assert listed.json()["data"] == []
+    response = admin_client.get("/v1/conversations", headers={"authorization": f"Bearer {alice_secret}"})
+    assert response.json()["data"] == []
     row = DeletedConversation.objects.get()
     assert (row.conversation_id, row.deleted_by) == (key, admin_user)
     assert not Item.objects.exists()
@@ -67,8 +67,8 @@ def test_selected_conversations_are_moved_to_the_trash(admin_client, alice):
     confirmed = {"action": "delete_selected", "_selected_action": list(keys)}
     page = admin_client.post(CONVERSATIONS_URL, confirmed)
     assert "can be restored from “Deleted conversations”" in page.content.decode()
-    asked = page.context["form"].initial
-    form = {**confirmed, **asked, "typed": asked["expected"]}
+    initial = page.context["form"].initial
+    form = {**confirmed, **initial, "typed": initial["expected"]}
     admin_client.post(reverse("admin:conversations_conversation_bulk_deletion"), form)
     assert not Conversation.objects.exists()
     assert set(DeletedConversation.objects.values_list("conversation_id", flat=True)) == keys
@@ -103,24 +103,24 @@ def test_trash_list_shows_metadata_deleting_user_and_expiry(admin_client, alice,
     assert ">bob<" in html
     assert ">alice<" in html
     assert f'datetime="{(first.deleted_at + timedelta(days=10)).isoformat()}"' in html
-    assert SAID not in html
+    assert CONTENT not in html
     page = admin_client.get(url("deletedconversation_change", second.pk)).content.decode()
-    assert SAID not in page
+    assert CONTENT not in page
     assert "<b>number</b> = 1" in page
     assert 'value="Restore"' in page
     assert "Delete for good" in page
 
 
 def test_deleted_conversations_are_found_by_owner_and_by_id(admin_client, alice, bob):
-    hers, his = [move_to_trash(create_conversation(owner)) for owner in (alice, bob)]
+    alice_row, bob_row = [move_to_trash(create_conversation(owner)) for owner in (alice, bob)]
 
-    def found(**parameters) -> list[DeletedConversation]:
+    def search_trash(**parameters) -> list[DeletedConversation]:
         return list(admin_client.get(LIST_URL, parameters).context["cl"].result_list)
 
-    assert found() == [his, hers]
-    assert found(q="alice") == [hers]
-    assert found(q="nobody") == []
-    assert found(q=f" {his.conversation_id} ") == [his]
+    assert search_trash() == [bob_row, alice_row]
+    assert search_trash(q="alice") == [alice_row]
+    assert search_trash(q="nobody") == []
+    assert search_trash(q=f" {bob_row.conversation_id} ") == [bob_row]
 
 
 def test_trash_list_takes_a_constant_number_of_queries(admin_client, alice, bob):
@@ -171,11 +171,11 @@ def test_restoring_without_the_permissions_is_refused(staff_client, deleted_conv
 
 def test_selected_conversations_are_restored_and_each_failure_is_reported(admin_client, alice):
     rows = [move_to_trash(create_conversation(alice)) for _ in range(3)]
-    there = Conversation(pk=rows[1].conversation_id, owner=alice, created_at=timezone.now())
-    there.save(force_insert=True)
+    recreated = Conversation(pk=rows[1].conversation_id, owner=alice, created_at=timezone.now())
+    recreated.save(force_insert=True)
     response = admin_client.post(LIST_URL, action("restore_selected", *rows), follow=True)
-    told = [message.message for message in response.context["messages"]]
-    assert told == [
+    texts = [message.message for message in response.context["messages"]]
+    assert texts == [
         f"There is a conversation “{rows[1].conversation_id}” again. Delete it first.",
         "Restored 2 conversations.",
     ]
@@ -189,8 +189,8 @@ def test_request_restores_a_limited_number_of_items(admin_client, alice, monkeyp
     DeletedConversation.objects.update(item_count=3)
     DeletedConversation.objects.filter(pk=rows[0].pk).update(item_count=6)
     response = admin_client.post(LIST_URL, action("restore_selected", *rows), follow=True)
-    told = [message.message for message in response.context["messages"]]
-    assert told == [
+    texts = [message.message for message in response.context["messages"]]
+    assert texts == [
         f"“{rows[0]}” is too long to restore here; an operator can restore it.",
         "1 conversation was not restored yet. Select it again to restore it.",
         "Restored 1 conversation.",

@@ -46,9 +46,9 @@ def number(text: str) -> int:
 
 
 def links(html: str) -> dict[str, tuple[str, int]]:
-    """The addresses that the bars lead to, with a name and how many rows they promise."""
-    found = [*BAR.finditer(html), *DAY.finditer(html)]
-    return {unescape(each["url"]): (unescape(each["label"]), number(each["count"])) for each in found}
+    """Return the URL of each bar, with its label and count."""
+    matches = [*BAR.finditer(html), *DAY.finditer(html)]
+    return {unescape(match["url"]): (unescape(match["label"]), number(match["count"])) for match in matches}
 
 
 @pytest.mark.parametrize("days", [7, 30, 90])
@@ -56,12 +56,12 @@ def test_each_bar_links_to_a_list_with_the_same_count(admin_client, seeded_datab
     call_command("refresh_overview", verbosity=0)
     for _ in range(2):
         Conversation.create_with_items(owner=alice, metadata=ODD)
-    found = links(admin_client.get(URL, {"days": days}).content.decode())
-    assert len([url for url in found if "owner=" in url]) == 10
-    assert len([url for url in found if "exists" in url]) == 10
-    assert len([url for url in found if "=eq&" in url]) > 5
-    assert days >= len([url for url in found if "created" in url]) > days / 2
-    for url, (label, count) in found.items():
+    figures = links(admin_client.get(URL, {"days": days}).content.decode())
+    assert len([url for url in figures if "owner=" in url]) == 10
+    assert len([url for url in figures if "exists" in url]) == 10
+    assert len([url for url in figures if "=eq&" in url]) > 5
+    assert days >= len([url for url in figures if "created" in url]) > days / 2
+    for url, (label, count) in figures.items():
         assert admin_client.get(url).context["cl"].result_count == count > 0, (url, label)
 
 
@@ -69,9 +69,9 @@ def test_unusual_keys_and_values_link_to_their_lists(admin_client, alice):
     for _ in range(2):
         Conversation.create_with_items(owner=alice, metadata=ODD)
     Conversation.create_with_items(owner=alice)
-    found = links(admin_client.get(URL).content.decode())
-    assert {label for label, _ in found.values()} >= {*ODD, *ODD.values()} - {""} | {"(empty)"}
-    for url, (label, count) in found.items():
+    figures = links(admin_client.get(URL).content.decode())
+    assert {label for label, _ in figures.values()} >= {*ODD, *ODD.values()} - {""} | {"(empty)"}
+    for url, (label, count) in figures.items():
         assert (
             admin_client.get(url).context["cl"].result_count == count == (3 if "20" in label or label == "alice" else 2)
         )
@@ -83,9 +83,9 @@ def test_days_are_counted_in_the_project_time_zone_which_is_shown(admin_client, 
     call_command("refresh_overview", verbosity=0)
     html = admin_client.get(URL).content.decode()
     assert f"the time zone {zone}." in html
-    found = {url: count for url, (_, count) in links(html).items() if "created" in url}
-    assert len(found) > 15
-    for url, count in found.items():
+    figures = {url: count for url, (_, count) in links(html).items() if "created" in url}
+    assert len(figures) > 15
+    for url, count in figures.items():
         assert admin_client.get(url).context["cl"].result_count == count
 
 
@@ -95,9 +95,9 @@ def test_days_keep_their_time_zone_until_the_next_refresh(admin_client, seeded_d
     settings.TIME_ZONE = "America/New_York"
     html = admin_client.get(URL).content.decode()
     assert "the time zone Pacific/Auckland." in html
-    found = {url: count for url, (_, count) in links(html).items() if "created" in url}
-    assert len(found) > 15
-    for url, count in found.items():
+    figures = {url: count for url, (_, count) in links(html).items() if "created" in url}
+    assert len(figures) > 15
+    for url, count in figures.items():
         assert admin_client.get(url).context["cl"].result_count == count
 
 
@@ -139,9 +139,9 @@ def test_overview_takes_a_constant_number_of_queries(admin_client, seeded_databa
             assert re.search(r"LIMIT \d+$", sql), sql
 
 
-@pytest.mark.parametrize(("asked", "days"), [("", 30), ("7", 7), ("90", 90), ("8", 30), ("x", 30), ("-1", 30)])
-def test_days_parameter_accepts_three_values(admin_client, asked, days):
-    response = admin_client.get(URL, {"days": asked})
+@pytest.mark.parametrize(("parameter", "days"), [("", 30), ("7", 7), ("90", 90), ("8", 30), ("x", 30), ("-1", 30)])
+def test_days_parameter_accepts_three_values(admin_client, parameter, days):
+    response = admin_client.get(URL, {"days": parameter})
     assert len(response.context["by_day"][0].bars) == days
     assert f'<a href="?days={days}" aria-current="true">{days} days</a>' in response.content.decode()
 
@@ -214,7 +214,7 @@ def test_svg_attributes_are_not_localized(admin_client, seeded_database, setting
     )
     assert len(measures) > 700
     assert "0 0 900 100" in measures
-    assert not [each for each in measures if re.search(r"[^\d ]", each)]
+    assert not [measure for measure in measures if re.search(r"[^\d ]", measure)]
     assert re.search(r'aria-label="\d+,\d %"', html)
 
 
@@ -226,8 +226,8 @@ def test_custom_admin_site_has_the_overview_if_conversations_are_registered(admi
     assert len(response.context["by_day"][0].bars) == 14
     urls = list(links(response.content.decode()))
     assert len(urls) == 2
-    for each in urls:
-        assert each.startswith("/desk/conversations/conversation/?")
-        assert admin_client.get(each).context["cl"].result_count == 1
+    for list_url in urls:
+        assert list_url.startswith("/desk/conversations/conversation/?")
+        assert admin_client.get(list_url).context["cl"].result_count == 1
     assert f'<a href="{url}">Overview</a>' in admin_client.get("/desk/conversations/").content.decode()
     assert ">Overview<" not in admin_client.get("/other/conversations/").content.decode()

@@ -26,8 +26,8 @@ def test_all_columns_are_visible_at_1280_pixels(visit, admin, records):
             " return [box.scrollWidth, box.clientWidth]; })()"
         )
 
-    needed, there = visit(steps, as_user=admin, viewport={"width": 1280, "height": 800})
-    assert needed <= there
+    scroll_width, client_width = visit(steps, as_user=admin, viewport={"width": 1280, "height": 800})
+    assert scroll_width <= client_width
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -1,4 +1,4 @@
-"""Saved views, exports and bulk deletions, as people go through them."""
+"""Saved views, exports and bulk deletions by mouse."""
 
 import json
 
@@ -135,15 +135,15 @@ def test_pages_are_accessible_and_fit_a_narrow_screen(visit, admin, conversation
 
     def steps(page: Page) -> dict[str, object]:
         watch = Watch(page)
-        found: dict[str, object] = {}
+        results: dict[str, object] = {}
         for address in PAGES:
             page.goto(address)
             violations = list(watch.problems)
-            page.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true; })")
+            page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true; })")
             wide = scrolls_sideways(page)
-            found[address] = (violations, serious_violations(page, script), wide)
-            watch.problems.clear()  # which axe itself has caused
-        return found
+            results[address] = (violations, serious_violations(page, script), wide)
+            watch.problems.clear()  # caused by axe itself
+        return results
 
-    found = visit(steps, as_user=admin, viewport={"width": 320, "height": 800}, color_scheme=color_scheme)
-    assert found == {address: ([], [], False) for address in PAGES}
+    results = visit(steps, as_user=admin, viewport={"width": 320, "height": 800}, color_scheme=color_scheme)
+    assert results == {address: ([], [], False) for address in PAGES}

@@ -33,7 +33,7 @@ def test_overview_is_accessible_and_obeys_the_csp(visit, admin, store, request, 
         page.goto(url)
         for summary in page.locator("main summary").all():
             summary.click()
-        # Playwright's own evaluation is not under the page's policy.
+        # The policy of the page does not apply to Playwright's own evaluation.
         return watch.problems, watch.foreign_requests(live_server.url), serious_violations(page, script)
 
     assert visit(steps, as_user=admin, color_scheme=scheme) == ([], [], [])

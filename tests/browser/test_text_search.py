@@ -1,4 +1,4 @@
-"""A search for what was said leads to where it was said."""
+"""A search for words shows passages that link to their items."""
 
 import pytest
 from django.urls import reverse

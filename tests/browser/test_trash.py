@@ -14,7 +14,7 @@ LIST_URL = reverse("admin:conversations_deletedconversation_changelist")
 
 @pytest.fixture
 def conversation(admin) -> Conversation:
-    """One that is there, and others that are deleted."""
+    """One conversation, beside three others in the trash."""
     metadata = {"topic": "a billing question", "tenant": "acme", "order id": "6735-" + "x" * 60, "escalated": "yes"}
     items = validate_items([{"role": "user", "content": "hi"}] * 3)
     rows = [Conversation.create_with_items(owner=admin, metadata=metadata, items=items) for _ in range(4)]
@@ -43,11 +43,11 @@ def test_deleted_conversation_can_be_restored_by_mouse(visit, admin, conversatio
         page.goto(LIST_URL)
         follow(page.locator(".field-conversation_id a").first)
         follow(page.get_by_role("button", name="Restore"))
-        told = page.locator(".messagelist").inner_text()
-        return told, watch
+        message = page.locator(".messagelist").inner_text()
+        return message, watch
 
-    told, watch = visit(steps, as_user=admin)
-    assert told == "Restored 1 conversation."
+    message, watch = visit(steps, as_user=admin)
+    assert message == "Restored 1 conversation."
     assert Conversation.objects.get().pk == conversation.pk
     assert watch.problems == []
     assert watch.foreign_requests(live_server.url) == []
@@ -60,14 +60,14 @@ def test_trash_pages_are_accessible_and_fit_a_narrow_screen(visit, admin, conver
     urls = pages(conversation)
 
     def steps(page):
-        found = {}
+        results = {}
         for name, url in urls.items():
             page.goto(url)
-            found[name] = (page.evaluate("document.documentElement.scrollWidth"), serious_violations(page, script))
-        return found
+            results[name] = (page.evaluate("document.documentElement.scrollWidth"), serious_violations(page, script))
+        return results
 
-    found = visit(steps, as_user=admin, viewport={"width": 320, "height": 800}, color_scheme=scheme)
-    assert found == dict.fromkeys(urls, (320, []))
+    results = visit(steps, as_user=admin, viewport={"width": 320, "height": 800}, color_scheme=scheme)
+    assert results == dict.fromkeys(urls, (320, []))
 
 
 def test_all_columns_are_visible_at_1280_pixels(visit, admin, conversation):
@@ -78,5 +78,5 @@ def test_all_columns_are_visible_at_1280_pixels(visit, admin, conversation):
             " return [box.scrollWidth, box.clientWidth]; })()"
         )
 
-    needed, there = visit(steps, as_user=admin, viewport={"width": 1280, "height": 800})
-    assert needed <= there
+    scroll_width, client_width = visit(steps, as_user=admin, viewport={"width": 1280, "height": 800})
+    assert scroll_width <= client_width

@@ -15,12 +15,12 @@ from tests.admin.actions.bulk_delete_page import (
     DEMO,
     LIST_URL,
     URL,
+    bulk_delete_url,
     confirm,
-    create,
-    hidden,
-    matching,
-    messages,
-    select,
+    create_conversation,
+    hidden_fields,
+    message_texts,
+    select_in_list,
 )
 
 
@@ -30,17 +30,17 @@ def client(staff_client) -> Client:
 
 
 def test_selected_conversations_are_deleted_after_typing_their_number(client, alice):
-    one, other, stays = create(alice), create(alice), create(alice)
-    page = select(client, one, other)
+    one, other, unselected = create_conversation(alice), create_conversation(alice), create_conversation(alice)
+    page = select_in_list(client, one, other)
     html = page.content.decode()
     assert "<strong>2 conversations</strong>" in html
     assert "Type the number 2 to confirm:" in html
     assert Conversation.objects.count() == 3
     response = confirm(client, page, URL, "2")
-    assert messages(response) == ["Deleted 2 conversations."]
-    assert Conversation.objects.get() == stays
+    assert message_texts(response) == ["Deleted 2 conversations."]
+    assert Conversation.objects.get() == unselected
     assert Item.objects.count() == 2
-    assert MetadataPair.objects.get().conversation == stays
+    assert MetadataPair.objects.get().conversation == unselected
     assert set(DeletedConversation.objects.values_list("conversation_id", "deleted_by_username")) == {
         (one.pk, "staff"),
         (other.pk, "staff"),
@@ -48,87 +48,92 @@ def test_selected_conversations_are_deleted_after_typing_their_number(client, al
 
 
 def test_bulk_deletion_deletes_all_conversations_that_match_the_filter(client, alice, bob):
-    gone = [create(alice) for _ in range(3)]
-    stay = [create(alice, "other"), create(bob)]
-    url = matching({**DEMO, "owner": "alice"})
+    matches = [create_conversation(alice) for _ in range(3)]
+    others = [create_conversation(alice, "other"), create_conversation(bob)]
+    url = bulk_delete_url({**DEMO, "owner": "alice"})
     page = client.get(url)
     assert "<strong>3 conversations</strong>" in page.content.decode()
     assert "owner=alice" in page.content.decode()
     response = confirm(client, page, url, "3")
-    assert messages(response) == ["Deleted 3 conversations."]
+    assert message_texts(response) == ["Deleted 3 conversations."]
     assert response.redirect_chain == [(f"{LIST_URL}?{urlencode({**DEMO, 'owner': 'alice'})}", 302)]
-    assert set(Conversation.objects.all()) == set(stay)
+    assert set(Conversation.objects.all()) == set(others)
     assert set(LogEntry.objects.values_list("object_id", "action_flag", "user__username")) == {
-        (conversation.pk, 3, "staff") for conversation in gone
+        (conversation.pk, 3, "staff") for conversation in matches
     }
 
 
 def test_filtered_list_links_to_bulk_deletion(client, alice):
-    conversation = create(alice)
+    conversation = create_conversation(alice)
     html = client.get(LIST_URL, {**DEMO, "before": conversation.pk}).content.decode()
-    assert f'<a href="{matching(DEMO)}">Delete all that match</a>'.replace("&", "&amp;") in html
+    assert f'<a href="{bulk_delete_url(DEMO)}">Delete all that match</a>'.replace("&", "&amp;") in html
     assert URL not in client.get(LIST_URL).content.decode()
 
 
 @pytest.mark.parametrize("typed", ["", "3", "two", "2 conversations", "02", "delete"])
 def test_wrong_confirmation_deletes_nothing(client, alice, typed):
-    one, other = create(alice), create(alice)
-    for page, url in ((select(client, one, other), URL), (client.get(matching(DEMO)), matching(DEMO))):
+    one, other = create_conversation(alice), create_conversation(alice)
+    for page, url in (
+        (select_in_list(client, one, other), URL),
+        (client.get(bulk_delete_url(DEMO)), bulk_delete_url(DEMO)),
+    ):
         response = confirm(client, page, url, typed)
         assert "The number doesn&#x27;t match. Nothing was deleted." in response.content.decode()
-        assert hidden(response) == hidden(page) | {"csrfmiddlewaretoken": hidden(response)["csrfmiddlewaretoken"]}
+        assert hidden_fields(response) == hidden_fields(page) | {
+            "csrfmiddlewaretoken": hidden_fields(response)["csrfmiddlewaretoken"]
+        }
     assert Conversation.objects.count() == 2
     assert not LogEntry.objects.exists()
 
 
 @pytest.mark.parametrize("missing", ["expected", "newest_id", "deleted_count", "scope"])
 def test_incomplete_confirmation_form_deletes_nothing(client, alice, missing):
-    create(alice)
-    page = client.get(matching(DEMO))
-    sent = {name: value for name, value in hidden(page).items() if name != missing}
-    client.post(matching(DEMO), {**sent, "typed": "1"})
-    client.post(matching(DEMO), {**sent, "typed": ""})
+    create_conversation(alice)
+    page = client.get(bulk_delete_url(DEMO))
+    form = {name: value for name, value in hidden_fields(page).items() if name != missing}
+    client.post(bulk_delete_url(DEMO), {**form, "typed": "1"})
+    client.post(bulk_delete_url(DEMO), {**form, "typed": ""})
     assert Conversation.objects.exists()
 
 
 def test_missing_selection_does_not_select_all_conversations(client, alice):
-    one, _other = create(alice), create(alice)
-    sent = hidden(select(client, one))
-    del sent[ACTION_CHECKBOX_NAME]
-    response = client.post(URL, {**sent, "typed": "1"}, follow=True)
-    assert messages(response) == ["Deleted 0 conversations."]
+    one, _other = create_conversation(alice), create_conversation(alice)
+    form = hidden_fields(select_in_list(client, one))
+    del form[ACTION_CHECKBOX_NAME]
+    response = client.post(URL, {**form, "typed": "1"}, follow=True)
+    assert message_texts(response) == ["Deleted 0 conversations."]
     assert Conversation.objects.count() == 2
 
 
 def test_bulk_delete_keeps_conversations_created_after_confirmation(client, alice):
-    create(alice)
-    page = client.get(matching(DEMO))
-    later = create(alice)
-    response = confirm(client, page, matching(DEMO), "1")
-    assert messages(response) == ["Deleted 1 conversation."]
+    create_conversation(alice)
+    page = client.get(bulk_delete_url(DEMO))
+    later = create_conversation(alice)
+    response = confirm(client, page, bulk_delete_url(DEMO), "1")
+    assert message_texts(response) == ["Deleted 1 conversation."]
     assert Conversation.objects.get() == later
 
 
 def test_invalid_filter_deletes_nothing(client, alice):
-    create(alice)
+    create_conversation(alice)
     for query in ({"q": "topic:("}, {"color": "red"}, {"owner": "carol"}, {**DEMO, "metadata_operator": "resembles"}):
-        response = client.get(matching(query), follow=True)
-        assert "There is nothing to delete." in messages(response)
-        sent = {**hidden(client.get(matching(DEMO))), "typed": "1"}
-        client.post(matching(query), sent)
+        response = client.get(bulk_delete_url(query), follow=True)
+        assert "There is nothing to delete." in message_texts(response)
+        form = {**hidden_fields(client.get(bulk_delete_url(DEMO))), "typed": "1"}
+        client.post(bulk_delete_url(query), form)
     assert Conversation.objects.exists()
 
 
 def test_capped_count_is_confirmed_by_typing_a_word(client, alice, monkeypatch):
     monkeypatch.setattr(selection, "MAX_COUNT", 2)
     for _ in range(3):
-        create(alice)
-    page = client.get(matching(DEMO))
+        create_conversation(alice)
+    page = client.get(bulk_delete_url(DEMO))
     assert "<strong>2 or more conversations</strong>" in page.content.decode()
     assert "Type “delete” to confirm:" in page.content.decode()
-    confirm(client, page, matching(DEMO), "2")
+    confirm(client, page, bulk_delete_url(DEMO), "2")
     assert Conversation.objects.count() == 3
-    confirm(client, page, matching(DEMO), "delete")
+    confirm(client, page, bulk_delete_url(DEMO), "delete")
     assert not Conversation.objects.exists()
 
 
@@ -136,25 +141,25 @@ def test_capped_count_is_confirmed_by_typing_a_word(client, alice, monkeypatch):
 def test_bulk_deletion_continues_on_another_page_after_the_time_limit(client, alice, monkeypatch, is_selected):
     monkeypatch.setattr(ConversationAdmin, "bulk_deletion_seconds", 0)
     monkeypatch.setattr(bulk_delete, "BATCH", 2)
-    conversations = [create(alice) for _ in range(4)]
-    url = URL if is_selected else matching(DEMO)
-    page = select(client, *conversations) if is_selected else client.get(url)
+    conversations = [create_conversation(alice) for _ in range(4)]
+    url = URL if is_selected else bulk_delete_url(DEMO)
+    page = select_in_list(client, *conversations) if is_selected else client.get(url)
     response = confirm(client, page, url, "4")
     for deleted in (1, 2, 3):
         assert f"<strong>{deleted} conversation" in response.content.decode()
         assert Conversation.objects.count() == 4 - deleted
-        later = create(alice)
-        response = client.post(url, hidden(response), follow=True)
+        later = create_conversation(alice)
+        response = client.post(url, hidden_fields(response), follow=True)
         later.delete_with_items()
-    if response.redirect_chain == []:  # the limit came with the last one
-        response = client.post(url, hidden(response), follow=True)
-    assert messages(response) == ["Deleted 4 conversations."]
+    if response.redirect_chain == []:  # The time limit was reached after the last conversation.
+        response = client.post(url, hidden_fields(response), follow=True)
+    assert message_texts(response) == ["Deleted 4 conversations."]
     assert not Conversation.objects.exists()
 
 
 def test_each_conversation_is_deleted_in_its_own_transaction(client, alice, monkeypatch):
-    _first, second = create(alice), create(alice)
-    page = client.get(matching(DEMO))
+    _first, second = create_conversation(alice), create_conversation(alice)
+    page = client.get(bulk_delete_url(DEMO))
     delete = Conversation.delete_with_items
 
     def fail(self):
@@ -164,7 +169,7 @@ def test_each_conversation_is_deleted_in_its_own_transaction(client, alice, monk
 
     monkeypatch.setattr(ConversationAdmin, "delete_model", lambda self, request, obj: fail(obj))
     client.raise_request_exception = False
-    assert confirm(client, page, matching(DEMO), "2").status_code == 500
+    assert confirm(client, page, bulk_delete_url(DEMO), "2").status_code == 500
     assert Conversation.objects.get() == second
     assert Item.objects.count() == 2
     assert LogEntry.objects.count() == 1
@@ -175,8 +180,8 @@ def test_bulk_deletion_view_opts_out_of_atomic_requests():
 
 
 def test_bulk_deletion_tolerates_conversations_deleted_meanwhile(client, alice, monkeypatch):
-    first, _second = create(alice), create(alice)
-    page = client.get(matching(DEMO))
+    first, _second = create_conversation(alice), create_conversation(alice)
+    page = client.get(bulk_delete_url(DEMO))
     delete = ConversationAdmin.delete_model
 
     def too_late(self, request, obj):
@@ -185,8 +190,8 @@ def test_bulk_deletion_tolerates_conversations_deleted_meanwhile(client, alice, 
         delete(self, request, obj)
 
     monkeypatch.setattr(ConversationAdmin, "delete_model", too_late)
-    response = confirm(client, page, matching(DEMO), "2")
-    assert messages(response)[0].startswith("Deleted 1 conversation")
+    response = confirm(client, page, bulk_delete_url(DEMO), "2")
+    assert message_texts(response)[0].startswith("Deleted 1 conversation")
 
 
 def test_number_of_queries_does_not_grow_with_items(client, alice, settings):
@@ -196,11 +201,11 @@ def test_number_of_queries_does_not_grow_with_items(client, alice, settings):
         conversation = Conversation.create_with_items(owner=alice, metadata={"topic": "demo"})
         if count:
             conversation.add_items(items=validate_items([{"role": "user", "content": "hi"}]) * count)
-        page = client.get(matching(DEMO))
+        page = client.get(bulk_delete_url(DEMO))
         with CaptureQueriesContext(connection) as captured:
-            client.post(matching(DEMO), {**hidden(page), "typed": "1"})
+            client.post(bulk_delete_url(DEMO), {**hidden_fields(page), "typed": "1"})
         assert not Conversation.objects.exists()
         return len(captured)
 
-    queries(1)  # the content type is looked up once
+    queries(1)  # Fill the cache of content types.
     assert queries(1) == queries(2_000) <= 20

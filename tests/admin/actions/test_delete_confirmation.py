@@ -57,18 +57,18 @@ def test_number_of_queries_grows_only_with_batches_of_items(admin_client, alice,
             getattr(admin_client, method)(delete_url(conversation), {"post": "yes"} if method == "post" else {})
         return len(captured)
 
-    queries(create_conversation(alice, 1))  # the content type is looked up once
+    queries(create_conversation(alice, 1))  # Fill the cache of content types.
     few, many = queries(create_conversation(alice, 1)), queries(create_conversation(alice, 5000))
     assert many - few == reads
     assert few <= 20
 
 
 def test_other_conversations_are_not_deleted(admin_client, alice):
-    gone, stays = create_conversation(alice, 2), create_conversation(alice, 2)
-    admin_client.post(delete_url(gone), {"post": "yes"})
-    assert Conversation.objects.get() == stays
+    deleted, other = create_conversation(alice, 2), create_conversation(alice, 2)
+    admin_client.post(delete_url(deleted), {"post": "yes"})
+    assert Conversation.objects.get() == other
     assert Item.objects.count() == 2
-    assert MetadataPair.objects.get().conversation == stays
+    assert MetadataPair.objects.get().conversation == other
 
 
 def test_a_user_with_conversations_cannot_be_deleted(admin_client, alice):

@@ -24,7 +24,7 @@ LIST_URL = reverse("admin:conversations_conversation_changelist")
 URL = reverse("admin:conversations_conversation_export_list")
 DEMO = {"metadata_key": "topic", "metadata_operator": "eq", "metadata_value": "demo"}
 EXPORTER = ("view_conversation", "read_content", "export_conversation")
-SAID = "planted-words"
+CONTENT = "planted-words"
 
 
 def items(*texts: str) -> list[dict]:
@@ -51,7 +51,7 @@ def rows(text: bytes) -> list[list[str]]:
 @pytest.fixture
 def conversations(alice, bob) -> list[Conversation]:
     return [
-        Conversation.create_with_items(owner=owner, metadata={"topic": topic}, items=items(SAID, "2"))
+        Conversation.create_with_items(owner=owner, metadata={"topic": topic}, items=items(CONTENT, "2"))
         for owner, topic in [(alice, "demo"), (bob, "demo"), (alice, "other")]
     ]
 
@@ -59,10 +59,10 @@ def conversations(alice, bob) -> list[Conversation]:
 def test_export_contains_exactly_the_listed_conversations(admin_client, conversations):
     for query in ({}, DEMO, {**DEMO, "owner": "bob"}, {"q": "-topic:demo"}, {"q": conversations[1].pk}):
         page = admin_client.get(LIST_URL, query)
-        listed = [row.pk for row in page.context["cl"].result_list]
-        assert exported_ids(export(admin_client, **query).getvalue()) == listed[::-1]
+        ids = [row.pk for row in page.context["cl"].result_list]
+        assert exported_ids(export(admin_client, **query).getvalue()) == ids[::-1]
         confirmation = admin_client.get(URL, query).content.decode()
-        assert f"<strong>{len(listed)} conversation" in confirmation
+        assert f"<strong>{len(ids)} conversation" in confirmation
 
 
 def test_export_ignores_cursor_order_and_view(admin_client, conversations):
@@ -101,7 +101,7 @@ def test_csv_has_a_row_for_each_conversation_or_item(admin_client, conversations
     response = export(admin_client, "items-csv", **DEMO)
     assert response["Content-Disposition"].endswith('.items.csv"')
     assert [(row[0], row[6]) for row in rows(response.getvalue())] == [
-        (row.pk, text) for row in conversations[:2] for text in (SAID, "2")
+        (row.pk, text) for row in conversations[:2] for text in (CONTENT, "2")
     ]
 
 
@@ -144,7 +144,7 @@ def test_aborted_download_is_recorded_with_the_number_sent(admin_client, convers
     response = export(admin_client)
     next(iter(response))
     assert AccessRecord.objects.get().conversation_count is None
-    response._iterator.close()  # as the server does, but for the connection to the database, which stays open
+    response._iterator.close()  # The server closes it too, but also closes the connection to the database.
     assert AccessRecord.objects.get().conversation_count == 1
 
 
@@ -158,7 +158,7 @@ def test_export_fails_if_the_access_cannot_be_recorded(admin_client, conversatio
     with connection.execute_wrapper(refuse):
         response = export(admin_client)
     assert response.status_code == 500
-    assert SAID not in response.content.decode()
+    assert CONTENT not in response.content.decode()
 
 
 @pytest.mark.parametrize("codenames", [("view_conversation",), ("view_conversation", "read_content")])
@@ -192,19 +192,19 @@ def test_content_formats_require_the_read_content_permission(staff_client, conve
     assert not AccessRecord.objects.exists()
     text = export(client, "csv").getvalue()
     assert [row[0] for row in rows(text)] == [row.pk for row in conversations]
-    assert SAID.encode() not in text
+    assert CONTENT.encode() not in text
     assert AccessRecord.objects.get().conversation_count == 3
 
 
 def test_text_filters_match_nothing_without_the_read_content_permission(staff_client, admin_client, conversations):
     client = staff_client("view_conversation", "export_conversation", "delete_conversation")
-    said = f'"{SAID}"'
-    if connection.vendor != "mysql":  # whose index tells of committed rows only
-        assert len(rows(export(admin_client, "csv", q=said).getvalue())) == 3
+    search = f'"{CONTENT}"'
+    if connection.vendor != "mysql":  # Its full-text index finds committed rows only.
+        assert len(rows(export(admin_client, "csv", q=search).getvalue())) == 3
         AccessRecord.objects.all().delete()
-    assert rows(export(client, "csv", q=said).getvalue()) == []
-    assert "<strong>0 conversations" in client.get(URL, {"q": said}).content.decode()
-    deletion = client.get(reverse("admin:conversations_conversation_bulk_deletion"), {"q": said}, follow=True)
+    assert rows(export(client, "csv", q=search).getvalue()) == []
+    assert "<strong>0 conversations" in client.get(URL, {"q": search}).content.decode()
+    deletion = client.get(reverse("admin:conversations_conversation_bulk_deletion"), {"q": search}, follow=True)
     assert "There is nothing to delete." in deletion.content.decode()
     assert list(AccessRecord.objects.values_list("conversation_count", flat=True)) == [0]
 
@@ -215,9 +215,9 @@ def test_csv_of_conversations_reads_no_items(admin_client, conversations):
     assert not any("conversations_item" in query["sql"] for query in queries)
 
 
-@pytest.mark.parametrize("sent", [{}, {"file_format": ""}, {"file_format": "xlsx"}])
-def test_unknown_format_is_a_form_error(admin_client, conversations, sent):
-    response = admin_client.post(URL, sent)
+@pytest.mark.parametrize("form", [{}, {"file_format": ""}, {"file_format": "xlsx"}])
+def test_unknown_format_is_a_form_error(admin_client, conversations, form):
+    response = admin_client.post(URL, form)
     assert "Please correct the error" in response.content.decode()
     assert not AccessRecord.objects.exists()
 

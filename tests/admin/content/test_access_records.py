@@ -12,7 +12,7 @@ from django.utils.http import urlencode
 from conversations.models import AccessRecord, Conversation, DeletedConversation
 from conversations.schema.items import validate_items
 from conversations.trash import move_to_trash
-from tests.admin.actions.bulk_delete_page import hidden
+from tests.admin.actions.bulk_delete_page import hidden_fields
 
 # The full-text index of MariaDB and MySQL finds committed rows only.
 pytestmark = pytest.mark.django_db(transaction=connection.vendor == "mysql")
@@ -50,7 +50,7 @@ def export(client: Client, url: str, file_format: str = "jsonl") -> None:
 def delete_matches(client: Client, conversation: Conversation) -> None:
     page = client.get(f"{DELETE_URL}?{WORD}")
     AccessRecord.objects.all().delete()  # the record of the confirmation page
-    client.post(f"{DELETE_URL}?{WORD}", {**hidden(page), "typed": "3"})
+    client.post(f"{DELETE_URL}?{WORD}", {**hidden_fields(page), "typed": "3"})
     assert not Conversation.objects.exists()
 
 

@@ -50,8 +50,8 @@ def accesses(source: str) -> Iterator[str]:
 @pytest.mark.parametrize("path", modules(), ids=lambda path: path.relative_to(ADMIN).as_posix())
 def test_admin_module_reads_content_only_through_the_content_package(path):
     allowed = [name for name, module in UNRECORDED.items() if path == ADMIN / module]
-    found = [text for text in accesses(path.read_text()) if text.rpartition(".")[2] not in allowed]
-    assert found == []
+    unrecorded = [text for text in accesses(path.read_text()) if text.rpartition(".")[2] not in allowed]
+    assert unrecorded == []
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""From one conversation to the next of the list."""
+"""Links to the previous and the next conversation of the list."""
 
 import re
 from html import unescape
@@ -19,13 +19,13 @@ def change_url(conversation: Conversation) -> str:
 
 
 def links(response) -> dict[str, str]:
-    found = re.findall(r'<a href="([^"]*)" rel="(prev|next)" data-shortcut="([jk])"', response.content.decode())
-    return {key: unescape(url) for url, _rel, key in found}
+    matches = re.findall(r'<a href="([^"]*)" rel="(prev|next)" data-shortcut="([jk])"', response.content.decode())
+    return {key: unescape(url) for url, _rel, key in matches}
 
 
 @pytest.fixture
 def conversations(alice, bob) -> list[Conversation]:
-    """Newest first."""
+    """Four conversations, newest first."""
     owners = [alice, bob, alice, alice]
     return [Conversation.create_with_items(owner=owner, metadata={"k": "v"}) for owner in owners][::-1]
 

@@ -10,7 +10,7 @@ from conversations.models import AccessRecord, Conversation
 from conversations.schema.items import validate_items
 from tests.plans import capture_statements
 
-# MariaDB and MySQL tell of words that are committed, and of no others.
+# The full-text index of MariaDB and MySQL finds committed rows only.
 pytestmark = pytest.mark.django_db(transaction=connection.vendor == "mysql")
 LIST_URL = reverse("admin:conversations_conversation_changelist")
 
@@ -46,13 +46,13 @@ def test_text_search_shows_a_snippet_that_links_to_its_item(admin_client, alice)
     assert f'id="item_{item.item_id}"' in transcript
 
 
-@pytest.mark.parametrize(("cap", "told"), [(2, "2+ conversations"), (3, "3 conversations")])
-def test_text_search_results_are_counted_up_to_their_own_cap(admin_client, alice, monkeypatch, cap, told):
+@pytest.mark.parametrize(("cap", "text"), [(2, "2+ conversations"), (3, "3 conversations")])
+def test_text_search_results_are_counted_up_to_their_own_cap(admin_client, alice, monkeypatch, cap, text):
     for _ in range(3):
         create_conversation(alice, "refund", topic="demo")
     monkeypatch.setattr(ConversationChangeList, "max_count_of_text", cap)
-    for asked in ("refund", "refund topic:demo", "-parcel"):
-        assert told in admin_client.get(LIST_URL, {"q": asked}).content.decode()
+    for query in ("refund", "refund topic:demo", "-parcel"):
+        assert text in admin_client.get(LIST_URL, {"q": query}).content.decode()
 
 
 def test_negated_text_search_shows_no_snippets(admin_client, alice):
@@ -124,7 +124,7 @@ def test_number_of_queries_does_not_grow_with_the_results(admin_client, alice):
             numbers.append((len(rows(admin_client.get(LIST_URL, {"q": "refund"}))), len(statements)))
     [(_one, before), (_all, after)] = numbers
     assert (_one, _all) == (1, 21)
-    # Session, user, few, rows, record, which items, these; and the limit of time with its transactions.
+    # Session, user, candidates, rows, access record, items, snippets; savepoints and settings of the time limit.
     assert before == after <= 18
 
 
@@ -133,9 +133,9 @@ def test_text_search_by_autocomplete_is_recorded(admin_client, admin_user, alice
     model_admin = ConversationAdmin(Conversation, admin.site)
     request = rf.get("/")
     request.user = admin_user
-    found, _may_repeat = model_admin.get_search_results(request, Conversation.objects.all(), "refund")
+    queryset, _may_have_duplicates = model_admin.get_search_results(request, Conversation.objects.all(), "refund")
     assert AccessRecord.objects.get().query == "refund"
-    assert found.count() == 1
+    assert queryset.count() == 1
 
 
 @pytest.mark.parametrize("page", ["export_list", "bulk_deletion"])
@@ -151,7 +151,7 @@ def test_pages_that_count_the_results_record_the_search(admin_client, alice, pag
 
 def test_bulk_deletion_without_confirmation_page_records_the_search_once(admin_client, alice):
     conversation = create_conversation(alice, "refund")
-    sent = {
+    form = {
         "scope": "matching",
         "expected": "1",
         "typed": "1",
@@ -159,6 +159,6 @@ def test_bulk_deletion_without_confirmation_page_records_the_search_once(admin_c
         "deleted_count": 0,
         "kept_count": 0,
     }
-    admin_client.post(f"{reverse('admin:conversations_conversation_bulk_deletion')}?q=refund", sent)
+    admin_client.post(f"{reverse('admin:conversations_conversation_bulk_deletion')}?q=refund", form)
     assert not Conversation.objects.exists()
     assert AccessRecord.objects.get().action == "search"

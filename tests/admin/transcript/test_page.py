@@ -134,17 +134,17 @@ def test_messages_filter_hides_other_items(tools):
 
 
 def test_display_preferences_persist_until_changed(admin_client, tools):
-    def shown(**query) -> tuple[int, bool]:
+    def count_items(**query) -> tuple[int, bool]:
         html = admin_client.get(url(tools), query).content.decode()
         return html.count("<article"), "<strong>hi</strong>" in html
 
-    assert shown() == (4, True)
-    assert shown(show="messages") == (2, True)
-    assert shown() == (2, True)
-    assert shown(view="raw") == (2, False)
-    assert shown(show="all") == (4, False)
-    assert shown(view="rendered", show="nonsense") == (4, True)
-    assert shown() == (4, True)
+    assert count_items() == (4, True)
+    assert count_items(show="messages") == (2, True)
+    assert count_items() == (2, True)
+    assert count_items(view="raw") == (2, False)
+    assert count_items(show="all") == (4, False)
+    assert count_items(view="rendered", show="nonsense") == (4, True)
+    assert count_items() == (4, True)
 
 
 def test_raw_items_are_shown_as_their_full_json(tools):
@@ -162,7 +162,7 @@ def test_raw_view_can_be_toggled_per_item(tools):
 
 def test_a_long_conversation_is_paged_without_offset(admin_client, alice, django_assert_num_queries):
     conversation = create_conversation(alice, 250)
-    # session, user, their preferences, conversation, its neighbours in the list, record, items by type, items
+    # session, user, preferences, conversation, previous and next, access record, statistics, items
     with django_assert_num_queries(9) as queries:
         response = admin_client.get(url(conversation), {"after": "100"})
     assert not any("OFFSET" in query["sql"] for query in queries)
@@ -204,7 +204,7 @@ def test_counterparts_on_other_pages_take_one_query(admin_client, alice, django_
     for items in (calls, outputs):
         for start in range(0, 100, 20):
             conversation.add_items(items=validate_items(items[start : start + 20]))
-    with django_assert_num_queries(10):  # those of any page, and counterparts
+    with django_assert_num_queries(10):  # the queries of every page and one for counterparts
         html = admin_client.get(url(conversation)).content.decode()
     assert html.count("on another page") == 100
     assert "Its output is item 101, on another page" in html
@@ -220,9 +220,9 @@ def test_items_are_list_articles_with_heading_position_id_and_time(admin_client,
     assert '<h3 id="title-1">Developer</h3>' in article
     assert '<a href="?item=msg_1#item_msg_1" aria-label="Link to item 1">#1</a>' in article
     assert '<span class="conversations-copied" data-copy="msg_1"><code>msg_1</code></span>' in article
-    shown = re.search(r'<time datetime="([^"]+)\+09:00" title="([^"]+) UTC">([^<]+) JST</time>', article)
-    assert shown[2] == f"{conversation.created_at:%Y-%m-%d %H:%M:%S}"
-    assert shown[3] == shown[1].replace("T", " ")[:19] != shown[2]
+    time = re.search(r'<time datetime="([^"]+)\+09:00" title="([^"]+) UTC">([^<]+) JST</time>', article)
+    assert time[2] == f"{conversation.created_at:%Y-%m-%d %H:%M:%S}"
+    assert time[3] == time[1].replace("T", " ")[:19] != time[2]
     assert '<details class="conversations-fold">' in article
     assert "be brief" in article
 
