@@ -15,6 +15,7 @@ from django.db.models.options import Options
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
+from django.utils.text import capfirst
 from django.views import View
 
 from conversations.admin.csp import CONTENT_SECURITY_POLICY
@@ -37,6 +38,11 @@ class AppModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             if isinstance(pattern, URLPattern):  # a subclass may add an include()
                 pattern.callback = self._with_policy(pattern.callback)
         return patterns
+
+    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
+        """Show the list under the plural name of its model instead of "Select … to change"."""
+        title = capfirst(self.opts.verbose_name_plural)
+        return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
         """Return the row, or None if there is none or if no row could have this key: PostgreSQL refuses such a text."""

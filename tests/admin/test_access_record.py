@@ -111,7 +111,7 @@ def test_access_log_pages_are_read_only(admin_client, admin_user):
     record = AccessRecord.objects.record(user=admin_user, action=READ, conversation_id="conv_1")
     list_page = admin_client.get(LIST_URL).content.decode()
     page = admin_client.get(record_url("change", record)).content.decode()
-    assert "<title>Select access log entry to view" in list_page
+    assert "<title>Access log |" in list_page
     assert "delete_selected" not in list_page
     assert reverse("admin:conversations_accessrecord_add") not in list_page
     assert "conv_1" in page
