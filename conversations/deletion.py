@@ -35,7 +35,7 @@ class BulkDelete:
     """
 
     def __init__(self, conversations: ConversationQuerySet, *, query: Query, most_rows: int = ROWS) -> None:
-        self._batch = AdaptiveBatch(using=router.db_for_write(Conversation), most=most_rows)
+        self._batch = AdaptiveBatch(using=router.db_for_write(Conversation), max_rows=most_rows)
         self._conversations = conversations.using(self._batch.using)
         self._query = query
         self.matches = self._conversations.matching(query)

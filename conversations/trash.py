@@ -91,7 +91,7 @@ def purge() -> Iterator[int]:
     can't be restored. Afterwards it is in no table, nor in an index that is one.
     """
     overdue = DeletedConversation.objects.using(router.db_for_write(DeletedConversation)).overdue()
-    batch = AdaptiveBatch(using=overdue.db, most=PARTS)
+    batch = AdaptiveBatch(using=overdue.db, max_rows=PARTS)
     while keys := list(overdue.order_by("deleted_at").values_list("pk", flat=True)[:BATCH]):
         deleted = DeletedConversation.objects.using(overdue.db).filter(pk__in=keys)
         parts = DeletedPart.objects.using(overdue.db).filter(deleted_conversation__in=keys).order_by("pk")

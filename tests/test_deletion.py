@@ -24,8 +24,8 @@ def full_text(settings):
 @pytest.fixture
 def smallest_batches(monkeypatch):
     """Each transaction takes so long that it has as few rows as may be."""
-    monkeypatch.setattr(batching, "FIRST", 2)
-    monkeypatch.setattr(batching, "FEWEST", 2)
+    monkeypatch.setattr(batching, "FIRST_ROWS", 2)
+    monkeypatch.setattr(batching, "MIN_ROWS", 2)
     monkeypatch.setattr(batching.AdaptiveBatch, "seconds", 0)
 
 

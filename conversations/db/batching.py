@@ -1,4 +1,4 @@
-"""How much a long task writes at a time, so that nobody waits long for it."""
+"""Short write transactions for long tasks, so that requests wait only briefly for their locks."""
 
 from __future__ import annotations
 
@@ -8,29 +8,34 @@ from time import perf_counter, sleep
 
 from django.db import transaction
 
-FIRST, FEWEST = 200, 100  # rows: of fewer a transaction costs hardly less
+FIRST_ROWS = 200
+MIN_ROWS = 100  # A transaction with fewer rows costs hardly less.
 
 
 class AdaptiveBatch:
-    """Transactions of as many rows as take `seconds`, learnt from those before, and between them as long a pause.
+    """Batch size that follows the time of the previous transactions, so that each takes about `seconds`.
 
-    The pause is for those who wait for a lock: whoever has just given one up would else be the first to take it again.
+    After each transaction it pauses as long as the transaction took. Without the pause, the task would take the lock
+    that it has just released before any request that waits for it.
     """
 
     seconds = 0.025
 
-    def __init__(self, *, using: str, most: int) -> None:
-        self.rows = min(FIRST, most)
+    def __init__(self, *, using: str, max_rows: int) -> None:
+        self.rows = min(FIRST_ROWS, max_rows)
         self.using = using
-        self._most = most
+        self._max_rows = max_rows
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """To be left when `rows` rows are written. It can't be part of another one, which would keep the locks."""
-        start = perf_counter()
+        """Open a transaction in which the caller writes about `rows` rows.
+
+        Raise RuntimeError within another transaction, because that one would keep the locks.
+        """
+        started_at = perf_counter()
         with transaction.atomic(using=self.using, durable=True):
             yield
-        took = perf_counter() - start
-        factor = min(self.seconds / took, 2)  # no more, for the next rows may be larger ones
-        self.rows = min(max(int(self.rows * factor), FEWEST), self._most)
-        sleep(took)
+        duration = perf_counter() - started_at
+        factor = min(self.seconds / duration, 2)  # At most double, because the next rows may be larger.
+        self.rows = min(max(int(self.rows * factor), MIN_ROWS), self._max_rows)
+        sleep(duration)

@@ -1,4 +1,4 @@
-"""Queries that are asked again and again: the ORM takes longer to compile one than a database to answer it."""
+"""Queries that are compiled once: the ORM takes longer to compile a query than a database to answer it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Row = TypeVar("Row", bound=models.Model)
 
 
 class Parameter(models.Expression):
-    """Stands in a compiled query for a value that each execution brings."""
+    """Placeholder in a compiled query for a value that each execution provides."""
 
     def __init__(self, name: str, *, of: Any) -> None:
         super().__init__(output_field=of)
@@ -25,6 +25,8 @@ class Parameter(models.Expression):
 
 
 class Compiled(NamedTuple):
+    """The SQL of a query, and the converters from its columns to the values of a model instance."""
+
     model: Any
     sql: str
     parameters: tuple[Any, ...]
@@ -33,9 +35,10 @@ class Compiled(NamedTuple):
 
 
 class CompiledQuery(Generic[Row]):
-    """What the query set finds that `build` makes of `Parameter`s, which it has to use as they are.
+    """A query whose SQL is compiled once for each database and each set of options.
 
-    `build` also takes what the SQL depends on, such as an order; of each such choice the SQL is kept.
+    `build` returns the queryset, with a `Parameter` for each value that changes between executions. Its arguments are
+    the options that change the SQL, such as the sort order.
     """
 
     def __init__(self, build: Callable[..., models.QuerySet[Row, Any]]) -> None:
@@ -43,18 +46,21 @@ class CompiledQuery(Generic[Row]):
         self._compiled: dict[tuple[Any, ...], Compiled] = {}
 
     def first(self, *, using: str, **values: Any) -> Row | None:
-        """The first instance, if there is one."""
+        """Return the first instance, or None if there are no rows."""
         rows = self.rows(using=using, **values)
         compiled = self._compiled[using,]
         instance: Row | None = compiled.model.from_db(using, compiled.names, rows[0]) if rows else None
         return instance
 
-    def rows(self, *choice: Any, using: str, **values: Any) -> list[list[Any]]:
-        compiled = self._compiled.get((using, *choice)) or self._compile(using, choice)
+    def rows(self, *options: Any, using: str, **values: Any) -> list[list[Any]]:
+        """Return the selected columns of each row, converted as Django converts them. `values` are by parameter."""
+        compiled = self._compiled.get((using, *options)) or self._compile(using, options)
         connection = connections[using]
         parameters = [
-            each.output_field.get_db_prep_value(values[each.name], connection) if isinstance(each, Parameter) else each
-            for each in compiled.parameters
+            parameter.output_field.get_db_prep_value(values[parameter.name], connection)
+            if isinstance(parameter, Parameter)
+            else parameter
+            for parameter in compiled.parameters
         ]
         rows = [list(row) for row in fetch_rows(compiled.sql, parameters, connection=connection)]
         for index, converters, column in compiled.converters:
@@ -63,12 +69,12 @@ class CompiledQuery(Generic[Row]):
                     row[index] = convert(row[index], column, connection)
         return rows
 
-    def _compile(self, using: str, choice: tuple[Any, ...]) -> Compiled:
-        query = self.build(*choice).query
+    def _compile(self, using: str, options: tuple[Any, ...]) -> Compiled:
+        query = self.build(*options).query
         compiler = query.get_compiler(using)
         sql, parameters = compiler.as_sql()
         columns = [column for column, _, _ in compiler.select]
-        converters = [(index, *each) for index, each in compiler.get_converters(columns).items()]
+        converters = [(index, *converter) for index, converter in compiler.get_converters(columns).items()]
         names = [column.target.attname for column in columns]
-        compiled = self._compiled[using, *choice] = Compiled(query.model, sql, tuple(parameters), names, converters)
+        compiled = self._compiled[using, *options] = Compiled(query.model, sql, tuple(parameters), names, converters)
         return compiled

@@ -1,4 +1,4 @@
-"""Columns that behave alike on every database, where Django's own would not."""
+"""Model fields that behave alike on every database, which Django's own fields do not."""
 
 from hashlib import blake2b
 from typing import Any
@@ -11,11 +11,12 @@ MAX_ENCODED_LENGTH = 80  # InnoDB indexes words of 3 to 84 characters
 
 
 class BytewiseCharField(models.CharField):  # type: ignore[type-arg]
-    """Text that compares and sorts by its bytes: exact, case-sensitive, the same order on every database."""
+    """Text that compares and sorts by its bytes: exact, case-sensitive, in the same order on every database."""
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
         if connection.vendor == "postgresql":
-            # Django adds a second index for LIKE to each unique `varchar`; under collation C the first one serves.
+            # For `varchar` Django would add a second index to each unique column, for LIKE. Under collation C the
+            # first one serves LIKE too.
             return f"character varying({self.max_length})"
         return super().db_type(connection)
 
@@ -55,22 +56,23 @@ def _bytewise_collation(connection: BaseDatabaseWrapper) -> str | None:
     if connection.vendor == "postgresql":
         return "C"
     if connection.vendor == "mysql":
-        # Without padding, so that "a" and "a " differ.
+        # Without padding, "a" and "a " differ.
         return "utf8mb4_nopad_bin" if connection.mysql_is_mariadb else "utf8mb4_0900_bin"  # type: ignore[attr-defined]
     return None
 
 
 class VerbatimJSONField(models.JSONField):
-    """JSON that comes back as it was written: members in their order, up to 128 levels deep.
+    """JSON that is read back exactly as it was written: members in their order, up to 128 levels deep.
 
-    PostgreSQL's `jsonb` and MySQL's `json` sort members, and MariaDB's check takes no more than 32 levels.
+    The column types `jsonb` of PostgreSQL and `json` of MySQL sort members, and the check that Django adds on MariaDB
+    accepts at most 32 levels.
     """
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str | None:
         return {"postgresql": "json", "mysql": "longtext"}.get(connection.vendor, super().db_type(connection))
 
     def db_parameters(self, connection: BaseDatabaseWrapper) -> dict[str, Any]:
-        collation = "utf8mb4_bin" if connection.vendor == "mysql" else None  # for its character set
+        collation = "utf8mb4_bin" if connection.vendor == "mysql" else None  # sets the character set
         return {**super().db_parameters(connection), "collation": collation}
 
     def db_check(self, connection: BaseDatabaseWrapper) -> str | None:

@@ -1,3 +1,5 @@
+"""Hints to the query planners of the databases."""
+
 from __future__ import annotations
 
 from typing import Any, TypeVar
@@ -12,6 +14,8 @@ QuerySetType = TypeVar("QuerySetType", bound=QuerySet[Any, Any])
 
 
 class HintedTable(BaseTable):
+    """A table in FROM with an index hint behind its name on MySQL and MariaDB."""
+
     def __init__(self, table_name: str, alias: str | None, index: str) -> None:
         super().__init__(table_name, alias)
         self.index = index
@@ -22,15 +26,15 @@ class HintedTable(BaseTable):
 
 
 def index_hint_sql(index: str, connection: BaseDatabaseWrapper) -> str:
-    """What is said of it after the name of a table."""
+    """Return the hint to append to a table's name in FROM, empty on databases without hints."""
     return f" FORCE INDEX ({connection.ops.quote_name(index)})" if connection.vendor == "mysql" else ""
 
 
 def with_index_hint(rows: QuerySetType, index: str) -> QuerySetType:
-    """The same rows, read by this index on MySQL and MariaDB.
+    """Return the same rows, read through this index on MySQL and MariaDB.
 
-    Where an order and a limit are asked for, they count on finding matches soon in whatever index has that order, and
-    read all of a primary key for want of them. The other databases need no telling.
+    For a query with ORDER BY and LIMIT, their optimizers may choose an index in that order, expecting to meet matches
+    soon, and read all of it when there are few. Other databases choose well without a hint.
     """
     rows = rows.all()
     alias = rows.query.get_initial_alias()
@@ -39,7 +43,10 @@ def with_index_hint(rows: QuerySetType, index: str) -> QuerySetType:
 
 
 def disable_sequential_scans(*, using: str) -> None:
-    """For the rest of a transaction: PostgreSQL else reads a whole table for what it takes for most of that."""
+    """Keep PostgreSQL from sequential scans for the rest of the transaction.
+
+    It would read a whole table where it estimates that a statement needs most of its rows.
+    """
     connection = connections[using]
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

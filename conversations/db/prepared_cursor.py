@@ -1,3 +1,5 @@
+"""Statements with server-side parameters on PostgreSQL, prepared where the connection allows it."""
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -8,16 +10,17 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-SQL = tuple[str, tuple[Any, ...]]  # with its parameters
+SQL = tuple[str, tuple[Any, ...]]  # statement and parameters
 
 
 def fetch_rows(
     sql: str, parameters: Sequence[Any] | Mapping[str, Any], *, connection: BaseDatabaseWrapper
 ) -> list[tuple[Any, ...]]:
-    """What a statement that is often executed finds or returns.
+    """Return the rows of a statement that is executed often.
 
-    Django's own cursors for psycopg write the values into the SQL, so that each statement is a new one to PostgreSQL.
-    This sends them beside it, and has it prepared where OPTIONS of the database have a `prepare_threshold`.
+    Django's cursors for psycopg write values into the SQL, so that PostgreSQL sees a new statement each time. This
+    function sends values as parameters. The statement is then prepared if OPTIONS of the database has a
+    `prepare_threshold`.
     """
     prepared = _prepared_cursor(connection)
     with connection.cursor() if prepared is None else nullcontext(connection.make_cursor(prepared)) as cursor:
@@ -26,13 +29,13 @@ def fetch_rows(
 
 
 def fetch_union(statements: Iterable[SQL], *, using: str) -> list[tuple[Any, ...]]:
-    """What these select at one go, each row with the number of its statement at the end."""
+    """Return the rows of several SELECT statements in one round trip, each with the statement's index at its end."""
     parts = list(statements)
     if not parts:
         return []
     numbered = [f"SELECT part_{n}.*, {n} FROM ({sql}) AS part_{n}" for n, (sql, _) in enumerate(parts)]  # noqa: S608
     with connections[using].cursor() as cursor:
-        cursor.execute(" UNION ALL ".join(numbered), [each for _, parameters in parts for each in parameters])
+        cursor.execute(" UNION ALL ".join(numbered), [value for _, parameters in parts for value in parameters])
         return list(cursor.fetchall())
 
 
@@ -41,7 +44,7 @@ def _prepared_cursor(connection: Any) -> Any:
 
     All statements of a connection share it: making a cursor takes longer than sending a statement.
     """
-    if connection.vendor != "postgresql" or connection.queries_logged:  # by Django's, which can tell what it sent
+    if connection.vendor != "postgresql" or connection.queries_logged:  # Only Django's cursor logs its statements.
         return None
     connection.close_if_health_check_failed()
     connection.ensure_connection()

@@ -1,9 +1,9 @@
-"""Reads from a streaming replica of PostgreSQL, but never older ones than what their owner has written.
+"""Reads from a streaming replica of PostgreSQL that always include the owner's own writes.
 
-Each write, once it is committed, leaves a new token under its owner's key in the cache, and then the position that the
-primary's write-ahead log has by now: as soon as the replica has replayed that much, it has the write. The position is
-good for the token that it names. Where writers meet, and the two don't fit, the reader asks the primary for a later
-one: of positions alone an earlier one could take the place of a later one, and hide a write.
+After each commit, the writer caches two values under its owner's key: a new token, and then the same token with the
+current position of the primary's write-ahead log. A replica that has replayed the log up to that position has the
+write. If parallel writers interleave, the two tokens differ, and the reader asks the primary for the position instead:
+with positions alone, an earlier one could overwrite a later one and hide a write.
 """
 
 import logging
@@ -21,19 +21,19 @@ from conversations.conf import app_settings
 from conversations.db.database_key import database_key
 from conversations.db.errors import is_temporary
 
-KEPT_SECONDS = 24 * 60 * 60  # a replica that is further behind may show an owner less than what they wrote
-AWAY_SECONDS = 5  # for which a replica that did not answer is not asked again
+CACHE_SECONDS = 24 * 60 * 60  # Reads from a replica that is further behind may lack the owner's own writes.
+UNREACHABLE_SECONDS = 5  # pause before the next read from a replica that could not be reached
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
-_away_until: dict[str, float] = {}  # by alias
+_unreachable_until: dict[str, float] = {}  # monotonic time by alias
 
 
 class ReplicaRouter:
-    """For DATABASE_ROUTERS. What was read from the replica is written to the primary; nothing is migrated there."""
+    """Database router that sends writes of instances read from the replica to the primary, and migrates only there."""
 
     def db_for_write(self, model: type[models.Model], instance: models.Model | None = None, **hints: Any) -> str | None:
         replica = app_settings.replica
@@ -57,12 +57,12 @@ def database_to_read(owner_id: Any) -> str | None:
         return None
     if database_key(replica)[1] != database_key(DEFAULT_DB_ALIAS)[1]:
         return DEFAULT_DB_ALIAS  # The replica would show the rows of another tenant.
-    if _away_until.get(replica, 0.0) > time.monotonic():
+    if _unreachable_until.get(replica, 0.0) > time.monotonic():
         return DEFAULT_DB_ALIAS
     try:
-        position = _position(_key(owner_id))
-    except Exception:  # of whatever cache it is, without which nobody knows what was written
-        logger.exception("the cache can't be read: reading from the primary")
+        position = _last_write_position(_key(owner_id))
+    except Exception:  # The exception's class depends on the cache backend.
+        logger.exception("The cache can't be read. Reading from the primary.")
         return DEFAULT_DB_ALIAS
     return replica if _has_replayed(replica, position) else DEFAULT_DB_ALIAS
 
@@ -75,39 +75,41 @@ def track_owner_writes(verb: Callable[P, T]) -> Callable[P, T]:
         result = verb(*args, **kwargs)
         if app_settings.replica:
             written: Any = args[0] if isinstance(args[0] if args else None, models.Model) else result
-            transaction.on_commit(partial(_note, _key(written.owner_id)))
+            transaction.on_commit(partial(_record_write, _key(written.owner_id)))
         return result
 
     return run
 
 
-def _note(key: str) -> None:
+def _record_write(key: str) -> None:
     token = token_hex(8)
     try:
-        cache.set(key, token, KEPT_SECONDS)
-        _note_position(key, token)
-    except Exception:  # the write is done, and is not to be repeated
-        logger.exception("the write can't be noted: for a moment its owner may read what was there before")
+        cache.set(key, token, CACHE_SECONDS)
+        _record_position(key, token)
+    except Exception:  # The write is committed, so an error must not make the caller repeat it.
+        logger.exception("The cache can't be written. For a moment, the owner may read rows from before this write.")
 
 
-def _note_position(key: str, token: str) -> str:
+def _record_position(key: str, token: str) -> str:
+    """Cache and return the current position of the primary's write-ahead log."""
     with connections[DEFAULT_DB_ALIAS].cursor() as cursor:
         cursor.execute("SELECT pg_current_wal_insert_lsn()::text")
         position = str(cursor.fetchone()[0])
-    cache.set(_key_of_position(key), (token, position), KEPT_SECONDS)
+    cache.set(_key_of_position(key), (token, position), CACHE_SECONDS)
     return position
 
 
-def _position(key: str) -> str | None:
+def _last_write_position(key: str) -> str | None:
     """Return the position in the log by which the owner's recent writes are complete, or None without any."""
     key_of_position = _key_of_position(key)
-    kept = cache.get_many([key, key_of_position])
-    token = kept.get(key)
-    noted_token, position = kept.get(key_of_position, (None, None))
-    return position if token is None or token == noted_token else _note_position(key, token)
+    cached = cache.get_many([key, key_of_position])
+    token = cached.get(key)
+    token_of_position, position = cached.get(key_of_position, (None, None))
+    return position if token is None or token == token_of_position else _record_position(key, token)
 
 
 def _has_replayed(replica: str, position: str | None) -> bool:
+    """Whether the replica can be reached and has replayed the log up to the position."""
     connection = connections[replica]
     try:
         if position is None:
@@ -120,8 +122,8 @@ def _has_replayed(replica: str, position: str | None) -> bool:
     except DatabaseError as error:
         if not is_temporary(error):
             raise
-        _away_until[replica] = time.monotonic() + AWAY_SECONDS
-        logger.warning("the replica can't be reached, reading from the primary: %s", error)
+        _unreachable_until[replica] = time.monotonic() + UNREACHABLE_SECONDS
+        logger.warning("The replica can't be reached. Reading from the primary: %s", error)
         return False
 
 

@@ -1,4 +1,4 @@
-"""How much room the app's tables take, as far as the database tells."""
+"""Disk space of the app's tables and their indexes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ Sizes = Iterator[tuple[str, str, int]]  # table, "table" or "indexes", bytes
 
 
 def table_sizes(using: str) -> Sizes:
-    """Of MySQL and MariaDB these are estimates. SQLite tells the whole file, which has no table's name."""
+    """Yield the size of each table and of its indexes.
+
+    MySQL and MariaDB estimate sizes. SQLite yields one size, that of the database file, with an empty table name.
+    """
     models = apps.get_app_config("conversations").get_models(include_auto_created=True)
     tables = [model._meta.db_table for model in models if model._meta.managed and not model._meta.proxy]
     match connections[using].vendor:

@@ -1,4 +1,4 @@
-"""A limit to how long a block may ask the database, for what no index bounds."""
+"""Time limit for the queries of a block, for searches that no index can bound."""
 
 from __future__ import annotations
 
@@ -9,24 +9,25 @@ from typing import Any
 
 from django.db import OperationalError, connections, transaction
 
-STEPS = 10_000  # of SQLite's machine, after each of which it is asked whether to go on
+from conversations.db.errors import is_statement_timeout
 
-# What the databases call it: PostgreSQL, MariaDB, MySQL.
-POSTGRESQL_CANCELED = "57014"
-MYSQL_CODES = (1969, 3024)
+SQLITE_STEPS = 10_000  # instructions of SQLite's virtual machine between two looks at the clock
 
 
 class QueryTimeout(Exception):
-    """Nothing is known of what was asked for."""
+    """The queries of a block took longer than its time limit, so that their result is unknown."""
 
 
 @contextmanager
 def time_limit(seconds: float, *, using: str) -> Iterator[None]:
-    """For a block that only reads: no statement begins once this long has gone by, and none takes longer."""
-    end = monotonic() + seconds
+    """Limit the time of a block that only reads, and raise `QueryTimeout` once it is over.
+
+    No statement starts after that many seconds. A statement that runs longer is cancelled.
+    """
+    deadline = monotonic() + seconds
 
     def execute_in_time(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
-        if monotonic() >= end:
+        if monotonic() >= deadline:
             raise QueryTimeout
         return execute(sql, params, many, context)
 
@@ -36,29 +37,23 @@ def time_limit(seconds: float, *, using: str) -> Iterator[None]:
         with limit(seconds, using), connections[using].execute_wrapper(execute_in_time):
             yield
     except OperationalError as error:
-        if _is_interruption(error, vendor):
+        if is_statement_timeout(error):
             raise QueryTimeout from error
         raise
 
 
-def _is_interruption(error: OperationalError, vendor: str) -> bool:
-    match vendor:
-        case "postgresql":
-            return getattr(error.__cause__, "sqlstate", "") == POSTGRESQL_CANCELED
-        case "mysql":
-            return error.args[0] in MYSQL_CODES
-    return str(error) == "interrupted"
-
-
 @contextmanager
 def _postgresql(seconds: float, using: str) -> Iterator[None]:
-    """For the transaction, since a pool of connections may be in between; where there is one around, taken back."""
+    """Set the limit for a transaction only: the next one may use another connection of a pool.
+
+    The previous limit is set again at the end of the block, in case an outer transaction goes on.
+    """
     with transaction.atomic(using=using):
         with connections[using].cursor() as cursor:
             cursor.execute("SELECT current_setting('statement_timeout')")
             [before] = cursor.fetchone()
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(round(seconds * 1000))])
-        yield  # an error takes it back with the savepoint
+        yield  # After an error, the rollback to the savepoint restores the previous limit.
         with connections[using].cursor() as cursor:
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [before])
 
@@ -82,8 +77,8 @@ def _mysql(seconds: float, using: str) -> Iterator[None]:
 def _sqlite(seconds: float, using: str) -> Iterator[None]:
     connection: Any = connections[using]
     connection.ensure_connection()
-    end = monotonic() + seconds
-    connection.connection.set_progress_handler(lambda: monotonic() >= end, STEPS)
+    deadline = monotonic() + seconds
+    connection.connection.set_progress_handler(lambda: monotonic() >= deadline, SQLITE_STEPS)
     try:
         yield
     finally:

@@ -147,7 +147,7 @@ class ItemTextQuerySet(models.QuerySet["ItemText"]):
         connection = connections[self.db]
         if connection.vendor != "sqlite":
             return
-        batch, sign, changes = AdaptiveBatch(using=self.db, most=PAGES), -1, 2  # the sign begins it
+        batch, sign, changes = AdaptiveBatch(using=self.db, max_rows=PAGES), -1, 2  # the sign begins it
         with connection.cursor() as cursor:
             while changes >= 2:  # fewer mean that nothing was left to do
                 before = connection.connection.total_changes

@@ -1,7 +1,7 @@
 import pytest
 from django.db import DatabaseError, connection, transaction
 
-from conversations.db.errors import is_conflict, is_temporary
+from conversations.db.errors import CONFLICT, STATEMENT_TIMEOUT, UNAVAILABLE, is_conflict, is_temporary
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="there is no server to be reached")
@@ -18,6 +18,10 @@ def test_invalid_statement_is_not_a_temporary_error(db):
     with pytest.raises(DatabaseError) as raised, transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT one FROM nowhere")
     assert not is_temporary(raised.value)
+
+
+def test_each_error_code_belongs_to_one_class():
+    assert len(CONFLICT | STATEMENT_TIMEOUT | UNAVAILABLE) == len(CONFLICT) + len(STATEMENT_TIMEOUT) + len(UNAVAILABLE)
 
 
 def test_error_from_outside_the_database_is_not_a_temporary_error():

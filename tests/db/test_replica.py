@@ -45,7 +45,7 @@ def tenants(router, settings, monkeypatch):
     settings.CACHES = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "tenants"}}
     monkeypatch.setitem(connections.databases, "copy", connections.databases["default"])
     monkeypatch.setattr(replica, "_has_replayed", lambda replica, position: position is None)
-    monkeypatch.setattr(replica, "_note_position", lambda key, token: "0/1")
+    monkeypatch.setattr(replica, "_record_position", lambda key, token: "0/1")
 
     def select(schema: str, *aliases: str) -> None:
         for alias in aliases or ("default", "copy"):

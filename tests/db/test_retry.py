@@ -73,11 +73,11 @@ def test_retrying_stops_after_a_number_of_attempts(raise_conflict):
     with pytest.raises(OperationalError):
         verb()
     assert len(attempts) == retry.ATTEMPTS
-    assert attempts[-1] - attempts[0] < retry.ATTEMPTS * (retry.LONGEST_PAUSE + 0.1)
+    assert attempts[-1] - attempts[0] < retry.ATTEMPTS * (retry.MAX_PAUSE + 0.1)
 
 
 def test_retrying_stops_after_a_number_of_seconds(raise_conflict, monkeypatch):
-    monkeypatch.setattr(retry, "SECONDS", 0.05)
+    monkeypatch.setattr(retry, "MAX_SECONDS", 0.05)
     attempts = []
 
     @retry.retry_on_conflict
@@ -224,7 +224,7 @@ VERBS = {
 class TestVerbs:
     @pytest.fixture(autouse=True)
     def without_long_pauses(self, monkeypatch):
-        monkeypatch.setattr(retry, "LONGEST_PAUSE", 0.001)
+        monkeypatch.setattr(retry, "MAX_PAUSE", 0.001)
 
     @pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
     def test_failed_operation_leaves_no_changes_and_can_be_repeated(self, conversation, verb, at_commit):
