@@ -57,7 +57,11 @@ class RecordedSearch:
     def read(
         self, function: Callable[[], Result], *, count: Callable[[Result], int | None] = lambda result: None
     ) -> Result:
-        """Return the result of `function`, which calls other methods, after one record with its number of matches."""
+        """Call `function` and return its result, after storing one record of the search if it needs one.
+
+        The other methods that `function` calls belong to the same record. `count` returns the number of matches for
+        the record, given the result.
+        """
         if self.is_recorded or not self.searches_content:
             return function()
         self.is_recorded = True  # for the methods that `function` calls
