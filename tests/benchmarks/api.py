@@ -3,8 +3,8 @@
     DATABASE_URL=postgres://… SECRET_KEY=x python -m tests.benchmarks.api --with pgbench --only create --seconds 2
 
 Needs wrk, a superuser of PostgreSQL and an otherwise idle Linux machine. It creates databases beside the one that
-DATABASE_URL names, and drops them at the end. For each workload the targets are measured in turn; those that are not
-measured are stopped meanwhile.
+DATABASE_URL names, and drops them at the end. For each workload the targets are measured in turn; the others
+are stopped meanwhile.
 """
 
 import argparse

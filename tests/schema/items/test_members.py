@@ -1,5 +1,4 @@
-"""`golden/members.json` says of each member whether it is required, whether it may be null or anything at all, and
-whether it is an array of anything at all.
+"""The members of each item type that are required, nullable or of any type, compared with `golden/members.json`.
 
 A path names the type of each object that has one: `computer_call.actions[](click).button`.
 """
