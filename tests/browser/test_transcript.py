@@ -6,7 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from conversations.admin.transcript.item import ShownItem
-from conversations.admin.transcript.item_types import TYPE_NAMES
+from conversations.admin.transcript.item_types import ITEM_DISPLAYS
 from conversations.models import Conversation, Item
 from conversations.schema.items import validate_items
 from tests.browser.pages import follow
@@ -167,7 +167,7 @@ def test_huge_output_is_truncated_but_can_be_downloaded(visit, admin, alice, liv
 def test_every_item_type_is_shown_under_its_name(visit, admin, alice, live_server):
     conversation = create_all_item_types(alice)
     shown = {row.anchor: row.title for row in map(ShownItem, conversation.items.all())}
-    assert set(TYPE_NAMES) <= set(conversation.items.values_list("type", flat=True))
+    assert set(ITEM_DISPLAYS) <= set(conversation.items.values_list("type", flat=True))
 
     def steps(page: Page) -> dict[str, str]:
         found = {}

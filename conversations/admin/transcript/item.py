@@ -13,10 +13,11 @@ from django.http import HttpResponse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext
 
-from conversations.admin.transcript.blocks import Block, as_json, flatten, pretty_json, remaining_fields
-from conversations.admin.transcript.item_types import LAYOUTS, OUTPUT_TYPES, ROLE_NAMES, TYPE_NAMES, Layout
+from conversations.admin.transcript.blocks import Block, Label, as_json, flatten, pretty_json, remaining_fields
+from conversations.admin.transcript.item_types import ITEM_DISPLAYS, ROLE_NAMES, ItemDisplay
 from conversations.admin.transcript.safe_urls import with_visible_controls
 from conversations.models import Item
+from conversations.schema.items import ITEM_TYPES
 
 MAX_FACT_CHARACTERS = 200
 SUBJECTS = ("name", "namespace", "server_label", "call_id", "approval_request_id", "phase", "status")
@@ -29,7 +30,7 @@ class ShownItem:
     `calls` and `answers` are its counterparts on the same page, `elsewhere` the addresses of those on other pages.
     """
 
-    layouts: ClassVar[Mapping[str, Layout]] = LAYOUTS
+    displays: ClassVar[Mapping[str, ItemDisplay]] = ITEM_DISPLAYS
 
     def __init__(self, item: Item, *, is_raw: bool = False, is_current: bool = False) -> None:
         self.position = item.position
@@ -37,6 +38,7 @@ class ShownItem:
         self.type = item.type
         self.created_at: datetime = item.created_at
         self.data: Any = item.data
+        self.display = self.displays.get(item.type)
         self.is_raw = is_raw
         self.is_current = is_current
         self.call: ShownItem | None = None
@@ -48,9 +50,11 @@ class ShownItem:
         self.fact_urls: dict[str, str] = {}
 
     @property
-    def template(self) -> str:
-        is_known = self.type in TYPE_NAMES and isinstance(self.data, dict)
-        return f"conversations/items/{self.type if is_known else 'unknown'}.html"
+    def template_names(self) -> list[str]:
+        """The templates to select from: the type's own, if the project has one, before the one that types share."""
+        if self.display is None or not isinstance(self.data, dict):
+            return ["conversations/items/unknown.html"]
+        return [f"conversations/items/{name}.html" for name in (self.type, self.display.template)]
 
     @property
     def anchor(self) -> str:
@@ -71,12 +75,17 @@ class ShownItem:
 
     @property
     def title(self) -> str:
-        name = ROLE_NAMES.get(self.role, self.role) if self.role else TYPE_NAMES.get(self.type, self.type)
+        label = self.display.label if self.display else self.type
+        name = ROLE_NAMES.get(self.role, self.role) if self.role else label
         return with_visible_controls(str(name) or gettext("item"))
 
     @property
     def is_call(self) -> bool:
-        return self.type in OUTPUT_TYPES
+        return self.type in ITEM_TYPES and bool(ITEM_TYPES[self.type].output_type)
+
+    @property
+    def summary(self) -> Label:
+        return self.display.summary if self.display else ""
 
     @property
     def is_folded(self) -> bool:
@@ -100,16 +109,16 @@ class ShownItem:
     def parts(self) -> list[Block]:
         if self.is_raw:
             return [Block("code", "", pretty_json(self.data))]
-        if not isinstance(self.data, dict) or self.type not in self.layouts:
+        if not isinstance(self.data, dict) or self.display is None or not self.display.renderers:
             return as_json(gettext("JSON"), self.data)
-        layout = self.layouts[self.type]
+        renderers = self.display.renderers
         shown = [
             part
-            for name, (label, renderer) in layout.items()
+            for name, (label, renderer) in renderers.items()
             if self.data.get(name) is not None
             for part in renderer(label, self.data[name])
         ]
-        told = {"id", "type", *layout, *self.facts, *(["role"] if self.role else [])}
+        told = {"id", "type", *renderers, *self.facts, *(["role"] if self.role else [])}
         rest = remaining_fields({name: value for name, value in self.data.items() if name not in told})
         return shown + rest
 

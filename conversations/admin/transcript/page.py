@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 
 from conversations.admin.transcript.blocks import flatten
 from conversations.admin.transcript.item import ShownItem
-from conversations.admin.transcript.item_types import TYPE_NAMES
+from conversations.admin.transcript.item_types import ITEM_DISPLAYS
 from conversations.admin.transcript.page_urls import TOGGLED_PARAMETER, PageURLs
 from conversations.admin.transcript.pairing import pair
 from conversations.models import Conversation, Item, ItemQuerySet
@@ -80,7 +80,7 @@ class Transcript:
 
     @property
     def counts(self) -> list[tuple[str, int]]:
-        return [(str(TYPE_NAMES.get(row.type, row.type)), row.count) for row in self.statistics]
+        return [(_type_label(row.type), row.count) for row in self.statistics]
 
     @property
     def item_count(self) -> int:
@@ -188,6 +188,10 @@ def _limit_size(items: list[ShownItem]) -> None:
         if part.kind == "markdown":
             markdown_characters -= part.size
             part.kind = "markdown" if markdown_characters >= 0 else "text"
+
+
+def _type_label(item_type: str) -> str:
+    return str(ITEM_DISPLAYS[item_type].label) if item_type in ITEM_DISPLAYS else item_type
 
 
 def _position(parameters: QueryDict, name: str) -> int | None:

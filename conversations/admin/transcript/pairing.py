@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from conversations.admin.transcript.item import ShownItem
-from conversations.admin.transcript.item_types import OUTPUT_TYPES
 from conversations.models import ItemQuerySet
+from conversations.schema.items import ITEM_TYPES
 
+OUTPUT_TYPES: Mapping[str, str] = {
+    name: item_type.output_type for name, item_type in ITEM_TYPES.items() if item_type.output_type
+}
 CALL_TYPES: Mapping[str, str] = {output: call for call, output in OUTPUT_TYPES.items()}
 
 
@@ -56,10 +59,10 @@ def _call_before(output: ShownItem, items: Sequence[ShownItem]) -> ShownItem | N
 
 
 def _key(item: ShownItem) -> str | None:
-    if item.type == "mcp_approval_request":
+    member = ITEM_TYPES[item.type].pairing_member
+    if member == "id":
         return str(item.item_id)
-    name = "approval_request_id" if item.type == "mcp_approval_response" else "call_id"
-    key = item.data.get(name) if isinstance(item.data, dict) else None
+    key = item.data.get(member) if isinstance(item.data, dict) else None
     return str(key) if isinstance(key, str) and key else None
 
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.utils.html import escape
 
 from conversations.admin.transcript.item import ShownItem
-from conversations.admin.transcript.item_types import LAYOUTS, TYPE_NAMES
+from conversations.admin.transcript.item_types import ITEM_DISPLAYS
 from conversations.models import Conversation, Item
 from conversations.schema.items import ITEM_TYPES, validate_items
 
@@ -21,7 +21,7 @@ def render_item(data, item_type: str | None = None) -> str:
     item_type = data["type"] if item_type is None else item_type
     row = Item(position=1, item_id="x_1", type=item_type, data=data, created_at=timezone.now())
     item = ShownItem(row)
-    return render_to_string(item.template, {"item": item})
+    return render_to_string(item.template_names, {"item": item})
 
 
 def render_message(*content, role: str = "user") -> str:
@@ -44,8 +44,8 @@ def test_every_item_type_is_rendered_with_its_name_and_all_its_text(alice, item_
         conversation = Conversation.create_with_items(owner=alice, items=validate_items([example["sent"]]))
         row = conversation.items.get()
         item = ShownItem(row)
-        html = render_to_string(item.template, {"item": item})
-        assert item.template == f"conversations/items/{item_type}.html"
+        html = render_to_string(item.template_names, {"item": item})
+        assert item.template_names[0] == f"conversations/items/{item_type}.html"
         assert item.title != item_type
         for text in texts(row.data):
             plain = text.strip("*\n") if text not in ("completed", "auto") else ""
@@ -56,9 +56,9 @@ def test_every_item_type_is_rendered_with_its_name_and_all_its_text(alice, item_
 
 
 def test_every_item_type_has_a_name_and_a_template():
-    assert TYPE_NAMES.keys() == ITEM_TYPES.keys()
-    for item_type in ITEM_TYPES:
-        assert get_template(f"conversations/items/{item_type}.html")
+    assert ITEM_DISPLAYS.keys() == ITEM_TYPES.keys()
+    for display in ITEM_DISPLAYS.values():
+        assert get_template(f"conversations/items/{display.template}.html")
 
 
 def test_unknown_item_type_is_rendered_as_json_under_its_type_name():
@@ -68,15 +68,16 @@ def test_unknown_item_type_is_rendered_as_json_under_its_type_name():
     assert escape('{\n    "<b>": [\n      "ü"\n    ]') in html
 
 
-@pytest.mark.parametrize("item_type", [*TYPE_NAMES, "hologram", "../../../base", ""])
+@pytest.mark.parametrize("item_type", [*ITEM_DISPLAYS, "hologram", "../../../base", ""])
 @pytest.mark.parametrize("value", [None, 7, True, "text", [], [None], {}, {"type": 1}, [{"type": ["x"]}], [[[]]]])
 def test_malformed_item_data_is_rendered_without_an_error(item_type, value):
     render_item(value, item_type)
     render_item(
         {"id": 1, "type": item_type, "role": value, "status": value, "name": value, "call_id": value}, item_type
     )
-    layout = LAYOUTS.get(item_type, {})
-    html = render_item({"type": item_type, **dict.fromkeys(layout, value), "more": "told as well"}, item_type)
+    display = ITEM_DISPLAYS.get(item_type)
+    members = display.renderers if display else {}
+    html = render_item({"type": item_type, **dict.fromkeys(members, value), "more": "told as well"}, item_type)
     assert "told as well" in html
 
 
@@ -271,7 +272,7 @@ def test_approval_response_shows_the_decision():
     assert "<bdi>refused</bdi>" in render_item({"type": "mcp_approval_response", "approve": False})
 
 
-@pytest.mark.parametrize("item_type", ["message", "hologram"])
+@pytest.mark.parametrize("item_type", ["message", "function_call", "function_call_output", "hologram"])
 def test_item_template_can_be_overridden(settings, tmp_path, item_type):
     replaced = tmp_path / "conversations" / "items" / f"{'unknown' if item_type == 'hologram' else item_type}.html"
     replaced.parent.mkdir(parents=True)

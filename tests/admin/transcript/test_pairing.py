@@ -1,8 +1,8 @@
 import pytest
 from django.http import QueryDict
 
-from conversations.admin.transcript.item_types import OUTPUT_TYPES
 from conversations.admin.transcript.page import Transcript
+from conversations.admin.transcript.pairing import OUTPUT_TYPES
 from conversations.models import Conversation, Item
 
 
