@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Iterable, Iterator
-from gzip import GzipFile
-from io import BufferedReader, RawIOBase
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from django.db import router, transaction
 from django.utils.translation import gettext
@@ -18,6 +15,7 @@ from conversations.db.retry import retry_on_conflict
 from conversations.models import Conversation, DeletedConversation, DeletedPart, Item, ItemText
 from conversations.models.deleted_conversation import MAX_USERNAME_LENGTH
 from conversations.transfer.exporter import Export
+from conversations.transfer.gzip_stream import compress, open_gzip_chunks
 from conversations.transfer.importer import import_conversations
 
 if TYPE_CHECKING:
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
 PART_BYTES = 1024 * 1024
 BATCH = 20  # conversations that are purged at once, of most of which there is one part
 PARTS = 40  # deleted in one transaction at most
-GZIP = zlib.MAX_WBITS | 16
 
 
 class RestoreError(Exception):
@@ -73,8 +70,7 @@ def restore(deleted: DeletedConversation) -> None:
     with transaction.atomic():
         if not DeletedConversation.objects.filter(pk=deleted.pk).lock():
             raise RestoreError(gettext("“%(id)s” is not among the deleted conversations any more.") % _named(deleted))
-        stream = cast(IO[bytes], GzipFile(fileobj=BufferedReader(_Stream(deleted.content()))))
-        outcome = next(import_conversations(stream, owner=deleted.owner), None)
+        outcome = next(import_conversations(open_gzip_chunks(deleted.content()), owner=deleted.owner), None)
         if outcome is None or outcome.kind == "bad":
             reason = outcome.reason if outcome else ""
             told = gettext("“%(id)s” can't be restored, and stays where it is: %(reason)s")
@@ -107,36 +103,13 @@ def purge() -> Iterator[int]:
 
 def _parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
     pending = bytearray()
-    for compressed in _compressed(chunks):
+    for compressed in compress(chunks):
         pending += compressed
         while len(pending) >= PART_BYTES:
             yield bytes(pending[:PART_BYTES])
             del pending[:PART_BYTES]
     if pending:
         yield bytes(pending)
-
-
-def _compressed(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    compressor = zlib.compressobj(wbits=GZIP)
-    yield from map(compressor.compress, chunks)
-    yield compressor.flush()
-
-
-class _Stream(RawIOBase):
-    def __init__(self, parts: Iterator[bytes]) -> None:
-        self._parts = parts
-        self._part = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if not self._part:
-            self._part = memoryview(next(self._parts, b""))
-        count = min(len(buffer), len(self._part))
-        buffer[:count] = self._part[:count]
-        self._part = self._part[count:]
-        return count
 
 
 def _named(deleted: DeletedConversation) -> dict[str, str]:

@@ -4,7 +4,6 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
-from django.contrib.auth import get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
@@ -20,6 +19,7 @@ from conversations.admin.keyset import CappedPaginator, KeysetChangeList
 from conversations.admin.list.columns import format_time
 from conversations.models import DeletedConversation
 from conversations.trash import RestoreError, restore
+from conversations.users import find_user
 
 
 @admin.register(DeletedConversation)
@@ -76,8 +76,7 @@ class DeletedConversationAdmin(AppModelAdmin):
             return queryset, False
         if term.startswith(ids.CONVERSATION_PREFIX):
             return queryset.filter(conversation_id=term), False
-        User = get_user_model()
-        owner = User._base_manager.filter(**{User.USERNAME_FIELD: term}).first()
+        owner = find_user(term, include_hidden=True)
         return (queryset.filter(owner=owner) if owner else queryset.none()), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:

@@ -1,14 +1,14 @@
-from django.contrib.auth import get_user_model
 from django.contrib.auth.models import AbstractBaseUser
 from django.core.management.base import CommandError
 
+from conversations.users import find_user
 
-def user_named(username: str | None) -> AbstractBaseUser | None:
-    """The user of an option that may be left out."""
+
+def get_option_user(username: str | None) -> AbstractBaseUser | None:
+    """Return the user that an option names, or None without the option. Raise `CommandError` for an unknown name."""
     if username is None:
         return None
-    User = get_user_model()
-    user = User._default_manager.filter(**{User.USERNAME_FIELD: username}).first()
+    user = find_user(username)
     if user is None:
         raise CommandError(f"There is no user {username!r}.")
     return user

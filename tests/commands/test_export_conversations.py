@@ -89,7 +89,7 @@ def test_csv_formats_have_one_row_per_conversation_or_item(format, rows, convers
         (("--query", "topic="), "Invalid 'query': expected ':', '~' or '\\^' after the key"),
         (("--owner", "nobody"), "There is no user 'nobody'"),
         (("--format", "xml"), "argument --format: invalid choice: 'xml'"),
-        (("--format", "items-csv", "--without-items"), "items-csv has nothing but items"),
+        (("--format", "items-csv", "--without-items"), "--without-items cannot be combined with --format items-csv"),
         (("/nowhere/all.jsonl",), "/nowhere/all.jsonl: No such file or directory"),
     ],
 )

@@ -1,4 +1,4 @@
-import zlib
+import gzip
 from datetime import timedelta
 from io import StringIO
 
@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from conversations.models import Conversation, DeletedConversation, DeletedPart
 from conversations.schema.items import validate_items
-from conversations.trash import GZIP, move_to_trash
+from conversations.trash import move_to_trash
 
 PLANTED = "plantedword"
 
@@ -50,7 +50,7 @@ def tables_with(word: str) -> set[str]:
             cursor.execute(f"SELECT * FROM {connection.ops.quote_name(name)}")
             if any(word in _text(value) for row in cursor.fetchall() for value in row):
                 found.add(name)
-    if word.encode() in zlib.decompressobj(GZIP).decompress(b"".join(_parts())):
+    if word.encode() in gzip.decompress(b"".join(_parts())):
         found.add(DeletedPart._meta.db_table)
     return found
 

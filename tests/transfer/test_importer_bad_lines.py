@@ -6,6 +6,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from conversations.transfer import importer
+from conversations.transfer.gzip_stream import open_gzip_file
 from conversations.transfer.importer import Outcome, import_conversations
 from tests.transfer.import_lines import (
     CONVERSATION,
@@ -135,10 +136,10 @@ def test_too_long_line_is_refused_without_reading_it_whole(alice, settings):
 
 def test_corrupt_gzip_data_is_reported_as_an_invalid_line(alice):
     whole = gzip.compress(text_of(*OTHER, *CONVERSATION))
-    outcomes = list(import_conversations(gzip.GzipFile(fileobj=BytesIO(whole[:-20]))))
+    outcomes = list(import_conversations(open_gzip_file(BytesIO(whole[:-20]))))
     assert outcomes[-1].kind == "bad"
     assert "the file can't be read from here on: Compressed file ended" in outcomes[-1].reason
     assert ID not in stored_item_counts()
-    [bad] = import_conversations(gzip.GzipFile(fileobj=BytesIO(text_of(*CONVERSATION))))
+    [bad] = import_conversations(open_gzip_file(BytesIO(text_of(*CONVERSATION))))
     assert bad[:2] == ("bad", 1)
     assert bad.reason.startswith("the file can't be read from here on: Not a gzipped file")

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import zlib
 from collections.abc import AsyncIterator, Generator
 from typing import Any, NamedTuple
 
@@ -20,8 +19,7 @@ from conversations.admin.base import ModelAdminView
 from conversations.admin.content.search import RecordedSearch
 from conversations.models import Conversation
 from conversations.transfer.exporter import Format
-
-GZIP = zlib.MAX_WBITS + 16
+from conversations.transfer.gzip_stream import compress
 
 
 class FileFormat(NamedTuple):
@@ -117,7 +115,7 @@ class ExportView(ModelAdminView):
     def _download(self, request: HttpRequest, selection: Selection, file: FileFormat) -> HttpResponseBase:
         chunks = selection.search.export(format=file.format, conversation=self.conversation)
         if file.is_compressed:
-            chunks = _compressed(chunks)
+            chunks = compress(chunks)
         subject = self.conversation.pk if self.conversation else "conversations"
         name = f"{subject}-{timezone.localdate():%Y-%m-%d}.{file.suffix}"
         return StreamingHttpResponse(
@@ -129,14 +127,6 @@ class ExportView(ModelAdminView):
                 "X-Accel-Buffering": "no",
             },
         )
-
-
-def _compressed(chunks: Generator[bytes]) -> Generator[bytes]:
-    compressor = zlib.compressobj(level=6, wbits=GZIP)
-    for chunk in chunks:
-        if compressed := compressor.compress(chunk):
-            yield compressed
-    yield compressor.flush()
 
 
 async def _iterate_async(chunks: Generator[bytes]) -> AsyncIterator[bytes]:

@@ -11,7 +11,6 @@ from itertools import chain
 from typing import Any
 
 from django import forms
-from django.contrib.auth import get_user_model
 from django.db.models import Model
 from django.http import QueryDict
 from django.utils import timezone
@@ -27,6 +26,7 @@ from conversations.errors import APIError
 from conversations.models import ConversationQuerySet
 from conversations.schema.query.nodes import EVERYTHING, MAX_CONDITIONS, And, CreatedCondition, Query
 from conversations.schema.query.parser import parse_query
+from conversations.users import find_user
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -139,8 +139,7 @@ class ListForm(forms.Form):
             if self.data.get("owner"):
                 raise forms.ValidationError(forms.Field.default_error_messages["required"])
             return None
-        users = get_user_model()
-        owner = users._default_manager.filter(**{users.USERNAME_FIELD: self.cleaned_data["owner"]}).first()
+        owner = find_user(self.cleaned_data["owner"])
         if owner is None:
             raise forms.ValidationError(_("There is no user of this name."))
         return owner

@@ -5,6 +5,7 @@ from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 
 from conversations.models import APIKey
+from conversations.users import find_user
 
 
 class Command(BaseCommand):
@@ -18,11 +19,11 @@ class Command(BaseCommand):
     def handle(self, *, username: str, name: str, create_user: bool, **options: Any) -> None:
         if len(name) > (limit := APIKey._meta.get_field("name").max_length or 0):
             raise CommandError(f"The name is longer than {limit} characters.")
-        User = get_user_model()
-        user = User._default_manager.filter(**{User.USERNAME_FIELD: username}).first()
+        user = find_user(username)
         if user is None:
             if not create_user:
                 raise CommandError(f"There is no user {username!r}. Name another, or add --create-user.")
+            User = get_user_model()
             user = User._default_manager.create_user(**{User.USERNAME_FIELD: username})
         _, secret = APIKey.create(user=user, name=name)
         self.stdout.write(secret)
