@@ -1,8 +1,8 @@
-"""Made-up conversations in any number, to try out how a large store looks and how fast it is.
+"""Store any number of made-up conversations, to see how a large store looks and how fast it is.
 
     DATABASE_URL=postgres://… python -m tests.seed --conversations 10000
 
-Ids, times, owners, metadata and items all follow from the seed: the same one makes the same rows in any database.
+Ids, times, owners, metadata and items depend only on the seed: the same seed makes the same rows in any database.
 """
 
 import os
@@ -24,22 +24,22 @@ if not apps.ready:
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
-from django.db import IntegrityError, reset_queries, transaction
+from django.db import IntegrityError, reset_queries, router, transaction
 
 from conversations import ids
 from conversations.management.progress import show_progress
-from conversations.models import Conversation, Item, ItemText, MetadataPair
+from conversations.models import Conversation, Item, writer
 from conversations.schema.items import item_id_prefix, validate_items
 from conversations.schema.metadata import MAX_PAIRS
 
-# Ids tell the time in Unix seconds of 32 bits.
+# Ids contain the creation time as 32-bit Unix seconds.
 EARLIEST_START, LATEST_START = date(1971, 1, 1), date(2106, 1, 1)
 
-BATCH = 2_000  # conversations of one transaction
-ROWS = 1_000  # of one INSERT, which MySQL's max_allowed_packet limits
-SPAN_NS = 365 * 24 * 60 * 60 * 1_000_000_000
+BATCH = 2_000  # conversations per transaction
+ROWS = 1_000  # rows per INSERT, whose size MySQL's max_allowed_packet limits
+SPAN_NS = 365 * 24 * 60 * 60 * 1_000_000_000  # nanoseconds of the year before the start
 
-# By Zipf's law with this exponent the first of 1,000 owners has a fifth of all conversations.
+# Zipf's law. With this exponent, the first of 1,000 owners has a fifth of all conversations.
 OWNER_WEIGHTS = list(accumulate(rank**-1.14 for rank in range(1, 1_001)))
 
 OTHER_CHANNELS = ["app", "email", "phone"]
@@ -96,22 +96,24 @@ EXCHANGES = [
 
 
 class AlreadySeeded(Exception):
-    """A conversation of this seed exists."""
+    """A conversation of the seed exists in the database."""
 
 
 class Draft(NamedTuple):
+    """An unsaved conversation with its items, whose owner is still a number."""
+
     owner: int  # 1 to 1,000, the largest first
     conversation: Conversation
     items: list[Item]
 
 
 def seed_conversations(*, conversations: int, items_per: float, seed: int, start: date) -> Iterator[int]:
-    """Store made-up conversations, and tell after each batch how many there are by then.
+    """Store made-up conversations, and yield after each batch the number of those stored so far.
 
-    They are spread evenly over the 365 days before `start`, with `items_per` items on average. A batch is stored
-    as a whole or, where one of its ids exists, not at all: then this raises `AlreadySeeded`.
+    They are spread evenly over the 365 days before `start`, with `items_per` items on average. Raise `AlreadySeeded`
+    if an id exists in the database: then nothing of its batch is stored.
     """
-    drafts = _drafts(conversations, items_per, seed, start)
+    drafts = make_drafts(conversations, items_per, seed, start)
     owners: dict[str, Any] = {}
     done = 0
     while batch := list(islice(drafts, BATCH)):
@@ -122,35 +124,26 @@ def seed_conversations(*, conversations: int, items_per: float, seed: int, start
             if Conversation.objects.filter(pk__in=[draft.conversation.pk for draft in batch]).exists():
                 raise AlreadySeeded from error
             raise
-        reset_queries()  # which DEBUG would keep
+        reset_queries()  # DEBUG keeps every query.
         done += len(batch)
         yield done
 
 
 def _store(batch: list[Draft], owners: dict[str, Any]) -> None:
-    _find_or_create_users({_username(draft.owner) for draft in batch} - owners.keys(), owners)
+    find_or_create_users({username_of_rank(draft.owner) for draft in batch} - owners.keys(), owners)
     for draft in batch:
-        draft.conversation.owner_id = owners[_username(draft.owner)]
-    conversations = [draft.conversation for draft in batch]
-    Conversation.objects.bulk_create(conversations, batch_size=ROWS)
-    pairs = [
-        MetadataPair(conversation_id=conversation.pk, owner_id=conversation.owner_id, key=key, value=value)
-        for conversation in conversations
-        for key, value in conversation.metadata.items()
-    ]
-    pairs.sort(key=lambda pair: (pair.owner_id, pair.key, pair.value))  # SQLite fills its indexes faster so
-    MetadataPair.objects.bulk_create(pairs, batch_size=ROWS)
-    items = [item for draft in batch for item in draft.items]
-    Item.objects.bulk_create(items, batch_size=ROWS)
-    ItemText.objects.add(items)
+        draft.conversation.owner_id = owners[username_of_rank(draft.owner)]
+    using = router.db_for_write(Conversation)
+    writer.insert_conversations([draft.conversation for draft in batch], using=using, batch_size=ROWS)
+    writer.insert_items([item for draft in batch for item in draft.items], using=using, batch_size=ROWS)
 
 
-def _username(owner: int) -> str:
+def username_of_rank(owner: int) -> str:
     return f"seed-{owner:04}"
 
 
-def _find_or_create_users(usernames: Iterable[str], owners: dict[str, Any]) -> None:
-    """Add the primary keys of the users with these names to `owners`."""
+def find_or_create_users(usernames: Iterable[str], owners: dict[str, Any]) -> None:
+    """Create the users that do not exist, and add the primary keys of all of them to `owners`, by name."""
     User = get_user_model()
     known = User._default_manager.filter(**{f"{User.USERNAME_FIELD}__in": usernames})
     existing = set(known.values_list(User.USERNAME_FIELD, flat=True))
@@ -161,31 +154,26 @@ def _find_or_create_users(usernames: Iterable[str], owners: dict[str, Any]) -> N
     owners.update(known.all().values_list(User.USERNAME_FIELD, "pk"))
 
 
-def _drafts(conversations: int, items_per: float, seed: int, start: date) -> Iterator[Draft]:
+def make_drafts(conversations: int, items_per: float, seed: int, start: date) -> Iterator[Draft]:
     random = Random(seed)
     end = datetime.combine(start, time(), tzinfo=UTC)
     begin_ns = int(end.timestamp()) * 1_000_000_000 - SPAN_NS
     for number in range(conversations):
         now_ns = begin_ns + SPAN_NS * number // conversations
-        # The first id depends on nothing but seed and start, so that any second run meets it.
+        # The first id depends only on seed and start, so any second run finds it taken.
         conversation_id = ids.compose_id(ids.CONVERSATION_PREFIX, nanoseconds=now_ns, bits=random.getrandbits(128))
         [owner] = random.choices(range(1, len(OWNER_WEIGHTS) + 1), cum_weights=OWNER_WEIGHTS)
         metadata = _metadata(random, owner, is_oldest=number * 20 < conversations)
-        items = _items(random, conversation_id, now_ns, items_per)
-        conversation = Conversation(
-            id=conversation_id,
-            created_at=ids.created_at(conversation_id),
-            metadata=metadata,
-            item_count=len(items),
-            last_position=len(items),
-            last_item_at=items[-1].created_at if items else None,
-        )
+        conversation = Conversation(id=conversation_id, created_at=ids.created_at(conversation_id), metadata=metadata)
+        items = _build_items(random, conversation, now_ns, items_per)
+        conversation.item_count = conversation.last_position = len(items)
+        conversation.last_item_at = items[-1].created_at if items else None
         yield Draft(owner, conversation, items)
 
 
 def _metadata(random: Random, owner: int, *, is_oldest: bool) -> dict[str, str]:
-    kind = random.random()
-    if kind < 0.02:
+    draw = random.random()
+    if draw < 0.02:
         return {}
     metadata = {
         "tenant": f"tenant-{owner:04}",
@@ -200,23 +188,21 @@ def _metadata(random: Random, owner: int, *, is_oldest: bool) -> dict[str, str]:
     for key, value in ODD_PAIRS.items():
         if random.random() < 0.005:
             metadata[key] = value
-    if kind > 0.99:
+    if draw > 0.99:
         for number in range(len(metadata) + 1, MAX_PAIRS + 1):
             metadata[f"attribute_{number:02}"] = f"value {random.randrange(100)}"
     return metadata
 
 
-def _items(random: Random, conversation_id: str, now_ns: int, items_per: float) -> list[Item]:
+def _build_items(random: Random, conversation: Conversation, now_ns: int, items_per: float) -> list[Item]:
     items: list[Item] = []
-    for data in _exchanged(random, _item_count(random, items_per)):
-        now_ns += random.getrandbits(35)  # half a minute at most
+    for data in _turns(random, _item_count(random, items_per)):
+        now_ns += random.getrandbits(35)  # nanoseconds, half a minute at most
         item_id = ids.compose_id(item_id_prefix(data["type"]), nanoseconds=now_ns, bits=random.getrandbits(128))
         items.append(
-            Item(
-                conversation_id=conversation_id,
+            Item.build(
+                conversation,
                 position=len(items) + 1,
-                item_id=item_id,
-                type=data["type"],
                 data={**data, "id": item_id},
                 created_at=ids.created_at(item_id),
             )
@@ -225,12 +211,12 @@ def _items(random: Random, conversation_id: str, now_ns: int, items_per: float) 
 
 
 def _item_count(random: Random, mean: float) -> int:
-    """Geometrically distributed: many conversations are short, and a few are long."""
+    """Return a geometrically distributed number: many conversations are short, a few are long."""
     return int(log(1 - random.random()) / log(mean / (mean + 1))) if mean else 0
 
 
-def _exchanged(random: Random, count: int) -> Iterator[dict[str, Any]]:
-    """Turns of user and assistant, of which the last may still be without its answer."""
+def _turns(random: Random, count: int) -> Iterator[dict[str, Any]]:
+    """Yield the JSON of `count` items: turns of user and assistant, the last one perhaps without its answer."""
     while count:
         [turn] = random.choices(TURNS, cum_weights=TURN_WEIGHTS)
         if len(turn) > count:
@@ -243,7 +229,7 @@ def _exchanged(random: Random, count: int) -> Iterator[dict[str, Any]]:
 
 
 def _templates(exchange: dict[str, Any]) -> dict[str, dict[str, Any]]:
-    """By part of a turn, its item as validation gives it, with an id and a call's id to be replaced."""
+    """Return a validated item for each part of a turn. The caller replaces its id and the call's id."""
     name, arguments, output = exchange["call"]
     items = {
         "user": {"id": "msg_", "role": "user", "content": exchange["user"]},
@@ -263,20 +249,22 @@ TEMPLATES = [_templates(exchange) for exchange in EXCHANGES]
 
 
 class Command(BaseCommand):
-    help = "Stores made-up conversations of users seed-0001, seed-0002, …: the same ones for the same seed."
+    help = "Stores made-up conversations of users seed-0001, seed-0002, …, always the same for the same seed."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--conversations", type=_count, required=True, metavar="N", help="how many to add")
         parser.add_argument(
-            "--items-per", type=_average, default=4.0, metavar="M", help="items of a conversation on average (4)"
+            "--items-per", type=_average, default=4.0, metavar="M", help="average items per conversation (4)"
         )
-        parser.add_argument("--seed", type=int, default=1, metavar="S", help="an integer; another one adds others (1)")
+        parser.add_argument(
+            "--seed", type=int, default=1, metavar="S", help="an integer; another seed adds other conversations (1)"
+        )
         parser.add_argument(
             "--start",
             type=_start,
             default=date(2026, 1, 1),
             metavar="DATE",
-            help="conversations are of the 365 days before this day (2026-01-01)",
+            help="spread the conversations over the 365 days before this day (2026-01-01)",
         )
 
     def handle(self, *, conversations: int, items_per: float, seed: int, start: date, **options: Any) -> None:
@@ -309,7 +297,7 @@ def _start(text: str) -> date:
     try:
         start = date.fromisoformat(text)
     except ValueError as error:
-        raise ArgumentTypeError(f"{text!r} is no date such as 2026-01-01") from error
+        raise ArgumentTypeError(f"{text!r} is not a date such as 2026-01-01") from error
     if not EARLIEST_START <= start <= LATEST_START:
         raise ArgumentTypeError(f"must be from {EARLIEST_START} to {LATEST_START}")
     return start

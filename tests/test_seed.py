@@ -240,7 +240,7 @@ def test_progress_is_shown_only_on_a_terminal(stream, shown, db):
         (("--conversations", "0"), "argument --conversations: must be at least 1"),
         (("--conversations", "1", "--items-per", "-1"), "argument --items-per: must be 0 or more"),
         (("--conversations", "1", "--items-per", "nan"), "argument --items-per: must be 0 or more"),
-        (("--conversations", "1", "--start", "soon"), "argument --start: 'soon' is no date such as 2026-01-01"),
+        (("--conversations", "1", "--start", "soon"), "argument --start: 'soon' is not a date such as 2026-01-01"),
         (("--conversations", "1", "--start", "1970-12-31"), "argument --start: must be from 1971-01-01 to 2106-01-01"),
     ],
 )

@@ -19,11 +19,11 @@ from conversations.api.exceptions import exception_handler
 from conversations.api.json import JSONNegotiation, JSONParser, JSONRenderer
 from conversations.conf import app_settings
 from conversations.db.replica import database_to_read
-from conversations.models import Conversation, ConversationQuerySet
+from conversations.models import Conversation, ConversationQuerySet, OwnedConversations
 
 
 class OpenAIView(APIView):
-    """What holds for every URL of the API, whatever the host's `REST_FRAMEWORK` says."""
+    """Base of every API view. Its classes are set here, so that your project's `REST_FRAMEWORK` has no effect."""
 
     content_negotiation_class = JSONNegotiation
     metadata_class = None
@@ -44,7 +44,7 @@ class OpenAIView(APIView):
 
     @property
     def default_response_headers(self) -> dict[str, str]:
-        """None: which methods are allowed, DRF would find out for every answer, and only a 405 has to say."""
+        """Return no headers: DRF would compute `Allow` for every response, and only a 405 needs it."""
         return {}
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
@@ -74,17 +74,20 @@ class OpenAIViewSet(OpenAIView, GenericViewSet):  # type: ignore[type-arg]
             ids.check_id(kwargs["conversation_id"], prefix=ids.CONVERSATION_PREFIX, path="conversation_id")
 
     def get_queryset(self) -> ConversationQuerySet:
-        database = self.database
-        conversations = Conversation.objects if database is None else Conversation.objects.using(database)
-        return conversations.visible_to(self.request.user)
+        return Conversation.objects.using(self.database).visible_to(self.request.user)
+
+    @property
+    def conversations(self) -> OwnedConversations:
+        """The same conversations as `get_queryset()`, for requests that name one of them."""
+        return OwnedConversations(self.request.user, using=self.database)
 
     @property
     def database(self) -> str | None:
-        """A replica, perhaps, for a request that only reads."""
+        """The replica's alias for a GET request, if it is up to date; None lets the database routers choose."""
         return database_to_read(self.request.user.pk) if self.request.method == "GET" else None
 
     def get_object(self) -> Conversation:
-        return self.get_queryset().get_or_api_error(self.kwargs["conversation_id"])
+        return self.conversations.get(self.kwargs["conversation_id"])
 
 
 class InvalidURLView(OpenAIView):

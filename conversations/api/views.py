@@ -38,13 +38,13 @@ class ConversationViewSet(OpenAIViewSet):
         return Response(self.get_serializer(serializer.save()).data)
 
     def destroy(self, request: Request, conversation_id: str) -> Response:
-        """For good, as OpenAI means it: only what is deleted in the admin can be restored."""
+        """Delete for good, as OpenAI does. Only deletions in the admin can be restored."""
         self.get_object().delete_with_items()
         return Response({"id": conversation_id, "object": "conversation.deleted", "deleted": True})
 
 
 class ItemViewSet(OpenAIViewSet):
-    """The items of one conversation, which is the object that each of these looks up."""
+    """https://platform.openai.com/docs/api-reference/conversations/list-items, and the other calls on items."""
 
     serializer_class = AddItemsSerializer
 
@@ -52,18 +52,18 @@ class ItemViewSet(OpenAIViewSet):
         include = include_parameter(request.query_params)
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        items = self.get_queryset().add_items(conversation_id, **serializer.validated_data)
+        items = self.conversations.add_items(conversation_id, **serializer.validated_data)
         return Response(item_list([item.data for item in items], include=include))
 
     def list(self, request: Request, conversation_id: str) -> Response:
         include = include_parameter(request.query_params)
         parameters = page_parameters(request.query_params)
-        page = self.get_queryset().items_page(conversation_id, **vars(parameters))
+        page = self.conversations.items_page(conversation_id, **vars(parameters))
         return Response(item_list(page.data, include=include, has_more=page.has_more))
 
     def retrieve(self, request: Request, conversation_id: str, item_id: str) -> Response:
         include = include_parameter(request.query_params)
-        return Response(apply_include(self.get_queryset().item_data(conversation_id, item_id), include))
+        return Response(apply_include(self.conversations.item_data(conversation_id, item_id), include))
 
     def destroy(self, request: Request, conversation_id: str, item_id: str) -> Response:
         conversation = self.get_object()

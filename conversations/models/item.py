@@ -6,13 +6,12 @@ from datetime import datetime
 from typing import Any, Literal
 
 from django.db import models
-from django.db.models import Case, Count, Exists, F, Max, Min, Q, Sum, TextField, When
+from django.db.models import Case, Count, F, Max, Min, Q, Sum, TextField, When
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Length
 from django.utils.translation import gettext_lazy as _
 
 from conversations import errors, ids
-from conversations.db.compiled import CompiledQuery, Parameter
 from conversations.db.fields import BytewiseCharField, VerbatimJSONField
 from conversations.db.retry import retry_on_conflict
 from conversations.schema.items import ITEM_TYPES
@@ -21,12 +20,6 @@ from conversations.schema.items import ITEM_TYPES
 @dataclass(frozen=True)
 class ItemPage:
     items: list[Item]
-    has_more: bool
-
-
-@dataclass(frozen=True)
-class ItemDataPage:
-    data: list[dict[str, Any]]
     has_more: bool
 
 
@@ -66,27 +59,6 @@ class ItemQuerySet(models.QuerySet["Item"]):
             items = items.filter(position__gt=position) if order == "asc" else items.filter(position__lt=position)
         rows = list(items.order_by("position" if order == "asc" else "-position")[: limit + 1])
         return ItemPage(rows[:limit], has_more=len(rows) > limit)
-
-    @retry_on_conflict
-    def data_page(
-        self,
-        conversation_id: str,
-        *,
-        owner_id: Any,
-        limit: int,
-        order: Literal["asc", "desc"],
-        after: str | None = None,
-    ) -> ItemDataPage:
-        """The same of this conversation in one query. Empty also where the owner has none such, or it no such item."""
-        values = {"conversation": conversation_id, "owner": owner_id, "after": after}
-        rows = _PAGE.rows(order, limit + 1, after is not None, using=self.db, **values)
-        return ItemDataPage([data for (data,) in rows[:limit]], has_more=len(rows) > limit)
-
-    @retry_on_conflict
-    def data_of(self, conversation_id: str, item_id: str, *, owner_id: Any) -> dict[str, Any] | None:
-        """Of this item of this conversation of the owner's, if there is one, in one query."""
-        rows = _DATA.rows(using=self.db, conversation=conversation_id, owner=owner_id, item=item_id)
-        return rows[0][0] if rows else None
 
     @retry_on_conflict
     def get_or_api_error(self, item_id: str) -> Item:
@@ -184,37 +156,5 @@ class Item(models.Model):
 
 
 def _pairing_value(member: str) -> Any:
+    """Return the expression for a type's pairing member, whose value a call and its output share."""
     return F("item_id") if member == "id" else KT(f"data__{member}")
-
-
-def _visible() -> Any:
-    """The items of a conversation, if it is this owner's. A join would let SQLite sort all of them."""
-    conversations = _field("conversation").related_model._default_manager
-    owner = Parameter("owner", of=conversations.model._meta.get_field("owner"))
-    is_owners = Exists(conversations.filter(pk=_conversation(), owner=owner))
-    return Item.objects.filter(is_owners, conversation=_conversation())
-
-
-def _page(order: Literal["asc", "desc"], count: int, is_continued: bool) -> Any:
-    items = _visible()
-    if is_continued:
-        after = Item.objects.filter(conversation=_conversation(), item_id=Parameter("after", of=_field("item_id")))
-        position = after.values("position")
-        items = items.filter(position__gt=position) if order == "asc" else items.filter(position__lt=position)
-    return items.order_by("position" if order == "asc" else "-position").values_list("data")[:count]
-
-
-def _data() -> Any:
-    return _visible().filter(item_id=Parameter("item", of=_field("item_id"))).values_list("data")
-
-
-def _conversation() -> Parameter:
-    return Parameter("conversation", of=_field("conversation"))
-
-
-def _field(name: str) -> Any:
-    return Item._meta.get_field(name)
-
-
-_PAGE = CompiledQuery(_page)
-_DATA = CompiledQuery(_data)

@@ -1,120 +1,121 @@
-"""PostgreSQL stores a conversation with all that belongs to it, or an append, in one statement: one way there and back.
+"""The one place that stores a conversation or appends items to it.
 
-The methods of `Conversation` say what these have to do, by what they do in several on other databases.
+`create` and `append` take validated items as JSON. On PostgreSQL they send a single statement, so one round trip (see
+`single_statement`); wherever that is not possible, they insert through the ORM, in one transaction.
+
+Imports and seeding know ids, times and positions already: they build the rows themselves and call the `insert_*`
+functions, which the ORM form uses too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from datetime import datetime
 from typing import Any, Protocol
 
-import orjson
-from django.db import connections, transaction
-from django.db.models import Model
-from django.db.models.signals import post_save, pre_save
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
 
 from conversations import errors, ids
-from conversations.db.prepared_cursor import fetch_rows
+from conversations.models import single_statement
 from conversations.models.item import Item
 from conversations.schema.items import item_id_prefix
-from conversations.search.item_text import ItemText
+from conversations.search.item_text import ItemText, build_item_texts
+from conversations.search.metadata_pair import MetadataPair, build_metadata_pairs
 
 
-class WritableConversation(Protocol):
-    """What the writer reads and sets of a conversation."""
-
-    pk: Any
-    owner_id: Any
-    created_at: datetime
-    metadata: Any
-    item_count: int
-    last_position: int
-    last_item_at: datetime | None
+class WritableConversation(single_statement.InsertableConversation, Protocol):
+    """The members of a conversation that the writer reads, sets and calls."""
 
     @property
     def items(self) -> Any: ...
 
+    def save(self, *, force_insert: bool, using: str) -> None: ...
 
-_CONVERSATION = """
-WITH conversation AS (
-    INSERT INTO conversations_conversation
-        (id, owner_id, created_at, metadata, item_count, last_position, last_item_at)
-    VALUES (%(id)s, %(owner)s, %(now)s, %(metadata)s, %(count)s, %(count)s, %(last_item_at)s)
-    RETURNING item_count, last_position
-)"""
-
-_COUNTERS = """
-WITH conversation AS (
-    UPDATE conversations_conversation
-    SET item_count = item_count + %(count)s, last_position = last_position + %(count)s, last_item_at = %(now)s
-    WHERE id = %(id)s AND owner_id = %(owner)s
-    RETURNING item_count, last_position
-)"""
-
-_PAIRS = """, pair AS (
-    INSERT INTO conversations_metadatapair (conversation_id, owner_id, key, value)
-    SELECT %(id)s, %(owner)s, new.key, new.value
-    FROM json_each_text(%(metadata)s::json) AS new (key, value)
-)"""
-
-# Lists come as lines, which take less time to write and to read than arrays. No JSON of ours has lines.
-
-_ITEMS = """, item AS (
-    INSERT INTO conversations_item (conversation_id, position, item_id, type, data, created_at)
-    SELECT %(id)s, conversation.last_position - %(count)s + new.number, new.id, new.type, new.data::json, %(now)s
-    FROM conversation, unnest(
-        string_to_array(%(item_ids)s, E'\\n'), string_to_array(%(types)s, E'\\n'), string_to_array(%(data)s, E'\\n')
-    ) WITH ORDINALITY AS new (id, type, data, number)
-    RETURNING id, position
-)"""
-
-_TEXTS = """, text AS (
-    INSERT INTO conversations_itemtext (conversation_id, position, words)
-    SELECT %(id)s, conversation.last_position - %(count)s + new.number, new.words
-    FROM conversation, unnest(
-        string_to_array(%(numbers)s, E'\\n')::int[], string_to_array(%(words)s, E'\\n')
-    ) AS new (number, words)
-)"""
-
-_STORED = """
-SELECT item.id, item.position, conversation.item_count FROM conversation, item ORDER BY item.position"""
-
-_CREATED = """
-SELECT 1"""
+    def update_counters(self, **values: Any) -> None: ...
 
 
-def can_create(model: type[Model], items: Sequence[Mapping[str, Any]], *, using: str) -> bool:
-    """Not where a host listens to what is saved: no statement tells of that."""
-    is_listened_to = pre_save.has_listeners(model) or post_save.has_listeners(model)
-    return connections[using].vendor == "postgresql" and not is_listened_to and not _have_ids(items)
+def create(conversation: WritableConversation, *, items: Sequence[Mapping[str, Any]], using: str) -> None:
+    """Store a new conversation with its metadata index and its first items, or nothing."""
+    if single_statement.can_create(type(conversation), items, using=using):
+        rows = _build_first_items(conversation, items)
+        single_statement.create(conversation, rows, build_item_texts(rows, using=using), using=using)
+        return
+    with transaction.atomic(using=using):
+        rows = _build_first_items(conversation, items)
+        insert_conversation(conversation, using=using)
+        insert_items(rows, using=using)
 
 
-def can_append(items: Sequence[Mapping[str, Any]], *, using: str) -> bool:
-    is_any_stored = any(item["type"] != "compaction_trigger" for item in items)
-    return connections[using].vendor == "postgresql" and is_any_stored and not _have_ids(items)
+def append(conversation: WritableConversation, *, items: Sequence[Mapping[str, Any]], using: str) -> list[Item]:
+    """Append all items or none, and return the rows in the order of their positions.
+
+    Raising the counters locks the conversation's row, so that concurrent appends take turns: positions are dense,
+    never reused, and become visible to readers in their order.
+    """
+    now = timezone.now()
+    if single_statement.can_append(items, using=using):
+        rows = _build_items(conversation, items, first_position=1, now=now)
+        single_statement.append(conversation, rows, build_item_texts(rows, using=using), using=using)
+        return rows
+    with transaction.atomic(using=using):
+        count = sum(map(_is_stored, items))
+        conversation.update_counters(
+            item_count=F("item_count") + count,
+            last_position=F("last_position") + count,
+            **({"last_item_at": now} if count else {}),
+        )
+        rows = _build_items(conversation, items, first_position=conversation.last_position - count + 1, now=now)
+        insert_items(rows, using=using)
+        return rows
 
 
-def _have_ids(items: Sequence[Mapping[str, Any]]) -> bool:
-    """Such as have to be looked for first."""
-    return any(item.get("id") for item in items)
+def insert_conversation(conversation: WritableConversation, *, using: str) -> None:
+    """Insert a conversation with its metadata index, in the caller's transaction. Sends the signals of `save`."""
+    conversation.save(force_insert=True, using=using)
+    pairs = build_metadata_pairs(conversation.metadata, conversation_id=conversation.pk, owner_id=conversation.owner_id)
+    MetadataPair.objects.using(using).bulk_create(pairs)
 
 
-def first_items(conversation: WritableConversation, items: Sequence[Mapping[str, Any]]) -> list[Item]:
-    """Build the first items of a new conversation, and set its counters."""
-    rows = new_items(conversation, items, first_position=1, now=conversation.created_at)
+def insert_conversations(conversations: Sequence[Any], *, using: str, batch_size: int) -> None:
+    """Insert many conversations like `insert_conversation`, but with `batch_size` rows per statement and no signals."""
+    type(conversations[0])._base_manager.using(using).bulk_create(conversations, batch_size=batch_size)
+    pairs = [
+        pair
+        for conversation in conversations
+        for pair in build_metadata_pairs(
+            conversation.metadata, conversation_id=conversation.pk, owner_id=conversation.owner_id
+        )
+    ]
+    pairs.sort(key=lambda pair: (pair.owner_id, pair.key, pair.value))  # SQLite fills its indexes faster in order.
+    MetadataPair.objects.using(using).bulk_create(pairs, batch_size=batch_size)
+
+
+def insert_items(items: Sequence[Item], *, using: str, batch_size: int | None = None) -> None:
+    """Insert items with their text index, in the transaction that sets the counters of their conversations."""
+    Item.objects.using(using).bulk_create(items, batch_size=batch_size)
+    ItemText.objects.using(using).add(items)
+
+
+def _build_first_items(conversation: WritableConversation, items: Sequence[Mapping[str, Any]]) -> list[Item]:
+    """Build the unsaved items of a new conversation, and set its counters."""
+    rows = _build_items(conversation, items, first_position=1, now=conversation.created_at)
     if rows:
         conversation.item_count = conversation.last_position = len(rows)
         conversation.last_item_at = conversation.created_at
     return rows
 
 
-def new_items(
+def _build_items(
     conversation: WritableConversation, items: Sequence[Mapping[str, Any]], *, first_position: int, now: datetime
 ) -> list[Item]:
-    """Build items at consecutive positions, unsaved. An id that the owner has elsewhere brings its content along."""
-    stored = [item for item in items if item["type"] != "compaction_trigger"]
+    """Build unsaved items at consecutive positions.
+
+    An item sent with an id that the owner has in another conversation gets the content that is stored there. Raise
+    an error if a referenced item does not exist or an id is in this conversation already.
+    """
+    stored = [item for item in items if _is_stored(item)]
     sent_ids = [item["id"] for item in stored if item.get("id")]
     originals = Item.objects.originals(owner_id=conversation.owner_id, item_ids=sent_ids) if sent_ids else {}
     for item in stored:
@@ -128,68 +129,15 @@ def new_items(
     ]
 
 
+def _is_stored(item: Mapping[str, Any]) -> bool:
+    """Whether the item becomes a row. A compaction trigger is accepted, as OpenAI does, but not kept."""
+    return bool(item["type"] != "compaction_trigger")
+
+
 def _data(item: Mapping[str, Any], originals: Mapping[str, Item]) -> dict[str, Any]:
+    """Return the JSON to store, with the id as its first member."""
     item_id = item.get("id") or ids.new_id(item_id_prefix(item["type"]))
     if item_id in originals:
         data: dict[str, Any] = originals[item_id].data
         return data
     return {"id": item_id, **{name: value for name, value in item.items() if name != "id"}}
-
-
-def create(conversation: WritableConversation, items: Sequence[Item], texts: Sequence[ItemText], *, using: str) -> None:
-    """The positions of items and texts count from 1."""
-    sql = _CONVERSATION
-    parameters = {
-        "now": conversation.created_at,
-        "metadata": orjson.dumps(conversation.metadata).decode(),
-        "last_item_at": conversation.last_item_at,
-    }
-    if conversation.metadata:
-        sql += _PAIRS
-    _store(sql, parameters, conversation, items, texts, using=using)
-    _mark_stored(conversation, using)
-
-
-def append(conversation: WritableConversation, items: Sequence[Item], texts: Sequence[ItemText], *, using: str) -> None:
-    """Positions likewise, until they are stored. Raises an error where the owner has no such conversation."""
-    if not _store(_COUNTERS, {"now": items[0].created_at}, conversation, items, texts, using=using):
-        raise errors.conversation_not_found(conversation.pk)
-    conversation.last_position, conversation.last_item_at = items[-1].position, items[-1].created_at
-
-
-def _store(
-    sql: str,
-    parameters: dict[str, Any],
-    conversation: WritableConversation,
-    items: Sequence[Item],
-    texts: Sequence[ItemText],
-    *,
-    using: str,
-) -> bool:
-    parameters |= {"id": conversation.pk, "owner": conversation.owner_id, "count": len(items)}
-    if texts:
-        sql += _TEXTS
-        parameters |= {
-            "numbers": "\n".join(str(text.position) for text in texts),
-            "words": "\n".join(text.words for text in texts),
-        }
-    if items:
-        sql += _ITEMS
-        parameters |= {
-            "item_ids": "\n".join(item.item_id for item in items),
-            "types": "\n".join(item.type for item in items),
-            "data": b"\n".join(orjson.dumps(item.data) for item in items).decode(),
-        }
-    connection = connections[using]
-    is_part = connection.in_atomic_block  # of a transaction that may go on after a failure here
-    with transaction.atomic(using=using) if is_part else nullcontext():
-        stored = fetch_rows(sql + (_STORED if items else _CREATED), parameters, connection=connection)
-    for item, (pk, position, item_count) in zip(items, stored, strict=False):
-        item.pk, item.position, conversation.item_count = pk, position, item_count
-        _mark_stored(item, using)
-    return bool(stored)
-
-
-def _mark_stored(instance: Any, using: str) -> None:
-    instance._state.adding = False
-    instance._state.db = using

@@ -30,7 +30,7 @@ class MetadataPairQuerySet(models.QuerySet["MetadataPair"]):
     def replace(self, metadata: Mapping[str, str], *, conversation_id: str, owner_id: Any) -> None:
         """To be called in the transaction that writes the same metadata to the conversation."""
         self.filter(conversation=conversation_id).delete()
-        self.add(metadata, conversation_id=conversation_id, owner_id=owner_id)
+        self.bulk_create(build_metadata_pairs(metadata, conversation_id=conversation_id, owner_id=owner_id))
 
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> MetadataPairQuerySet:
         return self.filter(owner=user.pk)
@@ -93,12 +93,6 @@ class MetadataPairQuerySet(models.QuerySet["MetadataPair"]):
             return "1 = 1", []
         return sql, parameters
 
-    def add(self, metadata: Mapping[str, str], *, conversation_id: str, owner_id: Any) -> None:
-        self.bulk_create(
-            MetadataPair(conversation_id=conversation_id, owner_id=owner_id, key=key, value=value)
-            for key, value in metadata.items()
-        )
-
 
 def _take_prefixed(prefix: str, texts: Iterator[str], limit: int) -> Suggestions:
     """Takes no more of the texts than it has to: each may be a statement."""
@@ -137,3 +131,11 @@ class MetadataPair(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key}={self.value}"
+
+
+def build_metadata_pairs(metadata: Mapping[str, str], *, conversation_id: str, owner_id: Any) -> list[MetadataPair]:
+    """Return the unsaved pairs of a conversation's metadata."""
+    return [
+        MetadataPair(conversation_id=conversation_id, owner_id=owner_id, key=key, value=value)
+        for key, value in metadata.items()
+    ]

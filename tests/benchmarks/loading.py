@@ -39,8 +39,8 @@ def load(conversations: int, *, items_per: float = 0) -> None:
     if Conversation.objects.count() >= conversations:
         return
     owners: dict[str, Any] = {}
-    usernames = {seed._username(number + 1) for number in range(len(seed.OWNER_WEIGHTS))}
-    seed._find_or_create_users(usernames, owners)
+    usernames = {seed.username_of_rank(number + 1) for number in range(len(seed.OWNER_WEIGHTS))}
+    seed.find_or_create_users(usernames, owners)
     with connection.schema_editor() as editor:
         for index in MetadataPair._meta.indexes:
             editor.remove_index(MetadataPair, index)
@@ -48,10 +48,10 @@ def load(conversations: int, *, items_per: float = 0) -> None:
     is_postgresql = connection.vendor == "postgresql"
     if is_postgresql:
         _execute(text_index.DROP["postgresql"][0])
-    drafts = seed._drafts(conversations, items_per, SEED, START)
+    drafts = seed.make_drafts(conversations, items_per, SEED, START)
     while batch := list(islice(drafts, BATCH)):
         for draft in batch:
-            draft.conversation.owner_id = owners[seed._username(draft.owner)]
+            draft.conversation.owner_id = owners[seed.username_of_rank(draft.owner)]
         with transaction.atomic():
             _insert(Conversation, (_conversation_row(draft.conversation) for draft in batch))
             _insert(MetadataPair, (row for draft in batch for row in _pair_rows(draft.conversation)))
@@ -132,4 +132,4 @@ def analyze() -> None:
 def owner_of_rank(rank: int) -> Any:
     """Return the owner of this rank; the owner with rank 1 has the most conversations."""
     User = get_user_model()
-    return User._default_manager.get(**{User.USERNAME_FIELD: seed._username(rank)})
+    return User._default_manager.get(**{User.USERNAME_FIELD: seed.username_of_rank(rank)})

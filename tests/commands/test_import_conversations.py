@@ -80,7 +80,7 @@ def test_invalid_lines_and_conflicts_are_reported_and_fail_the_command(text, fil
     assert Conversation.objects.count() == 2
     file.write_bytes(text)
     lines, message = run_failing_import(str(file))
-    assert lines == [f"line 1: '{Conversation.objects.earliest('pk')}' is there with another metadata"]
+    assert lines == [f"line 1: '{Conversation.objects.earliest('pk')}' exists with a different metadata"]
     assert message == "There are 0 bad lines and 1 conflicts."
 
 

@@ -2,7 +2,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from conversations.models import Conversation
+from conversations.models import Conversation, OwnedConversations
 from conversations.schema.items import validate_items
 
 pytestmark = pytest.mark.skipif(connection.vendor != "postgresql", reason="prepared statements of PostgreSQL")
@@ -24,7 +24,7 @@ def prepared_statements():
 def read_and_write(owner, text="Hello!"):
     conversation = Conversation.create_with_items(owner=owner, metadata={"topic": "demo"})
     conversation.add_items(items=validate_items([{"role": "user", "content": text}]))
-    Conversation.objects.visible_to(owner).items_page(conversation.pk, limit=2, order="asc")
+    OwnedConversations(owner).items_page(conversation.pk, limit=2, order="asc")
     return conversation
 
 
@@ -41,7 +41,7 @@ def test_frequent_statements_are_prepared_once(alice, monkeypatch):
 def test_query_log_shows_the_sent_parameters(alice):
     conversation = read_and_write(alice)
     with CaptureQueriesContext(connection) as statements:
-        Conversation.objects.visible_to(alice).get_or_api_error(conversation.pk)
+        OwnedConversations(alice).get(conversation.pk)
     assert conversation.pk in statements[-1]["sql"]
 
 

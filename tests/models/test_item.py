@@ -4,7 +4,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from conversations.models import Conversation, Item
+from conversations.models import Conversation, Item, OwnedConversations
 from conversations.schema.items import validate_items
 from tests.plans import capture_statements, plan_steps
 
@@ -64,9 +64,7 @@ def test_page_read_together_with_its_conversation_uses_the_position_index(short_
         for order in ("asc", "desc"):
             for after in (None, middle):
                 with capture_statements() as statements:
-                    page = Conversation.objects.visible_to(alice).items_page(
-                        conversation.pk, limit=5, order=order, after=after
-                    )
+                    page = OwnedConversations(alice).items_page(conversation.pk, limit=5, order=order, after=after)
                 same = conversation.items.page(limit=5, order=order, after=after)
                 assert (page.data, page.has_more) == ([item.data for item in same.items], same.has_more)
                 ((sql, parameters),) = statements

@@ -8,7 +8,7 @@ from django.db.models.signals import post_save
 
 from conversations import ids
 from conversations.errors import APIError
-from conversations.models import Conversation, Item, ItemText, MetadataPair
+from conversations.models import Conversation, Item, ItemText, MetadataPair, OwnedConversations
 from conversations.schema.items import item_id_prefix, validate_items
 from tests.plans import capture_statements
 
@@ -106,26 +106,26 @@ def test_append_to_an_unknown_or_other_owners_conversation_is_not_found(alice, b
     before = stored_state(conversation)
     for owner, conversation_id in ((bob, conversation.pk), (alice, "conv_none")):
         with pytest.raises(APIError, match="not found"):
-            Conversation.objects.visible_to(owner).add_items(conversation_id, items=items)
+            OwnedConversations(owner).add_items(conversation_id, items=items)
     assert stored_state(conversation) == before
     assert Item.objects.count() == conversation.item_count
 
 
-def test_filtered_queryset_finds_only_its_own_conversations(alice):
-    conversation = Conversation.create_with_items(owner=alice)
-    for narrowed in (
-        Conversation.objects.visible_to(alice).filter(item_count=1),
-        Conversation.objects.filter(item_count=1).visible_to(alice),
+def test_every_verb_refuses_the_conversation_of_another_owner(alice, bob):
+    conversation = Conversation.create_with_items(owner=alice, items=ITEMS)
+    item = conversation.items.earliest("position")
+    conversations = OwnedConversations(bob)
+    for call in (
+        lambda: conversations.get(conversation.pk),
+        lambda: conversations.items_page(conversation.pk, limit=1, order="asc"),
+        lambda: conversations.items_page(conversation.pk, limit=1, order="asc", after=item.item_id),
+        lambda: conversations.item_data(conversation.pk, item.item_id),
+        lambda: conversations.add_items(conversation.pk, items=ITEMS),
     ):
-        with pytest.raises(APIError, match="not found"):
-            narrowed.add_items(conversation.pk, items=ITEMS)
-        with pytest.raises(APIError, match="not found"):
-            narrowed.items_page(conversation.pk, limit=1, order="asc")
-        with pytest.raises(APIError, match="not found"):
-            narrowed.item_data(conversation.pk, "msg_none")
-        with pytest.raises(APIError, match="not found"):
-            narrowed.get_or_api_error(conversation.pk)
-    assert Conversation.objects.visible_to(alice).get_or_api_error(conversation.pk) == conversation
+        with pytest.raises(APIError, match=f"Conversation with id '{conversation.pk}' not found"):
+            call()
+    assert OwnedConversations(alice).get(conversation.pk) == conversation
+    assert OwnedConversations(alice).item_data(conversation.pk, item.item_id) == item.data
 
 
 def test_failed_statement_stores_nothing(alice):

@@ -75,7 +75,7 @@ def test_existing_conversation_that_differs_is_a_conflict_and_unchanged(lines, w
     import_from_lines(*CONVERSATION)
     before = rows()
     outcomes = import_from_lines(*lines, *OTHER)
-    assert outcomes[0] == Outcome("conflict", 1, reason=f"'{ID}' is there with another {what}")
+    assert outcomes[0] == Outcome("conflict", 1, reason=f"'{ID}' exists with a different {what}")
     assert [outcome.kind for outcome in outcomes] == ["conflict", "added"]
     Conversation.objects.get(pk=OTHER_ID).delete()
     assert rows() == before

@@ -1,0 +1,131 @@
+"""The API's most frequent lookups and its append, with SQL that is compiled once per process.
+
+Django's ORM takes longer to compile a query than a database takes to answer it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from django.db import router
+from django.db.models import Exists
+
+from conversations import errors, ids
+from conversations.db.compiled import CompiledQuery, Parameter
+from conversations.db.retry import retry_on_conflict
+from conversations.models import single_statement
+from conversations.models.conversation import Conversation
+from conversations.models.item import Item
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+
+@dataclass(frozen=True)
+class ItemDataPage:
+    """The JSON of the items of a page."""
+
+    data: list[dict[str, Any]]
+    has_more: bool
+
+
+class OwnedConversations:
+    """All conversations that a user owns, as the API reads them and appends to them.
+
+    A conversation of another owner is not found, with the same error as an unknown id. `using` is the database to
+    read from; writes go where the database routers send them.
+    """
+
+    def __init__(self, user: AbstractBaseUser | AnonymousUser, *, using: str | None = None) -> None:
+        self.owner_id = user.pk
+        self.using = using or router.db_for_read(Conversation)
+
+    @retry_on_conflict
+    def get(self, conversation_id: str) -> Conversation:
+        """Return the conversation, or raise an `APIError` if the owner has none with this id."""
+        conversation = _CONVERSATION.first(using=self.using, id=conversation_id, owner=self.owner_id)
+        if conversation is None:
+            raise errors.conversation_not_found(conversation_id)
+        return conversation
+
+    def items_page(
+        self, conversation_id: str, *, limit: int, order: Literal["asc", "desc"], after: str | None = None
+    ) -> ItemDataPage:
+        """Return the first `limit` items behind the item `after` in this order, in one query unless there are none.
+
+        Raise an `APIError` if the owner has no such conversation, or the conversation no item `after`.
+        """
+        if after is None or ids.is_well_formed(after):
+            rows = self._fetch(_ITEMS, order, limit + 1, after is not None, conversation=conversation_id, after=after)
+            if rows:
+                return ItemDataPage([data for (data,) in rows[:limit]], has_more=len(rows) > limit)
+        page = self.get(conversation_id).items.page(limit=limit, order=order, after=after)
+        return ItemDataPage([item.data for item in page.items], has_more=page.has_more)
+
+    def item_data(self, conversation_id: str, item_id: str) -> dict[str, Any]:
+        """Return the JSON of one item, in one query, or raise an `APIError` if it does not exist."""
+        data: dict[str, Any]
+        if ids.is_well_formed(item_id):
+            rows = self._fetch(_ITEM, conversation=conversation_id, item=item_id)
+            if rows:
+                data = rows[0][0]
+                return data
+        data = self.get(conversation_id).items.get_or_api_error(item_id).data
+        return data
+
+    def add_items(self, conversation_id: str, *, items: Sequence[Mapping[str, Any]]) -> list[Item]:
+        """Append validated items, and return their rows. See `Conversation.add_items`.
+
+        The single statement that appends on PostgreSQL checks the owner itself, so nothing is read before it.
+        """
+        if single_statement.can_append(items, using=router.db_for_write(Conversation)):
+            conversation = Conversation.from_db(self.using, ["id", "owner_id"], [conversation_id, self.owner_id])
+        else:
+            conversation = self.get(conversation_id)
+        return conversation.add_items(items=items)
+
+    @retry_on_conflict
+    def _fetch(self, query: CompiledQuery[Any], *choice: Any, **values: Any) -> list[list[Any]]:
+        return query.rows(*choice, using=self.using, owner=self.owner_id, **values)
+
+
+def _build_conversation_query() -> Any:
+    return Conversation.objects.filter(pk=Parameter("id", of=Conversation._meta.pk), owner=_owner())
+
+
+def _build_items_query(order: Literal["asc", "desc"], count: int, has_after: bool) -> Any:
+    items = _visible_items()
+    if has_after:
+        after = Item.objects.filter(conversation=_conversation(), item_id=Parameter("after", of=_field("item_id")))
+        position = after.values("position")
+        items = items.filter(position__gt=position) if order == "asc" else items.filter(position__lt=position)
+    return items.order_by("position" if order == "asc" else "-position").values_list("data")[:count]
+
+
+def _build_item_query() -> Any:
+    return _visible_items().filter(item_id=Parameter("item", of=_field("item_id"))).values_list("data")
+
+
+def _visible_items() -> Any:
+    """Return the items of a conversation if the owner has it. With a join instead, SQLite might sort all of them."""
+    is_owned = Exists(Conversation.objects.filter(pk=_conversation(), owner=_owner()))
+    return Item.objects.filter(is_owned, conversation=_conversation())
+
+
+def _conversation() -> Parameter:
+    return Parameter("conversation", of=_field("conversation"))
+
+
+def _owner() -> Parameter:
+    return Parameter("owner", of=Conversation._meta.get_field("owner"))
+
+
+def _field(name: str) -> Any:
+    return Item._meta.get_field(name)
+
+
+_CONVERSATION: CompiledQuery[Conversation] = CompiledQuery(_build_conversation_query)
+_ITEMS: CompiledQuery[Any] = CompiledQuery(_build_items_query)
+_ITEM: CompiledQuery[Any] = CompiledQuery(_build_item_query)
