@@ -36,8 +36,8 @@ def test_every_item_type_has_a_golden_file():
 
 
 @pytest.mark.parametrize("name", sorted(FILES))
-def test_every_golden_file_has_accepted_and_refused_items(name):
-    assert all(FILES[name][kind] for kind in ("accepted", "refused"))
+def test_every_golden_file_has_members_and_accepted_and_refused_items(name):
+    assert all(FILES[name][section] for section in ("members", "accepted", "refused"))
 
 
 @pytest.mark.parametrize("case", STORED.values(), ids=STORED)

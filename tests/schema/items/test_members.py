@@ -1,19 +1,12 @@
-"""The members of each item type that are required, nullable or of any type, compared with `golden/members.json`.
+"""Required members, nullable members and members of any type, compared with `members` of the golden files."""
 
-A path names the type of each object that has one: `computer_call.actions[](click).button`.
-"""
-
-import json
 from copy import deepcopy
-from pathlib import Path
 
 import pytest
 
 from conversations.errors import APIError
 from conversations.schema.items import validate_items
-from tests.schema.golden import ACCEPTED
-
-MEMBERS = json.loads((Path(__file__).parents[2] / "golden/members.json").read_text("utf-8"))
+from tests.schema.golden import ACCEPTED, MEMBERS
 
 
 def with_type(path, value):
@@ -21,7 +14,7 @@ def with_type(path, value):
 
 
 def members(value, path, steps=()):
-    """The (path in members.json, steps to the member) of each member that is not free-form."""
+    """Yield the path in `MEMBERS` and the steps to the member, for each member that is not free-form."""
     if isinstance(value, list):
         for index, entry in enumerate(value):
             yield from members(entry, with_type(f"{path}[]", entry), (*steps, index))
@@ -40,7 +33,7 @@ def members_of(item):
 
 
 def with_member_changed(item, steps, *value):
-    """The item without the member, or with another value for it."""
+    """Return a copy of the item without the member, or with another value for it."""
     item = container = deepcopy(item)
     for step in steps[:-1]:
         container = container[step]

@@ -7,6 +7,7 @@ from typing_extensions import is_typeddict
 
 from conversations import ids
 from conversations.schema.items import ITEM_TYPES, item_id_prefix
+from tests.schema.golden import FILES
 
 README = Path(__file__).parents[3] / "README.md"
 
@@ -48,6 +49,13 @@ def test_output_type_of_a_call_is_registered_and_has_its_pairing_member(item_typ
         output = ITEM_TYPES[item_type.output_type]
         assert not output.output_type
         assert output.pairing_member in member_names(output) or output.name == "local_shell_call_output"
+
+
+@each_item_type
+def test_golden_file_has_every_member_of_the_definition(item_type):
+    paths = [path.partition(".") for path in FILES[item_type.name]["members"]]
+    top_level_members = {member for _, _, member in paths if re.fullmatch(r"\w+", member)}
+    assert top_level_members | {"type"} >= member_names(item_type)
 
 
 def test_readme_lists_the_id_prefix_of_every_stored_type():
