@@ -24,10 +24,10 @@ def test_response_contains_the_new_items_in_request_order(as_alice):
 def test_include_reveals_members_in_the_response(as_alice):
     image = {"role": "user", "content": [{"type": "input_image", "image_url": "https://example.com/a.png"}]}
     path = f"/conversations/{as_alice.new_conversation()}/items"
-    hidden = as_alice.post(path, {"items": [image]}).json()["data"][0]
-    shown = as_alice.post(f"{path}?include[]=message.input_image.image_url", {"items": [image]}).json()["data"][0]
-    assert hidden["content"] == [{"type": "input_image", "detail": "auto", "file_id": None, "image_url": None}]
-    assert shown["content"][0]["image_url"] == "https://example.com/a.png"
+    without_include = as_alice.post(path, {"items": [image]}).json()["data"][0]
+    item = as_alice.post(f"{path}?include[]=message.input_image.image_url", {"items": [image]}).json()["data"][0]
+    assert without_include["content"] == [{"type": "input_image", "detail": "auto", "file_id": None, "image_url": None}]
+    assert item["content"][0]["image_url"] == "https://example.com/a.png"
 
 
 def test_request_with_an_invalid_item_stores_no_items(as_alice):

@@ -51,7 +51,7 @@ def test_missing_required_id_is_refused(as_alice, assert_error):
 
 
 @pytest.mark.parametrize(
-    "again",
+    "items",
     [
         [{**HELLO, "id": "msg_1"}],
         [{"type": "item_reference", "id": "msg_1"}],
@@ -59,9 +59,9 @@ def test_missing_required_id_is_refused(as_alice, assert_error):
         [{**HELLO, "id": "msg_2"}, {**HELLO, "id": "msg_2"}],
     ],
 )
-def test_duplicate_id_in_a_conversation_is_refused(as_alice, assert_error, again):
+def test_duplicate_id_in_a_conversation_is_refused(as_alice, assert_error, items):
     conversation_id = as_alice.new_conversation({**HELLO, "id": "msg_1"})
-    response = as_alice.post(f"/conversations/{conversation_id}/items", {"items": again})
+    response = as_alice.post(f"/conversations/{conversation_id}/items", {"items": items})
     assert_error(response, 400, "Item already in conversation", param="items", code="item_already_in_conversation")
     assert len(as_alice.items(conversation_id)) == 1
 
@@ -75,8 +75,8 @@ def test_reused_id_copies_the_item_from_another_conversation_of_the_owner(as_ali
     as_alice.new_conversation({**HELLO, "id": "msg_1", "content": "the first"})
     for item in ({**HELLO, "id": "msg_1", "content": "ignored"}, {"type": "item_reference", "id": "msg_1"}):
         conversation_id = as_alice.new_conversation(HELLO, item)
-        brought = as_alice.items(conversation_id)[1]
-        assert (brought["id"], brought["content"][0]["text"]) == ("msg_1", "the first")
+        copy = as_alice.items(conversation_id)[1]
+        assert (copy["id"], copy["content"][0]["text"]) == ("msg_1", "the first")
 
 
 def test_copied_item_outlives_its_original_conversation(as_alice):

@@ -246,10 +246,10 @@ def test_query_syntax_error_names_the_position(as_alice):
 
 def test_contains_condition_must_be_bounded_by_another_condition(as_alice, ids, monkeypatch):
     monkeypatch.setattr("conversations.search.planner.MAX_READABLE", 5)
-    refused = as_alice.get("/conversations", **{"metadata[topic][contains]": "mo"})
-    assert refused.status_code == 400
-    assert refused.json()["error"]["param"] == "metadata[topic][contains]"
-    assert refused.json()["error"]["code"] == "unbounded_condition"
+    response = as_alice.get("/conversations", **{"metadata[topic][contains]": "mo"})
+    assert response.status_code == 400
+    assert response.json()["error"]["param"] == "metadata[topic][contains]"
+    assert response.json()["error"]["code"] == "unbounded_condition"
     assert as_alice.get("/conversations", query="topic~mo OR parity:odd").status_code == 400
     assert as_alice.get("/conversations", query="topic~mo -parity:odd").status_code == 400
     bounded = {"metadata[topic][contains]": "mo", "metadata[parity]": "even"}

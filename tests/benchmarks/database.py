@@ -41,7 +41,7 @@ class Database:
     def postmaster(self) -> int:
         """Return the process id of the server on this machine, the parent of all its processes."""
         with self._connect(self.name) as connection:
-            return machine.parent_of(connection.info.backend_pid)
+            return machine.parent_pid(connection.info.backend_pid)
 
     def execute(self, statement: str, *, within: str = "") -> list[tuple[Any, ...]]:
         with self._connect(within or self.name) as connection:

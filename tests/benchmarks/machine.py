@@ -81,7 +81,7 @@ def measure_other_cores(seconds: float = 0.5) -> float:
     return usage.other_cores
 
 
-def parent_of(pid: int) -> int:
+def parent_pid(pid: int) -> int:
     return next(process.parent for process in processes() if process.pid == pid)
 
 

@@ -59,7 +59,7 @@ for _ in range(3):
 
 with connection.cursor() as cursor:
     cursor.execute("SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%conversations_conversation%'")
-    assert cursor.fetchone()[0] > 0, "the reads were not prepared, so they do not show what a change of schema does"
+    assert cursor.fetchone()[0] > 0, "the reads were not prepared, so that a change of schema was not tested"
 
 created = {}
 for name in TENANTS:

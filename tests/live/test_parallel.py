@@ -33,12 +33,14 @@ def test_parallel_appends_are_stored_once_and_read_in_one_order(live_service, re
         )
         for name in ("ann", "ben", "cleo", "dan")
     ]
-    read = []
+    read_ids = []
     is_over = False
     while not is_over:
         is_over = all(process.poll() is not None for process in appending)
-        after = {"after": read[-1]} if read else {}
-        read += [item.id for item in reader.conversations.items.list(conversation.id, order="asc", limit=7, **after)]
+        after = {"after": read_ids[-1]} if read_ids else {}
+        read_ids += [
+            item.id for item in reader.conversations.items.list(conversation.id, order="asc", limit=7, **after)
+        ]
     acknowledged = [json.loads(process.communicate()[0]) for process in appending]
     assert [process.returncode for process in appending] == [0, 0, 0, 0]
 
@@ -50,7 +52,7 @@ def test_parallel_appends_are_stored_once_and_read_in_one_order(live_service, re
     assert sorted(item_ids) == sorted(item_id for ids in acknowledged for item_id in ids)
     for ids in acknowledged:
         assert [item_id for item_id in item_ids if item_id in set(ids)] == ids
-    assert read == item_ids
+    assert read_ids == item_ids
 
 
 def test_conversation_deleted_during_appends_leaves_no_rows_behind(live_service):
@@ -58,7 +60,7 @@ def test_conversation_deleted_during_appends_leaves_no_rows_behind(live_service)
     conversation_ids = []
     for _ in range(5):
         _, conversation = maker.post("/conversations", metadata={"topic": "doomed"}, items=[user_message("first")])
-        statuses = _statuses_of_appends_until_deleted(live_service, maker, conversation["id"])
+        statuses = _append_until_deleted(live_service, maker, conversation["id"])
         assert set(statuses) == {200, 404}
         conversation_ids.append(conversation["id"])
     maker.close()
@@ -68,7 +70,7 @@ def test_conversation_deleted_during_appends_leaves_no_rows_behind(live_service)
         assert not MetadataPair.objects.using(alias).filter(conversation__in=conversation_ids).exists()
 
 
-def _statuses_of_appends_until_deleted(live_service, maker, conversation_id):
+def _append_until_deleted(live_service, maker, conversation_id):
     statuses = []
 
     def append():

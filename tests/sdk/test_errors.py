@@ -88,7 +88,7 @@ def test_unknown_after_cursor_is_not_found(client, conversation):
 
 
 @pytest.mark.parametrize(
-    "request_of",
+    "send_request",
     [
         lambda conversations, conversation_id, item_id: conversations.retrieve(conversation_id),
         lambda conversations, conversation_id, item_id: conversations.update(conversation_id, metadata={}),
@@ -104,11 +104,11 @@ def test_unknown_after_cursor_is_not_found(client, conversation):
     ],
     ids=["retrieve", "update", "delete", "list items", "create items", "retrieve item", "delete item"],
 )
-def test_conversation_of_another_user_is_not_found_by_any_method(client, endpoint, conversation, request_of):
+def test_conversation_of_another_user_is_not_found_by_any_method(client, endpoint, conversation, send_request):
     [item] = client.conversations.items.list(conversation.id)
     bob = client.with_options(api_key=endpoint.bobs_secret)
     with pytest.raises(NotFoundError) as raised:
-        request_of(bob.conversations, conversation.id, item.id)
+        send_request(bob.conversations, conversation.id, item.id)
     assert error_details(raised) == (404, f"Conversation with id '{conversation.id}' not found.", None, None)
     assert client.conversations.retrieve(conversation.id) == conversation
     assert list(client.conversations.items.list(conversation.id)) == [item]

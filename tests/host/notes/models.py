@@ -1,4 +1,4 @@
-# ruff: noqa: DJ008 - nobody reads what these rows are called
+# ruff: noqa: DJ008 - these rows are never displayed
 from django.db import models
 
 
