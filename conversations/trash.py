@@ -1,18 +1,24 @@
-"""Takes deleted conversations out of the tables and keeps what they were for CONVERSATIONS_RESTORE_DAYS."""
+"""The trash: deleted conversations that can be restored for CONVERSATIONS_RESTORE_DAYS.
+
+Moving a conversation to the trash stores its export as a compressed copy and deletes its rows from every table, in
+one transaction. A flag on the rows would be simpler to write, but every query, index and count would have to exclude
+them, and one that forgot would show deleted text. Restoring imports the copy again.
+`deletion.purge_trash` deletes copies when their time is over.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from django.db import router, transaction
+from django.db import transaction
 from django.utils.translation import gettext
 
 from conversations.conf import app_settings
-from conversations.db.batching import AdaptiveBatch
 from conversations.db.replica import track_owner_writes
 from conversations.db.retry import retry_on_conflict
-from conversations.models import Conversation, DeletedConversation, DeletedPart, Item, ItemText
+from conversations.deletion import delete_conversation, delete_locked
+from conversations.models import Conversation, DeletedConversation, DeletedPart
 from conversations.models.deleted_conversation import MAX_USERNAME_LENGTH
 from conversations.transfer.exporter import Export
 from conversations.transfer.gzip_stream import compress, open_gzip_chunks
@@ -22,12 +28,10 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 PART_BYTES = 1024 * 1024
-BATCH = 20  # conversations that are purged at once, of most of which there is one part
-PARTS = 40  # deleted in one transaction at most
 
 
 class RestoreError(Exception):
-    """Says why. Everything is as it was before."""
+    """The reason, for the user, why a conversation was not restored. Nothing has changed."""
 
 
 @track_owner_writes
@@ -35,17 +39,18 @@ class RestoreError(Exception):
 def move_to_trash(
     conversation: Conversation, *, deleted_by: AbstractBaseUser | AnonymousUser | None = None
 ) -> DeletedConversation | None:
-    """Delete the conversation so that it can be restored, or for good where CONVERSATIONS_RESTORE_DAYS is 0.
+    """Delete the conversation and return its copy in the trash, or None if CONVERSATIONS_RESTORE_DAYS is 0.
 
-    Rows of the host's own that point to it or to its items are deleted with it, and are not restored.
+    Rows of your project's models that refer to the conversation or its items are treated as their `on_delete` demands.
+    They are not part of the copy. Raise an `APIError` if the conversation does not exist.
     """
     if not app_settings.restore_days:
-        conversation.delete_with_items()
+        delete_conversation(conversation)
         return None
     with transaction.atomic():
-        conversation.lock()  # so that no append comes in between
+        conversation.lock()
         conversation.refresh_from_db()
-        deleted = DeletedConversation.objects.create(
+        copy = DeletedConversation.objects.create(
             conversation_id=conversation.pk,
             owner_id=conversation.owner_id,
             created_at=conversation.created_at,
@@ -56,52 +61,32 @@ def move_to_trash(
         )
         export = Export(Conversation.objects.filter(pk=conversation.pk))
         for number, content in enumerate(_parts(export), start=1):
-            DeletedPart.objects.create(deleted_conversation=deleted, number=number, content=content)
-        _total, counts = conversation.delete()
-        if counts.get(Item._meta.label, 0) != export.item_count:
-            raise RuntimeError(f"{deleted}: the items that were kept are not those that were deleted")
-    return deleted
+            DeletedPart.objects.create(deleted_conversation=copy, number=number, content=content)
+        counts = delete_locked(conversation)
+        if counts.items != export.item_count:
+            raise RuntimeError(f"{copy}: copied {export.item_count} of {counts.items} deleted items.")
+    return copy
 
 
 @track_owner_writes
 @retry_on_conflict
 def restore(deleted: DeletedConversation) -> None:
-    """Bring the conversation back as it was, metadata index and text index included, or raise `RestoreError`."""
+    """Restore the conversation with its items and indexes and delete its copy, or raise `RestoreError`."""
+    name = {"id": str(deleted.conversation_id)}
     with transaction.atomic():
         if not DeletedConversation.objects.filter(pk=deleted.pk).lock():
-            raise RestoreError(gettext("“%(id)s” is not among the deleted conversations any more.") % _named(deleted))
+            raise RestoreError(gettext("“%(id)s” was already restored or permanently deleted.") % name)
         outcome = next(import_conversations(open_gzip_chunks(deleted.content()), owner=deleted.owner), None)
         if outcome is None or outcome.kind == "bad":
-            reason = outcome.reason if outcome else ""
-            told = gettext("“%(id)s” can't be restored, and stays where it is: %(reason)s")
-            raise RestoreError(told % {**_named(deleted), "reason": reason})
+            message = gettext("“%(id)s” can't be restored and stays deleted: %(reason)s")
+            raise RestoreError(message % {**name, "reason": outcome.reason if outcome else ""})
         if outcome.kind != "added":
-            raise RestoreError(gettext("There is a conversation “%(id)s” again. Delete it first.") % _named(deleted))
+            raise RestoreError(gettext("A conversation “%(id)s” exists already. Delete it first.") % name)
         deleted.delete()
 
 
-def purge() -> Iterator[int]:
-    """Delete for good what is overdue, and tell after each batch how many these were.
-
-    Each transaction is short (see `AdaptiveBatch`), so that of a long conversation some parts go first: from then on it
-    can't be restored. Afterwards it is in no table, nor in an index that is one.
-    """
-    overdue = DeletedConversation.objects.using(router.db_for_write(DeletedConversation)).overdue()
-    batch = AdaptiveBatch(using=overdue.db, max_rows=PARTS)
-    while keys := list(overdue.order_by("deleted_at").values_list("pk", flat=True)[:BATCH]):
-        deleted = DeletedConversation.objects.using(overdue.db).filter(pk__in=keys)
-        parts = DeletedPart.objects.using(overdue.db).filter(deleted_conversation__in=keys).order_by("pk")
-        while len(first := list(parts.values_list("pk", flat=True)[: batch.rows])) == batch.rows:
-            with batch.transaction():
-                deleted.lock()  # none is restored meanwhile
-                parts.filter(pk__in=first).delete()
-        with batch.transaction():
-            count = deleted.delete_with_parts()
-        yield count
-    ItemText.objects.using(overdue.db).purge_deleted_words()
-
-
 def _parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yield the gzip stream of the chunks in parts of PART_BYTES, the last of which may be shorter."""
     pending = bytearray()
     for compressed in compress(chunks):
         pending += compressed
@@ -110,7 +95,3 @@ def _parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
             del pending[:PART_BYTES]
     if pending:
         yield bytes(pending)
-
-
-def _named(deleted: DeletedConversation) -> dict[str, str]:
-    return {"id": str(deleted.conversation_id)}

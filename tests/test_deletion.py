@@ -5,7 +5,7 @@ import pytest
 from django.db import connection
 
 from conversations.db import batching
-from conversations.deletion import BulkDelete
+from conversations.deletion import BulkDelete, delete_conversation
 from conversations.errors import APIError
 from conversations.models import Conversation, Item, ItemText, MetadataPair
 from conversations.schema.items import validate_items
@@ -67,7 +67,7 @@ def test_matching_conversations_are_deleted_from_every_table(alice, bob):
     kept = [create_conversation(owner, "hello", topic="new") for owner in (alice, bob)]
     run = deletion()
     list(run)
-    assert (run.conversation_count, run.item_count, run.kept_count) == (5, 10, 0)
+    assert (run.conversation_count, run.item_count, run.protected_count) == (5, 10, 0)
     for model, field in ((Conversation, "pk"), (Item, "conversation"), (ItemText, "conversation")):
         assert set(model.objects.values_list(field, flat=True)) == {conversation.pk for conversation in kept}
     assert set(MetadataPair.objects.values_list("conversation", "value")) == {(each.pk, "new") for each in kept}
@@ -161,7 +161,7 @@ def test_conversation_deleted_by_others_meanwhile_does_not_stop_the_deletion(ali
     create_conversation(alice, "hello")
     steps = iter(deletion())
     next(steps)
-    conversation.delete_with_items()
+    delete_conversation(conversation)
     list(steps)
     assert not state()
 
@@ -176,7 +176,7 @@ def test_memory_does_not_grow_with_items_or_conversations(alice):
         gc.freeze()
         tracemalloc.start()
         try:
-            for _ in deletion("created>=2020-01-01", most_rows=100):
+            for _ in deletion("created>=2020-01-01", max_rows=100):
                 gc.collect()  # what is in cycles would be there for a time that varies
             return tracemalloc.get_traced_memory()[1]
         finally:

@@ -11,7 +11,8 @@ from django.db.models import ProtectedError
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from conversations import trash
+from conversations import deletion, trash
+from conversations.deletion import delete_conversation, purge_trash
 from conversations.errors import APIError
 from conversations.metadata_index import find_differences
 from conversations.models import Conversation, DeletedConversation, DeletedPart, Item, ItemText, MetadataPair
@@ -19,7 +20,7 @@ from conversations.schema.items import validate_items
 from conversations.schema.query.parser import parse_query
 from conversations.transfer.exporter import Export
 from conversations.transfer.importer import import_conversations
-from conversations.trash import RestoreError, move_to_trash, purge, restore
+from conversations.trash import RestoreError, move_to_trash, restore
 from tests.schema.golden import STORED
 
 MESSAGE = {"role": "user", "content": "hi"}
@@ -127,7 +128,7 @@ def test_conversation_is_restored_to_a_renamed_owner(alice, bob):
 
 def test_missing_conversation_cannot_be_moved_to_the_trash(alice):
     conversation = create_conversation(alice, MESSAGE)
-    Conversation.objects.get().delete_with_items()
+    delete_conversation(Conversation.objects.get())
     with pytest.raises(APIError, match="not found"):
         move_to_trash(conversation)
     assert not DeletedConversation.objects.exists()
@@ -149,11 +150,11 @@ def test_deleted_conversation_is_not_restored_over_an_existing_one(content, alic
     [outcome] = import_conversations(BytesIO(exported), owner=alice if content == "same" else bob)
     assert outcome.kind == "added"
     before, parts = rows(), list(DeletedPart.objects.values())
-    with pytest.raises(RestoreError, match=f"There is a conversation “{deleted.conversation_id}” again"):
+    with pytest.raises(RestoreError, match=f"A conversation “{deleted.conversation_id}” exists already"):
         restore(deleted)
     assert rows() == before
     assert list(DeletedPart.objects.values()) == parts
-    Conversation.objects.get().delete_with_items()
+    delete_conversation(Conversation.objects.get())
     restore(deleted)
     assert Conversation.objects.get().owner == alice
 
@@ -164,7 +165,7 @@ def test_conversation_with_a_missing_part_is_not_restored(lost, alice, monkeypat
     deleted = move_to_trash(create_conversation(alice, *[MESSAGE] * 10))
     number = deleted.parts.count() if lost == "last" else lost
     deleted.parts.get(number=number).delete()
-    with pytest.raises(RestoreError, match="can't be restored, and stays where it is: "):
+    with pytest.raises(RestoreError, match="can't be restored and stays deleted: "):
         restore(deleted)
     assert not any(rows().values())
     assert DeletedConversation.objects.get() == deleted
@@ -174,7 +175,7 @@ def test_deleted_conversation_is_restored_only_once(alice):
     deleted = move_to_trash(create_conversation(alice, MESSAGE))
     again = DeletedConversation.objects.get()
     restore(deleted)
-    with pytest.raises(RestoreError, match="is not among the deleted conversations any more"):
+    with pytest.raises(RestoreError, match="was already restored or permanently deleted"):
         restore(again)
     assert Item.objects.count() == 1
 
@@ -183,7 +184,7 @@ def test_conversation_that_cannot_be_stored_completely_is_not_deleted(alice):
     conversation = create_conversation(alice, MESSAGE, MESSAGE)
     Conversation.objects.update(last_position=1)  # past the methods, so that the second is beyond it
     before = rows()
-    with pytest.raises(RuntimeError, match="are not those that were deleted"):
+    with pytest.raises(RuntimeError, match="copied 1 of 2 deleted items"):
         move_to_trash(conversation)
     assert rows() == before
     assert not DeletedConversation.objects.exists()
@@ -209,20 +210,20 @@ def test_only_expired_conversations_are_purged(alice, settings):
     old, young = [move_to_trash(create_conversation(alice, MESSAGE)) for _ in range(2)]
     backdate(old, days=7, seconds=1)
     backdate(young, days=6, hours=23)
-    assert list(purge()) == [1]
+    assert list(purge_trash()) == [1]
     assert DeletedConversation.objects.get() == young
     assert DeletedPart.objects.get().deleted_conversation == young
-    assert list(purge()) == []
+    assert list(purge_trash()) == []
 
 
 def test_expired_conversations_are_purged_in_batches(alice, monkeypatch, django_assert_num_queries):
-    monkeypatch.setattr(trash, "BATCH", 2)
+    monkeypatch.setattr(deletion, "MAX_COPIES", 2)
     for _ in range(5):
         backdate(move_to_trash(create_conversation(alice, MESSAGE)), days=31)
     batch = 2 + 4 + 4  # keys, keys of parts, savepoints, lock, rows, parts, rows
     merging = 2 * 3 if connection.vendor == "sqlite" else 0
     with django_assert_num_queries(3 * batch + 1 + merging):
-        assert list(purge()) == [2, 2, 1]
+        assert list(purge_trash()) == [2, 2, 1]
 
 
 def test_number_of_queries_grows_only_with_batches_of_items(alice):

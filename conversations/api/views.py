@@ -6,6 +6,7 @@ from conversations.api.filters import ConversationFilterSet
 from conversations.api.pagination import item_list, list_object
 from conversations.api.parameters import conversation_page_parameters, include_parameter, page_parameters
 from conversations.api.serializers import AddItemsSerializer, ConversationSerializer, ConversationUpdateSerializer
+from conversations.deletion import delete_conversation
 from conversations.schema.include import apply_include
 
 
@@ -39,7 +40,7 @@ class ConversationViewSet(OpenAIViewSet):
 
     def destroy(self, request: Request, conversation_id: str) -> Response:
         """Delete for good, as OpenAI does. Only deletions in the admin can be restored."""
-        self.get_object().delete_with_items()
+        delete_conversation(self.get_object())
         return Response({"id": conversation_id, "object": "conversation.deleted", "deleted": True})
 
 

@@ -159,13 +159,6 @@ class Conversation(models.Model):
             self._update(metadata=self.metadata)
             MetadataPair.objects.replace(self.metadata, conversation_id=self.pk, owner_id=self.owner_id)
 
-    @track_owner_writes
-    @retry_on_conflict
-    def delete_with_items(self) -> None:
-        with transaction.atomic():
-            self.lock()  # Otherwise an append could insert items while the rows are deleted.
-            self.delete()
-
     def lock(self) -> None:
         """Lock the row by writing to it: SQLite's deferred transactions have no other lock."""
         self._update(last_position=F("last_position"))

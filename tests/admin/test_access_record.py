@@ -5,6 +5,7 @@ from django.db import DatabaseError, connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from conversations.deletion import delete_conversation
 from conversations.models import AccessRecord, Conversation
 from conversations.schema.items import validate_items
 
@@ -82,7 +83,7 @@ def test_transcript_is_not_shown_if_the_access_cannot_be_recorded(admin_client, 
 def test_access_record_outlives_its_conversation_and_user(admin_client, staff_client, conversation):
     staff_client("view_conversation", "read_content").get(transcript_url(conversation))
     staff, conversation_id = User.objects.get(username="staff"), conversation.pk
-    conversation.delete_with_items()
+    delete_conversation(conversation)
     url = reverse("admin:auth_user_delete", args=[staff.pk])
     assert "access log" not in admin_client.get(url).content.decode()
     admin_client.post(url, {"post": "yes"})

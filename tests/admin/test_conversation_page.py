@@ -3,6 +3,7 @@ from django.contrib.admin.utils import quote
 from django.urls import reverse
 
 from conversations.admin import ConversationAdmin
+from conversations.deletion import delete_conversation
 from conversations.models import Conversation, MetadataPair
 from conversations.schema.query.nodes import equalities
 
@@ -104,7 +105,7 @@ def test_conversation_deleted_meanwhile_is_reported_as_missing(admin_client, con
 
     def deleted_after_it_was_found(self, *args, **kwargs):
         found = form(self, *args, **kwargs)
-        Conversation.objects.get(pk=found.pk).delete_with_items()
+        delete_conversation(Conversation.objects.get(pk=found.pk))
         return found
 
     monkeypatch.setattr(ConversationAdmin, "get_object", deleted_after_it_was_found)

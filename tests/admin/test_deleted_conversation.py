@@ -176,7 +176,7 @@ def test_selected_conversations_are_restored_and_each_failure_is_reported(admin_
     response = admin_client.post(LIST_URL, action("restore_selected", *rows), follow=True)
     texts = [message.message for message in response.context["messages"]]
     assert texts == [
-        f"There is a conversation “{rows[1].conversation_id}” again. Delete it first.",
+        f"A conversation “{rows[1].conversation_id}” exists already. Delete it first.",
         "Restored 2 conversations.",
     ]
     assert DeletedConversation.objects.get() == rows[1]

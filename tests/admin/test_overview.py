@@ -12,6 +12,7 @@ from django.urls import path, reverse
 from django.utils import timezone
 
 from conversations.admin import ConversationAdmin
+from conversations.deletion import delete_conversation
 from conversations.models import AccessRecord, APIKey, Conversation, Item, Overview
 from conversations.overview.report import MAX_NEW
 from conversations.schema.items import validate_items
@@ -198,7 +199,7 @@ def test_deleted_owner_has_no_link(admin_client, seeded_database):
     call_command("refresh_overview", verbosity=0)
     owner = User.objects.get(username="seed-0001")
     for conversation in owner.conversations.all():
-        conversation.delete_with_items()
+        delete_conversation(conversation)
     owner.delete()
     html = admin_client.get(URL).content.decode()
     assert '<th scope="row">a deleted user</th>' in html

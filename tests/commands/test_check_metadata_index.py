@@ -6,6 +6,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
+from conversations.deletion import delete_conversation
 from conversations.management.commands.check_metadata_index import MAX_LINES, Command
 from conversations.metadata_index import find_differences, repair
 from conversations.models import Conversation, MetadataPair
@@ -201,7 +202,7 @@ def test_invalid_metadata_is_not_indexed_and_does_not_block_other_repairs(metada
 def test_repair_skips_a_conversation_deleted_meanwhile(conversations):
     remove_all(conversations[2].metadata_pairs, None)
     [conversation_id] = find_differences([conversation.pk for conversation in conversations])
-    conversations[2].delete_with_items()
+    delete_conversation(conversations[2])
     assert repair(conversation_id) == []
     assert find_differences([conversation_id]) == {}
 

@@ -12,6 +12,7 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import F
 
 from conversations.db import retry
+from conversations.deletion import delete_conversation
 from conversations.models import APIKey, Conversation, DeletedConversation, Item, MetadataPair
 from conversations.schema.items import validate_items
 from conversations.trash import move_to_trash, restore
@@ -213,7 +214,7 @@ VERBS = {
     "add items": add_items,
     "delete an item": lambda conversation: conversation.delete_item(item_id=conversation.items.get().item_id),
     "replace metadata": lambda conversation: conversation.replace_metadata(metadata={"topic": "other", "a": "b"}),
-    "delete": Conversation.delete_with_items,
+    "delete": delete_conversation,
     "trash": move_to_trash,
     "create a key": lambda conversation: APIKey.create(user=conversation.owner),
 }

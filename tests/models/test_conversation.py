@@ -2,6 +2,7 @@ import pytest
 from django.db import IntegrityError
 from django.db.models import ProtectedError
 
+from conversations.deletion import delete_conversation
 from conversations.errors import APIError
 from conversations.models import Conversation, Item, MetadataPair
 from conversations.schema.items import validate_items
@@ -75,13 +76,13 @@ def test_metadata_and_its_index_change_together(alice):
         lambda gone: gone.add_items(items=messages("1")),
         lambda gone: gone.delete_item(item_id="msg_1"),
         lambda gone: gone.replace_metadata(metadata={"a": "b"}),
-        lambda gone: gone.delete_with_items(),
+        delete_conversation,
     ],
 )
 def test_a_conversation_deleted_meanwhile_is_not_found(alice, verb):
     conversation = Conversation.create_with_items(owner=alice)
     conversation_id = conversation.pk
-    Conversation.objects.get().delete_with_items()
+    delete_conversation(Conversation.objects.get())
     with pytest.raises(APIError, match=f"Conversation with id '{conversation_id}' not found."):
         verb(conversation)
     assert (MetadataPair.objects.count(), Item.objects.count()) == (0, 0)

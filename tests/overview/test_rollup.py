@@ -9,6 +9,7 @@ from django.db import connection
 from django.utils import timezone
 
 from conversations import ids
+from conversations.deletion import delete_conversation
 from conversations.models import Conversation, Item, Overview, OverviewFigure
 from conversations.models.overview import MAX_VALUES
 from conversations.overview.report import MAX_NEW, FigureKind, OverviewReport
@@ -70,7 +71,7 @@ def test_deletions_and_changes_are_counted_after_a_rebuild(alice):
     random = Random(1)
     rows = list(Conversation.objects.all())
     for conversation in random.sample(rows, 50):
-        conversation.delete_with_items()
+        delete_conversation(conversation)
     for conversation in random.sample(list(Conversation.objects.filter(item_count__gt=0)), 20):
         conversation.delete_item(item_id=conversation.items.first().item_id)
     for conversation in random.sample(list(Conversation.objects.all()), 20):

@@ -4,6 +4,7 @@ import pytest
 from django.core.management import call_command
 from django.db import connection, transaction
 
+from conversations.deletion import delete_conversation
 from conversations.errors import APIError
 from conversations.models import Conversation, ItemText
 from conversations.schema.items import validate_items
@@ -165,7 +166,7 @@ def test_appended_items_are_found_and_deleted_items_are_not(alice):
     assert search("refund") == search("hello") == [conversation.pk]
     conversation.delete_item(item_id=item.item_id)
     assert search("refund") == []
-    conversation.delete_with_items()
+    delete_conversation(conversation)
     assert search("hello") == []
     assert not ItemText.objects.exists()
 

@@ -7,6 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from conversations.deletion import delete_conversation
 from conversations.models import Conversation, ItemText
 from conversations.schema.items import validate_items
 from conversations.schema.query.parser import parse_query
@@ -31,7 +32,7 @@ def search(query):
 def test_imported_conversations_are_found_by_text(alice):
     conversation_id = create_conversation(alice, "our refund policy", "hello").pk
     lines = b"".join(Export(Conversation.objects.all()))
-    Conversation.objects.get().delete_with_items()
+    delete_conversation(Conversation.objects.get())
     assert search("refund") == []
     for _ in range(2):
         list(import_conversations(BytesIO(lines)))
@@ -42,7 +43,7 @@ def test_imported_conversations_are_found_by_text(alice):
 def test_refused_import_leaves_no_item_texts(alice):
     create_conversation(alice, "refund", "hello")
     lines = b"".join(Export(Conversation.objects.all())).splitlines(keepends=True)
-    Conversation.objects.get().delete_with_items()
+    delete_conversation(Conversation.objects.get())
     [outcome] = list(import_conversations(BytesIO(b"".join(lines[:-1]))))
     assert outcome.kind == "bad"
     assert search("refund") == []

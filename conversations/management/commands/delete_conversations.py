@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import reset_queries
 from django.db.models import Sum
 
-from conversations.deletion import ROWS, BulkDelete
+from conversations.deletion import MAX_ROWS, BulkDelete
 from conversations.errors import APIError
 from conversations.management.progress import show_progress
 from conversations.models import Conversation
@@ -29,9 +29,9 @@ class Command(BaseCommand):
         parser.add_argument(
             "--batch",
             type=_count,
-            default=ROWS,
+            default=MAX_ROWS,
             metavar="N",
-            help=f"rows that a transaction deletes at most ({ROWS}); fewer, where they would take too long",
+            help=f"rows that a transaction deletes at most ({MAX_ROWS}); fewer, where they would take too long",
         )
         parser.add_argument("--no-input", action="store_true", help="delete without asking")
 
@@ -40,7 +40,7 @@ class Command(BaseCommand):
             parsed = parse_query(query)
             if parsed == EVERYTHING:
                 raise CommandError("An empty query would delete everything: say what is to be deleted.")
-            deletion = BulkDelete(Conversation.objects.all(), query=parsed, most_rows=batch)
+            deletion = BulkDelete(Conversation.objects.all(), query=parsed, max_rows=batch)
         except APIError as error:
             raise CommandError(error.message) from error
         total = deletion.matches.count()
@@ -55,8 +55,8 @@ class Command(BaseCommand):
             reset_queries()  # which DEBUG would keep
         show_progress(self.stderr, _progress(deletion, total), ending="\n")
         self.stdout.write(f"Deleted {_counts(deletion)}.")
-        if deletion.kept_count:
-            self.stdout.write(f"Kept {deletion.kept_count:,} conversations that other rows point to.")
+        if deletion.protected_count:
+            self.stdout.write(f"Kept {deletion.protected_count:,} conversations that other rows point to.")
 
     def _is_confirmed(self, total: int) -> bool:
         self.stdout.write(f"{total:,} conversations will be deleted for good. Type 'yes' to go on: ", ending="")

@@ -3,9 +3,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
+from conversations.deletion import purge_trash
 from conversations.management.progress import show_progress
 from conversations.models import DeletedConversation
-from conversations.trash import purge
 
 
 class Command(BaseCommand):
@@ -20,7 +20,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{total:,} deleted conversations would be purged.")
             return
         purged = 0
-        for count in purge():
+        for count in purge_trash():
             purged += count
             show_progress(self.stderr, f"{purged:,} of {total:,} deleted conversations")
         show_progress(self.stderr, f"{purged:,} of {total:,} deleted conversations", ending="\n")

@@ -9,6 +9,7 @@ from django.utils.http import urlencode
 
 from conversations.admin import ConversationAdmin
 from conversations.admin.actions import bulk_delete, selection
+from conversations.deletion import delete_conversation
 from conversations.models import Conversation, DeletedConversation, Item, MetadataPair
 from conversations.schema.items import validate_items
 from tests.admin.actions.bulk_delete_page import (
@@ -150,7 +151,7 @@ def test_bulk_deletion_continues_on_another_page_after_the_time_limit(client, al
         assert Conversation.objects.count() == 4 - deleted
         later = create_conversation(alice)
         response = client.post(url, hidden_fields(response), follow=True)
-        later.delete_with_items()
+        delete_conversation(later)
     if response.redirect_chain == []:  # The time limit was reached after the last conversation.
         response = client.post(url, hidden_fields(response), follow=True)
     assert message_texts(response) == ["Deleted 4 conversations."]
@@ -160,11 +161,10 @@ def test_bulk_deletion_continues_on_another_page_after_the_time_limit(client, al
 def test_each_conversation_is_deleted_in_its_own_transaction(client, alice, monkeypatch):
     _first, second = create_conversation(alice), create_conversation(alice)
     page = client.get(bulk_delete_url(DEMO))
-    delete = Conversation.delete_with_items
 
-    def fail(self):
-        delete(self)
-        if self.pk is None and not Conversation.objects.filter(pk=second.pk).exists():
+    def fail(conversation):
+        delete_conversation(conversation)
+        if conversation.pk is None and not Conversation.objects.filter(pk=second.pk).exists():
             raise RuntimeError("power cut")
 
     monkeypatch.setattr(ConversationAdmin, "delete_model", lambda self, request, obj: fail(obj))

@@ -3,8 +3,8 @@ from datetime import timedelta
 from django.db import connection
 from django.utils import timezone
 
+from conversations.deletion import purge_trash
 from conversations.models import AccessRecord, DeletedConversation
-from conversations.trash import purge
 from tests.admin.actions.bulk_delete_page import CONTENT, DEMO, bulk_delete_url, confirm, create_conversation
 
 
@@ -18,7 +18,7 @@ def test_purged_content_is_in_no_table(admin_client, alice):
     )
     confirm(admin_client, page, url, "2")
     DeletedConversation.objects.update(deleted_at=timezone.now() - timedelta(days=60))
-    assert sum(purge()) == 2
+    assert sum(purge_trash()) == 2
     assert tables_containing(CONTENT) == set()
 
 

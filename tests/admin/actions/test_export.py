@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 
 from conversations.admin.actions import selection
+from conversations.deletion import delete_conversation
 from conversations.models import AccessRecord, Conversation
 from conversations.schema.items import validate_items
 from conversations.transfer import exporter
@@ -89,7 +90,7 @@ def test_exported_json_lines_can_be_imported(admin_client, conversations, format
     if suffix.endswith("gz"):
         text = gzip.decompress(text)
     for conversation in conversations[:2]:
-        conversation.delete_with_items()
+        delete_conversation(conversation)
     assert [outcome.kind for outcome in import_conversations(BytesIO(text))] == ["added", "added"]
     assert Conversation.objects.count() == 3
 

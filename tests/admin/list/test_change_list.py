@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from conversations.admin import ConversationAdmin
 from conversations.admin.list.change_list import ConversationChangeList
+from conversations.deletion import delete_conversation
 from conversations.models import Conversation
 from conversations.schema.items import validate_items
 
@@ -139,7 +140,7 @@ def test_capped_count_is_shown_with_a_plus(admin_client, ids, parameters, count)
 
 
 def test_count_is_exact_up_to_its_cap(admin_client, ids):
-    Conversation.objects.get(pk=ids[0]).delete_with_items()
+    delete_conversation(Conversation.objects.get(pk=ids[0]))
     for parameters in FILTERS[:3]:
         assert admin_client.get(URL, parameters).context["cl"].shown_count == "4"
 
