@@ -1,4 +1,6 @@
-"""API errors, worded as OpenAI words them: https://platform.openai.com/docs/guides/error-codes
+"""API errors, worded as OpenAI words them.
+
+https://platform.openai.com/docs/guides/error-codes
 
 Each function returns an error for the caller to raise. A `path` has OpenAI's notation: `items[0].content[1].text`.
 Messages that OpenAI's API also sends were captured from it and must not change.

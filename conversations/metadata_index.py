@@ -14,9 +14,9 @@ from conversations.schema.metadata import validate_metadata
 
 
 def find_differences(conversation_ids: Iterable[str]) -> dict[str, list[str]]:
-    """What differs, in words, by the ids of those of these conversations where anything does.
+    """Return descriptions of the differences to the index, by conversation id, for conversations that have any.
 
-    One statement reads both sides, so that it sees a parallel update as a whole or not at all.
+    One statement reads both tables, so that it sees a parallel update completely or not at all.
     """
     rows = (
         Conversation.objects.filter(pk__in=conversation_ids)

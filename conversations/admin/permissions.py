@@ -11,17 +11,17 @@ def may_read_content(request: HttpRequest) -> bool:
 
 
 def may_export(request: HttpRequest) -> bool:
-    """An export of content takes both rights."""
+    """Whether the user may export message content, which takes the permissions to read it and to export."""
     return may_read_content(request) and may_export_facts(request)
 
 
 def may_export_facts(request: HttpRequest) -> bool:
-    """What the list shows to those who may not read content: ids, owners, times, metadata, numbers of items."""
+    """Whether the user may export ids, owners, times, metadata and item counts, that is, all but message content."""
     return request.user.has_perm("conversations.export_conversation")
 
 
 def missing_permission_message() -> str:
-    """What to say to those who may not read content."""
+    """Return the reason why the user may not read message content, and the permission or setting to change."""
     if not app_settings.staff_can_read_content:
         return gettext("Nobody may read content here: CONVERSATIONS_STAFF_CAN_READ_CONTENT is off.")
     return gettext("You may not read it: the permission “Can read the content of conversations” is missing.")

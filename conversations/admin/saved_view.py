@@ -35,23 +35,23 @@ MAX_VIEWS = 100  # links above the list
 
 
 def saveable_query_string(query_string: str) -> str:
-    """Filters, order and columns, but no place in the list. Raises `SuspiciousOperation` where there are too many."""
+    """Return the filters, order and columns without cursors; raise `SuspiciousOperation` if there are too many."""
     parameters = _parameters(query_string)
     form = ListForm(parameters)
     return parameters.urlencode() if form.uneven else form.url().removeprefix("?")
 
 
 def without_columns(query_string: str) -> str:
-    """What a view's address has of it once the columns are in the session."""
+    """Return the query string of a view whose columns are stored for the user already."""
     pairs = parse_qsl(query_string, keep_blank_values=True)
     return urlencode([(name, value) for name, value in pairs if name not in COLUMN_PARAMETERS])
 
 
 def drop_unknown_parameters(query_string: str, *, model_admin: Any, request: HttpRequest) -> tuple[str, list[str]]:
-    """The part of the query string that the list understands, and the rest as a person reads it.
+    """Return the part of the query string that is still valid, and labels of the dropped parts.
 
-    Owners, operators, columns and filters may be gone since it was saved. Each condition is judged by itself, so that
-    one that is gone takes no other along.
+    Owners, operators, columns and filters may have been removed since the view was saved. Each condition is validated
+    alone, so that an invalid one does not invalidate the others.
     """
     try:
         form = ListForm(_parameters(query_string))

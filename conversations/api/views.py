@@ -11,7 +11,10 @@ from conversations.schema.include import apply_include
 
 
 class ConversationViewSet(OpenAIViewSet):
-    """https://platform.openai.com/docs/api-reference/conversations"""
+    """Endpoints of conversations, but for their items.
+
+    https://platform.openai.com/docs/api-reference/conversations
+    """
 
     serializer_class = ConversationSerializer
 

@@ -78,7 +78,7 @@ class DeletedConversation(models.Model):
         return restorable_until(self.deleted_at)
 
     def content(self) -> Iterator[bytes]:
-        """The parts as they were written, one at a time in memory."""
+        """Yield the parts in order, with one at a time in memory."""
         number = 0
         while part := self.parts.filter(number__gt=number).order_by("number").first():
             yield bytes(part.content)

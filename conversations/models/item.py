@@ -49,9 +49,9 @@ class CallEnd:
 class ItemQuerySet(models.QuerySet["Item"]):
     @retry_on_conflict
     def page(self, *, limit: int, order: Literal["asc", "desc"], after: str | None = None) -> ItemPage:
-        """The `limit` items of one conversation that follow the item `after` in this order.
+        """Return up to `limit` items of one conversation that follow the item `after` in this order.
 
-        Costs the same at any place of a conversation of any length. An unknown `after` is an error.
+        The cost does not depend on the length of the conversation. Raise `APIError` if `after` is unknown.
         """
         items = self
         if after is not None:
@@ -62,7 +62,7 @@ class ItemQuerySet(models.QuerySet["Item"]):
 
     @retry_on_conflict
     def get_or_api_error(self, item_id: str) -> Item:
-        """The item with this id in one conversation, or the error that says there is none."""
+        """Return the item with this id in one conversation; raise `APIError` if there is none."""
         item = self.filter(item_id=item_id).first() if ids.is_well_formed(item_id) else None
         if item is None:
             raise errors.item_not_found(item_id)
@@ -84,7 +84,7 @@ class ItemQuerySet(models.QuerySet["Item"]):
         return [TypeStatistics(**row) for row in rows.order_by("-count", "type")]
 
     def with_call_ids(self, wanted: Collection[tuple[str, str]]) -> list[CallEnd]:
-        """The items of these types with these call ids, in their order.
+        """Return the items with these types and call ids, in order of position.
 
         The call id is the value of the type's pairing member, such as `call_id`.
         """

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 class PreferencesQuerySet(models.QuerySet["Preferences"]):
     def for_user(self, user: AbstractBaseUser | AnonymousUser) -> dict[str, Any]:
-        """What this user has chosen, by name."""
+        """Return the user's choices by name."""
         choices: dict[str, Any] | None = self.filter(user=user.pk).values_list("choices", flat=True).first()
         return choices or {}
 

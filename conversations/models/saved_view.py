@@ -21,7 +21,7 @@ MAX_QUERY_STRING_LENGTH = 20_000
 
 class SavedViewQuerySet(models.QuerySet["SavedView"]):
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> SavedViewQuerySet:
-        """The user's own and those that others share."""
+        """Filter for the user's own views and the shared views of others."""
         return self.filter(Q(owner=user.pk) | Q(is_shared=True))
 
     def default_of(self, user: AbstractBaseUser | AnonymousUser) -> SavedView | None:
@@ -68,7 +68,7 @@ class SavedView(models.Model):
 
     @retry_on_conflict
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """A new default takes the place of the one before."""
+        """Save the view; if it is the default, the user's previous default ceases to be."""
         with transaction.atomic():
             if self.is_default:
                 self._lock_owner()

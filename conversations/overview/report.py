@@ -51,7 +51,7 @@ class OverviewReport:
         return sorted(totals.items(), key=lambda each: (-each[1], each[0]))
 
     def top(self, kind: str, limit: int) -> list[tuple[str, int]]:
-        """The keys of this kind that have most, the greatest first."""
+        """Return the `limit` keys of this kind with the highest counts, and their counts, in descending order."""
         stored = self._stored.filter(kind=kind).order_by("-count").values_list("key", "count")[:limit]
         new = {name.key: count for name, count in self.new.items() if name.kind == kind}
         figures = dict(stored) | {key: count + new[key] for key, count in self._stored_of(kind, new).items()}

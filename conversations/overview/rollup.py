@@ -102,7 +102,7 @@ def count_items_after(place: int, *, zone: tzinfo, limit: int, before: datetime 
 
 
 def day_start_seconds(day: date, zone: tzinfo) -> int:
-    """The Unix second at which this day begins."""
+    """Return the Unix second at which the day begins in this time zone."""
     return int(datetime.combine(day, time(), tzinfo=zone).timestamp())
 
 

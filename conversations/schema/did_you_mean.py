@@ -6,7 +6,7 @@ MAX_DISTANCE = 2
 
 
 def did_you_mean(name: str, candidates: Iterable[str]) -> list[str]:
-    """The candidates at an edit distance of at most 2, nearest first."""
+    """Return the candidates at an edit distance of at most 2, nearest first."""
     distances = {candidate: edit_distance(name, candidate) for candidate in candidates}
     return sorted((c for c, d in distances.items() if d <= MAX_DISTANCE), key=lambda c: (distances[c], c))
 

@@ -127,5 +127,5 @@ def _array_of(member_schema: Any) -> str:
 
 
 def _quoted_words(text: str) -> list[str]:
-    """`'a', 'b' or 'c'` -> the three words."""
+    """Return the words that are quoted in a text such as `'a', 'b' or 'c'`."""
     return re.findall(r"'([^']*)'", text)

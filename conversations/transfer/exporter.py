@@ -190,7 +190,7 @@ def _item_rows(part: ConversationChunk) -> Iterator[list[Any]]:
 
 
 def _text(content: Any) -> str:
-    """What there is to read in a message."""
+    """Return the text parts of a message content, one per line."""
     texts = [part.get("text") for part in content if isinstance(part, dict)] if isinstance(content, list) else []
     return "\n".join(text for text in texts if isinstance(text, str))
 

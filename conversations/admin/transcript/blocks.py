@@ -140,7 +140,7 @@ def as_lines(label: Label, value: Any) -> list[Block]:
 
 
 def remaining_fields(members: dict[Any, Any]) -> list[Block]:
-    """What else there is, but for what says nothing: what is short on a line of its own, the rest as JSON."""
+    """Return blocks for all non-empty members: a line for each short one, and one JSON block for the others."""
     said = {name: value for name, value in members.items() if value not in (None, [], {})}
     lines = {
         name: value if isinstance(value, str) else pretty_json(value, indented=False) for name, value in said.items()

@@ -128,7 +128,7 @@ class ShownItem:
 
 
 def download_response(item: Item) -> HttpResponse:
-    """The item's JSON as a file that no browser opens by itself."""
+    """Return the item's JSON as a download that browsers save instead of displaying."""
     response = HttpResponse(
         orjson.dumps(item.data, option=orjson.OPT_INDENT_2), content_type="text/plain; charset=utf-8"
     )

@@ -32,7 +32,7 @@ REL = "noopener noreferrer nofollow"
 
 
 def render(text: str) -> SafeString | None:
-    """The text as HTML, or None if it is plain text, or too long, too deep or too wide to be more than that."""
+    """Return the text as safe HTML, or None if it has no markup or is too long or too deeply nested to render."""
     if len(text) > MAX_CHARACTERS or not MARKS.search(text) or _is_costly(text):
         return None
     try:

@@ -40,7 +40,7 @@ def _find_elsewhere(
 
 
 def _call_of(output: ShownItem, calls: Iterable[ShownItem], items: Sequence[ShownItem]) -> ShownItem | None:
-    """The nearest call before the output that waits for one; else a later one, else one that has an answer."""
+    """Return the nearest earlier call without an output, else the first later one, else a call that has an output."""
     key = _key(output)
     if key is None:
         return _call_before(output, items)
@@ -51,7 +51,7 @@ def _call_of(output: ShownItem, calls: Iterable[ShownItem], items: Sequence[Show
 
 
 def _call_before(output: ShownItem, items: Sequence[ShownItem]) -> ShownItem | None:
-    """The output of a local shell names no call: it follows it."""
+    """Return the local shell call directly before its output, which has no call id."""
     if output.type != "local_shell_call_output":
         return None
     before = [item for item in items if item.position < output.position][-1:]
@@ -71,5 +71,5 @@ def _counterpart_type(item: ShownItem) -> str:
 
 
 def _is_answered_by_an_item(item: ShownItem) -> bool:
-    """A tool search on the server has no call id, and nothing says which output is its own."""
+    """Whether another item holds the output; a tool search on the server has no call id to find it by."""
     return not (item.type in ("tool_search_call", "tool_search_output") and _key(item) is None)

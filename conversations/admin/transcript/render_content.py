@@ -27,7 +27,7 @@ IMAGE_SIGNATURES = {
 
 
 def as_content(label: Label, value: Any, *, kind: BlockKind = "text") -> list[Block]:
-    """A text, or a list of text, image and file parts, as messages and outputs have it."""
+    """Return the blocks of a text, or of a list of text, image and file parts."""
     if isinstance(value, str):
         return [Block(kind, label, value)]
     if isinstance(value, list):
@@ -43,7 +43,7 @@ def as_screenshot(label: Label, value: Any) -> list[Block]:
 
 
 def as_image(label: Label, value: Any) -> list[Block]:
-    """An image by its address, or as base64."""
+    """Return the block of an image, given by its URL or as base64."""
     if not isinstance(value, str):
         return as_json(label, value)
     if host := web_host(value):
@@ -105,7 +105,7 @@ def content_part(label: Label, value: Any, *, kind: BlockKind = "text") -> Itera
 
 
 def _references(label: Label, members: dict[Any, Any], *names: str) -> Iterable[Block]:
-    """Takes the named members out of `members` and shows those that are texts."""
+    """Remove the named strings from `members`, and yield a block for each."""
     for name in names:
         if isinstance(members.get(name), str):
             yield Block("reference", label, truncate_opaque(members.pop(name)))

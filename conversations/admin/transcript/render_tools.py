@@ -24,7 +24,7 @@ from conversations.admin.transcript.safe_urls import with_visible_controls
 
 
 def as_outputs(label: Label, value: Any) -> list[Block]:
-    """What came of code or shell commands: a list of logs, images, or pairs of stdout and stderr."""
+    """Return the blocks of the output of code or shell commands: logs, images, or pairs of stdout and stderr."""
     if not isinstance(value, list):
         return as_json_text(label, value)
     return [part for member in value for part in _output(label, member)]
@@ -55,7 +55,7 @@ def as_commands(label: Label, value: Any) -> list[Block]:
 
 
 def as_actions(label: Label, value: Any) -> list[Block]:
-    """What is done to a computer, one step a line."""
+    """Return one block with the actions on a computer, one per line."""
     actions = value if isinstance(value, list) else [value]
     if not actions or not all(isinstance(action, dict) and isinstance(action.get("type"), str) for action in actions):
         return as_json(label, value) if value else []

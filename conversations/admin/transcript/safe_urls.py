@@ -12,7 +12,7 @@ MAX_URL_LENGTH = 2_000
 
 
 def web_host(url: object) -> str:
-    """The host of an absolute http or https URL, in ASCII, or "" for anything else."""
+    """Return the host of an absolute http or https URL in ASCII, or "" for any other value."""
     if not isinstance(url, str) or len(url) > MAX_URL_LENGTH or UNSAFE.search(url):
         return ""
     try:

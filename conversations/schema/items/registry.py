@@ -1,4 +1,6 @@
-"""The registry of item types. Each type is declared once, by a decorator in the module of its family:
+"""The registry of item types.
+
+Each type is declared once, by a decorator in the module of its family:
 
     @item_type(id_prefix="fc_", searchable=("name", "arguments"), output_type="function_call_output")
     class FunctionCall(JSONObject): ...

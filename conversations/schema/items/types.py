@@ -81,7 +81,7 @@ class DefaultTo:
 
 
 def literal_values(definition: Any, key: str) -> tuple[str, ...]:
-    """The values that `Literal[...]` allows for the member `key` of a TypedDict, or of any TypedDict of a union."""
+    """Return the values that `Literal[...]` allows for a member of a TypedDict, or of any TypedDict in a union."""
     if get_origin(definition) is Annotated:
         return tuple(value for member in get_args(definition.__origin__) for value in literal_values(member, key))
     return get_args(get_type_hints(definition)[key])
