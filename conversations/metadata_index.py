@@ -1,4 +1,4 @@
-"""Compares the index of metadata with the JSON of conversations, which is the truth, and mends the index."""
+"""Comparison of the metadata index with the JSON of conversations, and repair of the index from the JSON."""
 
 from collections.abc import Iterable, Mapping
 from itertools import groupby
@@ -14,9 +14,9 @@ from conversations.schema.metadata import validate_metadata
 
 
 def find_differences(conversation_ids: Iterable[str]) -> dict[str, list[str]]:
-    """Return descriptions of the differences to the index, by conversation id, for conversations that have any.
+    """Return the differences in words, by id, of conversations whose metadata and index differ.
 
-    One statement reads both tables, so that it sees a parallel update completely or not at all.
+    One statement reads both, so that it sees a parallel update completely or not at all.
     """
     rows = (
         Conversation.objects.filter(pk__in=conversation_ids)
@@ -30,23 +30,24 @@ def find_differences(conversation_ids: Iterable[str]) -> dict[str, list[str]]:
             "metadata_pairs__owner_id",
         )
     )
-    found = {}
+    differences_by_id = {}
     for conversation_id, group in groupby(rows, key=itemgetter(0)):
-        [(_, owner, metadata, *_), *_] = joined = list(group)
-        pairs = {key: (value, owner) for *_, key, value, owner in joined if key is not None}
+        [(_, owner, metadata, *_), *_] = conversation_rows = list(group)
+        pairs = {key: (value, owner) for *_, key, value, owner in conversation_rows if key is not None}
         if differences := _differences(metadata, owner, pairs):
-            found[conversation_id] = differences
-    return found
+            differences_by_id[conversation_id] = differences
+    return differences_by_id
 
 
 @retry_on_conflict
 def repair(conversation_id: str) -> list[str]:
-    """Make the index what the JSON says, and tell what differed: nothing if the conversation is gone by now.
+    """Rebuild the index of a conversation if it differs from the JSON, and return the differences.
 
-    An `APIError` tells why metadata that went past validation has no place in the index.
+    The list is empty if there are none or the conversation was deleted. Raise an `APIError` if the metadata, stored
+    without validation, can't be indexed.
     """
     with transaction.atomic():
-        # A write that changes nothing takes the row's lock: whatever updates metadata is done, or waits for this.
+        # This update changes nothing, but locks the row: parallel updates of its metadata wait.
         if not Conversation.objects.filter(pk=conversation_id).update(last_position=F("last_position")):
             return []
         differences = find_differences([conversation_id]).get(conversation_id, [])
@@ -64,7 +65,7 @@ def _differences(metadata: Any, owner: Any, pairs: Mapping[str, tuple[str, Any]]
     differing = []
     for key, (value, owner_of_pair) in sorted(pairs.items()):
         if key not in metadata:
-            differing.append(f"{key!r} is too many")
+            differing.append(f"{key!r} is not in the metadata")
         elif value != metadata[key]:
             differing.append(f"{key!r} has another value")
         if owner_of_pair != owner:

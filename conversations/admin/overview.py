@@ -16,15 +16,13 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.base import ModelAdminView
 from conversations.admin.charts import Chart, bar_chart, day_chart
-from conversations.models import OverviewFigure
+from conversations.models import FigureKind
 from conversations.overview.report import OverviewReport
 from conversations.overview.rollup import day_start_seconds
 
 MAX_OWNERS = MAX_KEYS = 10  # bars of a chart
 MAX_VALUES = 5
 MAX_SIZES = 20
-
-FigureKind = OverviewFigure.Kind
 
 
 class ListLinks:

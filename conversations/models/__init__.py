@@ -3,7 +3,7 @@ from conversations.models.api_key import APIKey
 from conversations.models.conversation import Conversation, ConversationQuerySet
 from conversations.models.deleted_conversation import DeletedConversation, DeletedConversationQuerySet, DeletedPart
 from conversations.models.item import Item, ItemPage, ItemQuerySet
-from conversations.models.overview import FigureName, Overview, OverviewFigure
+from conversations.models.overview import FigureKind, FigureName, Overview, OverviewFigure
 from conversations.models.owned_conversations import ItemDataPage, OwnedConversations
 from conversations.models.preferences import Preferences, PreferencesQuerySet
 from conversations.models.saved_view import SavedView, SavedViewQuerySet
@@ -19,6 +19,7 @@ __all__ = [
     "DeletedConversation",
     "DeletedConversationQuerySet",
     "DeletedPart",
+    "FigureKind",
     "FigureName",
     "Item",
     "ItemDataPage",

@@ -17,6 +17,17 @@ MAX_KEYS = 1_000  # that are counted, and of each key the values
 MAX_VALUES = 50  # that a key may have for them to be shown
 
 
+class FigureKind(models.TextChoices):
+    """The kinds of figures, with what the key and the value of a figure are."""
+
+    CONVERSATIONS = "conversations"  # key: day, as YYYY-MM-DD
+    ITEMS = "items"  # key: day, value: item type
+    KEY = "key"  # conversations by metadata key
+    VALUE = "value"  # conversations by metadata key and value
+    OWNER = "owner"  # conversations by the owner's primary key
+    SIZE = "size"  # bytes by table and part
+
+
 class FigureName(NamedTuple):
     """What is counted: of some kinds by key alone, of some by key and value."""
 
@@ -75,7 +86,7 @@ class Overview(models.Model):
         with transaction.atomic():
             if not Overview.objects.filter(pk=self.pk).update(counted_at=counted_at):
                 return
-            self.figures.filter(kind=OverviewFigure.Kind.SIZE).delete()
+            self.figures.filter(kind=FigureKind.SIZE).delete()
             OverviewFigure.objects.store(self, sizes)
             earlier = Overview.objects.filter(pk__lt=self.pk)
             earlier.update(counted_at=None)  # takes their locks, so that no run adds figures in between
@@ -91,7 +102,7 @@ class OverviewFigureQuerySet(models.QuerySet["OverviewFigure"]):
         known = self.named(overview, figures)
         admitted = self._admitted(overview, [name for name in figures if name not in known], known)
         self.store(overview, {name: count + known.get(name, 0) for name, count in figures.items() if name in admitted})
-        return sum(name.kind == OverviewFigure.Kind.OWNER and name not in known for name in admitted)
+        return sum(name.kind == FigureKind.OWNER and name not in known for name in admitted)
 
     def named(self, overview: Overview, names: Iterable[FigureName]) -> dict[FigureName, int]:
         """Those of the figures by these names that there are, and of each key all values."""
@@ -119,35 +130,26 @@ class OverviewFigureQuerySet(models.QuerySet["OverviewFigure"]):
         )
 
     def _admitted(self, overview: Overview, new: list[FigureName], known: Mapping[FigureName, int]) -> set[FigureName]:
-        kinds = OverviewFigure.Kind
         admitted = set(known)
-        if any(name.kind == kinds.KEY for name in new):
-            room = MAX_KEYS - self.filter(overview=overview, kind=kinds.KEY).count()
-            admitted.update([name for name in new if name.kind == kinds.KEY][: max(room, 0)])
-        keys = {name.key for name in admitted if name.kind == kinds.KEY}
-        values = Counter(name.key for name in known if name.kind == kinds.VALUE)
+        if any(name.kind == FigureKind.KEY for name in new):
+            room = MAX_KEYS - self.filter(overview=overview, kind=FigureKind.KEY).count()
+            admitted.update([name for name in new if name.kind == FigureKind.KEY][: max(room, 0)])
+        keys = {name.key for name in admitted if name.kind == FigureKind.KEY}
+        values = Counter(name.key for name in known if name.kind == FigureKind.VALUE)
         for name in new:
-            if name.kind == kinds.VALUE:
+            if name.kind == FigureKind.VALUE:
                 # One more than are shown tells that there are too many.
                 if name.key in keys and values[name.key] <= MAX_VALUES:
                     values[name.key] += 1
                     admitted.add(name)
-            elif name.kind != kinds.KEY:
+            elif name.kind != FigureKind.KEY:
                 admitted.add(name)
         return admitted
 
 
 class OverviewFigure(models.Model):
-    class Kind(models.TextChoices):
-        CONVERSATIONS = "conversations"  # by day, as YYYY-MM-DD
-        ITEMS = "items"  # by day and type
-        KEY = "key"  # conversations by metadata key
-        VALUE = "value"  # by metadata key and value
-        OWNER = "owner"  # by the owner's primary key
-        SIZE = "size"  # bytes by table and part
-
     overview = models.ForeignKey(Overview, on_delete=models.CASCADE, related_name="figures", db_index=False)
-    kind = BytewiseCharField(max_length=16, choices=Kind.choices)
+    kind = BytewiseCharField(max_length=16, choices=FigureKind.choices)
     key = BytewiseCharField(max_length=MAX_KEY_LENGTH)
     value = BytewiseCharField(max_length=MAX_VALUE_LENGTH, blank=True, default="")
     count = models.BigIntegerField()

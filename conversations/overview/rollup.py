@@ -1,4 +1,9 @@
-"""Counts conversations and items for the overview: on from where the last count ended, in batches."""
+"""Rollup of conversations and items into the figures of the overview, in batches that resume where the last one ended.
+
+A rollup reads conversations and items in the order of their primary keys and stores the last keys that it has counted
+with the figures. It does not notice changes and deletions of rows that it has passed; a rebuild counts all rows anew
+and then replaces the figures.
+"""
 
 from __future__ import annotations
 
@@ -14,24 +19,23 @@ from django.utils import timezone
 
 from conversations import ids
 from conversations.db.table_sizes import table_sizes
-from conversations.models import Conversation, FigureName, Item, Overview, OverviewFigure
+from conversations.models import Conversation, FigureKind, FigureName, Item, Overview
 from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 
-BATCH = 10_000
-# What a transaction has begun to write may show up only later, before rows that can be seen by now.
+BATCH_SIZE = 10_000  # rows
+# Younger rows wait for the next run: a transaction that is still open may commit rows that sort before them.
 SETTLED_AFTER = timedelta(minutes=1)
 
-FigureKind = OverviewFigure.Kind
 _SECOND = re.compile(f"{ids.CONVERSATION_PREFIX}([0-9a-f]{{8}})")
 
 
 @dataclass
 class RollupBatch:
-    """The figures of some rows that follow each other. Where there are fewer than asked for, they are the last."""
+    """Figures of consecutive rows. The last rows of the table if it has fewer rows than the limit."""
 
     figures: Counter[FigureName] = field(default_factory=Counter)
-    count: int = 0
-    place: dict[str, str | int] = field(default_factory=dict)  # of the last row, as an overview keeps it
+    count: int = 0  # rows
+    cursor: dict[str, str | int] = field(default_factory=dict)  # field of Overview and the last row's primary key
 
 
 @dataclass(frozen=True)
@@ -39,19 +43,19 @@ class RollupProgress:
     conversations: int
     items: int
     total_conversations: int
-    total_items: int  # at most: keys of deleted items are among them
+    total_items: int  # upper bound: a difference of primary keys, which includes deleted items
 
 
-def refresh(*, rebuild: bool = False, batch_size: int = BATCH) -> Iterator[RollupProgress]:
-    """Count what is new since the last time or, to see deletions and changes too, everything.
+def refresh(*, rebuild: bool = False, batch_size: int = BATCH_SIZE) -> Iterator[RollupProgress]:
+    """Count rows that are newer than the last run, or all rows on a rebuild, and yield the progress after each batch.
 
-    Two at once share the work. A run ends early where a later one that counts everything is done before it.
+    Parallel runs share the work. A run ends early if a rebuild that started later finishes first.
     """
     now = timezone.now()
-    overview = _overview(rebuild=rebuild)
+    overview = _overview_to_fill(rebuild=rebuild)
     totals = (
         Conversation.objects.filter(pk__gt=overview.last_conversation_id).count(),
-        _last_item() - overview.last_item,
+        _last_item_key() - overview.last_item,
     )
     options: Any = {
         "zone": ZoneInfo(overview.time_zone),
@@ -59,10 +63,10 @@ def refresh(*, rebuild: bool = False, batch_size: int = BATCH) -> Iterator[Rollu
         "before": now - SETTLED_AFTER,
     }
     conversations = items = 0
-    for count in _counted(overview, lambda: count_conversations_after(overview.last_conversation_id, **options)):
+    for count in _add_batches(overview, lambda: count_conversations_after(overview.last_conversation_id, **options)):
         conversations += count
         yield RollupProgress(conversations, items, *totals)
-    for count in _counted(overview, lambda: count_items_after(overview.last_item, **options)):
+    for count in _add_batches(overview, lambda: count_items_after(overview.last_item, **options)):
         items += count
         yield RollupProgress(conversations, items, *totals)
     sizes = {FigureName(FigureKind.SIZE, *name): size for *name, size in table_sizes(Overview.objects.all().db)}
@@ -70,15 +74,18 @@ def refresh(*, rebuild: bool = False, batch_size: int = BATCH) -> Iterator[Rollu
     yield RollupProgress(conversations, items, conversations, items)
 
 
-def count_conversations_after(place: str, *, zone: tzinfo, limit: int, before: datetime | None = None) -> RollupBatch:
+def count_conversations_after(
+    conversation_id: str, *, zone: tzinfo, limit: int, before: datetime | None = None
+) -> RollupBatch:
+    """Count at most `limit` conversations with greater ids, whose ids were created before a time."""
     batch = RollupBatch()
-    rows = Conversation.objects.filter(pk__gt=place)
+    rows = Conversation.objects.filter(pk__gt=conversation_id)
     if before:
         rows = rows.filter(pk__lt=ids.lower_bound(ids.CONVERSATION_PREFIX, seconds=int(before.timestamp())))
-    for conversation_id, owner, metadata in rows.order_by("pk").values_list("pk", "owner_id", "metadata")[:limit]:
+    for pk, owner, metadata in rows.order_by("pk").values_list("pk", "owner_id", "metadata")[:limit]:
         batch.count += 1
-        batch.place = {"last_conversation_id": conversation_id}
-        batch.figures[FigureName(FigureKind.CONVERSATIONS, _day_of(conversation_id, zone))] += 1
+        batch.cursor = {"last_conversation_id": pk}
+        batch.figures[FigureName(FigureKind.CONVERSATIONS, _creation_day(pk, zone))] += 1
         batch.figures[FigureName(FigureKind.OWNER, str(owner))] += 1
         for key, value in metadata.items() if isinstance(metadata, dict) else ():
             if isinstance(value, str) and len(key) <= MAX_KEY_LENGTH and len(value) <= MAX_VALUE_LENGTH:
@@ -87,26 +94,27 @@ def count_conversations_after(place: str, *, zone: tzinfo, limit: int, before: d
     return batch
 
 
-def count_items_after(place: int, *, zone: tzinfo, limit: int, before: datetime | None = None) -> RollupBatch:
-    """In the order of their keys, up to the first that has just been created."""
+def count_items_after(item_key: int, *, zone: tzinfo, limit: int, before: datetime | None = None) -> RollupBatch:
+    """Count at most `limit` items with greater primary keys, up to the first that was created after `before`."""
     batch = RollupBatch()
     now = timezone.now()
-    rows = Item.objects.filter(pk__gt=place).order_by("pk").values_list("pk", "created_at", "type")
-    for key, created_at, item_type in rows[:limit]:
-        if before and before <= created_at <= now:
+    rows = Item.objects.filter(pk__gt=item_key).order_by("pk").values_list("pk", "created_at", "type")
+    for pk, created_at, item_type in rows[:limit]:
+        if before and before <= created_at <= now:  # An imported item with a time in the future blocks no others.
             break
         batch.count += 1
-        batch.place = {"last_item": key}
+        batch.cursor = {"last_item": pk}
         batch.figures[FigureName(FigureKind.ITEMS, created_at.astimezone(zone).date().isoformat(), item_type)] += 1
     return batch
 
 
 def day_start_seconds(day: date, zone: tzinfo) -> int:
-    """Return the Unix second at which the day begins in this time zone."""
+    """Return the Unix second at which the day begins in the time zone."""
     return int(datetime.combine(day, time(), tzinfo=zone).timestamp())
 
 
-def _overview(*, rebuild: bool) -> Overview:
+def _overview_to_fill(*, rebuild: bool) -> Overview:
+    """Return the overview to add figures to: a new one for a rebuild or after a change of the time zone."""
     zone = timezone.get_default_timezone_name()
     current = Overview.objects.current() or Overview.objects.order_by("-pk").first()
     if rebuild or current is None or current.time_zone != zone:
@@ -114,27 +122,28 @@ def _overview(*, rebuild: bool) -> Overview:
     return current
 
 
-def _last_item() -> int:
+def _last_item_key() -> int:
     return Item.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
 
 
-def _counted(overview: Overview, next_batch: Callable[[], RollupBatch]) -> Iterator[int]:
-    while (batch := next_batch()).count:
-        if overview.add(batch.figures, **batch.place):
+def _add_batches(overview: Overview, count_next: Callable[[], RollupBatch]) -> Iterator[int]:
+    """Add batches to the overview until there is none left, and yield the number of rows of each."""
+    while (batch := count_next()).count:
+        if overview.add(batch.figures, **batch.cursor):
             yield batch.count
-        elif not _is_still_there(overview):
+        elif not _reload_cursors(overview):
             return
 
 
-def _is_still_there(overview: Overview) -> bool:
-    """With the place that a parallel run has reached."""
-    fresh = Overview.objects.filter(pk=overview.pk).first()
-    if fresh:
-        overview.last_conversation_id, overview.last_item = fresh.last_conversation_id, fresh.last_item
-    return fresh is not None
+def _reload_cursors(overview: Overview) -> bool:
+    """Load the cursors that a parallel run has moved. Return False if a later rebuild has replaced the overview."""
+    stored = Overview.objects.filter(pk=overview.pk).first()
+    if stored:
+        overview.last_conversation_id, overview.last_item = stored.last_conversation_id, stored.last_item
+    return stored is not None
 
 
-def _day_of(conversation_id: str, zone: tzinfo) -> str:
-    """As lists by time take it, from the id; an id from elsewhere that tells no time is of no day."""
+def _creation_day(conversation_id: str, zone: tzinfo) -> str:
+    """Return the day that the id contains, as filters by date do, or an empty string if it contains no time."""
     second = _SECOND.match(conversation_id)
     return datetime.fromtimestamp(int(second[1], 16), tz=UTC).astimezone(zone).date().isoformat() if second else ""

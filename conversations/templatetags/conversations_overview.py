@@ -9,13 +9,12 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.charts import day_chart, format_count
 from conversations.admin.overview import ListLinks
-from conversations.models import OverviewFigure
+from conversations.models import FigureKind
 from conversations.overview.report import OverviewReport
 
 DAYS = 7
 
 register = template.Library()
-FigureKind = OverviewFigure.Kind
 
 
 @register.simple_tag(takes_context=True)

@@ -74,11 +74,11 @@ DIFFERENCES = [
     (remove, "'tenant' is missing"),
     (remove_all, "'tenant' is missing, 'größe' is missing, \"it's\" is missing"),
     (change_value, "'tenant' has another value"),
-    (change_key, "'tenant' is missing, 'Tenant' is too many"),
+    (change_key, "'tenant' is missing, 'Tenant' is not in the metadata"),
     (change_owner, "'tenant' has another owner"),
     (change_owner_and_value, "'tenant' has another value, 'tenant' has another owner"),
     (change_owner_to_none_that_exists, "'tenant' has another owner"),
-    (add, r"'new\n' is too many"),
+    (add, r"'new\n' is not in the metadata"),
 ]
 
 
@@ -98,7 +98,7 @@ def test_index_written_by_the_models_has_no_differences(number, alice, monkeypat
         conversation = Conversation.create_with_items(owner=alice, metadata={"a": "1"})
         conversation.replace_metadata(metadata=METADATA)
     assert check() == f"The index agrees with the metadata of all {number} conversations.\n"
-    assert check("--repair") == f"Checked {number} conversations and mended the index of 0.\n"
+    assert check("--repair") == f"Checked {number} conversations and repaired the index of 0.\n"
 
 
 @pytest.mark.parametrize(("differ", "words"), DIFFERENCES)
@@ -107,7 +107,7 @@ def test_difference_is_reported_and_not_repaired_by_default(differ, words, conve
     before = index()
     lines, message = check_with_differences()
     assert lines == [f"{conversations[2].pk}: {words}"]
-    assert message == "The index differs from the metadata of 1 of 5 conversations. Mend it with --repair."
+    assert message == "The index differs from the metadata of 1 of 5 conversations. Repair it with --repair."
     assert index() == before
 
 
@@ -118,7 +118,7 @@ def test_difference_is_repaired_with_the_repair_option(differ, words, conversati
     assert index() != well
     assert check("--repair").splitlines() == [
         f"{conversations[2].pk}: {words}",
-        "Checked 5 conversations and mended the index of 1.",
+        "Checked 5 conversations and repaired the index of 1.",
     ]
     assert index() == well
     assert list(Conversation.objects.order_by("pk").values()) == rows
@@ -127,7 +127,7 @@ def test_difference_is_repaired_with_the_repair_option(differ, words, conversati
 
 def test_pairs_of_a_conversation_without_metadata_are_reported_as_surplus(conversations, bob):
     add(conversations[0].metadata_pairs, bob)
-    assert check_with_differences()[0] == [rf"{conversations[0].pk}: 'new\n' is too many"]
+    assert check_with_differences()[0] == [rf"{conversations[0].pk}: 'new\n' is not in the metadata"]
     check("--repair")
     assert not conversations[0].metadata_pairs.exists()
 
@@ -148,9 +148,9 @@ def test_differences_are_found_and_repaired_in_every_batch(size, conversations, 
     for conversation in conversations:
         add(conversation.metadata_pairs, bob)
     lines, message = check_with_differences()
-    assert lines == [rf"{conversation.pk}: 'new\n' is too many" for conversation in conversations]
+    assert lines == [rf"{conversation.pk}: 'new\n' is not in the metadata" for conversation in conversations]
     assert message.startswith("The index differs from the metadata of 5 of 5 conversations.")
-    assert check("--repair").splitlines() == [*lines, "Checked 5 conversations and mended the index of 5."]
+    assert check("--repair").splitlines() == [*lines, "Checked 5 conversations and repaired the index of 5."]
     assert index() == well
 
 
@@ -176,7 +176,7 @@ def test_output_is_limited_to_100_lines_but_all_differences_are_counted(alice):
     assert message.startswith("The index differs from the metadata of 101 of 101 conversations.")
     lines = check("--repair").splitlines()
     assert len(lines) == 101
-    assert lines[-1] == "Checked 101 conversations and mended the index of 101."
+    assert lines[-1] == "Checked 101 conversations and repaired the index of 101."
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_invalid_metadata_is_not_indexed_and_does_not_block_other_repairs(metada
     assert check_with_differences()[0][0] == f"{first.pk}: {found}"
     lines, message = check_with_differences("--repair")
     assert lines[0].startswith(f"{first.pk}: {why}")
-    assert lines[2] == "Checked 5 conversations and mended the index of 1."
+    assert lines[2] == "Checked 5 conversations and repaired the index of 1."
     assert message == "The index still differs from the metadata of 1 conversations."
     assert conversations[3].metadata_pairs.count() == 3
     assert not first.metadata_pairs.exists()

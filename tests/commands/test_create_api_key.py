@@ -80,4 +80,4 @@ def test_the_printed_secret_works_at_once(live_service):
 def test_unknown_user_error_is_one_line_on_stderr(live_service):
     refused = manage("create_api_key", "nobody", **live_service.variables)
     assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr == "CommandError: There is no user 'nobody'. Name another, or add --create-user.\n"
+    assert refused.stderr == "CommandError: There is no user 'nobody'. Check the name, or add --create-user.\n"

@@ -55,7 +55,7 @@ def test_dry_run_prints_the_number_and_deletes_nothing(conversations):
 
 def test_command_asks_for_confirmation(conversations, answer_prompt):
     answer_prompt("yes\n")
-    asked = "2 conversations will be deleted for good. Type 'yes' to go on: "
+    asked = "2 conversations will be deleted permanently. Type 'yes' to continue: "
     assert run("topic:old") == f"{asked}Deleted 2 conversations with 6 items.\n"
 
 

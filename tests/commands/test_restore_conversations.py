@@ -32,7 +32,7 @@ def test_deleted_conversation_is_restored_with_its_items(deleted_conversation):
 def test_failures_are_reported_and_the_other_conversations_are_restored(deleted_conversation):
     told, faults = run("conv_x", deleted_conversation.conversation_id)
     assert told == f"Restored {deleted_conversation} with 2 items.\n"
-    assert faults == "conv_x: there is no deleted conversation with this id.\n1 of 2 were not restored."
+    assert faults == "conv_x: no deleted conversation has this id.\n1 of 2 conversations were not restored."
 
 
 def test_conversation_with_an_existing_id_is_not_restored(deleted_conversation, alice):

@@ -13,33 +13,33 @@ MAX_LINES = 100
 
 
 class Command(BaseCommand):
-    help = "Compares the index that finds conversations by metadata with their metadata, and fails if they differ."
-    batch_size = 200  # conversations read at once, each with its metadata once per pair
+    help = "Compares the metadata index with the metadata of conversations, and fails if they differ."
+    batch_size = 200  # conversations per query, which returns their metadata once per pair
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--repair", action="store_true", help="make the index what the metadata says")
+        parser.add_argument("--repair", action="store_true", help="correct the index according to the metadata")
 
     def handle(self, *, repair: bool, **options: Any) -> None:
-        checked = mended = remaining = 0
+        checked = repaired = remaining = 0
         total = Conversation.objects.count() if self.stderr.isatty() else 0
         for conversation_ids in self._batches():
-            differing = find_differences(conversation_ids)
-            for line, is_mended in _mended(differing) if repair else _found(differing):
-                if mended + remaining < MAX_LINES:
+            differences = find_differences(conversation_ids)
+            for line, is_repaired in _repair(differences) if repair else _report(differences):
+                if repaired + remaining < MAX_LINES:
                     self.stdout.write(line)
-                mended += is_mended
-                remaining += not is_mended
+                repaired += is_repaired
+                remaining += not is_repaired
             checked += len(conversation_ids)
             show_progress(self.stderr, f"{checked:,} of {total:,} conversations")
         show_progress(self.stderr, f"{checked:,} of {checked:,} conversations", ending="\n")
         if repair:
-            self.stdout.write(f"Checked {checked:,} conversations and mended the index of {mended:,}.")
+            self.stdout.write(f"Checked {checked:,} conversations and repaired the index of {repaired:,}.")
             if remaining:
                 raise CommandError(f"The index still differs from the metadata of {remaining:,} conversations.")
         elif remaining:
             raise CommandError(
                 f"The index differs from the metadata of {remaining:,} of {checked:,} conversations. "
-                "Mend it with --repair."
+                "Repair it with --repair."
             )
         else:
             self.stdout.write(f"The index agrees with the metadata of all {checked:,} conversations.")
@@ -52,12 +52,14 @@ class Command(BaseCommand):
             batch = list(rows.filter(pk__gt=batch[-1])[: self.batch_size]) if len(batch) == self.batch_size else []
 
 
-def _found(differing: dict[str, list[str]]) -> Iterator[tuple[str, bool]]:
-    for conversation_id, differences in differing.items():
-        yield _line(conversation_id, differences), False
+def _report(differences: dict[str, list[str]]) -> Iterator[tuple[str, bool]]:
+    """Yield a line for each conversation, and False because nothing was repaired."""
+    for conversation_id, its_differences in differences.items():
+        yield _line(conversation_id, its_differences), False
 
 
-def _mended(conversation_ids: Iterable[str]) -> Iterator[tuple[str, bool]]:
+def _repair(conversation_ids: Iterable[str]) -> Iterator[tuple[str, bool]]:
+    """Repair the index of each conversation, and yield a line and whether that succeeded."""
     for conversation_id in conversation_ids:
         try:
             if differences := repair(conversation_id):

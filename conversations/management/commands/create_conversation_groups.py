@@ -21,8 +21,8 @@ GROUPS = {
 
 class Command(BaseCommand):
     help = (
-        "Creates the groups of staff who read conversations and who operate on them, or gives them the permissions "
-        "they lack. It takes none away."
+        "Creates the groups 'Conversation readers' and 'Conversation operators' for staff, or adds missing permissions "
+        "to them. Other permissions of the groups stay."
     )
 
     @transaction.atomic
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         for name, codenames in GROUPS.items():
             permissions = Permission.objects.filter(content_type__app_label="conversations", codename__in=codenames)
             if len(permissions) < len(codenames):
-                raise CommandError("The permissions are not there yet: run migrate first.")
+                raise CommandError("The permissions do not exist yet: run migrate first.")
             group, _ = Group.objects.get_or_create(name=name)
             group.permissions.add(*permissions)
             if verbosity:

@@ -15,31 +15,31 @@ from conversations.schema.query.parser import parse_query
 
 class Command(BaseCommand):
     help = (
-        "Deletes conversations for good, with their items, without a way to restore them. The service may run "
-        "meanwhile, and what was interrupted goes on where it stopped."
+        "Deletes conversations and their items permanently, without a way to restore them. The service can run "
+        "meanwhile. If the command is interrupted, run it again to delete the rest."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
             "--query",
             required=True,
-            help="which ones, in the typed language: --query='created<2026-01-01'; with - first, --query=-topic:keep",
+            help="the conversations, in the query language: --query='created<2026-01-01' or --query=-topic:keep",
         )
-        parser.add_argument("--dry-run", action="store_true", help="only print how many there are")
+        parser.add_argument("--dry-run", action="store_true", help="print how many match, and delete none")
         parser.add_argument(
             "--batch",
             type=_count,
             default=MAX_ROWS,
             metavar="N",
-            help=f"rows that a transaction deletes at most ({MAX_ROWS}); fewer, where they would take too long",
+            help=f"maximum number of rows per transaction (default {MAX_ROWS}); slow transactions get fewer",
         )
-        parser.add_argument("--no-input", action="store_true", help="delete without asking")
+        parser.add_argument("--no-input", action="store_true", help="do not ask for confirmation")
 
     def handle(self, *, query: str, dry_run: bool, batch: int, no_input: bool, **options: Any) -> None:
         try:
             parsed = parse_query(query)
             if parsed == EVERYTHING:
-                raise CommandError("An empty query would delete everything: say what is to be deleted.")
+                raise CommandError("An empty query would delete everything: add a condition.")
             deletion = BulkDelete(Conversation.objects.all(), query=parsed, max_rows=batch)
         except APIError as error:
             raise CommandError(error.message) from error
@@ -52,14 +52,14 @@ class Command(BaseCommand):
             raise CommandError("Nothing was deleted.")
         for _ in deletion:
             show_progress(self.stderr, _progress(deletion, total))
-            reset_queries()  # which DEBUG would keep
+            reset_queries()  # DEBUG would collect them in memory.
         show_progress(self.stderr, _progress(deletion, total), ending="\n")
         self.stdout.write(f"Deleted {_counts(deletion)}.")
         if deletion.protected_count:
             self.stdout.write(f"Kept {deletion.protected_count:,} conversations that other rows point to.")
 
     def _is_confirmed(self, total: int) -> bool:
-        self.stdout.write(f"{total:,} conversations will be deleted for good. Type 'yes' to go on: ", ending="")
+        self.stdout.write(f"{total:,} conversations will be deleted permanently. Type 'yes' to continue: ", ending="")
         self.stdout.flush()
         try:
             return input() == "yes"

@@ -12,13 +12,13 @@ from conversations.search.item_text import full_text_enabled
 
 class Command(BaseCommand):
     help = (
-        "Adds to the full-text index what it lacks, after CONVERSATIONS_FULL_TEXT was switched on: the service may "
-        "run meanwhile, and what was interrupted goes on where it stopped. Or empties it with --clear."
+        "Adds missing items to the full-text index after CONVERSATIONS_FULL_TEXT was turned on, or empties the index "
+        "with --clear. The service can run meanwhile. If the command is interrupted, run it again to continue."
     )
-    batch_size = 100  # conversations of one transaction
+    batch_size = 100  # conversations per transaction
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--clear", action="store_true", help="remove what is indexed, of all conversations")
+        parser.add_argument("--clear", action="store_true", help="remove all items from the index")
 
     def handle(self, *, clear: bool, **options: Any) -> None:
         if not clear and not full_text_enabled(using=DEFAULT_DB_ALIAS):
@@ -32,10 +32,10 @@ class Command(BaseCommand):
                 items += Conversation.objects.filter(pk__in=conversation_ids).fill_full_text()
             done += len(conversation_ids)
             show_progress(self.stderr, f"{done:,} of {total:,} conversations")
-            reset_queries()  # which DEBUG would keep
+            reset_queries()  # DEBUG would collect them in memory.
         show_progress(self.stderr, f"{done:,} of {done:,} conversations", ending="\n")
-        what = "Removed the texts of" if clear else "Added the texts of"
-        self.stdout.write(f"{what} {items:,} items.")
+        action = "Removed" if clear else "Added"
+        self.stdout.write(f"{action} the texts of {items:,} items.")
 
     def _batches(self) -> Iterator[list[str]]:
         rows = Conversation.objects.order_by("pk").values_list("pk", flat=True)

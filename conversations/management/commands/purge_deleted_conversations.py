@@ -9,10 +9,10 @@ from conversations.models import DeletedConversation
 
 
 class Command(BaseCommand):
-    help = "Deletes for good what was deleted in the admin and can no more be restored: see CONVERSATIONS_RESTORE_DAYS."
+    help = "Deletes conversations permanently that were deleted in the admin more than CONVERSATIONS_RESTORE_DAYS ago."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="only print how many there are")
+        parser.add_argument("--dry-run", action="store_true", help="print how many there are, and delete none")
 
     def handle(self, *, dry_run: bool, **options: Any) -> None:
         total = DeletedConversation.objects.overdue().count()

@@ -9,13 +9,15 @@ from conversations.overview.rollup import refresh
 
 class Command(BaseCommand):
     help = (
-        "Counts the conversations and items that have come since the last time, for the overview in the admin. "
-        "Run it every few minutes; with --rebuild every now and then, which also sees deletions and changes."
+        "Counts conversations and items that are newer than the last run, for the overview in the admin. "
+        "Run it every few minutes, and every night with --rebuild to count changes and deletions."
     )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
-            "--rebuild", action="store_true", help="count everything anew, also what was imported with earlier times"
+            "--rebuild",
+            action="store_true",
+            help="count all again, including imports with earlier times",
         )
 
     def handle(self, *, rebuild: bool, **options: Any) -> None:

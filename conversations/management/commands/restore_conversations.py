@@ -8,7 +8,7 @@ from conversations.trash import RestoreError, restore
 
 
 class Command(BaseCommand):
-    help = "Restores deleted conversations, also those with too many items for a page of the admin."
+    help = "Restores deleted conversations, even if they are too long to be restored in the admin."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("ids", nargs="+", metavar="CONVERSATION", help="the id of a deleted conversation")
@@ -18,15 +18,15 @@ class Command(BaseCommand):
         for conversation_id in ids:
             deleted = DeletedConversation.objects.filter(conversation_id=conversation_id).order_by("pk").last()
             if deleted is None:
-                self.stderr.write(f"{conversation_id}: there is no deleted conversation with this id.")
+                self.stderr.write(f"{conversation_id}: no deleted conversation has this id.")
                 failed += 1
                 continue
             try:
                 restore(deleted)
-            except RestoreError as refusal:
-                self.stderr.write(str(refusal))
+            except RestoreError as error:
+                self.stderr.write(str(error))
                 failed += 1
             else:
                 self.stdout.write(f"Restored {conversation_id} with {deleted.item_count:,} items.")
         if failed:
-            raise CommandError(f"{failed} of {len(ids)} were not restored.")
+            raise CommandError(f"{failed} of {len(ids)} conversations were not restored.")
