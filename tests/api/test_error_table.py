@@ -2,6 +2,8 @@
 
 import pytest
 
+from conversations.schema.items import ITEM_TYPES
+
 HELLO = {"type": "message", "role": "user", "content": "Hello!"}
 SEARCHED = {"type": "file_search_call", "id": "fs_1", "status": "completed", "queries": ["q"]}
 ROLES = "'assistant', 'system', 'developer', and 'user'"
@@ -191,7 +193,7 @@ def test_unknown_item_type_is_refused_with_the_supported_types(as_alice):
     start = "Invalid value: 'telepathy'. Supported values are: 'additional_tools', 'apply_patch_call', "
     assert error["message"].startswith(start)
     assert error["message"].endswith("'tool_search_call', 'tool_search_output', and 'web_search_call'.")
-    assert error["message"].count("'") == 2 * (1 + 31)
+    assert error["message"].count("'") == 2 * (1 + len(ITEM_TYPES))
     assert (error["param"], error["code"]) == ("items[0]", "invalid_value")
 
 

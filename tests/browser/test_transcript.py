@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 from playwright.sync_api import Page, expect
 
-from conversations.admin.transcript.item import ShownItem
+from conversations.admin.transcript.item import TranscriptItem
 from conversations.admin.transcript.item_types import ITEM_DISPLAYS
 from conversations.models import Conversation, Item
 from conversations.schema.items import validate_items
@@ -37,10 +37,12 @@ def test_calls_contain_their_outputs_and_orphans_are_marked(visit, admin, talk):
         early = page.get_by_role("article", name="Function call weather")
         expect(early.get_by_role("region", name="Function output")).to_contain_text('"degrees": 21')
         expect(page.get_by_role("article", name="Function call forecast")).to_contain_text("rain")
-        expect(page.get_by_role("article", name="Function call lost")).to_contain_text("has no output of this call")
+        expect(page.get_by_role("article", name="Function call lost")).to_contain_text(
+            "No output recorded for this call"
+        )
         orphan = page.get_by_role("article", name="Function output", exact=True)
-        expect(orphan).to_contain_text("has no call of this output")
-        page.get_by_role("link", name="shown with its call, item 7").click()
+        expect(orphan).to_contain_text("No call recorded for this output")
+        page.get_by_role("link", name="↑ shown under call #7").click()
         expect(early.locator("..").locator("..").locator(":target")).to_contain_text("rain")
 
     visit(steps, as_user=admin)
@@ -166,7 +168,7 @@ def test_huge_output_is_truncated_but_can_be_downloaded(visit, admin, alice, liv
 
 def test_every_item_type_is_shown_under_its_name(visit, admin, alice, live_server):
     conversation = create_all_item_types(alice)
-    shown = {row.anchor: row.title for row in map(ShownItem, conversation.items.all())}
+    shown = {row.anchor: row.title for row in map(TranscriptItem, conversation.items.all())}
     assert set(ITEM_DISPLAYS) <= set(conversation.items.values_list("type", flat=True))
 
     def steps(page: Page) -> dict[str, str]:

@@ -1,7 +1,7 @@
-"""Pieces of an item as the transcript shows them, and the plainest ways to make them.
+"""Blocks, which make up the body of an item in a transcript, and renderers for text, code and JSON.
 
-Nothing is fetched and nothing is run. Stored data need not have the shape its type promises, so whatever isn't
-recognised is shown as JSON.
+Rendering fetches nothing and runs nothing. Stored data may differ from the schema of its type, so a renderer shows any
+value that it does not recognize as JSON.
 """
 
 from __future__ import annotations
@@ -18,21 +18,21 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from conversations.admin.transcript import markdown
-from conversations.admin.transcript.safe_urls import with_visible_controls
+from conversations.admin.transcript.safe_urls import escape_bidi_controls
 
 Label = str | Promise
 BlockKind = Literal[
-    "text", "markdown", "code", "terminal", "diff", "steps", "reference", "link", "remote", "image", "group"
+    "text", "markdown", "code", "terminal", "diff", "steps", "field", "link", "remote_image", "image", "group"
 ]
 
-MAX_CHARACTERS = 150_000  # of one part
-MAX_LEVELS = 100
-MAX_SHORT_CHARACTERS = 80
-MAX_OPAQUE_CHARACTERS = 1_000
-SHOWN_OPAQUE_CHARACTERS = 60
-LONG_CHARACTERS = 3_000
-LONG_LINES = 40
-PREVIEW_CHARACTERS = 160
+MAX_CHARACTERS = 150_000  # of one block
+MAX_LEVELS = 100  # of JSON in a text that is indented
+MAX_SHORT_CHARACTERS = 80  # of a field on a line of its own
+MAX_OPAQUE_CHARACTERS = 1_000  # Longer encoded data is truncated
+OPAQUE_PREVIEW_CHARACTERS = 60  # to this length.
+LONG_CHARACTERS = 3_000  # Longer texts are collapsed,
+LONG_LINES = 40  # and so are texts with more lines.
+PREVIEW_CHARACTERS = 160  # of a collapsed text
 
 ESCAPE_SEQUENCES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]")
 CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
@@ -41,18 +41,21 @@ ENCODER = json.JSONEncoder(ensure_ascii=False, indent=2)
 
 @dataclass
 class Block:
-    """`kind` names the template, `conversations/parts/<kind>.html`."""
+    """A text, image, link or group of blocks that the template `conversations/blocks/<kind>.html` renders.
+
+    `limit` is the number of characters of `whole_text` that the page shows.
+    """
 
     kind: BlockKind
     label: Label = ""
     whole_text: str = ""
     url: str = ""
-    parts: list[Block] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
     limit: int = MAX_CHARACTERS
 
     @property
     def template(self) -> str:
-        return f"conversations/parts/{self.kind}.html"
+        return f"conversations/blocks/{self.kind}.html"
 
     @property
     def text(self) -> str:
@@ -60,11 +63,11 @@ class Block:
 
     @property
     def size(self) -> int:
-        """How much of the page it takes."""
+        """The number of characters that the block adds to the page."""
         return min(len(self.whole_text), self.limit) + len(self.url)
 
     @property
-    def is_cut(self) -> bool:
+    def is_truncated(self) -> bool:
         return len(self.whole_text) > self.limit
 
     @property
@@ -77,13 +80,14 @@ class Block:
 
     @property
     def html(self) -> SafeString | None:
-        return None if self.is_cut else markdown.render(self.whole_text)
+        """The rendered Markdown, or None if the text is truncated or is shown as plain text."""
+        return None if self.is_truncated else markdown.render(self.whole_text)
 
     @property
     def terminal_text(self) -> str:
-        """Without colours and the like, and with pictures of what else a terminal would obey."""
+        """The text without escape sequences such as colors, and with a visible symbol for each control character."""
         plain = ESCAPE_SEQUENCES.sub("", self.text).replace("\r\n", "\n")
-        return CONTROLS.sub(lambda found: chr(0x2421 if found[0] == "\x7f" else 0x2400 + ord(found[0])), plain)
+        return CONTROLS.sub(_control_symbol, plain)
 
     @property
     def lines(self) -> list[str]:
@@ -93,14 +97,14 @@ class Block:
 Renderer = Callable[[Label, Any], list[Block]]
 
 
-def flatten(parts: Iterable[Block]) -> Iterable[Block]:
-    for part in parts:
-        yield part
-        yield from flatten(part.parts)
+def flatten(blocks: Iterable[Block]) -> Iterable[Block]:
+    for block in blocks:
+        yield block
+        yield from flatten(block.blocks)
 
 
 def as_json(label: Label, value: Any) -> list[Block]:
-    return [Block("code", label, pretty_json(_without_opaque(value)))]
+    return [Block("code", label, pretty_json(_truncate_opaque_members(value)))]
 
 
 def as_text(label: Label, value: Any) -> list[Block]:
@@ -116,7 +120,7 @@ def as_terminal(label: Label, value: Any) -> list[Block]:
 
 
 def as_json_text(label: Label, value: Any) -> list[Block]:
-    """Text that should be JSON, like a call's arguments: laid out if it is, else as it came."""
+    """Indent a text that is JSON, such as the arguments of a call, and keep any other text as it is."""
     if not isinstance(value, str):
         return as_json(label, value)
     if value.lstrip()[:1] not in ("{", "[") or len(value) > MAX_CHARACTERS:
@@ -129,8 +133,8 @@ def as_json_text(label: Label, value: Any) -> list[Block]:
 
 
 def as_opaque(label: Label, value: Any) -> list[Block]:
-    """Base64 and the like, of which a person can read no more than the length."""
-    return [Block("reference", label, truncate_opaque(value))] if isinstance(value, str) else as_json(label, value)
+    """Show the beginning and the length of encoded data such as Base64."""
+    return [Block("field", label, truncate_opaque(value))] if isinstance(value, str) else as_json(label, value)
 
 
 def as_lines(label: Label, value: Any) -> list[Block]:
@@ -140,19 +144,22 @@ def as_lines(label: Label, value: Any) -> list[Block]:
 
 
 def remaining_fields(members: dict[Any, Any]) -> list[Block]:
-    """Return blocks for all non-empty members: a line for each short one, and one JSON block for the others."""
-    said = {name: value for name, value in members.items() if value not in (None, [], {})}
+    """Show short members on a line each, and the others together as JSON. Empty members are left out."""
+    filled = {name: value for name, value in members.items() if value not in (None, [], {})}
     lines = {
-        name: value if isinstance(value, str) else pretty_json(value, indented=False) for name, value in said.items()
+        name: value if isinstance(value, str) else pretty_json(value, indented=False) for name, value in filled.items()
     }
     short = {name: line for name, line in lines.items() if len(line) <= MAX_SHORT_CHARACTERS}
-    rest = {name: value for name, value in said.items() if name not in short}
-    shown = [Block("reference", name, with_visible_controls(line)) for name, line in short.items()]
-    return shown + (as_json(_("Other members"), rest) if rest else [])
+    long = {name: value for name, value in filled.items() if name not in short}
+    blocks = [Block("field", name, escape_bidi_controls(line)) for name, line in short.items()]
+    return blocks + (as_json(_("Other fields"), long) if long else [])
 
 
 def pretty_json(value: Any, *, indented: bool = True) -> str:
-    """JSON, cut soon after what is shown of it: deep and wide values could fill the memory with their margins."""
+    """Return the value as JSON, truncated soon after `MAX_CHARACTERS`.
+
+    Without the limit, the indentation of a deep and wide value could fill the memory.
+    """
     encoder = ENCODER if indented else json.JSONEncoder(ensure_ascii=False)
     chunks: list[str] = []
     length = 0
@@ -162,15 +169,20 @@ def pretty_json(value: Any, *, indented: bool = True) -> str:
         if length > MAX_CHARACTERS:
             break
     text = "".join(chunks)
-    # Arguments may hold escapes like \\ud800, which are no characters and which no page can be encoded with.
+    # Arguments may contain escapes of lone surrogates such as \\ud800, and a page with a surrogate can't be encoded.
     return text.encode(errors="backslashreplace").decode()
 
 
 def truncate_opaque(text: str) -> str:
     if len(text) <= MAX_OPAQUE_CHARACTERS:
-        return with_visible_controls(text)
+        return escape_bidi_controls(text)
     length = ngettext("%(count)d character", "%(count)d characters", len(text)) % {"count": len(text)}
-    return f"{with_visible_controls(text[:SHOWN_OPAQUE_CHARACTERS])}… ({length})"
+    return f"{escape_bidi_controls(text[:OPAQUE_PREVIEW_CHARACTERS])}… ({length})"
+
+
+def _control_symbol(match: re.Match[str]) -> str:
+    """Return the character of Unicode's block of control pictures."""
+    return chr(0x2421 if match[0] == "\x7f" else 0x2400 + ord(match[0]))
 
 
 def _is_deep(value: Any, level: int = 1) -> bool:
@@ -180,11 +192,11 @@ def _is_deep(value: Any, level: int = 1) -> bool:
     return level > MAX_LEVELS or any(_is_deep(member, level + 1) for member in members)
 
 
-def _without_opaque(value: Any) -> Any:
+def _truncate_opaque_members(value: Any) -> Any:
     if isinstance(value, dict):
-        return {name: _without_opaque(member) for name, member in value.items()}
+        return {name: _truncate_opaque_members(member) for name, member in value.items()}
     if isinstance(value, list):
-        return [_without_opaque(member) for member in value]
+        return [_truncate_opaque_members(member) for member in value]
     if isinstance(value, str) and len(value) > MAX_OPAQUE_CHARACTERS and " " not in value and "\n" not in value:
         return truncate_opaque(value)
     return value

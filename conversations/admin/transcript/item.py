@@ -1,4 +1,4 @@
-"""An item as the transcript's templates show it."""
+"""An item for the templates of a transcript, and the download of an item."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from django.http import HttpResponse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext
 
-from conversations.admin.transcript.blocks import Block, Label, as_json, flatten, pretty_json, remaining_fields
+from conversations.admin.transcript.blocks import Block, as_json, flatten, pretty_json, remaining_fields
 from conversations.admin.transcript.item_types import ITEM_DISPLAYS, ROLE_NAMES, ItemDisplay
-from conversations.admin.transcript.safe_urls import with_visible_controls
+from conversations.admin.transcript.safe_urls import escape_bidi_controls
 from conversations.models import Item
 from conversations.schema.items import ITEM_TYPES
 
 MAX_FACT_CHARACTERS = 200
-SUBJECTS = ("name", "namespace", "server_label", "call_id", "approval_request_id", "phase", "status")
-FOLDED_ROLES = ("system", "developer")
+# Short members in the header of an item. They are not repeated in its body.
+FACT_MEMBERS = ("name", "namespace", "server_label", "call_id", "approval_request_id", "phase", "status")
+COLLAPSED_ROLES = ("system", "developer")
 
 
-class ShownItem:
-    """A title, facts for its first line, and parts; beside them the item's place in the transcript.
+class TranscriptItem:
+    """An item with its title, the facts in its header, the blocks of its body and its counterparts.
 
-    `calls` and `answers` are its counterparts on the same page, `elsewhere` the addresses of those on other pages.
+    `call` and `outputs` are the counterparts on the same page. `counterpart_links` has the position and the URL of each
+    counterpart on another page. An orphan is a call or an output without any counterpart.
     """
 
     displays: ClassVar[Mapping[str, ItemDisplay]] = ITEM_DISPLAYS
@@ -41,9 +43,9 @@ class ShownItem:
         self.display = self.displays.get(item.type)
         self.is_raw = is_raw
         self.is_current = is_current
-        self.call: ShownItem | None = None
-        self.answers: list[ShownItem] = []
-        self.elsewhere: list[tuple[int, str]] = []
+        self.call: TranscriptItem | None = None
+        self.outputs: list[TranscriptItem] = []
+        self.counterpart_links: list[tuple[int, str]] = []
         self.is_orphan = False
         self.url = ""
         self.switch_url = ""
@@ -51,7 +53,7 @@ class ShownItem:
 
     @property
     def template_names(self) -> list[str]:
-        """The templates to select from: the type's own, if the project has one, before the one that types share."""
+        """The template of a project for this type, if there is one, or else the template that types share."""
         if self.display is None or not isinstance(self.data, dict):
             return ["conversations/items/unknown.html"]
         return [f"conversations/items/{name}.html" for name in (self.type, self.display.template)]
@@ -77,54 +79,50 @@ class ShownItem:
     def title(self) -> str:
         label = self.display.label if self.display else self.type
         name = ROLE_NAMES.get(self.role, self.role) if self.role else label
-        return with_visible_controls(str(name) or gettext("item"))
+        return escape_bidi_controls(str(name) or gettext("item"))
 
     @property
     def is_call(self) -> bool:
         return self.type in ITEM_TYPES and bool(ITEM_TYPES[self.type].output_type)
 
     @property
-    def summary(self) -> Label:
-        return self.display.summary if self.display else ""
-
-    @property
-    def is_folded(self) -> bool:
-        return self.role in FOLDED_ROLES or self.type == "reasoning"
+    def is_collapsed(self) -> bool:
+        return self.role in COLLAPSED_ROLES or self.type == "reasoning"
 
     @cached_property
     def facts(self) -> dict[str, str]:
-        """Members that tell what this is about. Only short texts: anything else is shown with the other members."""
+        """Short texts that identify the item. Longer values are shown among the remaining members."""
         members = self.data if isinstance(self.data, dict) else {}
-        texts = {name: members[name] for name in SUBJECTS if isinstance(members.get(name), str)}
+        texts = {name: members[name] for name in FACT_MEMBERS if isinstance(members.get(name), str)}
         short = {name: text for name, text in texts.items() if 0 < len(text) <= MAX_FACT_CHARACTERS}
-        return {name: with_visible_controls(text) for name, text in short.items()}
+        return {name: escape_bidi_controls(text) for name, text in short.items()}
 
     @property
-    def told_facts(self) -> list[tuple[str, str, str]]:
-        """Name, text and address, if any: without the name in the title, and the status that nobody asks about."""
-        told = {name: text for name, text in self.facts.items() if name != "name" and text != "completed"}
-        return [(name, text, self.fact_urls.get(name, "")) for name, text in told.items()]
+    def header_facts(self) -> list[tuple[str, str, str]]:
+        """Name, text and URL, or "", of each fact but the name, which is in the title, and the usual status."""
+        facts = {name: text for name, text in self.facts.items() if name != "name" and text != "completed"}
+        return [(name, text, self.fact_urls.get(name, "")) for name, text in facts.items()]
 
     @cached_property
-    def parts(self) -> list[Block]:
+    def blocks(self) -> list[Block]:
         if self.is_raw:
             return [Block("code", "", pretty_json(self.data))]
         if not isinstance(self.data, dict) or self.display is None or not self.display.renderers:
             return as_json(gettext("JSON"), self.data)
         renderers = self.display.renderers
-        shown = [
-            part
+        blocks = [
+            block
             for name, (label, renderer) in renderers.items()
             if self.data.get(name) is not None
-            for part in renderer(label, self.data[name])
+            for block in renderer(label, self.data[name])
         ]
-        told = {"id", "type", *renderers, *self.facts, *(["role"] if self.role else [])}
-        rest = remaining_fields({name: value for name, value in self.data.items() if name not in told})
-        return shown + rest
+        visible = {"id", "type", *renderers, *self.facts, *(["role"] if self.role else [])}
+        remaining = {name: value for name, value in self.data.items() if name not in visible}
+        return blocks + remaining_fields(remaining)
 
     @property
     def size(self) -> int:
-        return sum(part.size for part in flatten(self.parts))
+        return sum(block.size for block in flatten(self.blocks))
 
 
 def download_response(item: Item) -> HttpResponse:

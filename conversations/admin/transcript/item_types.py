@@ -24,7 +24,7 @@ from conversations.admin.transcript.render_tools import (
     as_actions,
     as_approval,
     as_commands,
-    as_found_files,
+    as_file_results,
     as_outputs,
     as_patch,
     as_sources,
@@ -52,7 +52,6 @@ class ItemDisplay:
     label: Label
     template: Literal["call", "compaction", "item", "message", "output", "reasoning", "tools"]
     renderers: Mapping[str, tuple[Label, Renderer]] = field(default_factory=dict)
-    summary: Label = ""  # of the collapsible body of a call that holds its own result
 
 
 ITEM_DISPLAYS: Mapping[str, ItemDisplay] = {
@@ -63,7 +62,6 @@ ITEM_DISPLAYS: Mapping[str, ItemDisplay] = {
         _("Code interpreter call"),
         "call",
         {"code": (_("Code"), as_code), "outputs": (_("Output"), as_outputs)},
-        summary=_("Call and output"),
     ),
     "compaction": ItemDisplay(
         _("Compaction"), "compaction", {"encrypted_content": (_("Encrypted content"), as_opaque)}
@@ -81,8 +79,7 @@ ITEM_DISPLAYS: Mapping[str, ItemDisplay] = {
     "file_search_call": ItemDisplay(
         _("File search"),
         "call",
-        {"queries": (_("Queries"), as_lines), "results": (_("Result"), as_found_files)},
-        summary=_("Queries and results"),
+        {"queries": (_("Queries"), as_lines), "results": (_("Result"), as_file_results)},
     ),
     "function_call": ItemDisplay(_("Function call"), "call", {"arguments": (_("Arguments"), as_json_text)}),
     "function_call_output": ItemDisplay(_("Function output"), "output", {"output": (_("Output"), as_outputs)}),
@@ -90,7 +87,6 @@ ITEM_DISPLAYS: Mapping[str, ItemDisplay] = {
         _("Image generation"),
         "call",
         {"revised_prompt": (_("Revised prompt"), as_text), "result": (_("Image"), as_image)},
-        summary=_("Call and output"),
     ),
     "item_reference": ItemDisplay(_("Item reference"), "item"),
     "local_shell_call": ItemDisplay(_("Local shell call"), "call", {"action": (_("Command"), as_commands)}),
@@ -113,7 +109,6 @@ ITEM_DISPLAYS: Mapping[str, ItemDisplay] = {
             "output": (_("Output"), as_json_text),
             "error": (_("Error"), as_json_text),
         },
-        summary=_("Call and output"),
     ),
     "mcp_list_tools": ItemDisplay(
         _("MCP tools"), "tools", {"tools": (_("Tool"), as_tools), "error": (_("Error"), as_json_text)}
@@ -140,6 +135,5 @@ ITEM_DISPLAYS: Mapping[str, ItemDisplay] = {
         _("Web search"),
         "call",
         {"action": (_("Action"), as_web_action), "results": (_("Source"), as_sources)},
-        summary=_("Queries and results"),
     ),
 }

@@ -1,4 +1,4 @@
-"""Markdown of messages as HTML without anything that runs, loads or hides where it leads."""
+"""Markdown of messages as safe HTML: no scripts, no images, and every link shows its host."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ from markdown_it.token import Token
 
 from conversations.admin.transcript.safe_urls import is_mailto, web_host
 
+# A text beyond one of these limits is shown as plain text.
 MAX_CHARACTERS = 150_000
 MAX_LEVELS = 100
 MAX_COLUMNS = 60
 MAX_ROWS = 2_000
 MAX_BRACKETS = 1_500
 MAX_HTML_CHARACTERS = 1_000_000
-FIRST_HEADING_LEVEL = 4  # below the page, the transcript and the item
+FIRST_HEADING_LEVEL = 4  # below the headings of the page, the transcript and the item
 
-# Most messages have none of these, and look the same as plain text.
+# Most messages have none of these marks, and are not parsed because they would look the same.
 MARKS = re.compile(r"[*_`#\[<>|~\\&]|^ *(?:[-+=]|\d+[.)])|^(?: {4}|\t)", re.MULTILINE)
 
 TAGS = {
@@ -32,17 +33,17 @@ REL = "noopener noreferrer nofollow"
 
 
 def render(text: str) -> SafeString | None:
-    """Return the text as safe HTML, or None if it has no markup or is too long or too deeply nested to render."""
+    """Return the text as HTML, or None if it has no Markdown or is too long, deep or wide to be rendered."""
     if len(text) > MAX_CHARACTERS or not MARKS.search(text) or _is_costly(text):
         return None
     try:
         tokens = PARSER.parse(text)
-        if any(token.level >= MAX_LEVELS for token in _all(tokens)):
+        if any(token.level >= MAX_LEVELS for token in _walk(tokens)):
             return None
         _lower_headings(tokens)
         for token in tokens:
             if token.children:
-                token.children = list(_with_hosts(token.children))
+                token.children = list(_add_hosts(token.children))
         html = PARSER.renderer.render(tokens, PARSER.options, {})
     except RecursionError:
         return None
@@ -54,14 +55,14 @@ def render(text: str) -> SafeString | None:
         attributes=ATTRIBUTES,
         url_schemes={"http", "https", "mailto"},
         link_rel=REL,
-        # A wide table scrolls by itself, by keyboard too.
+        # The table's tabindex lets a keyboard scroll a wide table.
         set_tag_attribute_values={"a": {"target": "_blank"}, "table": {"tabindex": "0"}},
     )
-    return mark_safe(clean)  # noqa: S308  # what this function is for
+    return mark_safe(clean)  # noqa: S308  # nh3 has cleaned it
 
 
 def _parser() -> MarkdownIt:
-    # Below its limit of nesting the parser drops text, so that limit lies beyond ours.
+    # The parser drops text that is nested more deeply than its limit, so its limit is above MAX_LEVELS.
     options = {"html": False, "breaks": True, "maxNesting": MAX_LEVELS + 10}
     parser = MarkdownIt("commonmark", options).enable(["table", "strikethrough"]).disable("image")
     parser.validateLink = lambda url: bool(web_host(url)) or is_mailto(url)  # type: ignore[method-assign]
@@ -72,19 +73,23 @@ PARSER = _parser()
 
 
 def _is_costly(text: str) -> bool:
-    """Brackets cost their number squared, and a table its rows times its columns, cells left out included."""
+    """Whether parsing may take seconds.
+
+    The time grows with the square of the number of brackets, and with a table's rows times its columns, because the
+    parser adds missing cells.
+    """
     pipes = [line.count("|") for line in text.splitlines() if "|" in line]
     return text.count("[") > MAX_BRACKETS or len(pipes) > MAX_ROWS or max(pipes, default=0) > MAX_COLUMNS
 
 
-def _all(tokens: Iterable[Token]) -> Iterable[Token]:
+def _walk(tokens: Iterable[Token]) -> Iterable[Token]:
     for token in tokens:
         yield token
         yield from token.children or ()
 
 
 def _lower_headings(tokens: Iterable[Token]) -> None:
-    """Headings start below the item's own and leave no level out."""
+    """Make headings start below the item's heading, and skip no level."""
     outline: list[str] = []
     for token in tokens:
         if token.type == "heading_open":
@@ -95,16 +100,16 @@ def _lower_headings(tokens: Iterable[Token]) -> None:
             token.tag = f"h{min(FIRST_HEADING_LEVEL + len(outline) - 1, 6)}"
 
 
-def _with_hosts(tokens: Iterable[Token]) -> Iterable[Token]:
-    """After a link whose text doesn't begin with it, the host that it leads to."""
-    host, said = "", ""
+def _add_hosts(tokens: Iterable[Token]) -> Iterable[Token]:
+    """Add the host after each link whose text does not begin with it."""
+    host, link_text = "", ""
     for token in tokens:
         yield token
         if token.type == "link_open":
-            host, said = web_host(token.attrGet("href")), ""
+            host, link_text = web_host(token.attrGet("href")), ""
         elif token.type == "link_close":
-            if host and not re.match(rf"\s*(https?://)?{re.escape(host)}(?![\w.@:-])", said, re.IGNORECASE):
+            if host and not re.match(rf"\s*(https?://)?{re.escape(host)}(?![\w.@:-])", link_text, re.IGNORECASE):
                 yield Token("text", "", 0, content=f" ({host})")
             host = ""
         else:
-            said += token.content
+            link_text += token.content

@@ -9,7 +9,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext
 
 from conversations.admin.transcript.blocks import flatten
-from conversations.admin.transcript.item import ShownItem
+from conversations.admin.transcript.item import TranscriptItem
 from conversations.admin.transcript.item_types import ITEM_DISPLAYS
 from conversations.admin.transcript.page_urls import TOGGLED_PARAMETER, PageURLs
 from conversations.admin.transcript.pairing import pair
@@ -19,7 +19,7 @@ from conversations.schema.json_limits import UNSTORABLE_CHARACTER
 
 MAX_PAGE_CHARACTERS = 1_000_000
 MAX_MARKDOWN_CHARACTERS = 150_000  # per page; rendering them takes half a second
-MIN_PART_CHARACTERS = 2_000  # of each block, even if the page is full
+MIN_BLOCK_CHARACTERS = 2_000  # of each block, even if the page is full
 
 
 class Transcript:
@@ -31,7 +31,7 @@ class Transcript:
     items_per_page: ClassVar[int] = 100
     items_before_item: ClassVar[int] = 10
     max_loaded_characters: ClassVar[int] = 32_000_000  # of JSON that a page loads, estimated from the average item
-    item_class: ClassVar[type[ShownItem]] = ShownItem
+    item_class: ClassVar[type[TranscriptItem]] = TranscriptItem
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class Transcript:
         self.messages_only = show == "messages" and not self.requested_item_id
 
     @cached_property
-    def items(self) -> list[ShownItem]:
+    def items(self) -> list[TranscriptItem]:
         items = [
             self.item_class(
                 row,
@@ -179,15 +179,15 @@ class Transcript:
         return items.page(limit=self._limit, order="asc").items
 
 
-def _limit_size(items: list[ShownItem]) -> None:
-    """Truncate the parts that would make the page too large, and show as plain text what would render too slowly."""
+def _limit_size(items: list[TranscriptItem]) -> None:
+    """Truncate the blocks that would make the page too large, and show as plain text what would render too slowly."""
     characters, markdown_characters = MAX_PAGE_CHARACTERS, MAX_MARKDOWN_CHARACTERS
-    for part in flatten(part for item in items for part in item.parts):
-        part.limit = min(part.limit, max(characters, MIN_PART_CHARACTERS))
-        characters -= part.size
-        if part.kind == "markdown":
-            markdown_characters -= part.size
-            part.kind = "markdown" if markdown_characters >= 0 else "text"
+    for block in flatten(block for item in items for block in item.blocks):
+        block.limit = min(block.limit, max(characters, MIN_BLOCK_CHARACTERS))
+        characters -= block.size
+        if block.kind == "markdown":
+            markdown_characters -= block.size
+            block.kind = "markdown" if markdown_characters >= 0 else "text"
 
 
 def _type_label(item_type: str) -> str:

@@ -1,10 +1,10 @@
-"""Which call an output belongs to, also when they are apart, out of order or on different pages."""
+"""Pairs calls with their outputs, which may be apart, out of order or on different pages of the transcript."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from conversations.admin.transcript.item import ShownItem
+from conversations.admin.transcript.item import TranscriptItem
 from conversations.models import ItemQuerySet
 from conversations.schema.items import ITEM_TYPES
 
@@ -14,51 +14,57 @@ OUTPUT_TYPES: Mapping[str, str] = {
 CALL_TYPES: Mapping[str, str] = {output: call for call, output in OUTPUT_TYPES.items()}
 
 
-def pair(items: Sequence[ShownItem], stored: ItemQuerySet, url_of: Callable[[str], str]) -> None:
-    """Join calls and outputs of a page; look up in the conversation only what the page leaves open."""
+def pair(items: Sequence[TranscriptItem], stored_items: ItemQuerySet, item_url: Callable[[str], str]) -> None:
+    """Pair the calls and outputs of a page, and query counterparts on other pages only for the unpaired ones."""
     calls = [item for item in items if item.type in OUTPUT_TYPES]
     for output in items:
-        if output.type in CALL_TYPES and (call := _call_of(output, calls, items)):
+        if output.type in CALL_TYPES and (call := _find_call(output, calls, items)):
             output.call = call
-            call.answers.append(output)
-    unanswered = [call for call in calls if not call.answers]
-    uncalled = [item for item in items if item.type in CALL_TYPES and not item.call]
-    unpaired = [item for item in unanswered + uncalled if _is_answered_by_an_item(item)]
-    _find_elsewhere(unpaired, {item.item_id for item in items}, stored, url_of)
+            call.outputs.append(output)
+    unpaired_calls = [call for call in calls if not call.outputs]
+    unpaired_outputs = [item for item in items if item.type in CALL_TYPES and not item.call]
+    unpaired = [item for item in unpaired_calls + unpaired_outputs if not _is_server_side_tool_search(item)]
+    _link_other_pages(unpaired, {item.item_id for item in items}, stored_items, item_url)
 
 
-def _find_elsewhere(
-    unpaired: Sequence[ShownItem], shown: set[str], stored: ItemQuerySet, url_of: Callable[[str], str]
+def _link_other_pages(
+    unpaired: Sequence[TranscriptItem],
+    page_item_ids: set[str],
+    stored_items: ItemQuerySet,
+    item_url: Callable[[str], str],
 ) -> None:
-    wanted = {(_counterpart_type(item), key) for item in unpaired if (key := _key(item))}
-    found = [row for row in stored.with_call_ids(wanted) if row.item_id not in shown] if wanted else []
+    keys = {(_counterpart_type(item), key) for item in unpaired if (key := _pairing_key(item))}
+    rows = stored_items.with_call_ids(keys) if keys else []
     for item in unpaired:
-        counterpart = (_counterpart_type(item), _key(item))
-        rows = [row for row in found if (row.type, row.call_id) == counterpart]
-        item.elsewhere = [(row.position, url_of(row.item_id)) for row in rows]
-        item.is_orphan = not rows
+        counterpart = (_counterpart_type(item), _pairing_key(item))
+        matches = [row for row in rows if (row.type, row.call_id) == counterpart and row.item_id not in page_item_ids]
+        item.counterpart_links = [(row.position, item_url(row.item_id)) for row in matches]
+        item.is_orphan = not matches
 
 
-def _call_of(output: ShownItem, calls: Iterable[ShownItem], items: Sequence[ShownItem]) -> ShownItem | None:
-    """Return the nearest earlier call without an output, else the first later one, else a call that has an output."""
-    key = _key(output)
+def _find_call(
+    output: TranscriptItem, calls: Iterable[TranscriptItem], items: Sequence[TranscriptItem]
+) -> TranscriptItem | None:
+    """Return the nearest earlier call that has no output yet, or else a later one, or else one that has an output."""
+    key = _pairing_key(output)
     if key is None:
-        return _call_before(output, items)
-    same = [call for call in calls if call.type == CALL_TYPES[output.type] and _key(call) == key]
-    before = [call for call in same if call.position < output.position]
-    waiting = [call for call in before if not call.answers][-1:] or [call for call in same if not call.answers][:1]
-    return next(iter(waiting or before[-1:] or same), None)
+        return _preceding_shell_call(output, items)
+    candidates = [call for call in calls if call.type == CALL_TYPES[output.type] and _pairing_key(call) == key]
+    earlier = [call for call in candidates if call.position < output.position]
+    unpaired = [call for call in candidates if not call.outputs]
+    unpaired_earlier = [call for call in earlier if not call.outputs]
+    return next(iter(unpaired_earlier[-1:] or unpaired or earlier[-1:] or candidates), None)
 
 
-def _call_before(output: ShownItem, items: Sequence[ShownItem]) -> ShownItem | None:
-    """Return the local shell call directly before its output, which has no call id."""
+def _preceding_shell_call(output: TranscriptItem, items: Sequence[TranscriptItem]) -> TranscriptItem | None:
+    """Return the local shell call just before its output, which has no call id."""
     if output.type != "local_shell_call_output":
         return None
-    before = [item for item in items if item.position < output.position][-1:]
-    return before[0] if before and before[0].type == "local_shell_call" and not before[0].answers else None
+    earlier = [item for item in items if item.position < output.position][-1:]
+    return earlier[0] if earlier and earlier[0].type == "local_shell_call" and not earlier[0].outputs else None
 
 
-def _key(item: ShownItem) -> str | None:
+def _pairing_key(item: TranscriptItem) -> str | None:
     member = ITEM_TYPES[item.type].pairing_member
     if member == "id":
         return str(item.item_id)
@@ -66,10 +72,10 @@ def _key(item: ShownItem) -> str | None:
     return str(key) if isinstance(key, str) and key else None
 
 
-def _counterpart_type(item: ShownItem) -> str:
+def _counterpart_type(item: TranscriptItem) -> str:
     return OUTPUT_TYPES.get(item.type) or CALL_TYPES[item.type]
 
 
-def _is_answered_by_an_item(item: ShownItem) -> bool:
-    """Whether another item holds the output; a tool search on the server has no call id to find it by."""
-    return not (item.type in ("tool_search_call", "tool_search_output") and _key(item) is None)
+def _is_server_side_tool_search(item: TranscriptItem) -> bool:
+    """Whether the item is a tool search that OpenAI ran itself. Its call and its output share no id."""
+    return item.type in ("tool_search_call", "tool_search_output") and _pairing_key(item) is None

@@ -1,4 +1,4 @@
-"""What messages and outputs are made of: texts, images, files and citations."""
+"""Renderers for the content of messages and outputs: texts, images, files and citations."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.transcript.blocks import Block, BlockKind, Label, as_json, remaining_fields, truncate_opaque
-from conversations.admin.transcript.safe_urls import web_host, with_visible_controls
+from conversations.admin.transcript.safe_urls import escape_bidi_controls, web_host
 
-MAX_IMAGE_CHARACTERS = 4_000_000
+MAX_IMAGE_CHARACTERS = 4_000_000  # of Base64, so an image of 3 MB
 BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
 DATA_URL = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,", re.IGNORECASE)
 IMAGE_SIGNATURES = {
@@ -27,11 +27,11 @@ IMAGE_SIGNATURES = {
 
 
 def as_content(label: Label, value: Any, *, kind: BlockKind = "text") -> list[Block]:
-    """Return the blocks of a text, or of a list of text, image and file parts."""
+    """Render the content of a message or an output: a text, or a list of text, image and file parts."""
     if isinstance(value, str):
         return [Block(kind, label, value)]
     if isinstance(value, list):
-        return [part for member in value for part in content_part(label, member, kind=kind)]
+        return [block for part in value for block in as_content_part(label, part, kind=kind)]
     return as_json(label, value)
 
 
@@ -43,37 +43,38 @@ def as_screenshot(label: Label, value: Any) -> list[Block]:
 
 
 def as_image(label: Label, value: Any) -> list[Block]:
-    """Return the block of an image, given by its URL or as base64."""
+    """Render an image that is given by its URL or as Base64."""
     if not isinstance(value, str):
         return as_json(label, value)
     if host := web_host(value):
-        return [Block("remote", label, host, url=value)]
+        return [Block("remote_image", label, host, url=value)]
     prefix = DATA_URL.match(value[:40])
     encoded = value[prefix.end() :] if prefix else value
-    kind = _image_type(encoded)
-    if kind is None or (prefix and prefix[1].lower() != kind):
-        return [Block("reference", label, truncate_opaque(value))]
-    told = f"{kind.removeprefix('image/').upper()}, {format_decoded_size(encoded)}"
+    media_type = _image_type(encoded)
+    if media_type is None or (prefix and prefix[1].lower() != media_type):
+        return [Block("field", label, truncate_opaque(value))]
+    description = f"{media_type.removeprefix('image/').upper()}, {format_decoded_size(encoded)}"
     if len(encoded) > MAX_IMAGE_CHARACTERS:
-        return [Block("reference", label, gettext("%(told)s, too large to be shown") % {"told": told})]
-    return [Block("image", label, told, url=f"data:{kind};base64,{encoded}")]
+        text = gettext("%(image)s, too large to display") % {"image": description}
+        return [Block("field", label, text)]
+    return [Block("image", label, description, url=f"data:{media_type};base64,{encoded}")]
 
 
 def as_link(label: Label, value: Any, title: str = "") -> list[Block]:
     if not isinstance(value, str):
         return as_json(label, value)
     if web_host(value):
-        return [Block("link", label, with_visible_controls(title), url=value)]
-    told = truncate_opaque(value)
-    return [Block("reference", label, f"{with_visible_controls(title)} · {told}" if title else told)]
+        return [Block("link", label, escape_bidi_controls(title), url=value)]
+    url = truncate_opaque(value)
+    return [Block("field", label, f"{escape_bidi_controls(title)} · {url}" if title else url)]
 
 
 def format_decoded_size(encoded: str) -> str:
-    """Of what is behind base64."""
+    """Return the size of the data that the Base64 text encodes."""
     return str(filesizeformat(len(encoded) * 3 // 4 - encoded[-2:].count("=")))
 
 
-def content_part(label: Label, value: Any, *, kind: BlockKind = "text") -> Iterable[Block]:
+def as_content_part(label: Label, value: Any, *, kind: BlockKind = "text") -> Iterable[Block]:
     match value:
         case {
             "type": "input_text" | "output_text" | "text" | "summary_text" | "reasoning_text",
@@ -88,14 +89,14 @@ def content_part(label: Label, value: Any, *, kind: BlockKind = "text") -> Itera
         case {"type": "input_image" | "computer_screenshot", **rest}:
             if rest.get("image_url") is not None:
                 yield from as_image(_("Image"), rest.pop("image_url"))
-            yield from _references(_("Image"), rest, "file_id")
+            yield from _pop_fields(_("Image"), rest, "file_id")
             if rest.get("detail") == "auto":
                 del rest["detail"]
         case {"type": "input_file", **rest}:
-            yield from _references(_("File"), rest, "filename", "file_id")
+            yield from _pop_fields(_("File"), rest, "filename", "file_id")
             if isinstance(data := rest.get("file_data"), str):
                 del rest["file_data"]
-                yield Block("reference", _("Size"), format_decoded_size(data.rpartition(";base64,")[2]))
+                yield Block("field", _("Size"), format_decoded_size(data.rpartition(";base64,")[2]))
             if rest.get("file_url") is not None:
                 yield from as_link(_("File"), rest.pop("file_url"))
         case _:
@@ -104,11 +105,11 @@ def content_part(label: Label, value: Any, *, kind: BlockKind = "text") -> Itera
     yield from remaining_fields(rest)
 
 
-def _references(label: Label, members: dict[Any, Any], *names: str) -> Iterable[Block]:
-    """Remove the named strings from `members`, and yield a block for each."""
+def _pop_fields(label: Label, members: dict[Any, Any], *names: str) -> Iterable[Block]:
+    """Remove the named members that are texts from `members`, and yield a block for each."""
     for name in names:
         if isinstance(members.get(name), str):
-            yield Block("reference", label, truncate_opaque(members.pop(name)))
+            yield Block("field", label, truncate_opaque(members.pop(name)))
 
 
 def _annotations(value: Any) -> Iterable[Block]:
@@ -123,8 +124,8 @@ def _annotations(value: Any) -> Iterable[Block]:
                     {name: rest[name] for name in rest if name not in ("start_index", "end_index")}
                 )
             case {"type": str(kind), **members} if all(isinstance(member, str | int) for member in members.values()):
-                told = " · ".join(f"{name}: {member}" for name, member in members.items())
-                yield Block("reference", kind, with_visible_controls(told))
+                text = " · ".join(f"{name}: {member}" for name, member in members.items())
+                yield Block("field", kind, escape_bidi_controls(text))
             case _:
                 yield from as_json(_("Annotation"), annotation)
 
@@ -133,4 +134,4 @@ def _image_type(encoded: str) -> str | None:
     if not BASE64.fullmatch(encoded):
         return None
     start = b64decode(encoded[:16] + "=" * (-len(encoded[:16]) % 4))
-    return next((kind for kind, signature in IMAGE_SIGNATURES.items() if signature.match(start)), None)
+    return next((media_type for media_type, signature in IMAGE_SIGNATURES.items() if signature.match(start)), None)

@@ -1,4 +1,4 @@
-"""What tools are asked and answer: commands, patches, searches, actions, and lists of tools."""
+"""Renderers for calls of tools and their outputs: commands, patches, searches, actions, and lists of tools."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from conversations.admin.transcript.blocks import (
     pretty_json,
     remaining_fields,
 )
-from conversations.admin.transcript.render_content import as_image, as_link, content_part
-from conversations.admin.transcript.safe_urls import with_visible_controls
+from conversations.admin.transcript.render_content import as_content_part, as_image, as_link
+from conversations.admin.transcript.safe_urls import escape_bidi_controls
 
 
 def as_outputs(label: Label, value: Any) -> list[Block]:
-    """Return the blocks of the output of code or shell commands: logs, images, or pairs of stdout and stderr."""
+    """Render the outputs of code or shell commands: a list of logs, images, or pairs of stdout and stderr."""
     if not isinstance(value, list):
         return as_json_text(label, value)
-    return [part for member in value for part in _output(label, member)]
+    return [block for member in value for block in _output(label, member)]
 
 
 def as_terminal_output(label: Label, value: Any) -> list[Block]:
@@ -38,10 +38,10 @@ def as_patch(label: Label, value: Any) -> list[Block]:
     match value:
         case {"type": str(operation), "path": str(path), **rest}:
             diff = rest.pop("diff", None)
-            shown = [Block("reference", operation, with_visible_controls(path))]
+            file = Block("field", operation, escape_bidi_controls(path))
             if isinstance(diff, str):
-                return [*shown, Block("diff", _("Diff"), diff), *remaining_fields(rest)]
-            return [*shown, *remaining_fields({"diff": diff, **rest})]
+                return [file, Block("diff", _("Diff"), diff), *remaining_fields(rest)]
+            return [file, *remaining_fields({"diff": diff, **rest})]
     return as_json(label, value)
 
 
@@ -55,7 +55,7 @@ def as_commands(label: Label, value: Any) -> list[Block]:
 
 
 def as_actions(label: Label, value: Any) -> list[Block]:
-    """Return one block with the actions on a computer, one per line."""
+    """Render actions on a computer, one step on each line."""
     actions = value if isinstance(value, list) else [value]
     if not actions or not all(isinstance(action, dict) and isinstance(action.get("type"), str) for action in actions):
         return as_json(label, value) if value else []
@@ -68,42 +68,42 @@ def as_web_action(label: Label, value: Any) -> list[Block]:
             queries, sources = rest.pop("queries", None), rest.pop("sources", None)
             if isinstance(rest.get("query"), str) and isinstance(queries, list) and rest["query"] in queries:
                 del rest["query"]
-            shown = as_lines(_("Queries"), queries) if queries else []
+            blocks = as_lines(_("Queries"), queries) if queries else []
             if isinstance(rest.get("query"), str):
-                shown += as_lines(_("Query"), [rest.pop("query")])
-            return [*shown, *(as_sources(_("Source"), sources) if sources else []), *remaining_fields(rest)]
+                blocks += as_lines(_("Query"), [rest.pop("query")])
+            return [*blocks, *(as_sources(_("Source"), sources) if sources else []), *remaining_fields(rest)]
         case {"type": "open_page" | "find_in_page" as kind, "url": str(url), **rest}:
             return [
                 *as_link(_("Open page") if kind == "open_page" else _("Find in page"), url),
                 *remaining_fields(rest),
             ]
         case {"type": str(kind), **rest}:
-            return [Block("reference", label, kind), *remaining_fields(rest)]
+            return [Block("field", label, kind), *remaining_fields(rest)]
     return as_json(label, value)
 
 
 def as_sources(label: Label, value: Any) -> list[Block]:
     if not isinstance(value, list):
         return as_json(label, value)
-    return [part for member in value for part in _source(label, member)]
+    return [block for member in value for block in _source(label, member)]
 
 
-def as_found_files(label: Label, value: Any) -> list[Block]:
+def as_file_results(label: Label, value: Any) -> list[Block]:
     if not isinstance(value, list):
         return as_json(label, value)
-    return [part for member in value for part in _found_file(label, member)]
+    return [block for member in value for block in _file_result(label, member)]
 
 
 def as_tools(label: Label, value: Any) -> list[Block]:
     if not isinstance(value, list):
         return as_json(label, value)
-    return [part for member in value for part in _tool(label, member)]
+    return [block for member in value for block in _tool(label, member)]
 
 
 def as_approval(label: Label, value: Any) -> list[Block]:
     if not isinstance(value, bool):
         return as_json(label, value)
-    return [Block("reference", label, gettext("approved") if value else gettext("refused"))]
+    return [Block("field", label, gettext("approved") if value else gettext("refused"))]
 
 
 def _output(label: Label, value: Any) -> Iterable[Block]:
@@ -119,7 +119,7 @@ def _output(label: Label, value: Any) -> Iterable[Block]:
                 yield Block("terminal", _("Standard error"), stderr)
             yield from _outcome(rest.pop("outcome", None))
         case _:
-            yield from content_part(label, value)
+            yield from as_content_part(label, value)
             return
     yield from remaining_fields(rest)
 
@@ -127,16 +127,16 @@ def _output(label: Label, value: Any) -> Iterable[Block]:
 def _outcome(value: Any) -> list[Block]:
     match value:
         case {"type": "exit", "exit_code": int(code), **rest}:
-            return [Block("reference", _("Exit code"), str(code)), *remaining_fields(rest)]
+            return [Block("field", _("Exit code"), str(code)), *remaining_fields(rest)]
         case {"type": "timeout", **rest}:
-            return [Block("reference", _("Outcome"), gettext("timeout")), *remaining_fields(rest)]
+            return [Block("field", _("Outcome"), gettext("timeout")), *remaining_fields(rest)]
     return remaining_fields({"outcome": value})
 
 
 def _step(action: dict[str, Any]) -> str:
-    told = {name: value for name, value in action.items() if name != "type" and value not in (None, [])}
-    members = " ".join(f"{name}={pretty_json(value, indented=False)}" for name, value in told.items())
-    return f"{action['type']} {members}".strip().replace("\n", " ")
+    members = {name: value for name, value in action.items() if name != "type" and value not in (None, [])}
+    arguments = " ".join(f"{name}={pretty_json(value, indented=False)}" for name, value in members.items())
+    return f"{action['type']} {arguments}".strip().replace("\n", " ")
 
 
 def _source(label: Label, value: Any) -> list[Block]:
@@ -149,15 +149,15 @@ def _source(label: Label, value: Any) -> list[Block]:
     return as_json(label, value)
 
 
-def _found_file(label: Label, value: Any) -> list[Block]:
+def _file_result(label: Label, value: Any) -> list[Block]:
     if not isinstance(value, dict) or not value:
         return as_json(label, value)
     rest = dict(value)
     name, text = rest.pop("filename", None), rest.pop("text", None)
-    shown = [Block("text", "", text)] if isinstance(text, str) else remaining_fields({"text": text})
-    title = with_visible_controls(name) if isinstance(name, str) else gettext("file")
-    unnamed = {} if isinstance(name, str) else {"filename": name}
-    return [Block("group", label, title, parts=[*shown, *remaining_fields({**unnamed, **rest})])]
+    excerpt = [Block("text", "", text)] if isinstance(text, str) else remaining_fields({"text": text})
+    title = escape_bidi_controls(name) if isinstance(name, str) else gettext("file")
+    malformed_name = {} if isinstance(name, str) else {"filename": name}
+    return [Block("group", label, title, blocks=[*excerpt, *remaining_fields({**malformed_name, **rest})])]
 
 
 def _tool(label: Label, value: Any) -> list[Block]:
@@ -165,15 +165,15 @@ def _tool(label: Label, value: Any) -> list[Block]:
         return as_json(label, value)
     rest = dict(value)
     kind = rest.pop("type", None)
-    named = [rest.pop(name) for name in ("name", "server_label") if isinstance(rest.get(name), str)]
-    title = " · ".join(map(with_visible_controls, [*named, *([kind] if isinstance(kind, str) else [])]))
+    names = [rest.pop(member) for member in ("name", "server_label") if isinstance(rest.get(member), str)]
+    title = " · ".join(map(escape_bidi_controls, [*names, *([kind] if isinstance(kind, str) else [])]))
     description = rest.pop("description", None)
-    parts = (
+    blocks = (
         [Block("text", "", description)]
         if isinstance(description, str)
         else remaining_fields({"description": description})
     )
     if isinstance(rest.get("tools"), list):
-        parts += as_tools(_("Tool"), rest.pop("tools"))
-    parts += remaining_fields(rest if isinstance(kind, str) else {**rest, "type": kind})
-    return [Block("group", label, title or gettext("tool"), parts=parts)]
+        blocks += as_tools(_("Tool"), rest.pop("tools"))
+    blocks += remaining_fields(rest if isinstance(kind, str) else {**rest, "type": kind})
+    return [Block("group", label, title or gettext("tool"), blocks=blocks)]

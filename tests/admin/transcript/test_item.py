@@ -6,7 +6,7 @@ from django.template.loader import get_template, render_to_string
 from django.utils import timezone
 from django.utils.html import escape
 
-from conversations.admin.transcript.item import ShownItem
+from conversations.admin.transcript.item import TranscriptItem
 from conversations.admin.transcript.item_types import ITEM_DISPLAYS
 from conversations.models import Conversation, Item
 from conversations.schema.items import ITEM_TYPES, validate_items
@@ -20,7 +20,7 @@ PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgG
 def render_item(data, item_type: str | None = None) -> str:
     item_type = data["type"] if item_type is None else item_type
     row = Item(position=1, item_id="x_1", type=item_type, data=data, created_at=timezone.now())
-    item = ShownItem(row)
+    item = TranscriptItem(row)
     return render_to_string(item.template_names, {"item": item})
 
 
@@ -43,7 +43,7 @@ def test_every_item_type_is_rendered_with_its_name_and_all_its_text(alice, item_
     for example in json.loads((GOLDEN / f"{item_type}.json").read_text())["accepted"]:
         conversation = Conversation.create_with_items(owner=alice, items=validate_items([example["sent"]]))
         row = conversation.items.get()
-        item = ShownItem(row)
+        item = TranscriptItem(row)
         html = render_to_string(item.template_names, {"item": item})
         assert item.template_names[0] == f"conversations/items/{item_type}.html"
         assert item.title != item_type
@@ -82,13 +82,13 @@ def test_malformed_item_data_is_rendered_without_an_error(item_type, value):
 
 
 def test_empty_item_is_rendered_with_a_note():
-    assert "There is nothing in it." in render_item({"type": "message", "role": "user"})
-    assert "There is nothing in it." in render_item({"type": "additional_tools", "tools": []})
+    assert "This item is empty." in render_item({"type": "message", "role": "user"})
+    assert "This item is empty." in render_item({"type": "additional_tools", "tools": []})
 
 
 def test_instructions_and_reasoning_are_collapsed():
-    for role, is_folded in {"system": True, "developer": True, "user": False, "assistant": False}.items():
-        assert ("<details" in render_message({"type": "input_text", "text": "hi"}, role=role)) is is_folded
+    for role, is_collapsed in {"system": True, "developer": True, "user": False, "assistant": False}.items():
+        assert ("<details" in render_message({"type": "input_text", "text": "hi"}, role=role)) is is_collapsed
     html = render_item({"type": "reasoning", "summary": [{"type": "summary_text", "text": "**Thinking**"}]})
     assert html.index("<details") < html.index("<strong>Thinking</strong>")
 

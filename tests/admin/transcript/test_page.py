@@ -8,7 +8,7 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from conversations.admin.transcript.page import MAX_MARKDOWN_CHARACTERS, MIN_PART_CHARACTERS, Transcript
+from conversations.admin.transcript.page import MAX_MARKDOWN_CHARACTERS, MIN_BLOCK_CHARACTERS, Transcript
 from conversations.models import Conversation, Item
 from conversations.schema.items import validate_items
 
@@ -149,7 +149,7 @@ def test_display_preferences_persist_until_changed(admin_client, tools):
 
 def test_raw_items_are_shown_as_their_full_json(tools):
     raw = open_page(tools, "view=raw").items[0]
-    assert json.loads(raw.parts[0].text) == tools.items.get(position=1).data
+    assert json.loads(raw.blocks[0].text) == tools.items.get(position=1).data
     assert raw.is_raw
 
 
@@ -207,7 +207,7 @@ def test_counterparts_on_other_pages_take_one_query(admin_client, alice, django_
     with django_assert_num_queries(10):  # the queries of every page and one for counterparts
         html = admin_client.get(url(conversation)).content.decode()
     assert html.count("on another page") == 100
-    assert "Its output is item 101, on another page" in html
+    assert "The output is item 101, on another page" in html
 
 
 def test_items_are_list_articles_with_heading_position_id_and_time(admin_client, alice, settings):
@@ -243,12 +243,12 @@ def test_page_of_long_messages_shows_the_start_of_each(alice):
     text = "**word** " * 16_000
     items = validate_items([{"role": "user", "content": text}] * 20)
     conversation = Conversation.create_with_items(owner=alice, items=items)
-    parts = [item.parts[0] for item in open_page(conversation, transcript_class=Transcript).items]
+    parts = [item.blocks[0] for item in open_page(conversation, transcript_class=Transcript).items]
     assert sum(len(part.text) for part in parts if part.kind == "markdown") <= MAX_MARKDOWN_CHARACTERS
     assert parts[0].kind == "markdown"
     assert parts[-1].kind == "text"
-    assert parts[-1].is_cut
-    assert len(parts[-1].text) == MIN_PART_CHARACTERS
+    assert parts[-1].is_truncated
+    assert len(parts[-1].text) == MIN_BLOCK_CHARACTERS
     assert sum(part.size for part in parts) < 2_200_000
 
 

@@ -49,7 +49,7 @@ def open_transcript(
 
 def pairs(conversation: Conversation, query: str = "") -> dict[int, list[int]]:
     items = open_transcript(conversation, query).items
-    return {item.position: [answer.position for answer in item.answers] for item in items if item.answers}
+    return {item.position: [output.position for output in item.outputs] for item in items if item.outputs}
 
 
 def orphans(conversation: Conversation) -> list[int]:
@@ -108,14 +108,14 @@ def test_counterpart_on_another_page_is_linked(alice):
     response = {"id": "mcpa_1", "type": "mcp_approval_response", "approval_request_id": "mcpr_1"}
     conversation = create_conversation(alice, call("a"), approval, call("b"), output("a"), response, TEXT, output("z"))
     first = open_transcript(conversation, transcript_class=ShortPages).items
-    assert [item.elsewhere for item in first] == [
+    assert [item.counterpart_links for item in first] == [
         [(4, "?item=x_4#item_x_4")],
         [(5, "?item=mcpa_1#item_mcpa_1")],
         [],
     ]
     assert [item.is_orphan for item in first] == [False, False, True]
     second = open_transcript(conversation, "after=3", transcript_class=ShortPages).items
-    assert [item.elsewhere for item in second] == [
+    assert [item.counterpart_links for item in second] == [
         [(1, "?item=x_1#item_x_1")],
         [(2, "?item=mcpr_1#item_mcpr_1")],
         [],
@@ -130,4 +130,4 @@ def test_calls_of_other_conversations_are_not_paired(alice):
 def test_call_links_to_its_approval_request(alice):
     approved = {"type": "mcp_call", "name": "roll", "approval_request_id": "mcpr_1"}
     item = open_transcript(create_conversation(alice, approved)).items[0]
-    assert item.told_facts == [("approval_request_id", "mcpr_1", "?item=mcpr_1#item_mcpr_1")]
+    assert item.header_facts == [("approval_request_id", "mcpr_1", "?item=mcpr_1#item_mcpr_1")]
