@@ -15,9 +15,9 @@ from conversations.trash import move_to_trash
 MODELS = [Conversation, DeletedConversation, APIKey, AccessRecord, SavedView]
 
 UNKNOWN = ["color=red", "%00=x", "=x", "color__startswith=r", "%ff%fe=1", "__class__=x", "id%00=1"]
-HOSTILE_VALUES = ["%00", "%ff", "'", "%25", "\\", "(", "9" * 40, "-1", "x" * 5_000, "%F0%9F%98%80", "{}", "[1"]
+HOSTILE_VALUES = ["%00", "%ff'%25(", "9" * 40, "-1", "x" * 5_000]
 DJANGO_PARAMETERS = ["q", "o", "p", "all", "_facets", "_popup", "after", "before", "last", "e"]
-SUFFIXES = ["", "__exact", "__startswith", "__regex", "__range", "__in", "__isnull", "__a", "__nope", "__pk", "__year"]
+SUFFIXES = ["", "__startswith", "__a"]
 
 
 @pytest.fixture
