@@ -113,9 +113,7 @@ class BulkDelete:
         """
         newest_id = self._conversations.order_by("-pk").values_list("pk", flat=True).first()
         conversations, after = self._conversations.filter(pk__lte=newest_id or ""), None
-        while page := conversations.page(
-            limit=MAX_CONVERSATIONS, order="asc", after=after, matching=self._query
-        ).conversations:
+        while page := conversations.page(limit=MAX_CONVERSATIONS, order="asc", after=after, matching=self._query).rows:
             totals = accumulate(conversation.item_count + 1 for conversation in page)
             fitting = [
                 conversation for conversation, total in zip(page, totals, strict=True) if total <= self._batch.rows

@@ -1,3 +1,5 @@
+"""Lists that never read a whole table: keyset pagination, and counts up to a maximum."""
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -10,67 +12,80 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.formats import number_format
 
+from conversations.db.pages import Page, read_page
+
 CURSOR_PARAMETERS = ("after", "before", "last")
 
 
-class CappedPaginator(Paginator):  # type: ignore[type-arg]
-    """Counts no further than `max_count` rows and pages through no more, so that no page reads a whole table.
+@dataclass(frozen=True)
+class CappedCount:
+    """A number of rows that were counted up to a maximum, in text "10,000+" if there are more."""
 
-    For lists in any order, and for completion in the host's own forms. Those in the order of their keys go further,
-    as `KeysetChangeList`.
+    number: int
+    is_capped: bool
+
+    @classmethod
+    def cut(cls, number: int, maximum: int) -> CappedCount:
+        """Return the count for a number that was counted up to `maximum + 1`."""
+        return cls(min(number, maximum), is_capped=number > maximum)
+
+    @property
+    def formatted_number(self) -> str:
+        return number_format(self.number, force_grouping=True)
+
+    def __str__(self) -> str:
+        return f"{self.formatted_number}{'+' if self.is_capped else ''}"
+
+
+def count_rows(rows: QuerySet[Any], maximum: int) -> CappedCount:
+    return CappedCount.cut(rows.order_by()[: maximum + 1].count(), maximum)
+
+
+class CappedPaginator(Paginator):  # type: ignore[type-arg]
+    """Paginator that counts and pages through the first `max_count` rows only.
+
+    It serves lists that can be sorted by any column, and autocomplete fields of your project. A `KeysetChangeList`
+    reaches all rows.
     """
 
     max_count: ClassVar[int] = 1_000
     object_list: QuerySet[Any]
 
     @cached_property
-    def _counted(self) -> int:
-        return self.object_list.order_by()[: self.max_count + 1].count()
+    def row_count(self) -> CappedCount:
+        return count_rows(self.object_list, self.max_count)
 
     @property
     def count(self) -> int:
-        return min(self._counted, self.max_count)
-
-    @property
-    def is_capped(self) -> bool:
-        return self._counted > self.max_count
-
-    @property
-    def shown_count(self) -> str:
-        return f"{number_format(self.count, force_grouping=True)}{'+' if self.is_capped else ''}"
+        return self.row_count.number
 
     def validate_number(self, number: Any) -> int:
-        # The admin answers a page that is no more by dropping every filter: show the nearest page instead.
+        # For a page that does not exist the admin would drop every filter: show the nearest page instead.
         return min(max(int(number), 1), self.num_pages)
 
 
 @dataclass(frozen=True)
-class PageRows:
-    rows: list[Any]
-    has_more: bool
+class ListPage:
+    """The rows of one page of a change list, and whether it has pages before and after."""
 
-
-@dataclass(frozen=True)
-class KeysetPage:
     rows: list[Any]
     has_earlier: bool
     has_later: bool
 
 
 class KeysetChangeList(ChangeList):
-    """A list in the order of its keys, newest first, of which an address names a place: `after` or `before` a key.
+    """Change list with keyset pagination, newest first: `?after=<pk>`, `?before=<pk>` or `?last=1` for page numbers.
 
-    So each page costs the same, wherever it is, and none is read before it is asked for.
+    It reads its page only when the template asks for the rows: actions, exports and links use its queryset.
     """
 
     max_count: ClassVar[int] = 10_000
-    has_places = True
-
+    has_cursors = True  # for the template
     formset = None
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Any]:
-        """All of them, for actions."""
-        self.places = {name: request.GET.get(name, "") for name in CURSOR_PARAMETERS if name in request.GET}
+        """Return the rows of all pages, for actions."""
+        self.cursors = {name: request.GET.get(name, "") for name in CURSOR_PARAMETERS if name in request.GET}
         for name in (*CURSOR_PARAMETERS, ALL_VAR):
             self.params.pop(name, None)
             self.filter_params.pop(name, None)
@@ -82,91 +97,79 @@ class KeysetChangeList(ChangeList):
         self.show_admin_actions = True
         self.show_all = self.can_show_all = self.multi_page = False
 
-    def rows(self, *, limit: int, after: Any = None, before: Any = None, is_reversed: bool = False) -> PageRows:
-        """Those that follow `after`, or directly precede `before`, or the first from either end."""
-        is_ascending = is_reversed or before is not None
-        rows = self.queryset.order_by("pk" if is_ascending else "-pk")
-        if after is not None:
-            rows = rows.filter(pk__lt=after)
-        elif before is not None:
-            rows = rows.filter(pk__gt=before)
-        found = list(rows[: limit + 1])
-        page = found[:limit] if before is None else found[:limit][::-1]
-        return PageRows(page, has_more=len(found) > limit)
+    def read_rows(self, *, limit: int, after: Any = None, before: Any = None, is_reversed: bool = False) -> Page[Any]:
+        """Return the rows after or directly before a cursor, or else the first rows of the list or the reversed list.
 
-    def url(self, *more: tuple[str, str]) -> str:
-        """The address of the list that asks for the same and for this place."""
-        return self.get_query_string(dict(more))
+        Rows before a cursor are in the order of the list.
+        """
+        if before is not None:
+            return read_page(self.queryset, key="pk", limit=limit, is_ascending=True, after=before).reversed()
+        return read_page(self.queryset, key="pk", limit=limit, is_ascending=is_reversed, after=after)
+
+    def read_list_page(self) -> ListPage:
+        """Return the page that the cursor in the URL names."""
+        limit = self.list_per_page
+        after, before = (self.parse_cursor(self.cursors.get(name, "")) for name in ("after", "before"))
+        if "last" in self.cursors:
+            page = self.read_rows(limit=limit, is_reversed=True)
+            return ListPage(page.rows[::-1], has_earlier=page.has_more, has_later=False)
+        if before is not None:
+            page = self.read_rows(limit=limit, before=before)
+            if page.has_more:
+                return ListPage(page.rows, has_earlier=True, has_later=True)
+            after = None  # Fewer rows than a page precede the cursor: show the whole first page.
+        page = self.read_rows(limit=limit, after=after)
+        return ListPage(page.rows, has_earlier=after is not None, has_later=page.has_more)
+
+    def parse_cursor(self, text: str) -> Any:
+        """Return the key of a cursor, or None if the text is none. No row needs to have the key."""
+        return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
+
+    def count_results(self) -> CappedCount:
+        rows: QuerySet[Any] = self.queryset
+        return count_rows(rows, self.count_limit)
+
+    @property
+    def count_limit(self) -> int:
+        return self.max_count
+
+    def url(self, *parameters: tuple[str, str]) -> str:
+        """Return the URL of the list with its filters and these parameters."""
+        return self.get_query_string(dict(parameters))
+
+    @cached_property
+    def page(self) -> ListPage:
+        return self.read_list_page()
 
     @cached_property
     def result_list(self) -> list[Any]:
-        return self._place.rows
+        return self.page.rows
 
     @cached_property
+    def row_count(self) -> CappedCount:
+        if self.page.has_earlier or self.page.has_later:
+            return self.count_results()
+        return CappedCount.cut(len(self.page.rows), self.count_limit)
+
+    @property
     def result_count(self) -> int:  # type: ignore[override]
-        return min(self._counted, self._max_count)
-
-    @property
-    def is_capped(self) -> bool:
-        return self._counted > self._max_count
-
-    @property
-    def shown_count(self) -> str:
-        return f"{number_format(self.result_count, force_grouping=True)}{'+' if self.is_capped else ''}"
+        return self.row_count.number
 
     @property
     def first_url(self) -> str | None:
-        return self.url() if self._place.has_earlier else None
+        return self.url() if self.page.has_earlier else None
 
     @property
     def previous_url(self) -> str | None:
-        if not self._place.has_earlier:
+        if not self.page.has_earlier:
             return None
-        rows = self._place.rows
+        rows = self.page.rows
         return self.url(("before", str(rows[0].pk)) if rows else ("last", "1"))
 
     @property
     def next_url(self) -> str | None:
-        return self.url(("after", str(self._place.rows[-1].pk))) if self._place.has_later else None
+        return self.url(("after", str(self.page.rows[-1].pk))) if self.page.has_later else None
 
     @property
     def last_url(self) -> str | None:
-        return self.url(("last", "1")) if self._place.has_later else None
-
-    @cached_property
-    def _place(self) -> KeysetPage:
-        return self.read_page()
-
-    def read_page(self) -> KeysetPage:
-        """Return the page that the cursor in the URL names."""
-        limit = self.list_per_page
-        after, before = (self._cursor(self.places.get(name, "")) for name in ("after", "before"))
-        if "last" in self.places:
-            page = self.rows(limit=limit, is_reversed=True)
-            return KeysetPage(page.rows[::-1], has_earlier=page.has_more, has_later=False)
-        if before is not None:
-            page = self.rows(limit=limit, before=before)
-            if page.has_more:
-                return KeysetPage(page.rows, has_earlier=True, has_later=True)
-            after = None  # the first page, and not just a part of it
-        page = self.rows(limit=limit, after=after)
-        return KeysetPage(page.rows, has_earlier=after is not None, has_later=page.has_more)
-
-    def _cursor(self, text: str) -> Any:
-        """A place in the order, whether or not there is such a row."""
-        return int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else None
-
-    @property
-    def _max_count(self) -> int:
-        return self.max_count
-
-    @cached_property
-    def _counted(self) -> int:
-        if not (self._place.has_earlier or self._place.has_later):
-            return len(self._place.rows)
-        return self._count(self._max_count + 1)
-
-    def _count(self, maximum: int) -> int:
-        """How many there are, or `maximum` if there are more."""
-        rows: QuerySet[Any] = self.queryset
-        return rows.order_by()[:maximum].count()
+        return self.url(("last", "1")) if self.page.has_later else None

@@ -29,7 +29,7 @@ class ConversationViewSet(OpenAIViewSet):
         conversations = self.get_queryset()
         conditions = ConversationFilterSet(request.query_params, conversations).conditions
         page = conversations.page(**vars(parameters), matching=conditions)
-        data = self.get_serializer(page.conversations, many=True).data
+        data = self.get_serializer(page.rows, many=True).data
         return Response(list_object(data, has_more=page.has_more))
 
     def retrieve(self, request: Request, conversation_id: str) -> Response:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations import errors, ids
 from conversations.db.fields import BytewiseCharField, VerbatimJSONField
+from conversations.db.pages import Page
 from conversations.db.replica import track_owner_writes
 from conversations.db.retry import retry_on_conflict
 from conversations.models import writer
@@ -18,7 +19,6 @@ from conversations.schema.query.nodes import EVERYTHING, Query
 from conversations.search import planner
 from conversations.search.item_text import ItemText
 from conversations.search.metadata_pair import MetadataPair
-from conversations.search.planner import ConversationPage
 from conversations.search.predicates import build_q
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         after: str | None = None,
         before: str | None = None,
         matching: Query = EVERYTHING,
-    ) -> ConversationPage[Conversation]:
+    ) -> Page[Conversation]:
         """Return a page in the order of the ids: the `limit` conversations after `after`, or just before `before`.
 
         Both are keyset cursors: a conversation with that id need not exist any more. Raise the same errors as the

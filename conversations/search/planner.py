@@ -5,10 +5,9 @@ The functions take the conversations to filter as a queryset and import no other
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from itertools import islice
-from typing import Any, Generic, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from django.db.models import F, Model, QuerySet
 from django.db.models.lookups import Exact
@@ -16,6 +15,7 @@ from django.db.models.sql.where import AND
 
 from conversations import errors
 from conversations.db.hints import with_index_hint
+from conversations.db.pages import Page
 from conversations.schema.query.nodes import MetadataCondition, Query, conditions, is_bounded, searches_text
 from conversations.search.item_text import full_text_enabled
 from conversations.search.metadata_pair import MetadataPair
@@ -29,12 +29,6 @@ MAX_IDS = 1_000  # that one statement names
 ConversationType = TypeVar("ConversationType", bound=Model)
 
 
-@dataclass(frozen=True)
-class ConversationPage(Generic[ConversationType]):
-    conversations: list[ConversationType]
-    has_more: bool
-
-
 def page(
     conversations: QuerySet[ConversationType],
     *,
@@ -43,14 +37,14 @@ def page(
     after: str | None,
     before: str | None,
     query: Query,
-) -> ConversationPage[ConversationType]:
+) -> Page[ConversationType]:
     """Return the `limit` matches that follow `after`, or directly precede `before`, in this order of their ids."""
     check_bounded(conversations, query)
     is_ascending = (order == "asc") == (before is None)
     cursor = after if before is None else before
-    rows = _first(conversations, limit + 1, is_ascending=is_ascending, after=cursor, query=query)
-    matches = rows[:limit] if before is None else rows[:limit][::-1]
-    return ConversationPage(matches, has_more=len(rows) > limit)
+    matches = _first(conversations, limit + 1, is_ascending=is_ascending, after=cursor, query=query)
+    page = Page.cut(matches, limit)
+    return page if before is None else page.reversed()
 
 
 def capped_count(conversations: QuerySet[ConversationType], maximum: int, *, query: Query) -> int:

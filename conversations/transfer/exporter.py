@@ -87,9 +87,9 @@ class Export:
         after, has_more = None, True
         while has_more:
             page = self.conversations.page(limit=CONVERSATIONS, order="asc", after=after, matching=self.query)
-            if page.conversations:
-                yield page.conversations
-                after = page.conversations[-1].pk
+            if page.rows:
+                yield page.rows
+                after = page.rows[-1].pk
             has_more = page.has_more
 
 

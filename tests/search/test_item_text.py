@@ -23,7 +23,7 @@ def create_conversation(owner, *texts, **metadata):
 
 def search(text, **options):
     page = Conversation.objects.page(limit=100, order="desc", matching=parse_query(text), **options)
-    ids = [conversation.pk for conversation in page.conversations]
+    ids = [conversation.pk for conversation in page.rows]
     assert sorted(Conversation.objects.matching(parse_query(text)).values_list("pk", flat=True)) == sorted(ids)
     assert Conversation.objects.capped_count(1_000, matching=parse_query(text)) == len(ids)
     return ids
@@ -144,11 +144,11 @@ def test_pages_contain_each_match_once_and_in_order(alice, bob, search_strategy,
     read, after, has_more = [], None, True
     while has_more:
         page = conversations.page(limit=limit, order=order, after=after, matching=parse_query("refund"))
-        read += page.conversations
-        after, has_more = page.conversations[-1].pk, page.has_more
+        read += page.rows
+        after, has_more = page.rows[-1].pk, page.has_more
     assert read == expected
     before = conversations.page(limit=limit, order=order, before=expected[4].pk, matching=parse_query("refund"))
-    assert before.conversations == expected[max(4 - limit, 0) : 4]
+    assert before.rows == expected[max(4 - limit, 0) : 4]
     assert conversations.capped_count(100, matching=parse_query("refund")) == 9
     assert conversations.capped_count(4, matching=parse_query("refund")) == 4
 
@@ -156,7 +156,7 @@ def test_pages_contain_each_match_once_and_in_order(alice, bob, search_strategy,
 def test_phrase_without_words_matches_nothing(alice, search_strategy):
     create_conversation(alice, "?!", "hello")
     page = Conversation.objects.page(limit=1, order="asc", matching=TextCondition("?!"))
-    assert page.conversations == []
+    assert page.rows == []
     assert not Conversation.objects.matching(TextCondition("?!")).exists()
 
 
@@ -225,7 +225,7 @@ def test_disabled_full_text_search_indexes_nothing_and_refuses_text_queries(alic
         with pytest.raises(APIError) as refused:
             ask()
         assert (refused.value.status, refused.value.param, refused.value.code) == (400, "query", "full_text_off")
-    assert conversations.page(limit=1, order="asc", matching=parse_query("topic:demo")).conversations
+    assert conversations.page(limit=1, order="asc", matching=parse_query("topic:demo")).rows
 
 
 @pytest.mark.django_db(transaction=True)

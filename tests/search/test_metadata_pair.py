@@ -31,5 +31,5 @@ def test_values_are_suggested_for_each_prefix_separately(django_assert_num_queri
 
 def test_conditions_on_two_prefixes_combine():
     query = And((MetadataCondition("color", "prefix", ("bl",)), MetadataCondition("size", "prefix", ("larg",))))
-    found = Conversation.objects.page(limit=20, order="desc", matching=query).conversations
+    found = Conversation.objects.page(limit=20, order="desc", matching=query).rows
     assert [row.metadata["size"] for row in found] == ["larger", "large"]

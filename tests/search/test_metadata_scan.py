@@ -53,7 +53,7 @@ def test_scan_finds_each_match_once_and_in_order(conversations, query, is_ascend
         assert list(walk.ids(after=place, batch=batch)) == expected
     order = "asc" if is_ascending else "desc"
     page = Conversation.objects.page(limit=100, order=order, after=place, matching=query)
-    assert [row.pk for row in page.conversations] == expected
+    assert [row.pk for row in page.rows] == expected
 
 
 @pytest.fixture
@@ -113,7 +113,7 @@ def test_page_applies_other_queryset_filters(conversations):
     filtered = Conversation.objects.filter(item_count=1)
     assert len(expected) > 4
     pages, after = [], None
-    while page := filtered.page(limit=2, order="asc", after=after, matching=query).conversations:
+    while page := filtered.page(limit=2, order="asc", after=after, matching=query).rows:
         pages += [row.pk for row in page]
         after = page[-1].pk
     assert pages == expected
@@ -125,9 +125,9 @@ def test_filter_on_either_of_two_owners_is_not_mistaken_for_a_single_owner(conve
     bobs = Conversation.create_with_items(owner=bob, metadata={"topic": "demo"})
     either = Conversation.objects.filter(owner=alice) | Conversation.objects.filter(owner=bob)
     newest = MetadataCondition("topic", "eq", ("demo",))
-    assert either.page(limit=1, order="desc", matching=newest).conversations == [bobs]
+    assert either.page(limit=1, order="desc", matching=newest).rows == [bobs]
     others = Conversation.objects.exclude(owner=alice)
-    assert others.page(limit=9, order="desc", matching=newest).conversations == [bobs]
+    assert others.page(limit=9, order="desc", matching=newest).rows == [bobs]
 
 
 @pytest.fixture(scope="module")
@@ -168,7 +168,7 @@ def owner(django_db_setup, django_db_blocker):
 def test_matches_are_found_by_index(owner, db, query, index, order, is_scoped):
     conversations = Conversation.objects.filter(owner=owner) if is_scoped else Conversation.objects.all()
     with capture_statements() as statements:
-        assert conversations.page(limit=20, order=order, matching=query).conversations
+        assert conversations.page(limit=20, order=order, matching=query).rows
     read = [plan_steps(*statement) for statement in statements]
     assert any(index[is_scoped] in of_statement for of_statement in read), read
     assert not any(step.startswith(("scan of", "hash")) for of_statement in read for step in of_statement), read
@@ -179,7 +179,7 @@ def test_matches_are_found_by_index(owner, db, query, index, order, is_scoped):
 def test_conversations_are_scanned_in_order_if_no_metadata_index_applies(owner, db, query, is_scoped):
     conversations = Conversation.objects.filter(owner=owner) if is_scoped else Conversation.objects.all()
     with capture_statements() as statements:
-        assert len(conversations.page(limit=20, order="desc", matching=query).conversations) == 20
+        assert len(conversations.page(limit=20, order="desc", matching=query).rows) == 20
     [statement] = statements
     read = plan_steps(*statement)
     assert read & {"conversations_owner_id", "pk of Conversation"}, read

@@ -75,7 +75,7 @@ def test_page_contains_the_matches_in_order(conversations, query, order, limit, 
         patch.setattr(text_scan, "WINDOW", window)
         patch.setattr(item_text, "FREQUENT", frequent)
         page = Conversation.objects.page(limit=limit, order=order, after=place, matching=query)
-        assert [row.pk for row in page.conversations] == expected[:limit]
+        assert [row.pk for row in page.rows] == expected[:limit]
         assert page.has_more == (len(expected) > limit)
         everything = {row.pk for row, said in conversations if matches(query, row.metadata, said)}
         assert Conversation.objects.capped_count(100, matching=query) == len(everything)

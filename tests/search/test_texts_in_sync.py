@@ -26,7 +26,7 @@ def create_conversation(owner, *texts):
 
 def search(query):
     page = Conversation.objects.page(limit=100, order="asc", matching=parse_query(query))
-    return [conversation.pk for conversation in page.conversations]
+    return [conversation.pk for conversation in page.rows]
 
 
 def test_imported_conversations_are_found_by_text(alice):

@@ -126,7 +126,7 @@ def test_export_contains_the_same_conversations_as_the_list(alice, bob):
     mine = Export(Conversation.objects.visible_to(alice), query=query, with_items=False)
     exported = [json.loads(line)["id"] for line in b"".join(mine).splitlines()]
     page = Conversation.objects.visible_to(alice).matching(query).page(limit=100, order="asc")
-    assert exported == [conversation.pk for conversation in page.conversations]
+    assert exported == [conversation.pk for conversation in page.rows]
     assert 0 < len(exported) == mine.matches.count() == mine.conversation_count < 5
 
 

@@ -21,7 +21,7 @@ from conversations.admin.actions.delete_confirmation import restore_context
 from conversations.admin.actions.selection import Selection, list_url
 from conversations.admin.base import ModelAdminView
 from conversations.admin.content.search import RecordedSearch
-from conversations.admin.list.change_list import TOO_LONG
+from conversations.admin.list.change_list import TOO_SLOW
 from conversations.db.timeouts import QueryTimeout
 from conversations.errors import APIError
 from conversations.models import Conversation
@@ -112,12 +112,12 @@ class BulkDeleteView(ModelAdminView):
         try:
             newest_id = selection.find_newest_id()
         except QueryTimeout:
-            refusal = str(TOO_LONG)
+            refusal = str(TOO_SLOW)
         if not newest_id:
             self.model_admin.message_user(request, refusal or gettext("There is nothing to delete."), messages.WARNING)
             return HttpResponseRedirect(list_url(self.model_admin, request))
-        is_exact = selection.count is not None and not selection.is_capped
-        expected = str(selection.count) if is_exact else gettext("delete")
+        count = selection.count
+        expected = str(count.number) if count and not count.is_capped else gettext("delete")
         state = {"scope": scope, "expected": expected, "newest_id": newest_id, "deleted_count": 0, "kept_count": 0}
         form = ConfirmationForm(initial=state) if typed is None else ConfirmationForm({**state, "typed": typed})
         return self._page(request, selection, form, None)

@@ -12,9 +12,9 @@ from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.views.main import ORDER_VAR
 from django.http import HttpRequest
 from django.urls import reverse
-from django.utils.formats import number_format
 
 from conversations.admin.content.search import RecordedSearch
+from conversations.admin.keyset import CappedCount
 from conversations.admin.list.change_list import ConversationChangeList
 from conversations.admin.list.parameters import VIEW_PARAMETER
 from conversations.db.timeouts import QueryTimeout
@@ -45,24 +45,16 @@ class Selection:
     def filters(self) -> str:
         return self.search.text
 
-    @property
-    def count(self) -> int | None:
-        """The number of conversations, at most `MAX_COUNT`, or None if counting takes too long."""
-        return _capped(self._count)
-
-    @property
-    def is_capped(self) -> bool:
-        return self._count is not None and self._count > MAX_COUNT
-
-    @property
-    def formatted_count(self) -> str:
-        return number_format(self.count or 0, force_grouping=True)
+    @cached_property
+    def count(self) -> CappedCount | None:
+        """The number of conversations, counted up to `MAX_COUNT`, or None if counting takes too long."""
+        return self.search.read(self._count_in_time, count=lambda count: count.number if count else None)
 
     def find_newest_id(self) -> str:
         """Return the id of the newest conversation, or "" if there is none. Raise `QueryTimeout`."""
         if self.search.searches_content:
-            _ = self._count  # Count first, so that the access record has the number.
-        newest = self.search.page(limit=1, order="desc").conversations
+            _ = self.count  # Count first, so that the access record has the number.
+        newest = self.search.page(limit=1, order="desc").rows
         return newest[0].pk if newest else ""
 
     def oldest_first(self, *, newest_id: str, after: str, batch: int) -> Iterator[Conversation]:
@@ -73,22 +65,14 @@ class Selection:
         if after:
             self.search.is_recorded = True
         elif self.search.searches_content:
-            _ = self._count  # Count first, so that the access record has the number.
+            _ = self.count  # Count first, so that the access record has the number.
         return self.search.oldest_first(newest_id=newest_id, after=after, batch=batch)
 
-    @cached_property
-    def _count(self) -> int | None:
-        return self.search.read(self._count_in_time, count=_capped)
-
-    def _count_in_time(self) -> int | None:
+    def _count_in_time(self) -> CappedCount | None:
         try:
-            return self.search.count(MAX_COUNT + 1)
+            return CappedCount.cut(self.search.count(MAX_COUNT + 1), MAX_COUNT)
         except QueryTimeout:
             return None
-
-
-def _capped(count: int | None) -> int | None:
-    return None if count is None else min(count, MAX_COUNT)
 
 
 def list_url(model_admin: admin.ModelAdmin[Any], request: HttpRequest) -> str:

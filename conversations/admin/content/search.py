@@ -13,11 +13,11 @@ from django.http import HttpRequest
 
 from conversations.admin import permissions
 from conversations.admin.content.access import ContentAdmin, readable
+from conversations.db.pages import Page
 from conversations.errors import APIError
 from conversations.models import AccessRecord, Conversation, ConversationQuerySet, Item, ItemText
 from conversations.schema.query.nodes import EVERYTHING, Query, searches_text
 from conversations.search.item_text import Snippet
-from conversations.search.planner import ConversationPage
 from conversations.transfer.exporter import Export, Format
 
 Result = TypeVar("Result")
@@ -80,10 +80,10 @@ class RecordedSearch:
 
     def page(
         self, *, limit: int, order: Literal["asc", "desc"], after: str | None = None, before: str | None = None
-    ) -> ConversationPage[Conversation]:
+    ) -> Page[Conversation]:
         """Return the `limit` matches that follow `after`, or directly precede `before`, in this order of their ids."""
 
-        def read_page() -> ConversationPage[Conversation]:
+        def read_page() -> Page[Conversation]:
             with self.limit(inf):
                 return self.conversations.page(
                     limit=limit, order=order, after=after, before=before, matching=self.query
@@ -120,9 +120,9 @@ class RecordedSearch:
         has_more = True
         while has_more:
             page = bounded.page(limit=batch, order="asc", after=after or None)
-            yield from page.conversations
+            yield from page.rows
             has_more = page.has_more
-            after = page.conversations[-1].pk if page.conversations else after
+            after = page.rows[-1].pk if page.rows else after
 
     def snippets(self, conversations: Iterable[Conversation]) -> dict[str, Snippet]:
         """Return the passages that match, by conversation id, for the conversations that the user may read."""

@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from conversations import ids
 from conversations.admin.content.previews import PREVIEW_COLUMNS, read_previews
 from conversations.admin.content.search import RecordedSearch
-from conversations.admin.keyset import KeysetChangeList, KeysetPage, PageRows
+from conversations.admin.keyset import CappedCount, KeysetChangeList, ListPage
 from conversations.admin.list.filter_form import ListForm
 from conversations.admin.list.parameters import (
     CONDITION_PARAMETERS,
@@ -25,42 +25,41 @@ from conversations.admin.list.parameters import (
 )
 from conversations.admin.list.query_budget import QueryBudget
 from conversations.admin.list.snippets import add_snippets
+from conversations.db.pages import Page
 from conversations.db.timeouts import QueryTimeout
 from conversations.errors import APIError
 from conversations.models import Conversation, ConversationQuerySet
 from conversations.schema.query.nodes import EVERYTHING, MetadataCondition, Query, conditions, is_bounded
-from conversations.search.planner import ConversationPage
 
-NOT_AT_ONCE = _("This can't be found out at once. A condition that few conversations meet, or dates, would help.")
-TOO_LONG = _("This takes too long to find out. Add a condition that few conversations meet, or dates.")
+TOO_SLOW = _("This search takes too long. Narrow it with dates or a more selective condition.")
+STOPPED_EARLY = _("The search stopped early. Narrow it with dates or a more selective condition, or keep searching.")
 
 Order = Literal["asc", "desc"]
 REVERSED: Mapping[Order, Order] = {"asc": "desc", "desc": "asc"}
 
 
 class ConversationChangeList(KeysetChangeList):
-    """The conversations that match `query` among `conversations`, read in their order a page at a time.
+    """The conversations that match the filter form, in the order of their ids, one page at a time.
 
-    What a filter of the host's own leaves (`list_filter`) is in `conversations` too. Where anything that was asked
-    makes no sense there are none. Nothing of a page is read before it is asked for.
+    `search.conversations` has the form's owner and id filters and those of `list_filter`, which a subclass of the
+    model admin may have; `search.query` has all other conditions. An invalid form matches nothing.
     """
 
-    max_count_unbounded: ClassVar[int] = 1_000  # where no index finds what is asked for, and rows are read for nothing
-    max_count_of_text: ClassVar[int] = 1_000  # where one conversation after the other is looked through
-    # Where no index leads to each hit, for the rows and their number together, before they are given up.
+    max_count_unbounded: ClassVar[int] = 1_000  # for conditions that no index answers, so that rows are read in vain
+    max_count_of_text: ClassVar[int] = 1_000  # for message content, where each match is verified in its text
+    # Time budgets, in seconds, of a page whose search no index bounds. Then the page shows what it has.
     max_seconds: ClassVar[float] = 0.2
-    max_patient_seconds: ClassVar[float] = 5
-    max_count_seconds: ClassVar[float] = 0.2  # of them, for the number
+    max_patient_seconds: ClassVar[float] = 5  # after "Keep searching"
+    max_count_seconds: ClassVar[float] = 0.2  # part of the budget that the count may use
     form_class: ClassVar[type[ListForm]] = ListForm
 
     model_admin: Any  # ConversationAdmin, which this module cannot import
     search: RecordedSearch
     form: ListForm
     has_given_up = False
-    _is_uncounted = False
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> QuerySet[Conversation]:
-        """Those that match, for actions. It is read by `result_list` alone in a way that is always fast."""
+        """Return all matches, for actions. The list itself reads its page through `search`, which is always fast."""
         self.request = request
         self.is_patient = PATIENT_PARAMETER in request.GET
         parameters = request.GET.copy()
@@ -89,9 +88,10 @@ class ConversationChangeList(KeysetChangeList):
         )
 
     def get_filters_params(self, params: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Return the parameters of `list_filter`: all but the list's own, which the form reads."""
         filters: dict[str, Any] = super().get_filters_params(params)
-        handled = (*FIELD_PARAMETERS, *CONDITION_PARAMETERS, VIEW_PARAMETER)
-        return {name: value for name, value in filters.items() if name not in handled}
+        own = (*FIELD_PARAMETERS, *CONDITION_PARAMETERS, VIEW_PARAMETER)
+        return {name: value for name, value in filters.items() if name not in own}
 
     @property
     def order(self) -> Order:
@@ -99,36 +99,45 @@ class ConversationChangeList(KeysetChangeList):
         directions = [way for column, way in columns.items() if self.list_display[column : column + 1] == ["id"]]
         return "asc" if directions == ["asc"] else "desc"
 
-    def page(
+    def read_matches(
         self, *, limit: int, after: str | None = None, before: str | None = None, is_reversed: bool = False
-    ) -> ConversationPage[Conversation]:
-        """Raises `QueryTimeout`."""
+    ) -> Page[Conversation]:
+        """Return a page of matches, as `read_rows` does. Raise `QueryTimeout` when the time budget is used up."""
         order = REVERSED[self.order] if is_reversed else self.order
         return self.search.page(limit=limit, order=order, after=after, before=before)
 
-    def rows(self, *, limit: int, after: Any = None, before: Any = None, is_reversed: bool = False) -> PageRows:
+    def read_rows(
+        self, *, limit: int, after: Any = None, before: Any = None, is_reversed: bool = False
+    ) -> Page[Conversation]:
         try:
-            page = self.page(limit=limit, after=after, before=before, is_reversed=is_reversed)
+            return self.read_matches(limit=limit, after=after, before=before, is_reversed=is_reversed)
         except QueryTimeout:
             if not self.has_given_up:
-                self.form.add_error(None, TOO_LONG if self.is_patient else NOT_AT_ONCE)
+                self.form.add_error(None, TOO_SLOW if self.is_patient else STOPPED_EARLY)
             self.has_given_up = True
-            return PageRows([], has_more=False)
-        return PageRows(page.conversations, page.has_more)
+            return Page([], has_more=False)
 
-    @cached_property
-    def _place(self) -> KeysetPage:
-        return self.search.read(self.read_page, count=lambda page: self.search.count_readable(page.rows))
+    def read_list_page(self) -> ListPage:
+        return self.search.read(super().read_list_page, count=lambda page: self.search.count_readable(page.rows))
 
-    def url(self, *more: tuple[str, str]) -> str:
-        return self.form.url(*more, *([(PATIENT_PARAMETER, "1")] if self.is_patient else []))
+    def parse_cursor(self, text: str) -> str | None:
+        """Return the id, or None if the text is not a well-formed id, as in the API."""
+        return text if text.startswith(ids.CONVERSATION_PREFIX) and ids.is_well_formed(text) else None
+
+    def count_results(self) -> CappedCount:
+        try:
+            number = self.search.count(self.count_limit + 1, seconds=self.max_count_seconds)
+        except QueryTimeout:
+            return CappedCount(len(self.page.rows), is_capped=True)
+        return CappedCount.cut(number, self.count_limit)
 
     @property
-    def look_on_url(self) -> str | None:
-        """The address of this page where it has given up too early."""
-        if not self.has_given_up or self.is_patient:
-            return None
-        return self.form.url(*self.places.items(), (PATIENT_PARAMETER, "1"))
+    def count_limit(self) -> int:
+        query = self.search.query
+        if self.search.searches_content:
+            return self.max_count_of_text
+        has_metadata = any(isinstance(condition, MetadataCondition) for condition in conditions(query))
+        return self.max_count_unbounded if has_metadata and not is_bounded(query) else self.max_count
 
     @cached_property
     def result_list(self) -> list[Conversation]:
@@ -143,45 +152,32 @@ class ConversationChangeList(KeysetChangeList):
         return rows
 
     @property
-    def has_open_form(self) -> bool:
-        """Not where it would push the rows out of sight: the chips tell what it holds."""
-        return OPEN_PARAMETER in self.request.GET or not (self.form.chips and self.form.is_valid())
-
-    @property
     def conversations_with_snippets(self) -> list[Conversation]:
         return [conversation for conversation in self.result_list if hasattr(conversation, "snippet")]
+
+    def url(self, *parameters: tuple[str, str]) -> str:
+        return self.form.url(*parameters, *([(PATIENT_PARAMETER, "1")] if self.is_patient else []))
+
+    @property
+    def patient_url(self) -> str | None:
+        """The URL that gives this page more time to search, if the time budget was too short."""
+        if not self.has_given_up or self.is_patient:
+            return None
+        return self.form.url(*self.cursors.items(), (PATIENT_PARAMETER, "1"))
 
     @property
     def suggestions_url(self) -> str:
         site = self.model_admin.admin_site.name
         return reverse("admin:conversations_conversation_suggestions", current_app=site)
 
-    def _cursor(self, text: str) -> str | None:
-        """As in the API."""
-        return text if text.startswith(ids.CONVERSATION_PREFIX) and ids.is_well_formed(text) else None
-
     @property
-    def _max_count(self) -> int:
-        query = self.search.query
-        if self.search.searches_content:
-            return self.max_count_of_text
-        asks_for_metadata = any(isinstance(each, MetadataCondition) for each in conditions(query))
-        return self.max_count_unbounded if asks_for_metadata and not is_bounded(query) else self.max_count
-
-    @property
-    def is_capped(self) -> bool:
-        return self._counted > self._max_count or self._is_uncounted
-
-    def _count(self, maximum: int) -> int:
-        try:
-            return self.search.count(maximum, seconds=self.max_count_seconds)
-        except QueryTimeout:
-            self._is_uncounted = True
-            return len(self._place.rows)
+    def has_open_form(self) -> bool:
+        """Whether the filter form is unfolded. With valid conditions it is not: it would push the rows out of sight."""
+        return OPEN_PARAMETER in self.request.GET or not (self.form.chips and self.form.is_valid())
 
 
 def url_without_preferences(request: HttpRequest) -> str:
-    """The address of this page without what is kept of the user."""
+    """Return the URL of this page without the choices that are saved with the user."""
     parameters = request.GET.copy()
     for name in PREFERENCE_PARAMETERS:
         parameters.pop(name, None)

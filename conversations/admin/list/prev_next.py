@@ -36,12 +36,12 @@ class PrevNextLinks:
         if change_list is None:
             return
         try:
-            previous_page = change_list.page(limit=1, before=conversation.pk)
-            next_page = change_list.page(limit=1, after=conversation.pk)
+            previous_page = change_list.read_matches(limit=1, before=conversation.pk)
+            next_page = change_list.read_matches(limit=1, after=conversation.pk)
         except QueryTimeout:
             return
-        self.previous_url = self._url_of_first(previous_page.conversations)
-        self.next_url = self._url_of_first(next_page.conversations)
+        self.previous_url = self._url_of_first(previous_page.rows)
+        self.next_url = self._url_of_first(next_page.rows)
 
     @property
     def filtered_list_url(self) -> str:

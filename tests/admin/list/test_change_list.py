@@ -135,14 +135,14 @@ def test_invalid_cursor_shows_the_first_page(admin_client, ids, place):
 )
 def test_capped_count_is_shown_with_a_plus(admin_client, ids, parameters, count):
     response = admin_client.get(URL, parameters)
-    assert response.context["cl"].shown_count == count
+    assert str(response.context["cl"].row_count) == count
     assert f"<span>{count} conversation" in response.content.decode()
 
 
 def test_count_is_exact_up_to_its_cap(admin_client, ids):
     delete_conversation(Conversation.objects.get(pk=ids[0]))
     for parameters in FILTERS[:3]:
-        assert admin_client.get(URL, parameters).context["cl"].shown_count == "4"
+        assert str(admin_client.get(URL, parameters).context["cl"].row_count) == "4"
 
 
 def test_list_can_be_sorted_by_id_only(admin_client, alice):

@@ -72,7 +72,7 @@ def test_metadata_pair_link_adds_a_condition_to_the_list_filters(admin_client, c
 
 
 def test_previous_and_next_are_found_without_reading_a_list_page(admin_client, conversations, monkeypatch):
-    monkeypatch.setattr("conversations.admin.list.change_list.ConversationChangeList._place", None)
+    monkeypatch.setattr("conversations.admin.list.change_list.ConversationChangeList.page", None)
     assert len(links(admin_client.get(change_url(conversations[1])))) == 2
 
 

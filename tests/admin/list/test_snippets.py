@@ -91,7 +91,7 @@ def test_text_search_requires_the_read_content_permission(client, alice, bob, qu
     assert "Can read the content of conversations" in page.content.decode()
     assert not AccessRecord.objects.exists()
     export = client.get(reverse("admin:conversations_conversation_export_list"), {"q": query})
-    assert export.context["selection"].count == 0
+    assert export.context["selection"].count.number == 0
     url = reverse("admin:conversations_conversation_change", args=[create_conversation(bob, "x").pk])
     transcript = client.get(url, {"_changelist_filters": f"q={query}"})
     assert conversation.pk not in transcript.content.decode()
