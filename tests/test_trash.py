@@ -40,7 +40,7 @@ def create_conversation(owner, *items, metadata=None) -> Conversation:
 
 
 def rows() -> dict[type, list]:
-    """All that there is of conversations, but for the keys that the database gives."""
+    """Return all rows of conversations, without the primary keys that the database assigns."""
     return {
         model: [
             {name: value for name, value in row.items() if name != "id" or model is Conversation}
@@ -182,7 +182,7 @@ def test_deleted_conversation_is_restored_only_once(alice):
 
 def test_conversation_that_cannot_be_stored_completely_is_not_deleted(alice):
     conversation = create_conversation(alice, MESSAGE, MESSAGE)
-    Conversation.objects.update(last_position=1)  # past the methods, so that the second is beyond it
+    Conversation.objects.update(last_position=1)  # Bypass the methods, so that the export ends before the second item.
     before = rows()
     with pytest.raises(RuntimeError, match="copied 1 of 2 deleted items"):
         move_to_trash(conversation)

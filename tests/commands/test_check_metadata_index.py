@@ -134,7 +134,9 @@ def test_pairs_of_a_conversation_without_metadata_are_reported_as_surplus(conver
 
 def test_repair_writes_only_conversations_that_differ(conversations, django_assert_num_queries):
     remove(conversations[2].metadata_pairs, None)
-    with django_assert_num_queries(9) as queries:  # of which savepoint, lock, comparison, row, DELETE, INSERT, release
+    with django_assert_num_queries(
+        9
+    ) as queries:  # among them savepoint, lock, comparison, row, DELETE, INSERT, release
         check("--repair")
     written = [query["sql"] for query in queries if query["sql"].startswith(("UPDATE", "INSERT", "DELETE"))]
     assert len(written) == 3
@@ -180,19 +182,19 @@ def test_output_is_limited_to_100_lines_but_all_differences_are_counted(alice):
 
 
 @pytest.mark.parametrize(
-    ("metadata", "found", "why"),
+    ("metadata", "difference", "error"),
     [
         ({"a": 1}, "'a' is missing", "Invalid type for 'metadata.a': expected a string, but got an integer instead."),
         ([], "metadata is not an object", "Invalid type for 'metadata': expected a metadata object, but got an array"),
     ],
 )
-def test_invalid_metadata_is_not_indexed_and_does_not_block_other_repairs(metadata, found, why, conversations):
+def test_invalid_metadata_is_not_indexed_and_does_not_block_other_repairs(metadata, difference, error, conversations):
     remove_all(conversations[3].metadata_pairs, None)
     first = conversations[0]
     Conversation.objects.filter(pk=first.pk).update(metadata=metadata)
-    assert check_with_differences()[0][0] == f"{first.pk}: {found}"
+    assert check_with_differences()[0][0] == f"{first.pk}: {difference}"
     lines, message = check_with_differences("--repair")
-    assert lines[0].startswith(f"{first.pk}: {why}")
+    assert lines[0].startswith(f"{first.pk}: {error}")
     assert lines[2] == "Checked 5 conversations and repaired the index of 1."
     assert message == "The index still differs from the metadata of 1 conversations."
     assert conversations[3].metadata_pairs.count() == 3
@@ -240,14 +242,14 @@ def test_repair_waits_for_a_concurrent_update(conversations):
 
 
 @pytest.mark.parametrize(
-    ("stream", "shown"),
+    ("stream", "progress"),
     [
         (Terminal, "2 of 5 conversations\r4 of 5 conversations\r5 of 5 conversations\r5 of 5 conversations\n"),
         (StringIO, ""),
     ],
 )
-def test_progress_is_shown_only_on_a_terminal(stream, shown, conversations, monkeypatch):
+def test_progress_is_shown_only_on_a_terminal(stream, progress, conversations, monkeypatch):
     monkeypatch.setattr(Command, "batch_size", 2)
     stderr = stream()
     check(stderr=stderr)
-    assert stderr.getvalue() == shown
+    assert stderr.getvalue() == progress

@@ -78,6 +78,6 @@ def test_the_printed_secret_works_at_once(live_service):
 
 
 def test_unknown_user_error_is_one_line_on_stderr(live_service):
-    refused = manage("create_api_key", "nobody", **live_service.variables)
-    assert (refused.returncode, refused.stdout) == (1, "")
-    assert refused.stderr == "CommandError: There is no user 'nobody'. Check the name, or add --create-user.\n"
+    process = manage("create_api_key", "nobody", **live_service.variables)
+    assert (process.returncode, process.stdout) == (1, "")
+    assert process.stderr == "CommandError: There is no user 'nobody'. Check the name, or add --create-user.\n"

@@ -26,7 +26,7 @@ def conversations(alice, settings) -> list[Conversation]:
 
 @pytest.fixture
 def answer_prompt(monkeypatch):
-    """Types this when asked, and then closes standard input."""
+    """Return a function that puts a text on standard input, which ends after it."""
 
     def type_in(text: str) -> None:
         monkeypatch.setattr("sys.stdin", StringIO(text))
@@ -55,8 +55,8 @@ def test_dry_run_prints_the_number_and_deletes_nothing(conversations):
 
 def test_command_asks_for_confirmation(conversations, answer_prompt):
     answer_prompt("yes\n")
-    asked = "2 conversations will be deleted permanently. Type 'yes' to continue: "
-    assert run("topic:old") == f"{asked}Deleted 2 conversations with 6 items.\n"
+    prompt = "2 conversations will be deleted permanently. Type 'yes' to continue: "
+    assert run("topic:old") == f"{prompt}Deleted 2 conversations with 6 items.\n"
 
 
 @pytest.mark.parametrize("answer", ["", "\n", "no\n", "y\n", "yes please\n"])

@@ -15,7 +15,7 @@ from conversations.schema.query.parser import parse_query
 from conversations.search import item_text
 from tests.seed import seed_conversations
 
-# MariaDB and MySQL tell of words that are committed, and of no others.
+# MariaDB and MySQL find only committed rows through a full-text index.
 pytestmark = pytest.mark.django_db(transaction=connection.vendor == "mysql")
 
 
@@ -94,17 +94,17 @@ def test_disabled_index_can_be_cleared_but_not_filled(unindexed_conversations, s
 
 
 @pytest.mark.parametrize(
-    ("stream", "shown"),
+    ("stream", "progress"),
     [
         (Terminal, "2 of 5 conversations\r4 of 5 conversations\r5 of 5 conversations\r5 of 5 conversations\n"),
         (StringIO, ""),
     ],
 )
-def test_progress_is_shown_only_on_a_terminal(stream, shown, unindexed_conversations, monkeypatch):
+def test_progress_is_shown_only_on_a_terminal(stream, progress, unindexed_conversations, monkeypatch):
     monkeypatch.setattr(Command, "batch_size", 2)
     stderr = stream()
     fill(stderr=stderr)
-    assert stderr.getvalue() == shown
+    assert stderr.getvalue() == progress
 
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="one connection has the database in memory")

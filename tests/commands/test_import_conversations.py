@@ -36,7 +36,7 @@ def run_failing_import(*arguments: str) -> tuple[list[str], str]:
 
 @pytest.fixture
 def text(alice) -> bytes:
-    """Of two conversations, which are gone from the database."""
+    """Return an export of two conversations that are no longer in the database."""
     for number in (1, 2):
         items = validate_items([{"role": "user", "content": "Grüße 🎉"}] * number)
         Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=items)
@@ -119,10 +119,10 @@ def test_invalid_arguments_are_refused(arguments, message, db):
 
 
 @pytest.mark.parametrize(
-    ("stream", "shown"),
+    ("stream", "progress"),
     [(Terminal, "1 conversations, 100 %\r2 conversations, 100 %\r2 conversations, 100 %\n"), (StringIO, "")],
 )
-def test_progress_is_shown_only_on_a_terminal(stream, shown, file):
+def test_progress_is_shown_only_on_a_terminal(stream, progress, file):
     stderr = stream()
     run_import(str(file), stderr=stderr)
-    assert stderr.getvalue() == shown
+    assert stderr.getvalue() == progress

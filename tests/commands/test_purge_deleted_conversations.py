@@ -42,17 +42,17 @@ def expired_conversation(alice, settings) -> DeletedConversation:
 
 
 def tables_with(word: str) -> set[str]:
-    """In any column, of tables that the database keeps an index in as well, compressed or not."""
-    found = set()
+    """Return the tables, index tables included, with the word in any column, compressed or not."""
+    tables = set()
     with connection.cursor() as cursor:
         names = [name for name in connection.introspection.table_names(cursor) if name.startswith("conversations_")]
         for name in names:
             cursor.execute(f"SELECT * FROM {connection.ops.quote_name(name)}")
             if any(word in _text(value) for row in cursor.fetchall() for value in row):
-                found.add(name)
+                tables.add(name)
     if word.encode() in gzip.decompress(b"".join(_parts())):
-        found.add(DeletedPart._meta.db_table)
-    return found
+        tables.add(DeletedPart._meta.db_table)
+    return tables
 
 
 def _parts() -> list[bytes]:

@@ -30,16 +30,16 @@ def test_deleted_conversation_is_restored_with_its_items(deleted_conversation):
 
 
 def test_failures_are_reported_and_the_other_conversations_are_restored(deleted_conversation):
-    told, faults = run("conv_x", deleted_conversation.conversation_id)
-    assert told == f"Restored {deleted_conversation} with 2 items.\n"
-    assert faults == "conv_x: no deleted conversation has this id.\n1 of 2 conversations were not restored."
+    stdout, stderr = run("conv_x", deleted_conversation.conversation_id)
+    assert stdout == f"Restored {deleted_conversation} with 2 items.\n"
+    assert stderr == "conv_x: no deleted conversation has this id.\n1 of 2 conversations were not restored."
 
 
 def test_conversation_with_an_existing_id_is_not_restored(deleted_conversation, alice):
     Conversation(pk=deleted_conversation.conversation_id, owner=alice, created_at=deleted_conversation.created_at).save(
         force_insert=True
     )
-    told, faults = run(deleted_conversation.conversation_id)
-    assert told == ""
-    assert "Delete it first." in faults
+    stdout, stderr = run(deleted_conversation.conversation_id)
+    assert stdout == ""
+    assert "Delete it first." in stderr
     assert DeletedConversation.objects.get() == deleted_conversation

@@ -57,6 +57,6 @@ def test_statements_with_literal_values_are_not_cached(alice):
         position=9, item_id="msg_9", type="message", data={"text": "planted"}, created_at="2026-01-01T00:00Z"
     )
     manager = connection.connection._prepared
-    kept = [query for query, _ in [*manager._names, *manager._counts]]
-    assert not any(b"planted" in query for query in kept)
-    assert sum(not query.startswith(b"SELECT set_config") for query in kept) <= 3
+    cached = [query for query, _ in [*manager._names, *manager._counts]]
+    assert not any(b"planted" in query for query in cached)
+    assert sum(not query.startswith(b"SELECT set_config") for query in cached) <= 3

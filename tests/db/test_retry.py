@@ -1,4 +1,4 @@
-"""Verbs against conflicts that the database itself reports, each as its engine words it."""
+"""Retry of verbs after conflicts that the database itself reports."""
 
 import sqlite3
 import threading
@@ -31,7 +31,7 @@ CONFLICTS = {
 
 @pytest.fixture(params=CONFLICTS)
 def raise_conflict(request, tmp_path) -> Iterator[Callable[[], None]]:
-    """Executes what the database refuses as a conflict."""
+    """Return a function that executes a statement on which the database reports a conflict."""
     used = connection
     with ExitStack() as stack:
         if connection.vendor == "sqlite":
@@ -161,7 +161,7 @@ TABLES = [model._meta.db_table for model in (Conversation, Item, MetadataPair, D
 
 @contextmanager
 def conflicts(number: int, *, at_commit: bool) -> Iterator[None]:
-    """PostgreSQL refuses as many of the next writes to any of these tables, which a sequence counts."""
+    """Make PostgreSQL report a conflict on this number of the next writes to TABLES, counted by a sequence."""
     kind, when = ("CONSTRAINT TRIGGER", "AFTER") if at_commit else ("TRIGGER", "BEFORE")
     deferred = "DEFERRABLE INITIALLY DEFERRED" * at_commit
     with connection.cursor() as cursor:

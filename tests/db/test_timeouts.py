@@ -21,10 +21,10 @@ def test_statement_beyond_the_time_limit_is_cancelled(db):
 
 
 def test_series_of_statements_beyond_the_time_limit_is_cancelled(db):
-    asked = []
+    results = []
     with pytest.raises(QueryTimeout), time_limit(0.3, using="default"):
-        asked += (Permission.objects.exists() for _ in range(1_000_000))
-    assert 0 < len(asked) < 1_000_000
+        results += (Permission.objects.exists() for _ in range(1_000_000))
+    assert 0 < len(results) < 1_000_000
 
 
 def test_statements_after_the_block_have_no_time_limit(db):
@@ -45,7 +45,7 @@ def test_other_errors_are_raised_unchanged(db):
 
 def test_previous_time_limit_is_restored(db):
     name = {"postgresql": "statement_timeout", "mysql": "@@SESSION.max_statement_time"}.get(connection.vendor)
-    if name is None:  # SQLite has none
+    if name is None:  # SQLite has no such setting.
         return
     show, change = ("SHOW statement_timeout", "SET LOCAL statement_timeout = '1min'")
     if connection.vendor == "mysql":

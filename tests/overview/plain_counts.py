@@ -1,4 +1,4 @@
-"""The figures of the overview, counted the plain way: by reading everything."""
+"""The figures of the overview, counted in the simplest way: by reading all rows."""
 
 from collections import Counter
 from datetime import datetime
@@ -29,20 +29,20 @@ def plain_counts(time_zone: str) -> dict[str, Counter[Any]]:
 
 
 def report_counts() -> dict[str, Counter[Any]]:
-    """The same from the overview, of as many days."""
-    survey = OverviewReport()
-    assert survey.is_up_to_date
-    keys = survey.top(FigureKind.KEY, 1000)
-    values = survey.values_of([key for key, _count in keys], 1000)
+    """Return the figures of the report in the same form, over ALL_DAYS days."""
+    report = OverviewReport()
+    assert report.is_up_to_date
+    keys = report.top(FigureKind.KEY, 1000)
+    values = report.values_of([key for key, _count in keys], 1000)
     counts = {
-        "days": survey.by_day(FigureKind.CONVERSATIONS, ALL_DAYS),
-        "item days": survey.by_day(FigureKind.ITEMS, ALL_DAYS),
-        "types": dict(survey.item_types(ALL_DAYS)),
+        "days": report.by_day(FigureKind.CONVERSATIONS, ALL_DAYS),
+        "item days": report.by_day(FigureKind.ITEMS, ALL_DAYS),
+        "types": dict(report.item_types(ALL_DAYS)),
         "keys": dict(keys),
-        "values": {(key, value): count for key, of in values.items() for value, count in of},
-        "owners": dict(survey.top(FigureKind.OWNER, 1000)),
+        "values": {(key, value): count for key, values_of_key in values.items() for value, count in values_of_key},
+        "owners": dict(report.top(FigureKind.OWNER, 1000)),
     }
-    assert survey.total(FigureKind.CONVERSATIONS) == sum(counts["days"].values())
-    assert survey.total(FigureKind.ITEMS) == sum(counts["item days"].values())
-    assert survey.owner_count == len(counts["owners"])
+    assert report.total(FigureKind.CONVERSATIONS) == sum(counts["days"].values())
+    assert report.total(FigureKind.ITEMS) == sum(counts["item days"].values())
+    assert report.owner_count == len(counts["owners"])
     return {name: +Counter(count) for name, count in counts.items()}

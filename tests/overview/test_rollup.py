@@ -34,11 +34,11 @@ def run(*arguments: str, stderr: StringIO | None = None) -> str:
     return stdout.getvalue()
 
 
-def without_rare(counts):
-    """Values are told of keys that have few."""
-    many = [key for key in counts["keys"] if sum(key == name for name, _ in counts["values"]) > MAX_VALUES]
-    values = {name: count for name, count in counts["values"].items() if name[0] not in many}
-    assert "order_id" in many
+def without_hidden_values(counts):
+    """Return the counts without the values of keys that have too many values to be shown."""
+    hidden = [key for key in counts["keys"] if sum(key == name for name, _ in counts["values"]) > MAX_VALUES]
+    values = {name: count for name, count in counts["values"].items() if name[0] not in hidden}
+    assert "order_id" in hidden
     assert values
     return {**counts, "values": values}
 
@@ -48,20 +48,20 @@ def test_figures_include_rows_added_after_the_refresh(alice, settings, time_zone
     settings.TIME_ZONE = time_zone
     seed(300)
     run()
-    assert report_counts() == without_rare(plain_counts(time_zone))
+    assert report_counts() == without_hidden_values(plain_counts(time_zone))
     for number in range(5):
         Conversation.create_with_items(
             owner=alice, metadata={"topic": f"demo {number % 2}", "plan": "team"}, items=ITEMS[:1]
         )
     Conversation.objects.earliest("pk").add_items(items=ITEMS)
-    assert report_counts() == without_rare(plain_counts(time_zone))
+    assert report_counts() == without_hidden_values(plain_counts(time_zone))
     run()
-    assert report_counts() == without_rare(plain_counts(time_zone))
+    assert report_counts() == without_hidden_values(plain_counts(time_zone))
 
 
 def test_small_database_is_counted_on_the_fly_before_the_first_refresh(db):
     seed(200)
-    assert report_counts() == without_rare(plain_counts("UTC"))
+    assert report_counts() == without_hidden_values(plain_counts("UTC"))
     assert OverviewReport().sizes() == []
 
 
@@ -79,7 +79,7 @@ def test_deletions_and_changes_are_counted_after_a_rebuild(alice):
     run()
     assert sum(report_counts()["days"].values()) == 200
     run("--rebuild")
-    assert report_counts() == without_rare(plain_counts("UTC"))
+    assert report_counts() == without_hidden_values(plain_counts("UTC"))
     assert Overview.objects.count() == 1
 
 
@@ -90,7 +90,7 @@ def test_imported_older_conversations_are_counted_after_a_rebuild(db):
     run()
     assert OverviewReport().total(FigureKind.ITEMS) == Item.objects.count()
     run("--rebuild")
-    assert report_counts() == without_rare(plain_counts("UTC"))
+    assert report_counts() == without_hidden_values(plain_counts("UTC"))
 
 
 def test_second_run_neither_counts_nor_reads_rows_again(db):
@@ -100,7 +100,7 @@ def test_second_run_neither_counts_nor_reads_rows_again(db):
     with capture_statements() as statements:
         assert run() == "Counted 0 conversations and 0 items.\n"
     assert report_counts() == before
-    place = Overview.objects.get()
+    overview = Overview.objects.get()
     tables = [f"FROM {model._meta.db_table} WHERE" for model in (Conversation, Item)]
     reading = [
         (sql, parameters)
@@ -109,7 +109,7 @@ def test_second_run_neither_counts_nor_reads_rows_again(db):
     ]
     assert len(reading) == 3
     for sql, parameters in reading:
-        assert place.last_conversation_id in parameters or place.last_item in parameters, sql
+        assert overview.last_conversation_id in parameters or overview.last_item in parameters, sql
 
 
 def test_new_rows_are_found_by_index(transactional_db):
@@ -118,20 +118,20 @@ def test_new_rows_are_found_by_index(transactional_db):
     run()
     with capture_statements() as statements:
         OverviewReport()
-    read = [plan_steps(*statement) for statement in statements]
-    assert any("pk of Conversation" in of_statement for of_statement in read)
+    plans = [plan_steps(*statement) for statement in statements]
+    assert any("pk of Conversation" in plan for plan in plans)
     forbidden = {"scan of Conversation", "scan of Item", "sort"}
-    assert not any(of_statement & forbidden for of_statement in read[1:]), read
+    assert not any(plan & forbidden for plan in plans[1:]), plans
 
 
 def test_concurrent_runs_count_every_row_once(db):
     seed(60)
     runs = [refresh(batch_size=7), refresh(batch_size=11)]
     while runs:
-        for each in list(runs):
-            if next(each, None) is None:
-                runs.remove(each)
-    assert report_counts() == without_rare(plain_counts("UTC"))
+        for run_in_progress in list(runs):
+            if next(run_in_progress, None) is None:
+                runs.remove(run_in_progress)
+    assert report_counts() == without_hidden_values(plain_counts("UTC"))
     assert Overview.objects.count() == 1
 
 
@@ -142,7 +142,7 @@ def test_interrupted_run_is_resumed(db):
     broken.close()
     assert Overview.objects.current() is None
     assert run() == f"Counted 50 conversations and {Item.objects.count()} items.\n"
-    assert report_counts() == without_rare(plain_counts("UTC"))
+    assert report_counts() == without_hidden_values(plain_counts("UTC"))
 
 
 def test_old_figures_are_shown_until_a_rebuild_is_complete(db):
@@ -166,7 +166,7 @@ def test_rebuild_ends_when_overtaken_by_another_rebuild(db):
     run("--rebuild")
     for _ in slow:
         pass
-    assert report_counts() == without_rare(plain_counts("UTC"))
+    assert report_counts() == without_hidden_values(plain_counts("UTC"))
 
 
 def test_changed_time_zone_recounts_the_days(db, settings):
@@ -176,7 +176,7 @@ def test_changed_time_zone_recounts_the_days(db, settings):
     assert OverviewReport().overview.time_zone == "UTC"
     run()
     assert OverviewReport().overview.time_zone == "Asia/Tokyo"
-    assert report_counts() == without_rare(plain_counts("Asia/Tokyo"))
+    assert report_counts() == without_hidden_values(plain_counts("Asia/Tokyo"))
 
 
 def test_most_recent_rows_are_left_for_the_next_run(alice):
@@ -198,16 +198,16 @@ def test_item_with_a_future_time_does_not_block_the_refresh(alice):
 @pytest.mark.parametrize("conversation_id", ["conv_older", "conv_ZZZZZZZZ"])
 def test_conversation_whose_id_encodes_no_time_is_counted_without_a_day(alice, conversation_id):
     Conversation.objects.create(pk=conversation_id, owner=alice, created_at=timezone.now(), metadata={"topic": "demo"})
-    survey = OverviewReport()
-    assert survey.total(FigureKind.CONVERSATIONS) == 1
-    assert not any(survey.by_day(FigureKind.CONVERSATIONS, 90).values())
-    assert survey.top(FigureKind.KEY, 5) == [("topic", 1)]
+    report = OverviewReport()
+    assert report.total(FigureKind.CONVERSATIONS) == 1
+    assert not any(report.by_day(FigureKind.CONVERSATIONS, 90).values())
+    assert report.top(FigureKind.KEY, 5) == [("topic", 1)]
 
 
 def test_a_day_begins_at_midnight_of_the_time_zone(alice, settings):
     settings.TIME_ZONE = "America/New_York"
     zone = ZoneInfo(settings.TIME_ZONE)
-    midnight = int(datetime(2026, 3, 9, tzinfo=zone).timestamp())  # after a day of 23 hours
+    midnight = int(datetime(2026, 3, 9, tzinfo=zone).timestamp())  # The day before has 23 hours.
     for second in (midnight - 23 * 3600 - 1, midnight - 23 * 3600, midnight - 1, midnight):
         Conversation.objects.create(
             pk=ids.compose_id(ids.CONVERSATION_PREFIX, nanoseconds=second * 10**9, bits=1),
@@ -229,9 +229,9 @@ def test_report_reads_a_limited_number_of_new_rows_and_is_marked_incomplete(alic
     now = timezone.now()
     rows = [Conversation(owner=alice, created_at=now) for _ in range(MAX_NEW + 50)]
     Conversation.objects.bulk_create(rows, batch_size=1_000)
-    survey = OverviewReport()
-    assert not survey.is_up_to_date
-    assert survey.total(FigureKind.CONVERSATIONS) == MAX_NEW + 1
+    report = OverviewReport()
+    assert not report.is_up_to_date
+    assert report.total(FigureKind.CONVERSATIONS) == MAX_NEW + 1
 
 
 def test_storage_is_reported_per_table(db):
@@ -248,11 +248,11 @@ def test_storage_is_reported_per_table(db):
     assert size > 4096
 
 
-@pytest.mark.parametrize(("is_terminal", "shown"), [(True, "20 of 20 conversations, "), (False, "")])
-def test_progress_is_shown_only_on_a_terminal(db, is_terminal, shown):
+@pytest.mark.parametrize(("is_terminal", "progress"), [(True, "20 of 20 conversations, "), (False, "")])
+def test_progress_is_shown_only_on_a_terminal(db, is_terminal, progress):
     stderr = StringIO()
     stderr.isatty = lambda: is_terminal
     seed(20)
     run(stderr=stderr)
     assert stderr.getvalue().endswith("\n") is is_terminal
-    assert shown in stderr.getvalue()
+    assert progress in stderr.getvalue()
