@@ -132,7 +132,7 @@ def parse_list(text: str) -> tuple[str, ...]:
 
 
 def _shown_list(text: str) -> str:
-    """What can't be understood stays as it was typed."""
+    """Return the values in quotation marks, or the text itself if it can't be parsed."""
     try:
         return ", ".join(f"“{value}”" for value in parse_list(text))
     except forms.ValidationError:

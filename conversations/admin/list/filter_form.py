@@ -81,7 +81,7 @@ class ListForm(forms.Form):
         return [(name, value) for name, values in self.data.lists() if name not in own for value in values]
 
     def url(self, *more: tuple[str, str], without: Iterable[str] = ()) -> str:
-        """The address of the list that asks for this and for more."""
+        """Return the list's URL with this form's parameters, minus those of `without`, plus `more`."""
         kept = [pair for chip in self._chips for pair in chip.pairs if pair[0] not in without]
         return _url(kept, more, self.others)
 
@@ -167,7 +167,7 @@ class ListForm(forms.Form):
         return parts[0] if len(parts) == 1 else And(parts)
 
     def apply_filters(self, conversations: ConversationQuerySet) -> ConversationQuerySet:
-        """What no condition of a query can say."""
+        """Apply the owner and id filters, which the query language does not have."""
         if (owner := self.cleaned_data["owner"]) is not None:
             conversations = conversations.filter(owner=owner.pk)
         if is_id(text := self.cleaned_data["q"]):
@@ -204,7 +204,7 @@ class ListForm(forms.Form):
 
 
 def parse_search(text: str) -> Query:
-    """The search of the list as conditions: of an id, the second that is in it."""
+    """Parse the search text; an id becomes a condition for the second of creation that it contains."""
     if not is_id(text):
         return parse_query(text)
     second = text.removeprefix(ids.CONVERSATION_PREFIX)[:8]
@@ -218,7 +218,7 @@ def is_id(text: str) -> bool:
 
 
 def _conditions(parameters: QueryDict) -> tuple[list[ConditionForm], bool]:
-    """A row for each key, and whether there are other parts than whole rows. Blank rows are left out."""
+    """Return the condition rows that are not blank, and whether a row lacks one of its parts."""
     keys, operators, values = [parameters.getlist(name) for name in CONDITION_PARAMETERS]
     count = max(len(keys), len(operators), len(values))
     uneven = any(len(given) not in (0, count) for given in (keys, operators, values))

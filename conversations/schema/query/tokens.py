@@ -1,4 +1,4 @@
-"""The words and signs of the typed query language, and a reader that takes them from a text one by one."""
+"""The tokens of the query language as regular expressions, and a reader that consumes them from a text."""
 
 import re
 import unicodedata
@@ -6,7 +6,7 @@ import unicodedata
 from conversations import errors
 
 SPACE = re.compile(r"\s+")
-AND = re.compile(r'AND(?=[\s()"]|\Z)\s*')  # before a sign, as in `AND:x`, it is a key
+AND = re.compile(r'AND(?=[\s()"]|\Z)\s*')  # followed by an operator, as in `AND:x`, it is a key
 OR = re.compile(r'OR(?=[\s()"]|\Z)\s*')
 NOT = re.compile("-")
 OPENING = re.compile(r"\(\s*")
@@ -17,8 +17,10 @@ EXISTS = re.compile(r":\*")
 OPERATOR = re.compile("[:~^]")
 COMPARISON = re.compile("[<>]=?")
 QUOTE = re.compile('"')
-BARE_VALUE = re.compile(r"""(?!['\u2018\u201c])[^\s"()]+""")  # other quotes in front are a slip, not a value
-AFTER_BARE_WORD = re.compile(r"(?=[\s)]|\Z)(?!\s*[:~^=<>\[])")  # else it was meant as a key
+BARE_VALUE = re.compile(
+    r"""(?!['\u2018\u201c])[^\s"()]+"""
+)  # a leading single or curly quote is a mistake, not part of a value
+AFTER_BARE_WORD = re.compile(r"(?=[\s)]|\Z)(?!\s*[:~^=<>\[])")  # otherwise it was meant as a key
 AFTER_CONDITION = re.compile(r"[\s)]|\Z")
 
 _QUOTED = re.compile(r'(?:[^"\\]|\\["\\])*')
@@ -27,7 +29,7 @@ _SHOWN = re.compile(r'[()"]|[^\s()"]{1,20}')
 
 
 class Reader:
-    """Of a text and the place it has been read up to."""
+    """A text and the position up to which its tokens have been consumed."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -40,7 +42,7 @@ class Reader:
         return token.match(self.text, self.at) is not None
 
     def take(self, token: re.Pattern[str]) -> str:
-        """The token, or nothing where it isn't next."""
+        """Consume the token and return its text, or return "" if it is not next."""
         match = token.match(self.text, self.at)
         if not match:
             return ""
@@ -53,14 +55,14 @@ class Reader:
         return self.take(token)
 
     def word(self) -> str:
-        """A key without quotes: letters of any script, digits, `_`, `.` and `-`. Nothing where none is next."""
+        """Consume an unquoted key of letters of any script, digits, `_`, `.` and `-`; return "" if there is none."""
         start = self.at
         while not self.is_at_end() and _is_in_word(self.text[self.at]):
             self.at += 1
         return self.text[start : self.at]
 
     def quoted(self) -> str:
-        """What the double quotes hold, `\\"` and `\\\\` undone."""
+        r"""Consume a text in double quotes, and return it with `\"` and `\\` unescaped."""
         self.require(QUOTE, "'\"'")
         inside = self.take(_QUOTED)
         if self.text.startswith("\\", self.at):
@@ -76,5 +78,5 @@ class Reader:
 
 
 def _is_in_word(character: str) -> bool:
-    """Marks are parts of letters: Hindi and Thai have no words without them."""
+    """Whether the character can be part of a word; marks can, because words of Hindi and Thai contain them."""
     return character in "_.-" or unicodedata.category(character)[0] in "LMN"
