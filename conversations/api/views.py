@@ -63,7 +63,7 @@ class ItemViewSet(OpenAIViewSet):
         include = include_parameter(request.query_params)
         parameters = page_parameters(request.query_params)
         page = self.conversations.items_page(conversation_id, **vars(parameters))
-        return Response(item_list(page.data, include=include, has_more=page.has_more))
+        return Response(item_list(page.rows, include=include, has_more=page.has_more))
 
     def retrieve(self, request: Request, conversation_id: str, item_id: str) -> Response:
         include = include_parameter(request.query_params)

@@ -2,9 +2,9 @@ from conversations.models.access_record import AccessRecord, AccessRecordQuerySe
 from conversations.models.api_key import APIKey
 from conversations.models.conversation import Conversation, ConversationQuerySet
 from conversations.models.deleted_conversation import DeletedConversation, DeletedConversationQuerySet, DeletedPart
-from conversations.models.item import Item, ItemPage, ItemQuerySet
+from conversations.models.item import Item, ItemQuerySet
 from conversations.models.overview import FigureKind, FigureName, Overview, OverviewFigure
-from conversations.models.owned_conversations import ItemDataPage, OwnedConversations
+from conversations.models.owned_conversations import OwnedConversations
 from conversations.models.preferences import Preferences, PreferencesQuerySet
 from conversations.models.saved_view import SavedView, SavedViewQuerySet
 from conversations.search.item_text import ItemText
@@ -22,8 +22,6 @@ __all__ = [
     "FigureKind",
     "FigureName",
     "Item",
-    "ItemDataPage",
-    "ItemPage",
     "ItemQuerySet",
     "ItemText",
     "MetadataPair",

@@ -13,14 +13,9 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations import errors, ids
 from conversations.db.fields import BytewiseCharField, VerbatimJSONField
+from conversations.db.pages import Page, read_page
 from conversations.db.retry import retry_on_conflict
 from conversations.schema.items import ITEM_TYPES
-
-
-@dataclass(frozen=True)
-class ItemPage:
-    items: list[Item]
-    has_more: bool
 
 
 @dataclass(frozen=True)
@@ -48,17 +43,13 @@ class CallEnd:
 
 class ItemQuerySet(models.QuerySet["Item"]):
     @retry_on_conflict
-    def page(self, *, limit: int, order: Literal["asc", "desc"], after: str | None = None) -> ItemPage:
+    def page(self, *, limit: int, order: Literal["asc", "desc"], after: str | None = None) -> Page[Item]:
         """Return up to `limit` items of one conversation that follow the item `after` in this order.
 
         The cost does not depend on the length of the conversation. Raise `APIError` if `after` is unknown.
         """
-        items = self
-        if after is not None:
-            position = self._position_of(after)
-            items = items.filter(position__gt=position) if order == "asc" else items.filter(position__lt=position)
-        rows = list(items.order_by("position" if order == "asc" else "-position")[: limit + 1])
-        return ItemPage(rows[:limit], has_more=len(rows) > limit)
+        position = None if after is None else self._position_of(after)
+        return read_page(self, key="position", limit=limit, is_ascending=order == "asc", after=position)
 
     @retry_on_conflict
     def get_or_api_error(self, item_id: str) -> Item:

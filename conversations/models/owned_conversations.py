@@ -6,7 +6,6 @@ Django's ORM takes longer to compile a query than a database takes to answer it.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from django.db import router
@@ -14,6 +13,7 @@ from django.db.models import Exists
 
 from conversations import errors, ids
 from conversations.db.compiled import CompiledQuery, Parameter
+from conversations.db.pages import Page
 from conversations.db.retry import retry_on_conflict
 from conversations.models import single_statement
 from conversations.models.conversation import Conversation
@@ -21,14 +21,6 @@ from conversations.models.item import Item
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-
-
-@dataclass(frozen=True)
-class ItemDataPage:
-    """The JSON of the items of a page."""
-
-    data: list[dict[str, Any]]
-    has_more: bool
 
 
 class OwnedConversations:
@@ -52,17 +44,17 @@ class OwnedConversations:
 
     def items_page(
         self, conversation_id: str, *, limit: int, order: Literal["asc", "desc"], after: str | None = None
-    ) -> ItemDataPage:
-        """Return the first `limit` items behind the item `after` in this order, in one query unless there are none.
+    ) -> Page[dict[str, Any]]:
+        """Return the JSON of up to `limit` items behind the item `after` in this order, in one query if there are any.
 
         Raise an `APIError` if the owner has no such conversation, or the conversation no item `after`.
         """
         if after is None or ids.is_well_formed(after):
             rows = self._fetch(_ITEMS, order, limit + 1, after is not None, conversation=conversation_id, after=after)
             if rows:
-                return ItemDataPage([data for (data,) in rows[:limit]], has_more=len(rows) > limit)
+                return Page.cut([data for (data,) in rows], limit)
         page = self.get(conversation_id).items.page(limit=limit, order=order, after=after)
-        return ItemDataPage([item.data for item in page.items], has_more=page.has_more)
+        return Page([item.data for item in page.rows], page.has_more)
 
     def item_data(self, conversation_id: str, item_id: str) -> dict[str, Any]:
         """Return the JSON of one item, in one query, or raise an `APIError` if it does not exist."""

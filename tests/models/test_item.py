@@ -66,7 +66,7 @@ def test_page_read_together_with_its_conversation_uses_the_position_index(short_
                 with capture_statements() as statements:
                     page = OwnedConversations(alice).items_page(conversation.pk, limit=5, order=order, after=after)
                 same = conversation.items.page(limit=5, order=order, after=after)
-                assert (page.data, page.has_more) == ([item.data for item in same.items], same.has_more)
+                assert (page.rows, page.has_more) == ([item.data for item in same.rows], same.has_more)
                 ((sql, parameters),) = statements
                 read = plan_steps(sql, parameters)
                 assert by_position in read

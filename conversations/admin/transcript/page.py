@@ -173,10 +173,10 @@ class Transcript:
             items = items.filter(position__gte=self._requested_position - self.items_before_item)
         elif self.before is not None:
             before = items.filter(position__lt=self.before)
-            return before.page(limit=self._limit, order="desc").items[::-1]
+            return before.page(limit=self._limit, order="desc").rows[::-1]
         elif self.after is not None:
             items = items.filter(position__gt=self.after)
-        return items.page(limit=self._limit, order="asc").items
+        return items.page(limit=self._limit, order="asc").rows
 
 
 def _limit_size(items: list[TranscriptItem]) -> None:

@@ -35,8 +35,6 @@ def accesses(source: str) -> Iterator[str]:
                 yield ast.unparse(node)
             case ast.Attribute(value=ast.Attribute(attr="objects"), attr="record"):
                 yield ast.unparse(node)
-            case ast.Attribute(attr="items", value=ast.Call(func=ast.Attribute(attr="page"))):
-                pass  # a page of a queryset of items that the module was given
             case ast.Attribute(attr="items") if node not in called:  # `conversation.items`, not `dictionary.items()`
                 yield ast.unparse(node)
             case ast.Attribute(attr=attr) if attr in CONTENT_ATTRIBUTES or attr in UNRECORDED:
