@@ -68,14 +68,14 @@ def database_to_read(owner_id: Any) -> str | None:
 
 
 def track_owner_writes(verb: Callable[P, T]) -> Callable[P, T]:
-    """Record, on commit, that the decorated method wrote for the owner of its instance or of the one it returns."""
+    """Record, on commit, a write for the owner of the first argument, or of the result if that is no instance."""
 
     @wraps(verb)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         result = verb(*args, **kwargs)
         if app_settings.replica:
-            written: Any = args[0] if isinstance(args[0] if args else None, models.Model) else result
-            transaction.on_commit(partial(_record_write, _key(written.owner_id)))
+            instance: Any = args[0] if isinstance(args[0] if args else None, models.Model) else result
+            transaction.on_commit(partial(_record_write, _key(instance.owner_id)))
         return result
 
     return run

@@ -14,7 +14,7 @@ from conversations.db.errors import is_conflict
 
 ATTEMPTS = 30
 MAX_SECONDS = 5.0  # No attempt starts later, so that a verb that waited for a lock until its time-out is not repeated.
-MIN_PAUSE, MAX_PAUSE = 0.01, 0.25  # seconds; the random part of it that is slept separates rival transactions
+MIN_PAUSE, MAX_PAUSE = 0.01, 0.25  # seconds; a random part of it is slept, so that rival transactions do not meet again
 
 P = ParamSpec("P")
 T = TypeVar("T")
