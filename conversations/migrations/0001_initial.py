@@ -241,7 +241,7 @@ class Migration(migrations.Migration):
                     "query_string",
                     models.TextField(
                         blank=True,
-                        help_text="The parameters of the list's address. A place in the list is not kept.",
+                        help_text="The list's URL parameters. The current page is not saved.",
                         max_length=20000,
                         verbose_name="query string",
                     ),
@@ -250,7 +250,7 @@ class Migration(migrations.Migration):
                     "is_shared",
                     models.BooleanField(
                         default=False,
-                        help_text="Everyone who may see the list is offered this view.",
+                        help_text="Everyone with access to the list can use this view.",
                         verbose_name="shared",
                     ),
                 ),
@@ -258,7 +258,7 @@ class Migration(migrations.Migration):
                     "is_default",
                     models.BooleanField(
                         default=False,
-                        help_text="What you see when you open the list. You have one default at most.",
+                        help_text="The list opens with this view. You can have one default.",
                         verbose_name="default",
                     ),
                 ),

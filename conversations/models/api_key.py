@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
 
 USE_RECORDED_EVERY = timedelta(minutes=1)
-MAX_REMEMBERED = 10_000  # keys in a process
+MAX_CACHED = 10_000  # hashes per process
 
-# By hash and then by database, since tenants may share a process: each key and until when it needs no look-up.
-_remembered: dict[str, dict[DatabaseKey, tuple[APIKey, float]]] = {}
+# Keys and the times when they expire, by hash and database. Tenants with databases of their own may share a process.
+_cache: dict[str, dict[DatabaseKey, tuple[APIKey, float]]] = {}
 
 
 class APIKey(models.Model):
-    """A secret that speaks for a user. Only its hash is kept, so it can be shown once."""
+    """A secret that authenticates API requests as its user. Only its hash is stored, so it can be shown only once."""
 
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -76,11 +76,11 @@ class APIKey(models.Model):
         hashed = api_key_secrets.hash_secret(secret)
         alias = router.db_for_read(cls)
         database = database_key(alias)
-        key, until = _remembered.get(hashed, {}).get(database, (None, 0.0))
+        key, until = _cache.get(hashed, {}).get(database, (None, 0.0))
         if key is None or until < time.monotonic():
             key = cls.objects.using(alias).select_related("user").filter(hash=hashed).first()
             if key:
-                key._remember(database)
+                key._add_to_cache(database)
         return key if key and key.is_active else None
 
     @property
@@ -89,7 +89,7 @@ class APIKey(models.Model):
         return self.revoked_at is None and not expired and self.user.is_active
 
     def record_use(self) -> None:
-        """Written at most once a minute, however many requests the key makes."""
+        """Set `last_used_at`, at most once a minute however many requests the key makes."""
         now = timezone.now()
         if not self.last_used_at or self.last_used_at <= now - USE_RECORDED_EVERY:
             self._record_use(now)
@@ -100,16 +100,16 @@ class APIKey(models.Model):
         stale = Q(last_used_at=None) | Q(last_used_at__lte=now - USE_RECORDED_EVERY)
         APIKey.objects.filter(stale, pk=self.pk).update(last_used_at=now)
 
-    def _remember(self, database: DatabaseKey) -> None:
-        if len(_remembered) >= MAX_REMEMBERED:
-            _remembered.clear()
-        _remembered.setdefault(self.hash, {})[database] = self, time.monotonic() + app_settings.api_key_seconds
+    def _add_to_cache(self, database: DatabaseKey) -> None:
+        if len(_cache) >= MAX_CACHED:
+            _cache.clear()
+        _cache.setdefault(self.hash, {})[database] = self, time.monotonic() + app_settings.api_key_seconds
 
     @retry_on_conflict
     def revoke(self) -> None:
         """Revoke the key. Revoking it again keeps the time of the first revocation."""
         APIKey.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=timezone.now())
-        # Dropped under every database and schema: tenants may share the row, or read it through different aliases.
-        # Any earlier, a parallel request could cache the key again before the update.
-        _remembered.pop(self.hash, None)
+        # Drop the key for every database and schema: tenants may share the row, or read it through different aliases.
+        # Dropping it before the update would let a concurrent request cache the key again.
+        _cache.pop(self.hash, None)
         self.refresh_from_db(fields=["revoked_at"])

@@ -19,23 +19,23 @@ MAX_USERNAME_LENGTH = 255
 
 class DeletedConversationQuerySet(models.QuerySet["DeletedConversation"]):
     def overdue(self) -> DeletedConversationQuerySet:
-        """Those that CONVERSATIONS_RESTORE_DAYS are over for."""
+        """Filter for conversations that were deleted more than CONVERSATIONS_RESTORE_DAYS ago."""
         return self.filter(deleted_at__lte=timezone.now() - timedelta(days=app_settings.restore_days))
 
     def lock(self) -> int:
-        """Take the rows' locks by a write, and tell how many are there."""
+        """Lock the rows by writing to them, and return their number."""
         return self.update(item_count=F("item_count"))
 
     @retry_on_conflict
     def delete_with_parts(self) -> int:
-        """Tells how many there were. None is restored meanwhile."""
+        """Delete the rows with their parts, and return the number of conversations."""
         with transaction.atomic():
-            self.lock()
+            self.lock()  # Otherwise a row could be restored meanwhile.
             return self.delete()[1].get(self.model._meta.label, 0)
 
 
 class DeletedConversation(models.Model):
-    """What is left of a conversation while it can be restored: nothing of it is in the tables of conversations."""
+    """A conversation in the trash. Its content is in the parts only, so no search or list can find it."""
 
     id = models.BigAutoField(primary_key=True)
     conversation_id = BytewiseCharField(_("conversation"), max_length=ids.MAX_LENGTH)
@@ -62,7 +62,7 @@ class DeletedConversation(models.Model):
         verbose_name = _("deleted conversation")
         verbose_name_plural = _("deleted conversations")
         default_permissions = ("view", "delete")
-        # The key is the order of deletion.
+        # Lists are in the order of deletion, which is that of the primary key.
         indexes = [
             models.Index(fields=["conversation_id"], name="conversations_deleted_conv_id"),
             models.Index(fields=["owner", "id"], name="conversations_deleted_owner"),
@@ -86,7 +86,7 @@ class DeletedConversation(models.Model):
 
 
 class DeletedPart(models.Model):
-    """Some of what a deleted conversation was. All parts together are its export, compressed with gzip."""
+    """A piece of a deleted conversation. All parts together are its export as a gzip stream."""
 
     id = models.BigAutoField(primary_key=True)
     deleted_conversation = models.ForeignKey(

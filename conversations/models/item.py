@@ -20,11 +20,11 @@ from conversations.schema.items import ITEM_TYPES
 
 @dataclass(frozen=True)
 class TypeStatistics:
-    """Of the items of one type: `characters` are those of their JSON."""
+    """Figures of the items of one type."""
 
     type: str
     count: int
-    characters: int
+    characters: int  # of JSON
     first_position: int
     last_position: int
     first_at: datetime
@@ -33,7 +33,7 @@ class TypeStatistics:
 
 @dataclass(frozen=True)
 class CallEnd:
-    """A call or an output, as little of it as it takes to find the other."""
+    """A call or an output, without its content."""
 
     type: str
     call_id: str
@@ -63,7 +63,7 @@ class ItemQuerySet(models.QuerySet["Item"]):
         return bool(item_ids) and self.filter(item_id__in=item_ids).exists()
 
     def statistics(self) -> list[TypeStatistics]:
-        """By type, the most frequent first. Reads every item, so ask for the items of one conversation."""
+        """Return figures for each type, most frequent first. Reads every item, so filter by conversation first."""
         rows = self.values("type").annotate(
             count=Count("pk"),
             characters=Sum(Length(Cast("data", TextField()))),
@@ -74,14 +74,15 @@ class ItemQuerySet(models.QuerySet["Item"]):
         )
         return [TypeStatistics(**row) for row in rows.order_by("-count", "type")]
 
-    def with_call_ids(self, wanted: Collection[tuple[str, str]]) -> list[CallEnd]:
-        """Return the items with these types and call ids, in order of position.
+    def with_call_ids(self, call_keys: Collection[tuple[str, str]]) -> list[CallEnd]:
+        """Return the items with these pairs of type and call id, in order of position.
 
         The call id is the value of the type's pairing member, such as `call_id`.
         """
+        types = {item_type for item_type, _call_id in call_keys}
         condition = Q()
-        for item_type in {item_type for item_type, _call_id in wanted}:
-            condition |= Q(type=item_type, call_id__in=[key for name, key in wanted if name == item_type])
+        for item_type in types:
+            condition |= Q(type=item_type, call_id__in=[key for name, key in call_keys if name == item_type])
         call_id = Case(
             *(
                 When(type=item_type.name, then=_pairing_value(item_type.pairing_member))
@@ -91,14 +92,13 @@ class ItemQuerySet(models.QuerySet["Item"]):
             default=_pairing_value("call_id"),
             output_field=TextField(),
         )
-        types = {item_type for item_type, _call_id in wanted}
         rows = self.filter(type__in=types).annotate(call_id=call_id).filter(condition).order_by("position")
         return [CallEnd(**row) for row in rows.values("type", "call_id", "item_id", "position")]
 
     def originals(self, *, owner_id: Any, item_ids: Sequence[str]) -> dict[str, Item]:
-        """By id, the oldest item of each of these ids in any conversation of the owner."""
-        known = self.filter(item_id__in=item_ids, conversation__owner=owner_id)
-        oldest = known.values("item_id").annotate(oldest=Min("pk")).values("oldest")
+        """Return the oldest item with each of these ids in any conversation of the owner, by item id."""
+        items = self.filter(item_id__in=item_ids, conversation__owner=owner_id)
+        oldest = items.values("item_id").annotate(oldest=Min("pk")).values("oldest")
         return {item.item_id: item for item in self.filter(pk__in=oldest)}
 
     def _position_of(self, item_id: str) -> int:
@@ -111,7 +111,7 @@ class ItemQuerySet(models.QuerySet["Item"]):
 
 
 class Item(models.Model):
-    """An item of a conversation. `data` is all of it, id and type included, in the order of the API's answers."""
+    """An item of a conversation. `data` is its complete JSON, with id and type, as the API returns it."""
 
     id = models.BigAutoField(primary_key=True)
     conversation = models.ForeignKey(
@@ -130,7 +130,7 @@ class Item(models.Model):
         verbose_name_plural = _("items")
         constraints = [
             models.UniqueConstraint(fields=["conversation", "position"], name="conversations_item_unique_position"),
-            # Also finds an id in other conversations, hence the item's id first.
+            # The item's id comes first, so that the index also finds the id in other conversations.
             models.UniqueConstraint(fields=["item_id", "conversation"], name="conversations_item_unique_item_id"),
         ]
 
@@ -139,8 +139,8 @@ class Item(models.Model):
 
     @classmethod
     def build(cls, conversation: Any, *, position: int, data: dict[str, Any], created_at: datetime) -> Item:
-        """Unsaved. Django takes values in half the time by their order."""
-        make: Any = cls
+        """Build an unsaved item. Positional arguments make `Model.__init__` twice as fast."""
+        make: Any = cls  # Django's type stubs accept keyword arguments only.
         item: Item = make(None, conversation.pk, position, data["id"], data["type"], data, created_at)
         item._state.fields_cache["conversation"] = conversation
         return item

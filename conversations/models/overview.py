@@ -13,8 +13,8 @@ from conversations.db.fields import BytewiseCharField
 from conversations.db.retry import retry_on_conflict
 from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 
-MAX_KEYS = 1_000  # that are counted, and of each key the values
-MAX_VALUES = 50  # that a key may have for them to be shown
+MAX_KEYS = 1_000  # metadata keys that are counted
+MAX_VALUES = 50  # values per key; keys with more of them are charted without values
 
 
 class FigureKind(models.TextChoices):
@@ -29,7 +29,7 @@ class FigureKind(models.TextChoices):
 
 
 class FigureName(NamedTuple):
-    """What is counted: of some kinds by key alone, of some by key and value."""
+    """Identifies a figure within an overview. Some kinds of figures have a key only, others also a value."""
 
     kind: str
     key: str
@@ -38,21 +38,22 @@ class FigureName(NamedTuple):
 
 class OverviewQuerySet(models.QuerySet["Overview"]):
     def current(self) -> Overview | None:
+        """Return the newest complete overview, if there is one."""
         return self.exclude(counted_at=None).order_by("-pk").first()
 
 
 class Overview(models.Model):
-    """Figures about all conversations and items, up to a place in the order of either table.
+    """A rollup of all conversations and items, up to a cursor in each of the two tables.
 
-    What is changed or deleted behind that place stays counted as it was. A new overview, which is counted beside the
-    current one and takes its place at the end, forgets it.
+    Rows that are changed or deleted before the cursor stay counted as they were. To correct that, a new overview is
+    counted from the beginning and replaces the current one when it is complete.
     """
 
-    time_zone = models.CharField(max_length=64)  # whose days these are
+    time_zone = models.CharField(max_length=64)  # of the days that figures are counted by
     last_conversation_id = BytewiseCharField(max_length=ids.MAX_LENGTH, blank=True, default="")
-    last_item = models.BigIntegerField(default=0)  # its primary key
+    last_item = models.BigIntegerField(default=0)  # primary key
     owner_count = models.PositiveBigIntegerField(default=0)
-    counted_at = models.DateTimeField(null=True)  # once it is complete up to then
+    counted_at = models.DateTimeField(null=True)  # None until the overview is complete
 
     objects = OverviewQuerySet.as_manager()
 
@@ -63,56 +64,56 @@ class Overview(models.Model):
         return str(self.counted_at or "")
 
     @retry_on_conflict
-    def add(self, figures: Mapping[FigureName, int], **place: str | int) -> bool:
-        """Add the figures of what follows up to a new place: `last_conversation_id` or `last_item`.
+    def add(self, figures: Mapping[FigureName, int], **cursor: str | int) -> bool:
+        """Add the figures of the next rows, and move the cursor `last_conversation_id` or `last_item` to the last one.
 
-        False, and nothing is added, where a parallel run has come further by now, or to the end of a later overview.
+        Return False, and add nothing, if a concurrent run has moved the cursor or has completed a later overview.
         """
-        [(name, new)] = place.items()
+        [(name, value)] = cursor.items()
         with transaction.atomic():
-            # Of two runs that have counted the same rows, the first to move the place adds them.
+            # If two runs have counted the same rows, only the first one finds the cursor where it was.
             unmoved = Overview.objects.filter(pk=self.pk, **{name: getattr(self, name)})
-            if not unmoved.update(**place):
+            if not unmoved.update(**cursor):
                 return False
-            owners = OverviewFigure.objects.add(self, figures)
-            if owners:
-                Overview.objects.filter(pk=self.pk).update(owner_count=F("owner_count") + owners)
-        setattr(self, name, new)
+            new_owners = OverviewFigure.objects.add(self, figures)
+            if new_owners:
+                Overview.objects.filter(pk=self.pk).update(owner_count=F("owner_count") + new_owners)
+        setattr(self, name, value)
         return True
 
     @retry_on_conflict
     def complete(self, *, sizes: Mapping[FigureName, int], counted_at: datetime) -> None:
-        """Become the current one. Nothing, if a later one is by now."""
+        """Make this the current overview, and delete earlier ones. Do nothing if a later one has replaced it."""
         with transaction.atomic():
             if not Overview.objects.filter(pk=self.pk).update(counted_at=counted_at):
                 return
             self.figures.filter(kind=FigureKind.SIZE).delete()
             OverviewFigure.objects.store(self, sizes)
             earlier = Overview.objects.filter(pk__lt=self.pk)
-            earlier.update(counted_at=None)  # takes their locks, so that no run adds figures in between
+            earlier.update(counted_at=None)  # Lock the rows, so that no concurrent run adds figures.
             earlier.delete()
 
 
 class OverviewFigureQuerySet(models.QuerySet["OverviewFigure"]):
     def add(self, overview: Overview, figures: Mapping[FigureName, int]) -> int:
-        """Raise the figures by these, under the overview's lock, and tell how many owners are new.
+        """Add the counts to the stored figures, and return the number of new owners. The overview must be locked.
 
-        A key or value that comes when there are too many is left out for good, so that the others stay exact.
+        A key or value beyond the maximum is never counted, so that the figures of the others are exact.
         """
-        known = self.named(overview, figures)
+        known = self.counts(overview, figures)
         admitted = self._admitted(overview, [name for name in figures if name not in known], known)
         self.store(overview, {name: count + known.get(name, 0) for name, count in figures.items() if name in admitted})
         return sum(name.kind == FigureKind.OWNER and name not in known for name in admitted)
 
-    def named(self, overview: Overview, names: Iterable[FigureName]) -> dict[FigureName, int]:
-        """Those of the figures by these names that there are, and of each key all values."""
+    def counts(self, overview: Overview, names: Iterable[FigureName]) -> dict[FigureName, int]:
+        """Return the stored figures of these kinds and keys, with all values of a key."""
         keys = defaultdict(set)
         for name in names:
             keys[name.kind].add(name.key)
         return {
             FigureName(kind, key, value): count
-            for kind, some in keys.items()
-            for key, value, count in self.filter(overview=overview, kind=kind, key__in=some).values_list(
+            for kind, kind_keys in keys.items()
+            for key, value, count in self.filter(overview=overview, kind=kind, key__in=kind_keys).values_list(
                 "key", "value", "count"
             )
         }
@@ -130,6 +131,7 @@ class OverviewFigureQuerySet(models.QuerySet["OverviewFigure"]):
         )
 
     def _admitted(self, overview: Overview, new: list[FigureName], known: Mapping[FigureName, int]) -> set[FigureName]:
+        """Return the known names, and the new ones that do not exceed the maximum number of keys or values."""
         admitted = set(known)
         if any(name.kind == FigureKind.KEY for name in new):
             room = MAX_KEYS - self.filter(overview=overview, kind=FigureKind.KEY).count()
@@ -138,7 +140,7 @@ class OverviewFigureQuerySet(models.QuerySet["OverviewFigure"]):
         values = Counter(name.key for name in known if name.kind == FigureKind.VALUE)
         for name in new:
             if name.kind == FigureKind.VALUE:
-                # One more than are shown tells that there are too many.
+                # One value beyond the maximum is stored: it shows that the key has too many values for a chart.
                 if name.key in keys and values[name.key] <= MAX_VALUES:
                     values[name.key] += 1
                     admitted.add(name)
@@ -148,6 +150,8 @@ class OverviewFigureQuerySet(models.QuerySet["OverviewFigure"]):
 
 
 class OverviewFigure(models.Model):
+    """A count of an overview, for example of the conversations that have a metadata key."""
+
     overview = models.ForeignKey(Overview, on_delete=models.CASCADE, related_name="figures", db_index=False)
     kind = BytewiseCharField(max_length=16, choices=FigureKind.choices)
     key = BytewiseCharField(max_length=MAX_KEY_LENGTH)

@@ -21,18 +21,18 @@ class PreferencesQuerySet(models.QuerySet["Preferences"]):
 
     @retry_on_conflict
     def save_choices(self, user: Any, **choices: Any) -> dict[str, Any]:
-        """Add these to what the user has chosen, and tell all of it. Values are JSON."""
+        """Merge choices, whose values are JSON, into those of the user, and return all of them."""
         using = router.db_for_write(self.model)
         with transaction.atomic(using=using):
             preferences, _is_new = self.using(using).select_for_update().get_or_create(user=user)
             preferences.choices |= choices
             preferences.save(update_fields=["choices"])
-        kept: dict[str, Any] = preferences.choices
-        return kept
+        merged: dict[str, Any] = preferences.choices
+        return merged
 
 
 class Preferences(models.Model):
-    """How somebody likes the pages of the admin, wherever they log in."""
+    """A user's display preferences for the admin, independent of session and browser."""
 
     user = models.OneToOneField(
         settings.AUTH_USER_MODEL,

@@ -29,7 +29,7 @@ class SavedViewQuerySet(models.QuerySet["SavedView"]):
 
 
 class SavedView(models.Model):
-    """A way to look at the list of conversations that somebody gave a name: its filters, order and columns."""
+    """Named filters, order and columns of the list of conversations."""
 
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -43,13 +43,13 @@ class SavedView(models.Model):
         _("query string"),
         max_length=MAX_QUERY_STRING_LENGTH,
         blank=True,
-        help_text=_("The parameters of the list's address. A place in the list is not kept."),
+        help_text=_("The list's URL parameters. The current page is not saved."),
     )
     is_shared = models.BooleanField(
-        _("shared"), default=False, help_text=_("Everyone who may see the list is offered this view.")
+        _("shared"), default=False, help_text=_("Everyone with access to the list can use this view.")
     )
     is_default = models.BooleanField(
-        _("default"), default=False, help_text=_("What you see when you open the list. You have one default at most.")
+        _("default"), default=False, help_text=_("The list opens with this view. You can have one default.")
     )
     created_at = models.DateTimeField(_("created at"), default=timezone.now, editable=False)
 
@@ -58,7 +58,7 @@ class SavedView(models.Model):
     class Meta:
         verbose_name = _("saved view")
         verbose_name_plural = _("saved views")
-        # Views of their own have all who may see the list.
+        # Everyone with access to the list can save views of their own.
         default_permissions = ()
         permissions = [("share_savedview", "Can share saved views")]
         constraints = [models.UniqueConstraint(fields=["owner", "name"], name="conversations_view_unique_name")]
@@ -68,7 +68,7 @@ class SavedView(models.Model):
 
     @retry_on_conflict
     def save(self, *args: Any, **kwargs: Any) -> None:
-        """Save the view; if it is the default, the user's previous default ceases to be."""
+        """Save the view. A new default replaces the owner's previous one."""
         with transaction.atomic():
             if self.is_default:
                 self._lock_owner()
@@ -78,5 +78,5 @@ class SavedView(models.Model):
             super().save(*args, **kwargs)
 
     def _lock_owner(self) -> None:
-        """So that of two new defaults at once the second sees the first. SQLite has one writer at a time anyway."""
+        """Lock the owner's row, so that concurrent saves see each other's default. SQLite allows one writer anyway."""
         get_user_model()._base_manager.select_for_update().filter(pk=self.owner_id).values_list("pk").first()

@@ -1,4 +1,4 @@
-"""Conversations as bytes: JSON Lines that can be imported (see `schema.export_format`), or CSV for spreadsheets."""
+"""Export conversations as JSON Lines for import (see `schema.export_format`), or as CSV for spreadsheets."""
 
 import csv
 from collections.abc import Iterable, Iterator, Sequence
@@ -14,9 +14,10 @@ from conversations.schema.query.nodes import EVERYTHING, Query
 
 Format = Literal["jsonl", "csv", "items-csv"]
 
-CONVERSATIONS = 200  # read at once
-ITEMS = 100  # read at once, and all that are in memory: some are of many megabytes
+CONVERSATIONS = 200  # conversations per query
+ITEMS = 100  # items per query, and the most that are in memory at a time: an item may have many megabytes
 
+BOM = b"\xef\xbb\xbf"  # byte order mark, by which spreadsheets recognise UTF-8
 FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = {
     "csv": ["id", "owner", "created_at", "item_count", "last_item_at", "metadata"],
@@ -25,7 +26,7 @@ COLUMNS = {
 
 
 class ConversationChunk(NamedTuple):
-    """A conversation and its items, or some of the items of a long one."""
+    """A conversation with its items, or with the next items of a long one."""
 
     conversation: Conversation
     owner: str
@@ -34,13 +35,13 @@ class ConversationChunk(NamedTuple):
 
 
 class Export:
-    """The conversations that match, in the order of their ids, as chunks of bytes: a `StreamingHttpResponse` takes it.
+    """An export as an iterable of byte chunks, for a file or a `StreamingHttpResponse`.
 
-    Memory grows neither with the number of conversations nor with that of items. Each conversation is as it was when
-    it was reached. A condition that may not be asked is an `APIError` at once, before the first chunk.
+    Conversations are in the order of their ids, each as it is when the export reaches it. Memory use depends neither on
+    the number of conversations nor on that of items. An unbounded query raises an `APIError` at once, not in iteration.
 
-    CSV is UTF-8 with the mark by which spreadsheets know it. Times are in UTC, to the second. A cell that would be
-    taken for a formula, because it begins with `=`, `+`, `-`, `@`, a tab or CR, has a `'` before it.
+    CSV is UTF-8 with a byte order mark, and its times are in UTC, to the second. A cell that a spreadsheet would run as
+    a formula, because it begins with `=`, `+`, `-`, `@`, a tab or CR, gets a `'` in front.
     """
 
     def __init__(
@@ -56,22 +57,22 @@ class Export:
         self.matches = conversations.matching(query)
         self.format = format
         self.has_items = with_items if format == "jsonl" else format == "items-csv"
-        self.conversation_count = self.item_count = 0  # of what was exported so far
+        self.conversation_count = self.item_count = 0  # exported so far
 
     def __iter__(self) -> Iterator[bytes]:
         if self.format in COLUMNS:
-            yield b"\xef\xbb\xbf" + _csv([COLUMNS[self.format]])
-        for parts in self._parts():
-            self.conversation_count += sum(part.is_first for part in parts)
-            self.item_count += sum(len(part.items) for part in parts)
+            yield BOM + _csv([COLUMNS[self.format]])
+        for chunks in self._chunks():
+            self.conversation_count += sum(chunk.is_first for chunk in chunks)
+            self.item_count += sum(len(chunk.items) for chunk in chunks)
             if self.format == "jsonl":
-                yield b"".join(line for part in parts for line in _lines(part))
+                yield b"".join(line for chunk in chunks for line in _json_lines(chunk))
             elif self.format == "csv":
-                yield _csv(_conversation_row(part) for part in parts)
+                yield _csv(_conversation_row(chunk) for chunk in chunks)
             else:
-                yield _csv(row for part in parts for row in _item_rows(part))
+                yield _csv(row for chunk in chunks for row in _item_rows(chunk))
 
-    def _parts(self) -> Iterator[list[ConversationChunk]]:
+    def _chunks(self) -> Iterator[list[ConversationChunk]]:
         for conversations in self._pages():
             owners = _usernames({conversation.owner_id for conversation in conversations})
             if not self.has_items:
@@ -79,9 +80,10 @@ class Export:
                     ConversationChunk(conversation, owners[conversation.owner_id], ()) for conversation in conversations
                 ]
                 continue
-            for run in _runs(conversations):
-                parts = _short(run, owners) if run[0].item_count <= ITEMS else _long(run[0], owners[run[0].owner_id])
-                yield from parts
+            for group in _group_by_item_count(conversations):
+                is_short = group[0].item_count <= ITEMS
+                chunks = _read_short(group, owners) if is_short else _read_long(group[0], owners[group[0].owner_id])
+                yield from chunks
 
     def _pages(self) -> Iterator[list[Conversation]]:
         after, has_more = None, True
@@ -94,36 +96,44 @@ class Export:
 
 
 def _usernames(owner_ids: set[Any]) -> dict[Any, str]:
+    """Return the names of users by primary key, also of users that the default manager hides."""
     User = get_user_model()
     return dict(User._base_manager.filter(pk__in=owner_ids).values_list("pk", User.USERNAME_FIELD))
 
 
-def _runs(conversations: Iterable[Conversation]) -> Iterator[list[Conversation]]:
-    """Neighbours that have `ITEMS` items together at most, and each longer one alone."""
-    run: list[Conversation] = []
+def _group_by_item_count(conversations: Iterable[Conversation]) -> Iterator[list[Conversation]]:
+    """Yield groups of adjacent conversations with at most `ITEMS` items in total, and longer conversations alone."""
+    group: list[Conversation] = []
     count = 0
     for conversation in conversations:
-        if run and count + conversation.item_count > ITEMS:
-            yield run
-            run, count = [], 0
-        run.append(conversation)
+        if group and count + conversation.item_count > ITEMS:
+            yield group
+            group, count = [], 0
+        group.append(conversation)
         count += conversation.item_count
-    if run:
-        yield run
+    if group:
+        yield group
 
 
-def _short(conversations: list[Conversation], owners: dict[Any, str]) -> Iterator[list[ConversationChunk]]:
+def _read_short(conversations: list[Conversation], owners: dict[Any, str]) -> Iterator[list[ConversationChunk]]:
+    """Read all items of the conversations in one query. Set each `item_count` to the number of items read."""
     items: dict[str, list[Item]] = {conversation.pk: [] for conversation in conversations}
     positions = {conversation.pk: conversation.last_position for conversation in conversations}
     for item in Item.objects.filter(conversation__in=conversations).order_by("conversation_id", "position"):
-        if item.position <= positions[item.conversation_id]:  # later ones were appended meanwhile
+        if (
+            item.position <= positions[item.conversation_id]
+        ):  # Later items were appended after the conversation was read.
             items[item.conversation_id].append(item)
     for conversation in conversations:
         conversation.item_count = len(items[conversation.pk])
-    yield [ConversationChunk(each, owners[each.owner_id], items[each.pk]) for each in conversations]
+    yield [
+        ConversationChunk(conversation, owners[conversation.owner_id], items[conversation.pk])
+        for conversation in conversations
+    ]
 
 
-def _long(conversation: Conversation, owner: str) -> Iterator[list[ConversationChunk]]:
+def _read_long(conversation: Conversation, owner: str) -> Iterator[list[ConversationChunk]]:
+    """Read a conversation in batches of `ITEMS` items."""
     rest = conversation.items.filter(position__lte=conversation.last_position).order_by("position")
     items = list(rest[:ITEMS])
     yield [ConversationChunk(conversation, owner, items)]
@@ -132,14 +142,14 @@ def _long(conversation: Conversation, owner: str) -> Iterator[list[ConversationC
         yield [ConversationChunk(conversation, owner, items, is_first=False)]
 
 
-def _lines(part: ConversationChunk) -> Iterator[bytes]:
-    conversation = part.conversation
-    if part.is_first:
-        yield _line(
+def _json_lines(chunk: ConversationChunk) -> Iterator[bytes]:
+    conversation = chunk.conversation
+    if chunk.is_first:
+        yield _json_line(
             {
                 "object": "conversation",
                 "id": conversation.pk,
-                "owner": part.owner,
+                "owner": chunk.owner,
                 "created_at": conversation.created_at,
                 "metadata": conversation.metadata,
                 "item_count": conversation.item_count,
@@ -147,8 +157,8 @@ def _lines(part: ConversationChunk) -> Iterator[bytes]:
                 "last_item_at": conversation.last_item_at,
             }
         )
-    for item in part.items:
-        yield _line(
+    for item in chunk.items:
+        yield _json_line(
             {
                 "object": "conversation.item",
                 "conversation_id": conversation.pk,
@@ -159,15 +169,15 @@ def _lines(part: ConversationChunk) -> Iterator[bytes]:
         )
 
 
-def _line(value: dict[str, Any]) -> bytes:
+def _json_line(value: dict[str, Any]) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
 
 
-def _conversation_row(part: ConversationChunk) -> list[Any]:
-    conversation = part.conversation
+def _conversation_row(chunk: ConversationChunk) -> list[Any]:
+    conversation = chunk.conversation
     return [
         conversation.pk,
-        part.owner,
+        chunk.owner,
         _time(conversation.created_at),
         conversation.item_count,
         _time(conversation.last_item_at),
@@ -175,10 +185,10 @@ def _conversation_row(part: ConversationChunk) -> list[Any]:
     ]
 
 
-def _item_rows(part: ConversationChunk) -> Iterator[list[Any]]:
-    for item in part.items:
+def _item_rows(chunk: ConversationChunk) -> Iterator[list[Any]]:
+    for item in chunk.items:
         yield [
-            part.conversation.pk,
+            chunk.conversation.pk,
             item.position,
             item.item_id,
             item.type,

@@ -91,7 +91,7 @@ def test_cached_key_expires_on_time(alice):
 
 
 def test_key_cache_is_limited_in_size(alice, monkeypatch, django_assert_num_queries):
-    monkeypatch.setattr("conversations.models.api_key.MAX_REMEMBERED", 2)
+    monkeypatch.setattr("conversations.models.api_key.MAX_CACHED", 2)
     secrets = [APIKey.create(user=alice)[1] for _ in range(3)]
     for secret in secrets:
         assert APIKey.authenticate(secret)

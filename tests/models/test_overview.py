@@ -95,4 +95,4 @@ def test_figure_names_fit_the_longest_keys_values_and_types(overview):
         FigureName(FigureKind.ITEMS, "2026-01-01", "t" * Item._meta.get_field("type").max_length),
     ]
     assert overview.add(dict.fromkeys(names, 1), last_conversation_id="c" * ids.MAX_LENGTH)
-    assert OverviewFigure.objects.named(overview, names) == dict.fromkeys(names, 1)
+    assert OverviewFigure.objects.counts(overview, names) == dict.fromkeys(names, 1)
