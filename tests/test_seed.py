@@ -15,7 +15,7 @@ from conversations.schema.items import item_id_prefix, validate_items
 from conversations.schema.metadata import validate_metadata
 from tests.seed import BATCH, ODD_PAIRS, Command
 
-NUMBER = BATCH * 3 // 2  # so that there is a second batch, which is not full
+NUMBER = BATCH * 3 // 2  # conversations: a full batch and half of a second one
 ARGUMENTS = ("--conversations", str(NUMBER))
 START, YEAR = datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=365)
 
@@ -32,7 +32,7 @@ def seed(*arguments: str, stderr: StringIO | None = None) -> str:
 
 
 def snapshot() -> dict[str, list[tuple]]:
-    """All that the seed decides; the databases give out other keys to users and items."""
+    """Return all rows without the primary keys of users and items, which differ between databases."""
     conversations = Conversation.objects.order_by("pk").values_list(
         "pk", "owner__username", "created_at", "metadata", "item_count", "last_position", "last_item_at"
     )
@@ -47,7 +47,7 @@ def snapshot() -> dict[str, list[tuple]]:
 
 @pytest.fixture(scope="module")
 def seeded_rows(django_db_setup, django_db_blocker) -> dict[str, list[tuple]]:
-    """What the command makes of an empty database, which is then empty again."""
+    """Return the rows that the command stores in an empty database, and roll them back."""
     with django_db_blocker.unblock(), transaction.atomic():
         seed(*ARGUMENTS)
         rows = snapshot()
@@ -63,7 +63,9 @@ def metadata(seeded_rows) -> list[dict[str, str]]:
 def test_the_same_seed_makes_the_same_rows_in_an_empty_database(seeded_rows, db):
     assert not Conversation.objects.exists()
     assert seed(*ARGUMENTS) == f"Added {NUMBER:,} conversations.\n"
-    assert json.dumps(snapshot(), default=str) == json.dumps(seeded_rows, default=str)  # order of members included
+    assert json.dumps(snapshot(), default=str) == json.dumps(
+        seeded_rows, default=str
+    )  # Compare the order of members too.
 
 
 def test_another_seed_or_start_adds_other_conversations(db):

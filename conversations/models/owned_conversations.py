@@ -1,6 +1,17 @@
 """The API's most frequent lookups and its append, with SQL that is compiled once per process.
 
-Django's ORM takes longer to compile a query than a database takes to answer it.
+Django's ORM takes longer to compile a query than a database takes to answer it. CPU milliseconds per request, with
+`visible_to(user).get(…)` and `items.page(…)` in place of these methods, and with them:
+
+|                | SQLite      | PostgreSQL  |
+|----------------|-------------|-------------|
+| retrieve       | 1.22 → 0.53 | 1.29 → 0.60 |
+| page of items  | 2.02 → 0.55 | 2.35 → 0.66 |
+| one item       | 1.72 → 0.38 | 2.28 → 0.51 |
+| append 2 items | 3.56 → 2.96 | 2.22 → 1.17 |
+
+They are medians of `time.process_time()` around calls of `project.wsgi.application` in one process, on two cores that
+were busy: compare the ratios, not the milliseconds.
 """
 
 from __future__ import annotations
@@ -45,9 +56,10 @@ class OwnedConversations:
     def items_page(
         self, conversation_id: str, *, limit: int, order: Literal["asc", "desc"], after: str | None = None
     ) -> Page[dict[str, Any]]:
-        """Return the JSON of up to `limit` items behind the item `after` in this order, in one query if there are any.
+        """Return the JSON of up to `limit` items that follow the item `after` in this order, in a single query.
 
-        Raise an `APIError` if the owner has no such conversation, or the conversation no item `after`.
+        An empty page takes more queries, which find out why it is empty. Raise an `APIError` if the owner has no such
+        conversation, or the conversation has no item `after`.
         """
         if after is None or ids.is_well_formed(after):
             rows = self._fetch(_ITEMS, order, limit + 1, after is not None, conversation=conversation_id, after=after)
@@ -58,13 +70,8 @@ class OwnedConversations:
 
     def item_data(self, conversation_id: str, item_id: str) -> dict[str, Any]:
         """Return the JSON of one item, in one query, or raise an `APIError` if it does not exist."""
-        data: dict[str, Any]
-        if ids.is_well_formed(item_id):
-            rows = self._fetch(_ITEM, conversation=conversation_id, item=item_id)
-            if rows:
-                data = rows[0][0]
-                return data
-        data = self.get(conversation_id).items.get_or_api_error(item_id).data
+        rows = self._fetch(_ITEM, conversation=conversation_id, item=item_id) if ids.is_well_formed(item_id) else []
+        data: dict[str, Any] = rows[0][0] if rows else self.get(conversation_id).items.get_or_api_error(item_id).data
         return data
 
     def add_items(self, conversation_id: str, *, items: Sequence[Mapping[str, Any]]) -> list[Item]:

@@ -58,7 +58,7 @@ def test_page_is_read_by_position_index_in_short_and_long_conversations(short_an
 
 
 def test_page_read_together_with_its_conversation_uses_the_position_index(short_and_long, alice):
-    by_position = "pk of Item" if connection.vendor == "sqlite" else "conversations_item_unique_position"  # its first
+    by_position = "pk of Item" if connection.vendor == "sqlite" else "conversations_item_unique_position"
     for conversation in short_and_long:
         middle = conversation.items.get(position=conversation.last_position // 2).item_id
         for order in ("asc", "desc"):

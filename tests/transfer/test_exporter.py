@@ -223,7 +223,7 @@ def test_memory_does_not_grow_with_items_or_conversations(alice, monkeypatch):
     conversation.add_items(items=messages(*[text] * 20))
     for _ in range(20):
         Conversation.create_with_items(owner=alice, items=messages(text))
-    peak()  # what is imported and cached once
+    peak()  # Warm up: modules and caches are loaded once.
     small = peak()
     for _ in range(18):
         conversation.add_items(items=messages(*[text] * 20))

@@ -113,7 +113,7 @@ class Interrupted(BytesIO):
         return super().readline(size)
 
 
-@pytest.mark.parametrize("outcomes", [1, 2])  # of one transaction
+@pytest.mark.parametrize("outcomes", [1, 2])  # per transaction
 @pytest.mark.parametrize("lines", range(6))
 def test_interrupted_import_stores_complete_conversations_and_can_be_repeated(lines, outcomes, alice, monkeypatch):
     monkeypatch.setattr(importer, "ITEMS", 1)
@@ -121,7 +121,7 @@ def test_interrupted_import_stores_complete_conversations_and_can_be_repeated(li
     text = text_of(*OTHER, *CONVERSATION)
     with pytest.raises(KeyboardInterrupt):
         list(import_conversations(Interrupted(text, lines)))
-    is_stored = outcomes == 1 and lines >= 4  # the fourth line says that the first conversation is complete
+    is_stored = outcomes == 1 and lines >= 4  # The fourth line ends the first conversation.
     assert stored_item_counts() == ({OTHER_ID: 2} if is_stored else {})
     assert Item.objects.count() == MetadataPair.objects.count() * 2 == Conversation.objects.count() * 2
     import_from_lines(text)
@@ -167,7 +167,7 @@ def test_invalid_usernames_are_refused(username, reason, db):
 
 def test_owner_names_are_case_sensitive(alice):
     [outcome] = import_from_lines(header(owner="Alice"), *CONVERSATION[1:], create_users=True)
-    if connection.vendor == "mysql":  # where the two can't exist side by side
+    if connection.vendor == "mysql":  # The two users cannot coexist.
         assert outcome.reason.startswith("the database refuses it: ")
         assert stored_item_counts() == {}
     else:
@@ -191,8 +191,8 @@ def test_conversation_written_concurrently_is_refused_not_merged(alice):
 def test_number_of_queries_grows_with_batches_of_items(items, queries, alice, monkeypatch, django_assert_num_queries):
     monkeypatch.setattr(importer, "ITEMS", 2)
     lines = [header(item_count=items, last_position=items), *(item(n) for n in range(1, items + 1))]
-    around = 2 + 2  # the savepoint of the batch, and that of the conversation
-    with django_assert_num_queries(around + queries):  # user, conversation, two INSERTs; then lookup and INSERT
+    savepoints = 2 + 2  # statements that begin and release those of batch and conversation
+    with django_assert_num_queries(savepoints + queries):  # user, conversation, two INSERTs; then lookup and INSERT
         import_from_lines(*lines)
     with django_assert_num_queries(2 + 2 + -(-items // 2)):
         import_from_lines(*lines)
@@ -220,7 +220,7 @@ def test_memory_does_not_grow_with_items_or_conversations(alice, monkeypatch, tm
         finally:
             tracemalloc.stop()
 
-    peak("a", 2)  # what is imported and cached once
+    peak("a", 2)  # Warm up: modules and caches are loaded once.
     small = peak("b", 2)
     assert peak("c", 20) < small * 1.5
 
