@@ -35,7 +35,7 @@ from conversations.models import (
     Item,
     ItemText,
 )
-from conversations.schema.query.nodes import Query, phrases
+from conversations.schema.query.nodes import Query, collect_phrases
 
 MAX_CONVERSATIONS = 100  # per transaction
 MAX_ROWS = 1_000  # items and conversations per transaction
@@ -142,7 +142,7 @@ class BulkDelete:
             return
         self._check_unprotected(conversation)
         # Keep the items that the query matches until the end: an interrupted deletion finds the conversation by them.
-        matching = _first_positions(phrases(self._query), conversation, using=self._batch.using)
+        matching = _first_positions(collect_phrases(self._query), conversation, using=self._batch.using)
         items = Item.objects.using(self._batch.using).filter(conversation=conversation)
         items = items.exclude(position__in=matching)
         texts = ItemText.objects.using(self._batch.using).filter(conversation=conversation)

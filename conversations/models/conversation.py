@@ -70,7 +70,7 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
             self.update(last_position=F("last_position"))
 
     @retry_on_conflict
-    def fill_full_text(self) -> int:
+    def add_missing_item_texts(self) -> int:
         """Add the items that the full-text index lacks, and return their number."""
         with transaction.atomic():
             self.lock()  # Otherwise a concurrent request could add or delete items meanwhile.

@@ -1,4 +1,4 @@
-"""Ranges of the metadata index, and the SQL that reads a stretch of one in the order of a page."""
+"""Contiguous ranges of the metadata index, and the SQL that reads conversation ids from one of them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from conversations.search.row_predicates import ID, ROW
 
 @dataclass(frozen=True)
 class KeysetWindow:
-    """What lies beyond `after`, up to and with `end`; for None, from the beginning and to the end of all."""
+    """Ids in the half-open interval (after, end], in scan direction; None means unbounded on that side."""
 
     is_ascending: bool
     after: str | None = None
@@ -20,48 +20,54 @@ class KeysetWindow:
     def order(self) -> str:
         return "ASC" if self.is_ascending else "DESC"
 
-    def beyond(self, name: str) -> SQL:
-        return _comparison(name, ">" if self.is_ascending else "<", self.after)
+    def after_clause(self, expression: str) -> SQL:
+        """Return " AND …", or nothing if the window has no start."""
+        return _comparison(expression, ">" if self.is_ascending else "<", self.after)
 
-    def up_to(self, name: str) -> SQL:
-        return _comparison(name, "<=" if self.is_ascending else ">=", self.end)
+    def end_clause(self, expression: str) -> SQL:
+        return _comparison(expression, "<=" if self.is_ascending else ">=", self.end)
 
 
 @dataclass(frozen=True)
 class IndexRange:
-    """Pairs that an index has side by side: of one key and perhaps of one value, and then in the order of their ids.
+    """Rows that are adjacent in a metadata index: those of one key, or of one key with one or several values.
 
-    Of more values than one they may be in the order of these.
+    The rows of one key, or of one key and one value, are in the order of conversation ids (`is_ordered`). The rows of
+    several values are in the order of the values.
     """
 
-    pairs: SQL  # that selects them, and ends with a condition
-    conditions: SQL  # that tell of each whether its conversation matches
+    pairs: SQL  # SELECT of the rows, ending with a condition so that " AND …" can follow
+    predicate: SQL  # whether the conversation of a row matches the whole query
     is_ordered: bool = True
 
-    def ids(self, window: int | None, keyset: KeysetWindow) -> SQL:
-        pairs, parameters = self._pairs_beyond(window, keyset)
+    def ids_sql(self, max_rows: int | None, window: KeysetWindow) -> SQL:
+        """Return a statement for the ids in the next `max_rows` rows of the window, or in all if None."""
+        pairs, parameters = self._next_pairs(max_rows, window)
         return f"SELECT {ID} FROM ({pairs}) AS {ROW}", parameters  # noqa: S608
 
-    def matching(self, limit: int, window: int | None, keyset: KeysetWindow) -> SQL:
-        """The ids of conversations that match, of the next `window` rows if it is not None.
+    def matches_sql(self, limit: int, max_rows: int | None, window: KeysetWindow) -> SQL:
+        """Return a statement for up to `limit` matching ids among the next `max_rows` rows, or all if None.
 
-        The window is a query of its own, or else a database might read it by an index which it thinks shorter.
+        The rows come from a subquery with a limit of its own, so that a database can't decide to read them by another
+        index that it believes to be shorter.
         """
-        pairs, parameters = self._pairs_beyond(window, keyset)
-        (conditions, values), (up_to, end) = self.conditions, keyset.up_to(ID)
+        pairs, parameters = self._next_pairs(max_rows, window)
+        (predicate, values), (end_clause, end) = self.predicate, window.end_clause(ID)
         return (
-            f"SELECT {ID} FROM ({pairs}) AS {ROW} WHERE {conditions}{up_to}"  # noqa: S608
-            f" ORDER BY {ID} {keyset.order} LIMIT {limit}",
+            f"SELECT {ID} FROM ({pairs}) AS {ROW} WHERE {predicate}{end_clause}"  # noqa: S608
+            f" ORDER BY {ID} {window.order} LIMIT {limit}",
             (*parameters, *values, *end),
         )
 
-    def _pairs_beyond(self, window: int | None, keyset: KeysetWindow) -> SQL:
-        # An expression, so that rows in the order of their values are not read by an index of the other order.
-        (sql, parameters), (beyond, after) = self.pairs, keyset.beyond(ID if self.is_ordered else f"SUBSTR({ID}, 1)")
-        order = f"{ID} {keyset.order}" if self.is_ordered else "value"
-        limit = "" if window is None else f" ORDER BY {order} LIMIT {window}"
-        return f"{sql}{beyond}{limit}", (*parameters, *after)
+    def _next_pairs(self, max_rows: int | None, window: KeysetWindow) -> SQL:
+        # An expression instead of the column keeps a database from reading unordered rows by the index that is in the
+        # order of ids.
+        id_expression = ID if self.is_ordered else f"SUBSTR({ID}, 1)"
+        (sql, parameters), (after_clause, after) = self.pairs, window.after_clause(id_expression)
+        order = f"{ID} {window.order}" if self.is_ordered else "value"
+        limit = "" if max_rows is None else f" ORDER BY {order} LIMIT {max_rows}"
+        return f"{sql}{after_clause}{limit}", (*parameters, *after)
 
 
-def _comparison(name: str, operator: str, place: str | None) -> SQL:
-    return ("", ()) if place is None else (f" AND {name} {operator} %s", (place,))
+def _comparison(expression: str, operator: str, conversation_id: str | None) -> SQL:
+    return ("", ()) if conversation_id is None else (f" AND {expression} {operator} %s", (conversation_id,))

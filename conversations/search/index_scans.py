@@ -1,4 +1,4 @@
-"""Where the metadata index holds what matches: ranges of it that can be read in the order of conversations."""
+"""Candidate index scans of a query: sets of index ranges, each of which contains every match."""
 
 from __future__ import annotations
 
@@ -15,133 +15,142 @@ from conversations.schema.query.nodes import And, CreatedCondition, MetadataCond
 from conversations.search.index_ranges import IndexRange, KeysetWindow
 from conversations.search.metadata_pair import MetadataPair
 from conversations.search.predicates import created_range
-from conversations.search.row_predicates import ID, ROW, RowConditions, compile_q, join_sql
+from conversations.search.row_predicates import ID, ROW, RowPredicate, compile_q, join_sql
 
-MAX_VALUES, MAX_VALUES_OF_PREFIX = 16, 8  # of one condition, so that each is a range of its own
+# A condition with more values, or a prefix of more values, is not read as one range per value: each range is a
+# subquery of the statement, and one range that ends soon is faster than many.
+MAX_VALUES = 16
+MAX_PREFIXED_VALUES = 8
 
 
 @dataclass(frozen=True, eq=False)
 class IndexScan:
-    """Ranges that together hold all that match."""
+    """Index ranges that together contain every match of a query."""
 
     ranges: tuple[IndexRange, ...]
 
     @property
     def is_ordered(self) -> bool:
-        return all(each.is_ordered for each in self.ranges)
+        return all(index_range.is_ordered for index_range in self.ranges)
 
-    def ids(self, window: int | None, keyset: KeysetWindow) -> SQL:
-        """Those in its next `window` rows, or in all if that is None."""
+    def ids_sql(self, max_rows: int | None, window: KeysetWindow) -> SQL:
+        """Return a statement for the ids in the next `max_rows` rows of the window, or in all if None."""
         if len(self.ranges) == 1:
-            return self.ranges[0].ids(window, keyset)
-        parts = [each.ids(window, keyset) for each in self.ranges]
-        either = " UNION ALL ".join(f"SELECT {ID} FROM ({sql}) AS range_{n}" for n, (sql, _) in enumerate(parts))  # noqa: S608
-        limit = "" if window is None else f" ORDER BY {ID} {keyset.order} LIMIT {window}"
-        sql = f"SELECT {ID} FROM ({either}) AS ranges{limit}"  # noqa: S608
-        return sql, tuple(each for _, parameters in parts for each in parameters)
+            return self.ranges[0].ids_sql(max_rows, window)
+        statements = [index_range.ids_sql(max_rows, window) for index_range in self.ranges]
+        union = " UNION ALL ".join(
+            f"SELECT {ID} FROM ({sql}) AS range_{number}"  # noqa: S608
+            for number, (sql, _) in enumerate(statements)
+        )
+        limit = "" if max_rows is None else f" ORDER BY {ID} {window.order} LIMIT {max_rows}"
+        sql = f"SELECT {ID} FROM ({union}) AS ranges{limit}"  # noqa: S608
+        return sql, tuple(parameter for _, parameters in statements for parameter in parameters)
 
-    def ends(self, window: int | None, keyset: KeysetWindow) -> SQL:
-        """The least and the greatest id in its next `window` rows, and how many rows these are."""
-        sql, parameters = self.ids(window, keyset)
-        ends = f"SELECT MIN({ID}) AS least, MAX({ID}) AS greatest, COUNT(*) AS number_of_rows"
-        return f"{ends} FROM ({sql}) AS ids", parameters
+    def probe_sql(self, max_rows: int | None, window: KeysetWindow) -> SQL:
+        """Return a statement for the least and the greatest id of the next `max_rows` rows, and their number."""
+        sql, parameters = self.ids_sql(max_rows, window)
+        aggregates = f"SELECT MIN({ID}) AS least, MAX({ID}) AS greatest, COUNT(*) AS number_of_rows"
+        return f"{aggregates} FROM ({sql}) AS ids", parameters
 
 
-class IndexScans:
-    """For one query, in the part of the index that is of one owner or in all of it."""
+class IndexScanBuilder:
+    """Builds the scans of one query, among the conversations of one owner or of all owners."""
 
-    def __init__(self, query: Query, conditions: RowConditions, *, owner_id: Any, using: str) -> None:
-        self.conditions = conditions
+    def __init__(self, query: Query, predicate: RowPredicate, *, owner_id: Any, using: str) -> None:
+        self.predicate = predicate
         self.owner_id = owner_id
         self.using = using
-        bounds = (compile_q(created_range(each, id_name=ID), using=using) for each in _bounds(query))
-        self.scope = [*self._of_owner(), *bounds]
-        self._values_that_begin = self._values_of(list(_prefixes(query)))
+        time_ranges = (compile_q(created_range(each, id_name=ID), using=using) for each in _time_bounds(query))
+        self._scope = [*self._owner_clauses(), *time_ranges]
+        self._prefixed_values = self._look_up_prefixed_values(list(_prefix_conditions(query)))
 
     def candidates(self, query: Query) -> list[IndexScan]:
-        """Each of these holds all that match. The first is ordered, if there is any."""
+        """Return the scans that contain every match, none if no index does. The first one is ordered."""
         match query:
-            case And(of):
-                return [scan for part in of for scan in self.candidates(part)]
-            case Or(of):
-                choices = [self.candidates(part) for part in of]
-                ranges = chain.from_iterable(choice[0].ranges for choice in choices if choice)
-                return [IndexScan(tuple(ranges))] if all(choices) else []
+            case And(parts):
+                return [scan for part in parts for scan in self.candidates(part)]
+            case Or(parts):
+                alternatives = [self.candidates(part) for part in parts]
+                ranges = chain.from_iterable(scans[0].ranges for scans in alternatives if scans)
+                return [IndexScan(tuple(ranges))] if all(alternatives) else []
             case MetadataCondition():
-                return self._of_condition(query)
+                return self._condition_scans(query)
         return []
 
-    def _values_of(self, prefixes: list[MetadataCondition]) -> dict[MetadataCondition, Sequence[str] | None]:
-        """Those that begin so, or None where there are many."""
-        if not prefixes:
-            return {}
-        of_owner = {} if self.owner_id is None else {"owner": self.owner_id}
-        pairs = MetadataPair.objects.using(self.using).filter(**of_owner)
-        suggested = pairs.suggested_values(
-            [(each.key, each.values[0]) for each in prefixes], limit=MAX_VALUES_OF_PREFIX
-        )
-        return {
-            each: None if suggestions.has_more else suggestions.texts
-            for each, suggestions in zip(prefixes, suggested, strict=True)
-        }
-
-    def _of_condition(self, condition: MetadataCondition) -> list[IndexScan]:
-        key = condition.key
-        values: Sequence[str] | None = None
-        match condition.operator, condition.values:
-            case "eq" | "in", texts:
-                values = texts
-            case "prefix", _:
-                values = self._values_that_begin[condition]
-            case _:
-                return [IndexScan((self._range("key", key),))]
-        if values is not None and len(values) <= MAX_VALUES:
-            return [IndexScan(tuple(self._range("value", key, value=each) for each in values))]
-        return [
-            IndexScan((self._range("key", key),)),
-            IndexScan((self._range("value", key, self.conditions.value_condition(condition)),)),
-        ]
-
-    def _range(self, index: Literal["key", "value"], key: str, *which: SQL, value: str | None = None) -> IndexRange:
-        """Pairs of this key and value, or those of this key that `which` tells."""
-        name = f"conversations_pair{'' if self.owner_id is None else '_owner'}_{index}"
-        connection = connections[self.using]
-        of_key = f"{connection.ops.quote_name('key')} = %s", (key,)
-        of_value = [] if value is None else [("value = %s", (value,))]
-        condition, parameters = join_sql(" AND ", [of_key, *of_value, *which, *self.scope])
-        pairs = f"SELECT {ID}, value FROM {ROW}{index_hint_sql(name, connection)} WHERE {condition}"  # noqa: S608
-        return IndexRange((pairs, parameters), self.conditions.where_clause(key=key, value=value), is_ordered=not which)
-
-    @property
-    def everything(self) -> IndexScan:
-        """The conversations themselves, to compare with how close together the rows of a source are."""
+    def conversations_scan(self) -> IndexScan:
+        """Return a scan of the conversations themselves, whose density the densities of other scans compare with."""
         table = MetadataPair._meta.get_field("conversation").related_model._meta.db_table
         index = index_hint_sql(
             "PRIMARY" if self.owner_id is None else "conversations_owner_id", connections[self.using]
         )
-        of_owner, parameters = join_sql(" AND ", self._of_owner())
-        rows = f"SELECT id AS {ID} FROM {table}{index} WHERE {of_owner}"  # noqa: S608
+        owner_clause, parameters = join_sql(" AND ", self._owner_clauses())
+        rows = f"SELECT id AS {ID} FROM {table}{index} WHERE {owner_clause}"  # noqa: S608
         pairs = f"SELECT {ID} FROM ({rows}) AS conversation WHERE 1 = 1"  # noqa: S608
         return IndexScan((IndexRange((pairs, parameters), ("1 = 1", ())),))
 
-    def _of_owner(self) -> Iterator[SQL]:
+    def _look_up_prefixed_values(
+        self, prefix_conditions: list[MetadataCondition]
+    ) -> dict[MetadataCondition, Sequence[str] | None]:
+        """Return the values that begin with each condition's prefix, or None if there are too many."""
+        if not prefix_conditions:
+            return {}
+        owner_filter = {} if self.owner_id is None else {"owner": self.owner_id}
+        pairs = MetadataPair.objects.using(self.using).filter(**owner_filter)
+        prefixes = [(condition.key, condition.values[0]) for condition in prefix_conditions]
+        suggested = pairs.suggested_values(prefixes, limit=MAX_PREFIXED_VALUES)
+        return {
+            condition: None if suggestions.has_more else suggestions.texts
+            for condition, suggestions in zip(prefix_conditions, suggested, strict=True)
+        }
+
+    def _condition_scans(self, condition: MetadataCondition) -> list[IndexScan]:
+        key = condition.key
+        values: Sequence[str] | None
+        match condition.operator:
+            case "eq" | "in":
+                values = condition.values
+            case "prefix":
+                values = self._prefixed_values[condition]
+            case _:
+                return [IndexScan((self._range("key", key),))]
+        if values is not None and len(values) <= MAX_VALUES:
+            return [IndexScan(tuple(self._range("value", key, value=value) for value in values))]
+        return [
+            IndexScan((self._range("key", key),)),
+            IndexScan((self._range("value", key, self.predicate.value_condition(condition)),)),
+        ]
+
+    def _range(
+        self, index: Literal["key", "value"], key: str, *value_conditions: SQL, value: str | None = None
+    ) -> IndexRange:
+        """Return the range of a key, of a key and value, or of a key and the values that meet the conditions."""
+        name = f"conversations_pair{'' if self.owner_id is None else '_owner'}_{index}"
+        connection = connections[self.using]
+        key_clause = f"{connection.ops.quote_name('key')} = %s", (key,)
+        value_clause = [] if value is None else [("value = %s", (value,))]
+        condition, parameters = join_sql(" AND ", [key_clause, *value_clause, *value_conditions, *self._scope])
+        pairs = f"SELECT {ID}, value FROM {ROW}{index_hint_sql(name, connection)} WHERE {condition}"  # noqa: S608
+        predicate = self.predicate.where_clause(key=key, value=value)
+        return IndexRange((pairs, parameters), predicate, is_ordered=not value_conditions)
+
+    def _owner_clauses(self) -> Iterator[SQL]:
         if self.owner_id is not None:
             owner = MetadataPair._meta.get_field("owner")
             yield f"{owner.column} = %s", (owner.get_db_prep_value(self.owner_id, connections[self.using]),)
 
 
-def _bounds(query: Query) -> Iterator[CreatedCondition]:
-    """The windows of time that the conditions share."""
+def _time_bounds(query: Query) -> Iterator[CreatedCondition]:
+    """Yield the creation times that every match has to meet."""
     match query:
-        case And(of):
-            yield from chain.from_iterable(map(_bounds, of))
+        case And(parts):
+            yield from chain.from_iterable(map(_time_bounds, parts))
         case CreatedCondition():
             yield query
 
 
-def _prefixes(query: Query) -> Iterator[MetadataCondition]:
+def _prefix_conditions(query: Query) -> Iterator[MetadataCondition]:
     match query:
-        case And(of) | Or(of):
-            yield from chain.from_iterable(map(_prefixes, of))
+        case And(parts) | Or(parts):
+            yield from chain.from_iterable(map(_prefix_conditions, parts))
         case MetadataCondition(operator="prefix"):
             yield query

@@ -1,10 +1,6 @@
-"""Which conversations match, in their order, read from as little of the metadata index as may be.
+"""Ids of the matching conversations in order, read from as few rows of the metadata index as possible.
 
-Left to itself a database takes keys, values and age for independent of each other, and reads millions of rows where
-they are not: a value that only old conversations have, two values that seldom meet. So each statement here reads
-ranges of one index in the order of the page, and tells of each row by itself whether it matches. Where there are
-several ranges to choose from, it reads the one whose next rows reach furthest, or where few of these are likely to
-match what several ranges have in common.
+The package's docstring explains the problem, the physical operators and the cost model.
 """
 
 from __future__ import annotations
@@ -19,167 +15,179 @@ from conversations import ids
 from conversations.db.prepared_cursor import SQL, fetch_union
 from conversations.schema.query.nodes import Query
 from conversations.search.index_ranges import KeysetWindow
-from conversations.search.index_scans import IndexScan, IndexScans
-from conversations.search.row_predicates import ID, ROW, RowConditions, join_sql
+from conversations.search.index_scans import IndexScan, IndexScanBuilder
+from conversations.search.row_predicates import ID, ROW, RowPredicate, join_sql
 
-PROBE_COST = 8  # rows that are read one after the other in the time that it takes to look one up
-SURPLUS = 1.7  # of what should hold a batch on the average, so that chance seldom leaves it short
+PROBE_COST = 8  # one random look-up costs about as much as reading 8 adjacent rows
+SURPLUS = 1.7  # factor on the rows that contain a batch on average, so that an intersection seldom falls short of it
 
 
 @dataclass(frozen=True)
 class Probe:
-    """How far the next rows of a source reach."""
+    """The position of the next rows of a scan."""
 
     scan: IndexScan
     rows: int
-    density: float  # rows in a unit of time
-    first: str  # the id in the nearest row
-    last: str | None  # that up to which no row is missing, or None where there are no more rows
+    density: float  # rows per unit of time, see `_time`
+    first: str  # id of the first row
+    last: str | None  # the scan is complete up to this id; None if these are all the rows that are left
 
 
 @dataclass(frozen=True)
 class PlanStep:
-    """To read what matches in the next rows of a source, up to `end`, or what the next rows of several have in common.
+    """One step of a scan: read the next rows of one index scan up to `end`, or intersect the next rows of several."""
 
-    As many as `windows` says, or all if that is None.
-    """
-
-    windows: dict[IndexScan, int | None]
+    max_rows: dict[IndexScan, int | None]  # for each scan, None for all rows
     after: str | None
     end: str | None = None
 
 
 class MetadataScan:
-    """Through the conversations that match, of one owner or of all. Without sources no index tells where they are."""
+    """Scan of the conversations that match a query, of one owner or of all owners.
 
-    first_window: ClassVar[int] = 250  # rows to look ahead
-    window_growth: ClassVar[int] = 4
-    max_in_common: ClassVar[int] = 6_000  # rows that a database keeps in memory
+    If `index_scans` is empty, no index leads to the matches, and the conversations themselves have to be read.
+    """
+
+    first_lookahead: ClassVar[int] = 250  # rows of each index scan that the first probe covers
+    lookahead_growth: ClassVar[int] = 4
+    max_intersected_rows: ClassVar[int] = 6_000  # rows of a scan whose ids a database can hash in memory
 
     def __init__(self, query: Query, *, is_ascending: bool, owner_id: Any, using: str) -> None:
         self.is_ascending = is_ascending
         self.using = using
         self._nearest, self._furthest = (min, max) if is_ascending else (max, min)
-        self._conditions = RowConditions(query, using=using)
-        self._index = IndexScans(query, self._conditions, owner_id=owner_id, using=using)
-        self.index_scans = self._index.candidates(query)
+        self._predicate = RowPredicate(query, using=using)
+        self._builder = IndexScanBuilder(query, self._predicate, owner_id=owner_id, using=using)
+        self.index_scans = self._builder.candidates(query)
 
     def ids(self, *, after: str | None, batch: int) -> Iterator[str]:
-        """Those beyond `after` in their order, read `batch` at a time."""
-        window = self.first_window
-        while (step := self._next_step(after, window, batch)) is not None:
-            matching = self._matching if len(step.windows) == 1 else self._in_common
+        """Yield the matching ids that follow `after`, in order, reading `batch` of them at a time."""
+        lookahead = self.first_lookahead
+        while (step := self._next_step(after, lookahead, batch)) is not None:
+            is_intersection = len(step.max_rows) > 1
+            read = self._read_intersection if is_intersection else self._read_scan
             after = step.after
-            while len(found := matching(step, after, batch)) == batch:
-                yield from found
-                after = found[-1]
-            yield from found
-            window *= self.window_growth
-            if len(step.windows) == 1:
-                after = step.end
+            while len(matches := read(step, after, batch)) == batch:
+                yield from matches
+                after = matches[-1]
+            yield from matches
+            lookahead *= self.lookahead_growth
+            if is_intersection:
+                after, lookahead = self._intersection_end(step, after), min(lookahead, self.max_intersected_rows)
             else:
-                after, window = self._end_in_common(step, after), min(window, self.max_in_common)
+                after = step.end
             if after is None:
                 return
 
-    def _next_step(self, after: str | None, window: int, batch: int) -> PlanStep | None:
-        """By the source whose next rows reach furthest, or none where one has no more."""
+    def _next_step(self, after: str | None, lookahead: int, batch: int) -> PlanStep | None:
+        """Choose the next step by probing all index scans; None if one of them has no more rows."""
         if len(self.index_scans) == 1:
             return PlanStep({self.index_scans[0]: None}, after)
-        windows: dict[IndexScan, int | None] = dict.fromkeys((*self.index_scans, self._index.everything), window)
-        while (probes := self._look_ahead(after, windows)) is not None:
-            *of_scans, everything = probes
-            if whole := [each for each in of_scans if each.last is None]:
-                return PlanStep({min(whole, key=lambda each: each.rows).scan: window}, after)
-            ordered = [(each.last or "", each) for each in of_scans if each.scan.is_ordered]
-            reach, best = self._furthest(ordered, key=lambda pair: pair[0])
-            widest_reach, widest = max(ordered, key=lambda pair: _distance(pair[1].first, pair[0]))
-            do_meet = best is widest or self._furthest(widest_reach, best.first) == widest_reach
-            alone = PlanStep({best.scan: window}, after, reach)
-            if do_meet:
-                in_common = self._windows_in_common([each for _, each in ordered], best, everything, window, batch)
-                return PlanStep(in_common, after) if in_common else alone
-            if window == self.first_window and window * _share(of_scans, best, everything) >= batch:
-                return alone  # which is likely to do, and sooner tried than looked ahead again
-            # Nothing matches before the first row of this source, and beyond it the other may reach further.
+        all_scans = (*self.index_scans, self._builder.conversations_scan())
+        max_rows: dict[IndexScan, int | None] = dict.fromkeys(all_scans, lookahead)
+        while (probes := self._probe(after, max_rows)) is not None:
+            *scan_probes, conversations = probes
+            if exhausted := [probe for probe in scan_probes if probe.last is None]:
+                shortest = min(exhausted, key=lambda probe: probe.rows)
+                return PlanStep({shortest.scan: lookahead}, after)
+            ordered = [(probe.last or "", probe) for probe in scan_probes if probe.scan.is_ordered]
+            best_last, best = self._furthest(ordered, key=lambda pair: pair[0])
+            widest_last, widest = max(ordered, key=lambda pair: _distance(pair[1].first, pair[0]))
+            do_overlap = best is widest or self._furthest(widest_last, best.first) == widest_last
+            single_scan = PlanStep({best.scan: lookahead}, after, best_last)
+            if do_overlap:
+                rows = self._rows_to_intersect([probe for _, probe in ordered], best, conversations, lookahead, batch)
+                return PlanStep(rows, after) if rows else single_scan
+            matching_share = _matching_share(scan_probes, best, conversations)
+            if lookahead == self.first_lookahead and lookahead * matching_share >= batch:
+                return single_scan  # One read will probably fill the batch, and costs no more than another probe.
+            # Nothing matches before the first row of the best scan. Probe again from there, because beyond it the
+            # next rows of the widest scan may reach further.
             after = best.first[:-1] if self.is_ascending else f"{best.first}~"
         return None
 
-    def _windows_in_common(
-        self, probes: list[Probe], best: Probe, everything: Probe, window: int, batch: int
+    def _rows_to_intersect(
+        self, probes: list[Probe], best: Probe, conversations: Probe, lookahead: int, batch: int
     ) -> dict[IndexScan, int | None]:
-        """Of sources that are read sooner than looked up in, unless the first window of the best is likely to do.
+        """Return how many rows of which scans to intersect; empty if reading the best scan alone is cheaper.
 
-        They reach equally far, and far enough for a batch if the sources have nothing to do with each other.
+        Intersected are the scans whose rows are cheaper to read than to look up one by one. Their rows cover the same
+        time, long enough to contain a batch if the conditions are independent of each other.
         """
-        near = [each for each in probes if each.density <= PROBE_COST * best.density]
-        share = _share(near, best, everything)
-        if len(near) < 2 or (window == self.first_window and share * window >= batch):
+        dense = [probe for probe in probes if probe.density <= PROBE_COST * best.density]
+        matching_share = _matching_share(dense, best, conversations)
+        is_batch_likely = lookahead == self.first_lookahead and matching_share * lookahead >= batch
+        if len(dense) < 2 or is_batch_likely:
             return {}
-        rows = min(max(window, SURPLUS * batch / share), self.max_in_common)
-        return {each.scan: ceil(rows * each.density / best.density) for each in near}
+        rows = min(max(lookahead, SURPLUS * batch / matching_share), self.max_intersected_rows)
+        return {probe.scan: ceil(rows * probe.density / best.density) for probe in dense}
 
-    def _look_ahead(self, after: str | None, windows: dict[IndexScan, int | None]) -> list[Probe] | None:
-        """By each of these sources and as many rows of it, or None where one has no more, so that nothing matches."""
-        if not all(scan.ranges for scan in windows):
+    def _probe(self, after: str | None, max_rows: dict[IndexScan, int | None]) -> list[Probe] | None:
+        """Probe the scans in one round trip; None if one of them has no more rows, so that nothing else matches."""
+        if not all(scan.ranges for scan in max_rows):
             return None
-        keyset = KeysetWindow(self.is_ascending, after)
-        ends = fetch_union((scan.ends(window, keyset) for scan, window in windows.items()), using=self.using)
+        window = KeysetWindow(self.is_ascending, after)
+        statements = (scan.probe_sql(limit, window) for scan, limit in max_rows.items())
+        results = sorted(fetch_union(statements, using=self.using), key=itemgetter(-1))
         probes = []
-        for (scan, window), (least, greatest, rows, _) in zip(
-            windows.items(), sorted(ends, key=itemgetter(-1)), strict=True
-        ):
+        for (scan, limit), (least, greatest, rows, _) in zip(max_rows.items(), results, strict=True):
             if rows == 0:
                 return None
-            nearest, furthest = (least, greatest) if self.is_ascending else (greatest, least)
+            first, last = (least, greatest) if self.is_ascending else (greatest, least)
             density = rows / (_distance(least, greatest) + 1)
-            probes.append(Probe(scan, rows, density, nearest, furthest if rows == window else None))
+            probes.append(Probe(scan, rows, density, first, last if rows == limit else None))
         return probes
 
-    def _matching(self, step: PlanStep, after: str | None, limit: int) -> list[str]:
-        [(scan, window)] = step.windows.items()
-        keyset = KeysetWindow(self.is_ascending, after, step.end)
-        statements = (each.matching(limit, window, keyset) for each in scan.ranges)
-        found = {conversation_id for conversation_id, _ in fetch_union(statements, using=self.using)}
-        return sorted(found, reverse=not self.is_ascending)[:limit]
+    def _read_scan(self, step: PlanStep, after: str | None, limit: int) -> list[str]:
+        [(scan, max_rows)] = step.max_rows.items()
+        window = KeysetWindow(self.is_ascending, after, step.end)
+        statements = (index_range.matches_sql(limit, max_rows, window) for index_range in scan.ranges)
+        matches = {conversation_id for conversation_id, _ in fetch_union(statements, using=self.using)}
+        return sorted(matches, reverse=not self.is_ascending)[:limit]
 
-    def _in_common(self, step: PlanStep, after: str | None, limit: int) -> list[str]:
-        """Reads the longest of the windows, until the page is full, and looks its rows up in tables of the others."""
-        keyset = KeysetWindow(self.is_ascending, after)
-        *others, (longest, window) = sorted(step.windows.items(), key=lambda each: each[1] or 0)
-        rows, read = longest.ids(window, keyset)
-        common = [_is_among(scan.ids(window, keyset)) for scan, window in others]
-        conditions, values = join_sql(" AND ", [*common, self._conditions.where_clause()])
+    def _read_intersection(self, step: PlanStep, after: str | None, limit: int) -> list[str]:
+        """Read the longest scan until `limit` rows match, and look its ids up in hash tables of the others."""
+        window = KeysetWindow(self.is_ascending, after)
+        *shorter, (longest, max_rows) = sorted(step.max_rows.items(), key=lambda item: item[1] or 0)
+        rows, row_parameters = longest.ids_sql(max_rows, window)
+        memberships = [_is_among(scan.ids_sql(scan_rows, window)) for scan, scan_rows in shorter]
+        conditions, parameters = join_sql(" AND ", [*memberships, self._predicate.where_clause()])
         sql = (
             f"SELECT DISTINCT {ID} FROM ({rows}) AS {ROW} WHERE {conditions}"  # noqa: S608
-            f" ORDER BY {ID} {keyset.order} LIMIT {limit}"
+            f" ORDER BY {ID} {window.order} LIMIT {limit}"
         )
-        return [each for each, _ in fetch_union([(sql, (*read, *values))], using=self.using)]
+        return [match for match, _ in fetch_union([(sql, (*row_parameters, *parameters))], using=self.using)]
 
-    def _end_in_common(self, step: PlanStep, after: str | None) -> str | None:
-        """Up to which nothing is missing, or None where there is no more."""
-        probes = self._look_ahead(after, step.windows) or []
-        return self._nearest((each.last for each in probes if each.last is not None), default=None)
+    def _intersection_end(self, step: PlanStep, after: str | None) -> str | None:
+        """Return the id up to which the intersection is complete, or None if no more rows are left."""
+        probes = self._probe(after, step.max_rows) or []
+        return self._nearest((probe.last for probe in probes if probe.last is not None), default=None)
 
 
 def _is_among(statement: SQL) -> SQL:
-    """IS TRUE leaves a database no join to choose, which it might do by comparing each row with each."""
+    """Return a condition that makes the database hash the ids of the statement.
+
+    Without IS TRUE a database may plan a join, which compares every pair of rows in the worst case.
+    """
     sql, parameters = statement
     return f"({ID} IN (SELECT {ID} FROM ({sql}) AS among)) IS TRUE", parameters  # noqa: S608
 
 
-def _share(probes: list[Probe], best: Probe, everything: Probe) -> float:
-    """Of the rows of the best, those that the others have too, if they have nothing to do with each other."""
-    return prod(each.density / everything.density for each in probes if each is not best)
+def _matching_share(probes: list[Probe], best: Probe, conversations: Probe) -> float:
+    """Estimate the share of the best scan's rows that the other scans contain too, assuming independent conditions."""
+    return prod(probe.density / conversations.density for probe in probes if probe is not best)
 
 
 def _distance(one: str, other: str) -> int:
-    """Between two conversations in time, by their ids."""
+    """Return the time between the creation of two conversations."""
     return abs(_time(one) - _time(other))
 
 
 def _time(conversation_id: str) -> int:
-    """For ids that do not begin with it, as ours do, it is all the same: the answers are right, but take longer."""
+    """Return the creation time in the id, in units that keep the order; 0 for ids of another format.
+
+    With such ids the results are right but take longer, because all densities look alike.
+    """
     try:
         return int(conversation_id.removeprefix(ids.CONVERSATION_PREFIX)[:16], 16)
     except ValueError:

@@ -1,4 +1,4 @@
-"""A tree of conditions -> Q. Keys and values are always parameters, never part of a lookup's name."""
+"""Conditions as Django's `Q`. Keys and values are always parameters, never part of a look-up name."""
 
 from __future__ import annotations
 
@@ -22,27 +22,28 @@ TextPredicate = Callable[[TextCondition], Q]
 
 
 def metadata_exists(condition: MetadataCondition) -> Q:
-    """That a conversation has such a pair. The database may as well begin with the pairs: for sets, in no order."""
-    # The owner says nothing new, but lets a search among one owner's conversations use an index of its own.
+    """Match conversations with such a pair by EXISTS, for unordered sets: the database may read the pairs first."""
+    # Redundant filter that lets the planner use the (owner, key, value) index.
     pairs = MetadataPair.objects.filter(conversation=OuterRef("pk"), owner=OuterRef("owner"), key=condition.key)
     return Q(Exists(pairs.filter(value_condition(condition, F("value")))))
 
 
 def metadata_correlated(condition: MetadataCondition, *, id_name: str) -> Q:
-    """The same, looked up for one row after the other: for a walk in order, which ends where a page is full."""
+    """Match rows whose conversation has such a pair by a look-up in each row, for scans that stop at a full page."""
     pair = MetadataPair.objects.filter(
         value_condition(condition, F("value")), conversation=OuterRef(id_name), key=condition.key
     )
-    return Q(IsNull(Subquery(pair.values("conversation")), False))  # unlike EXISTS, a scalar is never made a join
+    # A scalar subquery: a database may turn EXISTS into a join, which reads all matching pairs first.
+    return Q(IsNull(Subquery(pair.values("conversation")), False))
 
 
 def text_in_index(condition: TextCondition) -> Q:
-    """That an item says it, by the index of words: reads all that say it, in no order."""
+    """Match conversations by the full-text index, which reads every item that contains the phrase, in no order."""
     return Q(pk__in=ItemText.objects.search_phrase(condition.phrase).values("conversation").distinct())
 
 
 def text_correlated(condition: TextCondition, *, id_name: str) -> Q:
-    """The same, looked up in the items of one conversation after the other."""
+    """Match rows by comparing the texts of each row's conversation, for scans that stop at a full page."""
     texts = ItemText.objects.filter(conversation=OuterRef(id_name)).containing_phrase(condition.phrase)
     return Q(IsNull(Subquery(texts.values("conversation")[:1]), False))
 
@@ -54,15 +55,15 @@ def build_q(
     text: TextPredicate = text_in_index,
     id_name: str = "pk",
 ) -> Q:
-    """`id_name` is what the conversation's id is called where the rows are others than conversations."""
+    """Combine the predicates of all conditions; `id_name` is the field with the conversation's id in the rows."""
     inner = partial(build_q, metadata=metadata, text=text, id_name=id_name)
     match query:
-        case And(of):
-            return reduce(and_, map(inner, of), Q())
-        case Or(of):
-            return reduce(or_, map(inner, of))
-        case Not(of):
-            return ~inner(of)
+        case And(parts):
+            return reduce(and_, map(inner, parts), Q())
+        case Or(parts):
+            return reduce(or_, map(inner, parts))
+        case Not(part):
+            return ~inner(part)
         case CreatedCondition():
             return created_range(query, id_name=id_name)
         case MetadataCondition():
@@ -72,14 +73,14 @@ def build_q(
 
 
 def created_range(condition: CreatedCondition, *, id_name: str) -> Q:
-    """By the id, whose text begins with the second of creation: the one index serves the order and the window."""
+    """Match a range of ids, which begin with the second of creation: one index serves both the order and the range."""
     after = condition.operator in ("gt", "lte")
     first = ids.lower_bound(ids.CONVERSATION_PREFIX, seconds=condition.seconds + after)
     return Q((f"{id_name}__gte" if condition.operator in ("gt", "gte") else f"{id_name}__lt", first))
 
 
 def value_condition(condition: MetadataCondition, value: Combinable) -> Q:
-    """What the condition says of the value that its key has."""
+    """Return the condition about the value of its key, without the key itself."""
     match condition.operator, condition.values:
         case "eq", (text,):
             return Q(Exact(value, text))
@@ -92,16 +93,16 @@ def value_condition(condition: MetadataCondition, value: Combinable) -> Q:
         case "prefix", (prefix,):
             return starts_with(prefix, value)
         case "contains", (part,):
-            # Not `Contains`: SQLite's LIKE does not tell upper case from lower.
+            # Not `Contains`: SQLite's LIKE ignores case.
             return Q(GreaterThan(StrIndex(value, Value(part)), 0))
         case "exists", ():
-            # As true as nothing at all, but it leads to the index that holds values, whose rows lie side by side.
+            # Always true, but makes the database read the index with values, in which the rows of a key are adjacent.
             return Q(IsNull(value, False))
     raise ValueError(condition)
 
 
 def starts_with(prefix: str, text: Combinable) -> Q:
-    """As a range, which an index serves on every database: texts compare by their bytes, that is by code point."""
+    """Return a range that any database reads from an index. The columns compare by bytes, hence by code points."""
     end = prefix.rstrip(chr(sys.maxunicode))
     if not end:
         return Q(GreaterThanOrEqual(text, prefix))
@@ -109,4 +110,5 @@ def starts_with(prefix: str, text: Combinable) -> Q:
 
 
 def _next_character(character: str) -> str:
+    # Surrogates are no characters.
     return "\ue000" if character == "\ud7ff" else chr(ord(character) + 1)

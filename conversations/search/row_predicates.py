@@ -1,4 +1,4 @@
-"""SQL that tells of one row of the metadata index after the other whether its conversation matches."""
+"""The query as an SQL predicate about one row of the metadata index: whether the row's conversation matches."""
 
 from __future__ import annotations
 
@@ -15,14 +15,15 @@ from conversations.search.metadata_pair import MetadataPair
 from conversations.search.predicates import created_range, text_correlated, value_condition
 
 ID = "conversation_id"
-ROW = MetadataPair._meta.db_table  # what the row has to be called around these conditions
-VALUE = RawSQL("value", (), output_field=MetadataPair._meta.get_field("value"))  # the row's, or that of a looked-up one
+ROW = MetadataPair._meta.db_table  # the alias that the enclosing statement has to give the row
+VALUE = RawSQL("value", (), output_field=MetadataPair._meta.get_field("value"))  # of the row or a looked-up pair
 
 
-class RowConditions:
-    """All that is asked, for rows of one key or value after the other.
+class RowPredicate:
+    """Predicate of a query about a row of the index.
 
-    Written here and not by the ORM, which takes longer to write a look-up in each row than a database to do it.
+    The SQL is built as text, because the ORM takes longer to compile a correlated subquery for each condition than a
+    database takes to execute the statement.
     """
 
     def __init__(self, query: Query, *, using: str) -> None:
@@ -31,40 +32,42 @@ class RowConditions:
         self._compiled: dict[Query, SQL] = {}
 
     def where_clause(self, *, key: str | None = None, value: str | None = None) -> SQL:
-        """For rows of this key and of this value, unless these are None."""
+        """Return the predicate for rows that are known to have this key and, unless it is None, this value."""
         return self._clause(self.query, key, value)
 
     def value_condition(self, condition: MetadataCondition) -> SQL:
-        """What is asked of the value at hand."""
+        """Return the condition about the row's own value."""
         return self._compile_once(condition, value_condition(condition, VALUE))
 
     def _clause(self, query: Query, key: str | None, value: str | None) -> SQL:
         match query:
-            case And(of):
-                return join_sql(" AND ", (self._clause(part, key, value) for part in of))
-            case Or(of):
-                return join_sql(" OR ", (self._clause(part, key, value) for part in of))
-            case Not(of):
-                sql, parameters = self._clause(of, key, value)
+            case And(parts):
+                return join_sql(" AND ", (self._clause(part, key, value) for part in parts))
+            case Or(parts):
+                return join_sql(" OR ", (self._clause(part, key, value) for part in parts))
+            case Not(part):
+                sql, parameters = self._clause(part, key, value)
                 return f"NOT {sql}", parameters
             case CreatedCondition():
                 return self._compile_once(query, created_range(query, id_name=ID))
             case TextCondition():
                 return self._compile_once(query, text_correlated(query, id_name=ID))
             case MetadataCondition() if query.key != key:
-                return self._lookup_clause(query)
+                return self._other_key_clause(query)
             case MetadataCondition() if value is None:
                 return self.value_condition(query)
             case MetadataCondition():
-                # Of what all of them say, nothing is asked again: a database would take it for one more condition.
-                return ("(1 = 1)" if query.allows(value) else "(1 = 0)"), ()
+                # The index range already decides this condition. Fold it to a constant, or the planner would count it
+                # as one more filter.
+                return ("(1 = 1)" if query.is_met_by(value) else "(1 = 0)"), ()
 
-    def _lookup_clause(self, condition: MetadataCondition) -> SQL:
+    def _other_key_clause(self, condition: MetadataCondition) -> SQL:
+        """Return a look-up of the conversation's pair with another key than the row's."""
         sql, parameters = self.value_condition(condition)
-        quoted = connections[self.using].ops.quote_name("key")
-        # Unlike EXISTS, a scalar is never made a join.
-        found = f"SELECT {ID} FROM {ROW} AS other WHERE {ID} = {ROW}.{ID} AND {quoted} = %s AND {sql}"  # noqa: S608
-        return f"(({found}) IS NOT NULL)", (condition.key, *parameters)
+        key_column = connections[self.using].ops.quote_name("key")
+        # A scalar subquery: a database may turn EXISTS into a join, and then reads all pairs of the other key first.
+        pair = f"SELECT {ID} FROM {ROW} AS other WHERE {ID} = {ROW}.{ID} AND {key_column} = %s AND {sql}"  # noqa: S608
+        return f"(({pair}) IS NOT NULL)", (condition.key, *parameters)
 
     def _compile_once(self, query: Query, condition: Q) -> SQL:
         if query not in self._compiled:
@@ -73,13 +76,14 @@ class RowConditions:
 
 
 def compile_q(condition: Q, *, using: str) -> SQL:
-    """In brackets."""
+    """Return the condition as SQL in parentheses."""
     statement = Statement(MetadataPair)
     sql, parameters = statement.get_compiler(using).compile(statement.build_where(condition))
     return f"({sql})", tuple(parameters)
 
 
 def join_sql(operator: str, conditions: Iterable[SQL]) -> SQL:
-    """In brackets."""
+    """Return the joined conditions in parentheses, or a true condition if there are none."""
     parts = list(conditions)
-    return f"({operator.join(sql for sql, _ in parts) or '1 = 1'})", tuple(each for _, of in parts for each in of)
+    sql = operator.join(part for part, _ in parts) or "1 = 1"
+    return f"({sql})", tuple(parameter for _, parameters in parts for parameter in parameters)

@@ -1,10 +1,14 @@
-"""Which conversations say something, in their order, at a price that is known beforehand.
+"""Conversations in order whose items contain phrases, at a cost that is bounded beforehand.
 
-The indexes of words have no order, and what else is asked for may hold of few of those that say a word. So there are
-two ways. What no more than `MAX_FEW` items say is fetched whole, and all else is asked of their conversations alone.
-What is said more often, which PostgreSQL knows by its statistics, is looked for in one conversation after the other, in
-`WINDOW` of them; only where these don't fill the page is the index asked for all that is left, which costs as much as
-there are items that say it. To be counted, what its statistics call frequent is looked for so to the end.
+A full-text index returns rows in no order, and the other conditions of a query may hold for few of them. So there are
+two strategies:
+
+- If at most `MAX_CANDIDATES` items contain the phrases, all of their conversations are fetched, and only these are
+  checked for the other conditions.
+- Otherwise the `MAX_SCANNED` next conversations are checked one by one. Only if these do not fill the page, the
+  full-text index is read for the rest, at a cost that grows with the number of items that contain the phrase. On
+  PostgreSQL, statistics detect frequent phrases beforehand; to count their matches, conversations are always checked
+  one by one.
 """
 
 from __future__ import annotations
@@ -16,25 +20,30 @@ from typing import Any, TypeVar
 
 from django.db.models import Model, QuerySet
 
-from conversations.schema.query.nodes import And, Or, Query, TextCondition, conditions
+from conversations.schema.query.nodes import And, Or, Query, TextCondition, iter_conditions
 from conversations.search.item_text import ItemText
 from conversations.search.predicates import build_q, metadata_correlated, text_correlated, text_in_index
 
-MAX_FEW = 1_000
-WINDOW = 1_000
+MAX_CANDIDATES = 1_000
+MAX_SCANNED = 1_000  # conversations checked one by one before the full-text index is read
 
 ConversationType = TypeVar("ConversationType", bound=Model)
 
+_build_correlated_q = partial(
+    build_q, metadata=partial(metadata_correlated, id_name="pk"), text=partial(text_correlated, id_name="pk")
+)
+_build_indexed_q = partial(build_q, metadata=partial(metadata_correlated, id_name="pk"), text=text_in_index)
+
 
 def candidate_ids(query: Query, *, using: str) -> set[str] | None:
-    """Of all conversations that can match and perhaps of others, or None where something frequent must be asked."""
+    """Return a superset of the matching ids, or None if a term is too frequent to enumerate."""
     match query:
-        case And(of):
-            known = [ids for part in of if (ids := candidate_ids(part, using=using)) is not None]
-            return set.intersection(*known) if known else None
-        case Or(of):
+        case And(parts):
+            enumerated = [ids for part in parts if (ids := candidate_ids(part, using=using)) is not None]
+            return set.intersection(*enumerated) if enumerated else None
+        case Or(parts):
             union: set[str] = set()
-            for part in of:
+            for part in parts:
                 ids = candidate_ids(part, using=using)
                 if ids is None:
                     return None
@@ -44,59 +53,54 @@ def candidate_ids(query: Query, *, using: str) -> set[str] | None:
             texts = ItemText.objects.using(using)
             if texts.is_frequent(phrase):
                 return None
-            some = list(texts.search_phrase(phrase).values_list("conversation", flat=True)[: MAX_FEW + 1])
-            return set(some) if len(some) <= MAX_FEW else None
+            rows = texts.search_phrase(phrase).values_list("conversation", flat=True)[: MAX_CANDIDATES + 1]
+            conversation_ids = list(rows)
+            return set(conversation_ids) if len(conversation_ids) <= MAX_CANDIDATES else None
     return None
 
 
 def first_candidates(
     ids: set[str], conversations: QuerySet[ConversationType], count: int, *, query: Query, is_ascending: bool
 ) -> list[ConversationType]:
-    """Of those with these ids and in the order of ids, the first that match."""
-    matching = conversations.filter(build_q(query, metadata=_metadata, text=_text))
-    found: list[ConversationType] = []
-    for some in _in_batches(sorted(ids, reverse=not is_ascending)):
-        found += matching.filter(pk__in=some)[: count - len(found)]
-        if len(found) == count:
+    """Return the first `count` matches among the conversations with these ids, in the order of ids."""
+    matching = conversations.filter(_build_correlated_q(query))
+    matches: list[ConversationType] = []
+    for batch in _in_batches(sorted(ids, reverse=not is_ascending)):
+        matches += matching.filter(pk__in=batch)[: count - len(matches)]
+        if len(matches) == count:
             break
-    return found
+    return matches
 
 
 def first_by_scan(
     conversations: QuerySet[ConversationType], count: int, *, query: Query, is_ascending: bool
 ) -> list[ConversationType]:
-    """The first that match of conversations in the order of their ids."""
-    ends = list(conversations.values_list("pk", flat=True)[WINDOW - 1 : WINDOW])
-    near = conversations.filter(build_q(query, metadata=_metadata, text=_text))
-    if not ends:
-        return list(near[:count])
+    """Return the first `count` matches of conversations that are in the order of ids."""
+    scan_end = list(conversations.values_list("pk", flat=True)[MAX_SCANNED - 1 : MAX_SCANNED])
+    correlated = conversations.filter(_build_correlated_q(query))
+    if not scan_end:
+        return list(correlated[:count])
     within, beyond = ("pk__lte", "pk__gt") if is_ascending else ("pk__gte", "pk__lt")
-    found = list(near.filter(**{within: ends[0]})[:count])
-    if len(found) < count:
-        far = conversations.filter(build_q(query, metadata=_metadata, text=text_in_index), **{beyond: ends[0]})
-        found += far[: count - len(found)]
-    return found
+    matches = list(correlated.filter(**{within: scan_end[0]})[:count])
+    if len(matches) < count:
+        rest = conversations.filter(_build_indexed_q(query), **{beyond: scan_end[0]})
+        matches += rest[: count - len(matches)]
+    return matches
 
 
 def count_matches(conversations: QuerySet[Any], maximum: int, *, query: Query, ids: set[str] | None) -> int:
-    """How many match, those with these ids or all, or `maximum` if there are more."""
-    if ids is None:
-        texts = ItemText.objects.using(conversations.db)
-        asked = (each.phrase for each in conditions(query) if isinstance(each, TextCondition))
-        if any(map(texts.is_frequent, asked)):
-            near = conversations.filter(build_q(query, metadata=_metadata, text=_text))
-            return near.order_by("-pk")[:maximum].count()
-        matching = conversations.filter(build_q(query, metadata=_metadata, text=text_in_index))
-        return matching.order_by()[:maximum].count()
-    matching = conversations.filter(build_q(query, metadata=_metadata, text=_text))
-    return min(maximum, sum(matching.filter(pk__in=some).count() for some in _in_batches(ids)))
+    """Return the number of matches among the conversations, restricted to `ids` if given, or `maximum` if more."""
+    if ids is not None:
+        matching = conversations.filter(_build_correlated_q(query))
+        return min(maximum, sum(matching.filter(pk__in=batch).count() for batch in _in_batches(ids)))
+    texts = ItemText.objects.using(conversations.db)
+    phrases = (condition.phrase for condition in iter_conditions(query) if isinstance(condition, TextCondition))
+    if any(map(texts.is_frequent, phrases)):
+        return conversations.filter(_build_correlated_q(query)).order_by("-pk")[:maximum].count()
+    return conversations.filter(_build_indexed_q(query)).order_by()[:maximum].count()
 
 
 def _in_batches(ids: Collection[str]) -> Iterator[list[str]]:
-    rest = iter(ids)
-    while some := list(islice(rest, MAX_FEW)):
-        yield some
-
-
-_metadata = partial(metadata_correlated, id_name="pk")
-_text = partial(text_correlated, id_name="pk")
+    remaining = iter(ids)
+    while batch := list(islice(remaining, MAX_CANDIDATES)):
+        yield batch

@@ -5,7 +5,7 @@ from django.urls import reverse
 from conversations.admin import ConversationAdmin
 from conversations.deletion import delete_conversation
 from conversations.models import Conversation, MetadataPair
-from conversations.schema.query.nodes import equalities
+from conversations.schema.query.nodes import MetadataCondition
 
 
 @pytest.fixture
@@ -32,8 +32,8 @@ def test_saving_replaces_the_metadata_and_its_index(admin_client, conversation):
     response = admin_client.post(url(conversation), {"metadata": '{"z": "1", "a": "<b>"}'})
     assert response.status_code == 302
     assert list(stored_metadata(conversation).items()) == [("z", "1"), ("a", "<b>")]
-    assert Conversation.objects.matching(equalities({"a": "<b>"})).get() == conversation
-    assert not Conversation.objects.matching(equalities({"topic": "demo"}))
+    assert Conversation.objects.matching(MetadataCondition("a", "eq", ("<b>",))).get() == conversation
+    assert not Conversation.objects.matching(MetadataCondition("topic", "eq", ("demo",)))
 
 
 def test_saving_keeps_a_changed_key_order(admin_client, conversation):

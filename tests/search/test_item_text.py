@@ -33,9 +33,9 @@ def search(text, **options):
 def search_strategy(request, monkeypatch):
     """Each of the ways in which a page is found."""
     if request.param != "few":
-        monkeypatch.setattr(text_scan, "MAX_FEW", 0)
+        monkeypatch.setattr(text_scan, "MAX_CANDIDATES", 0)
     if request.param == "beyond the window":
-        monkeypatch.setattr(text_scan, "WINDOW", 2)
+        monkeypatch.setattr(text_scan, "MAX_SCANNED", 2)
 
 
 TEXTS = [

@@ -27,8 +27,8 @@ OLDEST = MetadataCondition("plan", "eq", ("legacy",))
 class SmallWindowScan(MetadataScan):
     """Many windows where the other needs but one."""
 
-    first_window = 2
-    max_in_common = 5
+    first_lookahead = 2
+    max_intersected_rows = 5
 
 
 @pytest.fixture

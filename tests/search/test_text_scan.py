@@ -71,8 +71,8 @@ def test_page_contains_the_matches_in_order(conversations, query, order, limit, 
     expected = [row.pk for row, said in rest if matches(query, row.metadata, said)]
     place = None if after is None else ordered[after][0].pk
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(text_scan, "MAX_FEW", few)
-        patch.setattr(text_scan, "WINDOW", window)
+        patch.setattr(text_scan, "MAX_CANDIDATES", few)
+        patch.setattr(text_scan, "MAX_SCANNED", window)
         patch.setattr(item_text, "FREQUENT", frequent)
         page = Conversation.objects.page(limit=limit, order=order, after=place, matching=query)
         assert [row.pk for row in page.rows] == expected[:limit]

@@ -29,7 +29,7 @@ from conversations.db.pages import Page
 from conversations.db.timeouts import QueryTimeout
 from conversations.errors import APIError
 from conversations.models import Conversation, ConversationQuerySet
-from conversations.schema.query.nodes import EVERYTHING, MetadataCondition, Query, conditions, is_bounded
+from conversations.schema.query.nodes import EVERYTHING, MetadataCondition, Query, is_bounded, iter_conditions
 
 TOO_SLOW = _("This search takes too long. Narrow it with dates or a more selective condition.")
 STOPPED_EARLY = _("The search stopped early. Narrow it with dates or a more selective condition, or keep searching.")
@@ -136,7 +136,7 @@ class ConversationChangeList(KeysetChangeList):
         query = self.search.query
         if self.search.searches_content:
             return self.max_count_of_text
-        has_metadata = any(isinstance(condition, MetadataCondition) for condition in conditions(query))
+        has_metadata = any(isinstance(condition, MetadataCondition) for condition in iter_conditions(query))
         return self.max_count_unbounded if has_metadata and not is_bounded(query) else self.max_count
 
     @cached_property

@@ -29,7 +29,7 @@ class Command(BaseCommand):
             if clear:
                 items += ItemText.objects.filter(conversation__in=conversation_ids).delete()[0]
             else:
-                items += Conversation.objects.filter(pk__in=conversation_ids).fill_full_text()
+                items += Conversation.objects.filter(pk__in=conversation_ids).add_missing_item_texts()
             done += len(conversation_ids)
             show_progress(self.stderr, f"{done:,} of {total:,} conversations")
             reset_queries()  # DEBUG would collect them in memory.

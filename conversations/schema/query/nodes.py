@@ -1,8 +1,8 @@
-"""Conditions on conversations: the tree that every way of asking is turned into."""
+"""The condition tree that query parameters, the query language and the admin's forms are parsed into."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,14 +14,13 @@ CreatedOperator = Literal["gt", "gte", "lt", "lte"]
 
 @dataclass(frozen=True)
 class MetadataCondition:
-    """`ne` and `nin` mean that the key is there with another value; a key that is not there is `Not` of `exists`."""
+    """A condition on one key. All operators need the key: one that is absent matches only `Not` of `exists`."""
 
     key: str
     operator: MetadataOperator
     values: tuple[str, ...] = ()
 
-    def allows(self, value: str) -> bool:
-        """Whether the key may have this value."""
+    def is_met_by(self, value: str) -> bool:
         match self.operator:
             case "eq" | "in":
                 return value in self.values
@@ -43,26 +42,24 @@ class CreatedCondition:
 
 @dataclass(frozen=True)
 class TextCondition:
-    """That one of the items says this: its words next to each other, in their order (see `schema.searchable_text`)."""
+    """A phrase in the text of one item: its words next to each other and in order (see `schema.searchable_text`)."""
 
     phrase: str
 
 
 @dataclass(frozen=True)
 class And:
-    """Of no conditions: everything."""
-
-    of: tuple[Query, ...]
+    parts: tuple[Query, ...]
 
 
 @dataclass(frozen=True)
 class Or:
-    of: tuple[Query, ...]
+    parts: tuple[Query, ...]
 
 
 @dataclass(frozen=True)
 class Not:
-    of: Query
+    part: Query
 
 
 Condition = MetadataCondition | CreatedCondition | TextCondition
@@ -70,29 +67,24 @@ Query = Condition | And | Or | Not
 EVERYTHING = And(())
 
 
-def equalities(metadata: Mapping[str, str]) -> Query:
-    """That each of these pairs is there."""
-    return And(tuple(MetadataCondition(key, "eq", (value,)) for key, value in metadata.items()))
-
-
-def conditions(query: Query) -> Iterator[Condition]:
+def iter_conditions(query: Query) -> Iterator[Condition]:
     match query:
-        case And(of) | Or(of):
-            for part in of:
-                yield from conditions(part)
+        case And(parts) | Or(parts):
+            for part in parts:
+                yield from iter_conditions(part)
         case Not(part):
-            yield from conditions(part)
+            yield from iter_conditions(part)
         case _:
             yield query
 
 
 def is_bounded(query: Query) -> bool:
-    """Whether an index can find what matches. A part of a value (`contains`) can't, nor can what must not be there."""
+    """Whether an index leads to the matches. None does if only a part of a value is known, or only what must differ."""
     match query:
-        case And(of):
-            return any(map(is_bounded, of))
-        case Or(of):
-            return all(map(is_bounded, of))
+        case And(parts):
+            return any(map(is_bounded, parts))
+        case Or(parts):
+            return all(map(is_bounded, parts))
         case Not():
             return False
         case MetadataCondition(operator=operator):
@@ -102,10 +94,10 @@ def is_bounded(query: Query) -> bool:
 
 
 def is_positive(query: Query) -> bool:
-    """Whether each condition says of a key what its value is, or tells a time: what an index leads to, hit by hit."""
+    """Whether an index range scan alone answers every condition."""
     match query:
-        case And(of) | Or(of):
-            return all(map(is_positive, of))
+        case And(parts) | Or(parts):
+            return all(map(is_positive, parts))
         case MetadataCondition(operator=operator):
             return operator in ("eq", "in", "prefix", "exists")
         case CreatedCondition():
@@ -113,15 +105,15 @@ def is_positive(query: Query) -> bool:
     return False
 
 
-def phrases(query: Query) -> list[str]:
-    """What is searched for in texts, but for what must not be there."""
+def collect_phrases(query: Query) -> list[str]:
+    """Return the phrases of the query, without negated ones."""
     match query:
-        case And(of) | Or(of):
-            return [phrase for part in of for phrase in phrases(part)]
+        case And(parts) | Or(parts):
+            return [phrase for part in parts for phrase in collect_phrases(part)]
         case TextCondition(phrase):
             return [phrase]
     return []
 
 
 def searches_text(query: Query) -> bool:
-    return any(isinstance(condition, TextCondition) for condition in conditions(query))
+    return any(isinstance(condition, TextCondition) for condition in iter_conditions(query))

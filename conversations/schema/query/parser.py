@@ -167,7 +167,7 @@ def _combine(kind: type[And] | type[Or], parts: list[Query]) -> Query:
     """A single part is left as it is, and what is joined in the same way already is taken apart."""
     if len(parts) == 1:
         return parts[0]
-    return kind(tuple(inner for part in parts for inner in (part.of if isinstance(part, kind) else (part,))))
+    return kind(tuple(inner for part in parts for inner in (part.parts if isinstance(part, kind) else (part,))))
 
 
 def _check_length(name: str, value: str, start: int, *, maximum: int) -> None:

@@ -11,7 +11,7 @@ from django.urls import path, reverse
 from conversations.admin import ConversationAdmin
 from conversations.admin.list.conditions import parse_list
 from conversations.models import Conversation
-from conversations.schema.query.nodes import equalities
+from conversations.schema.query.nodes import MetadataCondition
 from tests.admin.list.filtered_list import URL, create_demo, create_others, listed_ids
 
 
@@ -255,7 +255,7 @@ urlpatterns = [path("desk/", site.urls)]
 
 @pytest.mark.urls(__name__)
 def test_custom_list_filter_combines_with_the_built_in_filters(admin_client, demo):
-    Conversation.objects.matching(equalities({"topic": "Demo"})).update(item_count=2)
+    Conversation.objects.matching(MetadataCondition("topic", "eq", ("Demo",))).update(item_count=2)
     base = "/desk/conversations/conversation/"
     for parameters in ({"few": "yes", **condition("topic", "", "exists")}, {"few": "yes", "q": "topic:*"}):
         response = admin_client.get(base, parameters)

@@ -23,7 +23,7 @@ def test_query_may_have_2000_characters():
 
 
 def test_a_query_may_have_16_conditions():
-    assert len(parse_query(conditions(16)).of) == 16
+    assert len(parse_query(conditions(16)).parts) == 16
     position = len(conditions(16)) + 2
     assert (
         query_error(conditions(17))

@@ -1,7 +1,7 @@
 import pytest
 
 from conversations.errors import APIError
-from conversations.schema.query.nodes import And, MetadataCondition, Not, Or, TextCondition, is_bounded, phrases
+from conversations.schema.query.nodes import And, MetadataCondition, Not, Or, TextCondition, collect_phrases, is_bounded
 from conversations.schema.query.parser import parse_query
 
 DEMO = MetadataCondition("topic", "eq", ("demo",))
@@ -71,7 +71,7 @@ def test_a_phrase_may_have_512_characters():
 
 
 def test_phrases_count_among_the_16_conditions():
-    assert len(parse_query(" ".join(["word"] * 16)).of) == 16
+    assert len(parse_query(" ".join(["word"] * 16)).parts) == 16
     with pytest.raises(APIError, match="too many conditions at position 81"):
         parse_query(" ".join(["word"] * 17))
 
@@ -83,4 +83,4 @@ def test_phrase_bounds_a_query_but_its_negation_does_not():
 
 
 def test_phrases_of_a_query_exclude_negated_ones():
-    assert phrases(parse_query('topic:demo (refund OR "a b") -policy')) == ["refund", "a b"]
+    assert collect_phrases(parse_query('topic:demo (refund OR "a b") -policy')) == ["refund", "a b"]

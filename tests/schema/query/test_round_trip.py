@@ -53,7 +53,7 @@ leaves = (
 
 
 def flatten_group(kind, parts):
-    return kind(tuple(inner for part in parts for inner in (part.of if isinstance(part, kind) else [part])))
+    return kind(tuple(inner for part in parts for inner in (part.parts if isinstance(part, kind) else [part])))
 
 
 def groups(trees):
