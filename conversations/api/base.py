@@ -19,7 +19,8 @@ from conversations.api.exceptions import exception_handler
 from conversations.api.json import JSONNegotiation, JSONParser, JSONRenderer
 from conversations.conf import app_settings
 from conversations.db.replica import database_to_read
-from conversations.models import Conversation, ConversationQuerySet, OwnedConversations
+from conversations.models import Conversation, ConversationQuerySet
+from conversations.owned_conversations import OwnedConversations
 
 
 class OpenAIView(APIView):

@@ -4,7 +4,6 @@ from conversations.models.conversation import Conversation, ConversationQuerySet
 from conversations.models.deleted_conversation import DeletedConversation, DeletedConversationQuerySet, DeletedPart
 from conversations.models.item import Item, ItemQuerySet
 from conversations.models.overview import FigureKind, FigureName, Overview, OverviewFigure
-from conversations.models.owned_conversations import OwnedConversations
 from conversations.models.preferences import Preferences, PreferencesQuerySet
 from conversations.models.saved_view import SavedView, SavedViewQuerySet
 from conversations.search.item_text import ItemText
@@ -28,7 +27,6 @@ __all__ = [
     "MetadataPairQuerySet",
     "Overview",
     "OverviewFigure",
-    "OwnedConversations",
     "Preferences",
     "PreferencesQuerySet",
     "SavedView",

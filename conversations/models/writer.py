@@ -1,7 +1,7 @@
 """The one place that stores a conversation or appends items to it.
 
 `create` and `append` take validated items as JSON. On PostgreSQL they send a single statement, so one round trip (see
-`single_statement`); wherever that is not possible, they insert through the ORM, in one transaction.
+`db.single_statement`); wherever that is not possible, they insert through the ORM, in one transaction.
 
 Imports and seeding know ids, times and positions already: they build the rows themselves and call the `insert_*`
 functions, which the ORM form uses too.
@@ -18,14 +18,14 @@ from django.db.models import F
 from django.utils import timezone
 
 from conversations import errors, ids
-from conversations.models import single_statement
+from conversations.db import single_statement
 from conversations.models.item import Item
 from conversations.schema.items import item_id_prefix
 from conversations.search.item_text import ItemText, build_item_texts
 from conversations.search.metadata_pair import MetadataPair, build_metadata_pairs
 
 
-class WritableConversation(single_statement.InsertableConversation, Protocol):
+class WritableConversation(single_statement.ConversationRow, Protocol):
     """The members of a conversation that the writer reads, sets and calls."""
 
     @property
@@ -57,7 +57,8 @@ def append(conversation: WritableConversation, *, items: Sequence[Mapping[str, A
     now = timezone.now()
     if single_statement.can_append(items, using=using):
         rows = _build_items(conversation, items, first_position=1, now=now)
-        single_statement.append(conversation, rows, build_item_texts(rows, using=using), using=using)
+        if not single_statement.append(conversation, rows, build_item_texts(rows, using=using), using=using):
+            raise errors.conversation_not_found(conversation.pk)
         return rows
     with transaction.atomic(using=using):
         count = sum(map(_is_stored, items))

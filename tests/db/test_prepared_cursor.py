@@ -2,7 +2,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from conversations.models import Conversation, OwnedConversations
+from conversations.models import Conversation
+from conversations.owned_conversations import OwnedConversations
 from conversations.schema.items import validate_items
 
 pytestmark = pytest.mark.skipif(connection.vendor != "postgresql", reason="prepared statements of PostgreSQL")

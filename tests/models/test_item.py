@@ -4,7 +4,8 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from conversations.models import Conversation, Item, OwnedConversations
+from conversations.models import Conversation, Item
+from conversations.owned_conversations import OwnedConversations
 from conversations.schema.items import validate_items
 from tests.plans import capture_statements, plan_steps
 

@@ -8,7 +8,8 @@ from django.db.models.signals import post_save
 
 from conversations import ids
 from conversations.errors import APIError
-from conversations.models import Conversation, Item, ItemText, MetadataPair, OwnedConversations
+from conversations.models import Conversation, Item, ItemText, MetadataPair
+from conversations.owned_conversations import OwnedConversations
 from conversations.schema.items import item_id_prefix, validate_items
 from tests.plans import capture_statements
 

@@ -1,7 +1,8 @@
 import pytest
 
 from conversations.errors import APIError
-from conversations.models import Conversation, OwnedConversations
+from conversations.models import Conversation
+from conversations.owned_conversations import OwnedConversations
 from conversations.schema.items import validate_items
 
 ITEMS = validate_items([{"role": "user", "content": text} for text in ("1", "2", "3")])

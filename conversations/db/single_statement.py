@@ -1,7 +1,7 @@
 """Create a conversation, or append items, in a single PostgreSQL statement: one round trip.
 
-`writer` chooses between this form and that of the ORM, which takes four to six round trips with the same result:
-`tests/models/test_writer.py` compares the two.
+`conversations.models.writer` chooses between this form and that of the ORM, which takes five or six round trips with
+the same result: `tests/models/test_writer.py` compares the two.
 """
 
 from __future__ import annotations
@@ -15,13 +15,10 @@ import orjson
 from django.db import connections, transaction
 from django.db.models.signals import post_save, pre_save
 
-from conversations import errors
 from conversations.db.prepared_cursor import fetch_rows
-from conversations.models.item import Item
-from conversations.search.item_text import ItemText
 
 
-class InsertableConversation(Protocol):
+class ConversationRow(Protocol):
     """The fields of a conversation that the statements read and set."""
 
     pk: Any
@@ -31,6 +28,24 @@ class InsertableConversation(Protocol):
     item_count: int
     last_position: int
     last_item_at: datetime | None
+
+
+class ItemRow(Protocol):
+    """The fields of an item that the statements read and set."""
+
+    pk: Any
+    position: int
+    item_id: str
+    type: str
+    data: Any
+    created_at: datetime
+
+
+class ItemTextRow(Protocol):
+    """The fields of an item's row in the full-text index."""
+
+    position: int
+    words: str
 
 
 _CONVERSATION = """
@@ -103,7 +118,7 @@ def _has_ids(items: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def create(
-    conversation: InsertableConversation, items: Sequence[Item], texts: Sequence[ItemText], *, using: str
+    conversation: ConversationRow, items: Sequence[ItemRow], texts: Sequence[ItemTextRow], *, using: str
 ) -> None:
     """Insert the conversation, its metadata index and its items, whose positions count from 1."""
     sql = _CONVERSATION
@@ -119,23 +134,24 @@ def create(
 
 
 def append(
-    conversation: InsertableConversation, items: Sequence[Item], texts: Sequence[ItemText], *, using: str
-) -> None:
-    """Insert the items behind the last position. Raise an error if the owner has no such conversation.
+    conversation: ConversationRow, items: Sequence[ItemRow], texts: Sequence[ItemTextRow], *, using: str
+) -> bool:
+    """Insert the items behind the last position. Return False if the owner has no such conversation.
 
     The positions of `items` and `texts` count from 1; the statement sets the real ones.
     """
     if not _store(_COUNTERS, {"now": items[0].created_at}, conversation, items, texts, using=using):
-        raise errors.conversation_not_found(conversation.pk)
+        return False
     conversation.last_position, conversation.last_item_at = items[-1].position, items[-1].created_at
+    return True
 
 
 def _store(
     sql: str,
     parameters: dict[str, Any],
-    conversation: InsertableConversation,
-    items: Sequence[Item],
-    texts: Sequence[ItemText],
+    conversation: ConversationRow,
+    items: Sequence[ItemRow],
+    texts: Sequence[ItemTextRow],
     *,
     using: str,
 ) -> bool:

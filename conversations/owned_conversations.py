@@ -23,12 +23,11 @@ from django.db import router
 from django.db.models import Exists
 
 from conversations import errors, ids
+from conversations.db import single_statement
 from conversations.db.compiled import CompiledQuery, Parameter
 from conversations.db.pages import Page
 from conversations.db.retry import retry_on_conflict
-from conversations.models import single_statement
-from conversations.models.conversation import Conversation
-from conversations.models.item import Item
+from conversations.models import Conversation, Item
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
