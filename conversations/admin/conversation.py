@@ -109,9 +109,9 @@ class ConversationAdmin(AppModelAdmin):
         return permissions.missing_permission_message()
 
     def get_fields(self, request: HttpRequest, obj: Conversation | None = None) -> Any:
-        shown = "metadata" if self.has_change_permission(request, obj) else "metadata_pairs"
+        metadata_field = "metadata" if self.has_change_permission(request, obj) else "metadata_pairs"
         refusal = () if self.has_read_content_permission(request, obj) else ("transcript_refusal",)
-        return ("id", "owner", "created", "item_count", "last_item", shown, *refusal)
+        return ("id", "owner", "created", "item_count", "last_item", metadata_field, *refusal)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Conversation | None = None) -> Any:
         return [name for name in self.get_fields(request, obj) if name != "metadata"]

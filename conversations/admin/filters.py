@@ -1,4 +1,4 @@
-"""Filters of lists that are small forms: exact values instead of a list of all there are."""
+"""List filters that are small forms, for an exact value where a list of all values would be too long."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 
 class FilterForm(forms.Form):
-    """Each field is a parameter of the URL. A form of empty fields filters nothing; an invalid one finds nothing."""
+    """Form whose fields are parameters of the URL. An empty form filters nothing; an invalid one matches nothing."""
 
     data: QueryDict
     use_required_attribute = False
@@ -29,7 +29,7 @@ class FilterForm(forms.Form):
 
 
 class FormFilter(admin.ListFilter):
-    """A filter of the admin's list whose choices are a form. Its state is in the URL, under the fields' names."""
+    """List filter that shows a form instead of choices. Its fields are parameters of the URL."""
 
     form_class: ClassVar[type[FilterForm]]
     template = "admin/conversations/form_filter.html"

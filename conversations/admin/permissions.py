@@ -1,4 +1,4 @@
-"""Who may see what items say. Neither Django's own rights nor any on items are enough."""
+"""Permissions for message content, which Django's permissions on conversations and items do not include."""
 
 from django.http import HttpRequest
 from django.utils.translation import gettext
@@ -23,5 +23,5 @@ def may_export_facts(request: HttpRequest) -> bool:
 def missing_permission_message() -> str:
     """Return the reason why the user may not read message content, and the permission or setting to change."""
     if not app_settings.staff_can_read_content:
-        return gettext("Nobody may read content here: CONVERSATIONS_STAFF_CAN_READ_CONTENT is off.")
-    return gettext("You may not read it: the permission “Can read the content of conversations” is missing.")
+        return gettext("Message content is hidden from everyone here: CONVERSATIONS_STAFF_CAN_READ_CONTENT is off.")
+    return gettext("You may not read messages: the permission “Can read the content of conversations” is missing.")

@@ -1,3 +1,5 @@
+"""Saved views: named query strings of the conversation list, with a list of their own and a bar above that list."""
+
 from __future__ import annotations
 
 from copy import copy
@@ -30,47 +32,47 @@ from conversations.admin.list.parameters import (
 )
 from conversations.models import Conversation, SavedView
 
-ALL_CONVERSATIONS = "all"  # instead of a view: so that the default is not opened
+ALL_CONVERSATIONS = "all"  # in place of the id of a view: keeps the default view from opening
 MAX_VIEWS = 100  # links above the list
 
 
 def saveable_query_string(query_string: str) -> str:
-    """Return the filters, order and columns without cursors; raise `SuspiciousOperation` if there are too many."""
+    """Return its filters, order and columns, without cursors. Raise `SuspiciousOperation` if there are too many."""
     parameters = _parameters(query_string)
     form = ListForm(parameters)
-    return parameters.urlencode() if form.uneven else form.url().removeprefix("?")
+    return parameters.urlencode() if form.is_uneven else form.url().removeprefix("?")
 
 
 def without_columns(query_string: str) -> str:
-    """Return the query string of a view whose columns are stored for the user already."""
+    """Return the query string that the list has after it saved and removed the columns."""
     pairs = parse_qsl(query_string, keep_blank_values=True)
     return urlencode([(name, value) for name, value in pairs if name not in COLUMN_PARAMETERS])
 
 
 def drop_unknown_parameters(query_string: str, *, model_admin: Any, request: HttpRequest) -> tuple[str, list[str]]:
-    """Return the part of the query string that is still valid, and labels of the dropped parts.
+    """Return the part of the query string that the list understands, and labels of the parameters that it does not.
 
-    Owners, operators, columns and filters may have been removed since the view was saved. Each condition is validated
-    alone, so that an invalid one does not invalidate the others.
+    Owners, operators, columns and filters may have disappeared since the view was saved. Each condition is validated
+    by itself, so that an invalid one affects no other.
     """
     try:
         form = ListForm(_parameters(query_string))
     except SuspiciousOperation:
-        return "", [gettext("all of it")]
+        return "", [gettext("all its filters")]
     known: list[tuple[str, str]] = []
-    gone: list[str] = []
+    unknown: list[str] = []
     for chip in form.chips:
-        is_half = form.uneven and chip.pairs[0][0] in CONDITION_PARAMETERS
-        if not is_half and ListForm(QueryDict(urlencode([*known, *chip.pairs]))).is_valid():
+        is_incomplete = form.is_uneven and chip.pairs[0][0] in CONDITION_PARAMETERS
+        if not is_incomplete and ListForm(QueryDict(urlencode([*known, *chip.pairs]))).is_valid():
             known += chip.pairs
         else:
-            gone.append(chip.label)
+            unknown.append(chip.label)
     for name, value in form.others:
         if _is_parameter(name, value, model_admin, request):
             known.append((name, value))
         else:
-            gone.append(f"{name}: {value}")
-    return urlencode(known), gone
+            unknown.append(f"{name}: {value}")
+    return urlencode(known), unknown
 
 
 def _parameters(query_string: str) -> QueryDict:
@@ -81,12 +83,13 @@ def _parameters(query_string: str) -> QueryDict:
 
 
 def _is_parameter(name: str, value: str, model_admin: Any, request: HttpRequest) -> bool:
+    """Whether the list accepts a parameter that is not in its form: columns, the order, a filter of `list_filter`."""
     if name in COLUMN_PARAMETERS:
         return name != "columns" or value in ("", *COLUMNS)
-    asked = copy(request)
-    asked.GET = QueryDict(urlencode({name: value}))
+    list_request = copy(request)
+    list_request.GET = QueryDict(urlencode({name: value}))
     try:
-        model_admin.get_changelist_instance(asked)
+        model_admin.get_changelist_instance(list_request)
     except (IncorrectLookupParameters, SuspiciousOperation):
         return False
     return True
@@ -103,21 +106,20 @@ class SavedViewForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
         owner_id = self.instance.owner_id or self.user.pk
-        others = SavedView.objects.filter(owner=owner_id, name=name).exclude(pk=self.instance.pk)
-        if others.exists():
-            raise forms.ValidationError(_("There is a view of this name: choose another, or delete that one first."))
+        if SavedView.objects.filter(owner=owner_id, name=name).exclude(pk=self.instance.pk).exists():
+            raise forms.ValidationError(_("A view with this name exists. Choose another name."))
         return name
 
     def clean_query_string(self) -> str:
         try:
             return saveable_query_string(self.cleaned_data["query_string"].strip().removeprefix("?"))
         except SuspiciousOperation as error:
-            raise forms.ValidationError(_("These are too many parameters.")) from error
+            raise forms.ValidationError(_("Too many conditions.")) from error
 
 
 @admin.register(SavedView)
 class SavedViewAdmin(AppModelAdmin):
-    """Whoever may see the list has views of their own; superusers see those of all."""
+    """Saved views of the user, who may view the conversation list. Superusers see the views of all users."""
 
     form = SavedViewForm
     list_display = ("name", "filters", "is_shared", "is_default", "owner", time_column(SavedView, "created_at"))
@@ -135,7 +137,7 @@ class SavedViewAdmin(AppModelAdmin):
         try:
             text = ListForm(QueryDict(view.query_string)).text
         except SuspiciousOperation:
-            text = view.query_string
+            text = view.query_string  # too many parameters for the form
         return format_html('<a href="{}">{}</a>', self._open_url(view), text or gettext("All conversations"))
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -160,43 +162,43 @@ class SavedViewAdmin(AppModelAdmin):
         return HttpResponseRedirect(self._open_url(obj))
 
     def has_module_permission(self, request: HttpRequest) -> bool:
-        return self._may_see_the_list(request)
+        return self._may_view_list(request)
 
     def has_view_permission(self, request: HttpRequest, obj: SavedView | None = None) -> bool:
-        return self._may_see_the_list(request) and (
+        return self._may_view_list(request) and (
             obj is None or request.user.is_superuser or obj.owner_id == request.user.pk
         )
 
     has_change_permission = has_delete_permission = has_view_permission
 
     def has_add_permission(self, request: HttpRequest) -> bool:
-        return self._may_see_the_list(request)
+        return self._may_view_list(request)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.open_view)
         return [path("<int:object_id>/open/", view, name="conversations_savedview_open"), *super().get_urls()]
 
     def open_view(self, request: HttpRequest, object_id: int) -> HttpResponse:
-        """Leads to the list. What has gone since the view was saved is named and left out."""
-        if not self._may_see_the_list(request):
+        """Redirect to the list with the view's parameters, except unknown ones, which a message names."""
+        if not self._may_view_list(request):
             raise PermissionDenied
         list_url = reverse("admin:conversations_conversation_changelist", current_app=self.admin_site.name)
         view = SavedView.objects.visible_to(request.user).filter(pk=object_id).first()
         if view is None:
-            self.message_user(request, gettext("This view is there no more, or is not shared."), messages.WARNING)
+            self.message_user(request, gettext("This view was deleted or is no longer shared."), messages.WARNING)
             return HttpResponseRedirect(f"{list_url}?{urlencode({VIEW_PARAMETER: ALL_CONVERSATIONS})}")
         model_admin = self.admin_site.get_model_admin(Conversation)
-        query_string, gone = drop_unknown_parameters(view.query_string, model_admin=model_admin, request=request)
-        if gone:
-            told = gettext("The view “%(name)s” asks for what is there no more, and is shown without it: %(gone)s")
-            self.message_user(request, told % {"name": view, "gone": "; ".join(gone)}, messages.WARNING)
-        parts = [query_string, urlencode({VIEW_PARAMETER: view.pk})]
-        return HttpResponseRedirect(f"{list_url}?{'&'.join(filter(None, parts))}")
+        query_string, unknown = drop_unknown_parameters(view.query_string, model_admin=model_admin, request=request)
+        if unknown:
+            text = gettext("View “%(name)s” refers to something that no longer exists and ignores it: %(unknown)s")
+            self.message_user(request, text % {"name": view, "unknown": "; ".join(unknown)}, messages.WARNING)
+        view_parameter = urlencode({VIEW_PARAMETER: view.pk})
+        return HttpResponseRedirect(f"{list_url}?{'&'.join(filter(None, [query_string, view_parameter]))}")
 
     def _open_url(self, view: SavedView) -> str:
         return reverse("admin:conversations_savedview_open", args=[view.pk], current_app=self.admin_site.name)
 
-    def _may_see_the_list(self, request: HttpRequest) -> bool:
+    def _may_view_list(self, request: HttpRequest) -> bool:
         try:
             model_admin = self.admin_site.get_model_admin(Conversation)
         except NotRegistered:
@@ -206,15 +208,17 @@ class SavedViewAdmin(AppModelAdmin):
 
 @dataclass(frozen=True)
 class ViewLink:
+    """A saved view in the bar above the list."""
+
     view: SavedView
     is_own: bool
-    is_current: bool
+    is_current: bool  # the list shows this view, unchanged
 
 
 def default_view_url(model_admin: admin.ModelAdmin[Any], request: HttpRequest) -> str | None:
-    """Return the URL that opens the user's default view, or None if the list is to be shown as the URL asks.
+    """Return the URL that opens the user's default view, or None if the list should appear instead.
 
-    Only a URL without parameters leads to the default view: "All conversations" has one.
+    Only a URL without parameters opens the default view. The link to all conversations has one.
     """
     if request.GET or not model_admin.admin_site.is_registered(SavedView):
         return None

@@ -7,7 +7,7 @@ from django.test import Client
 
 @pytest.fixture
 def staff_client(db) -> Callable[..., Client]:
-    """Makes the client of a member of staff who has just these permissions on the app's models."""
+    """Return a function that logs in a member of staff who has only these permissions on the app's models."""
 
     def staff_client(*codenames: str) -> Client:
         user = User.objects.create_user("staff", is_staff=True)

@@ -47,9 +47,9 @@ def test_an_empty_object_clears_the_metadata(admin_client, conversation):
 
 
 def test_unchanged_form_writes_nothing(admin_client, conversation):
-    shown = admin_client.get(url(conversation)).context["adminform"].form["metadata"].value()
+    text = admin_client.get(url(conversation)).context["adminform"].form["metadata"].value()
     before = list(MetadataPair.objects.values())
-    assert admin_client.post(url(conversation), {"metadata": shown}).status_code == 302
+    assert admin_client.post(url(conversation), {"metadata": text}).status_code == 302
     assert list(MetadataPair.objects.values()) == before
 
 
@@ -101,12 +101,12 @@ def test_conversation_page_requires_the_view_permission(staff_client, conversati
 @pytest.mark.parametrize("page", ["change", "delete"])
 def test_conversation_deleted_meanwhile_is_reported_as_missing(admin_client, conversation, monkeypatch, page):
     url = reverse(f"admin:conversations_conversation_{page}", args=[quote(conversation.pk)])
-    form = ConversationAdmin.get_object
+    get_object = ConversationAdmin.get_object
 
     def deleted_after_it_was_found(self, *args, **kwargs):
-        found = form(self, *args, **kwargs)
-        delete_conversation(Conversation.objects.get(pk=found.pk))
-        return found
+        row = get_object(self, *args, **kwargs)
+        delete_conversation(Conversation.objects.get(pk=row.pk))
+        return row
 
     monkeypatch.setattr(ConversationAdmin, "get_object", deleted_after_it_was_found)
     response = admin_client.post(url, {"metadata": '{"topic": "new"}', "post": "yes"}, follow=True)

@@ -1,4 +1,4 @@
-"""What somebody has chosen is there wherever they log in, and for nobody else."""
+"""A user's choices hold in all of their sessions, and for no other user."""
 
 import pytest
 from django.test import Client
@@ -15,27 +15,27 @@ def conversation(alice) -> Conversation:
     return Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=items)
 
 
-def open_page(user, address: str) -> str:
-    """In a session of its own."""
+def open_page(user, path: str) -> str:
+    """Return the HTML of the page in a new session of the user."""
     client = Client()
     client.force_login(user)
-    return client.get(address, follow=True).content.decode()
+    return client.get(path, follow=True).content.decode()
 
 
 @pytest.mark.parametrize(
-    ("choice", "address", "shown"),
+    ("choice", "path", "html"),
     [
         ("?columns=last_item&column_key=topic", "", "column-last_item"),
         ("?shortcuts=off", "", 'data-shortcuts="off"'),
         ("{id}/change/?view=raw", "{id}/change/", "&quot;**Hello**&quot;"),
     ],
 )
-def test_preferences_outlast_the_session(admin_user, django_user_model, conversation, choice, address, shown):
+def test_preferences_outlast_the_session(admin_user, django_user_model, conversation, choice, path, html):
     other = django_user_model.objects.create_superuser("other")
-    assert shown not in open_page(admin_user, LIST + address.format(id=conversation.pk))
+    assert html not in open_page(admin_user, LIST + path.format(id=conversation.pk))
     open_page(admin_user, LIST + choice.format(id=conversation.pk))
-    assert shown in open_page(admin_user, LIST + address.format(id=conversation.pk))
-    assert shown not in open_page(other, LIST + address.format(id=conversation.pk))
+    assert html in open_page(admin_user, LIST + path.format(id=conversation.pk))
+    assert html not in open_page(other, LIST + path.format(id=conversation.pk))
 
 
 def test_preferences_are_stored_independently(admin_user):

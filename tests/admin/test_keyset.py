@@ -1,4 +1,4 @@
-"""Lists in the order of their keys, a page at a time."""
+"""Lists with keyset pagination."""
 
 import re
 from html import unescape
@@ -26,7 +26,7 @@ def url_of(model) -> str:
 
 
 def open_page(client, url: str) -> tuple[list[int], dict[str, str]]:
-    """The keys of a page, and its links to others."""
+    """Return the keys of the rows of a page, and its links to other pages by their text."""
     answer = client.get(url)
     pages = answer.content.decode().partition("conversations-pages")[2].partition("</nav>")[0]
     links = {name: unescape(href) for href, name in re.findall(r'<a href="(\?[^"]*)"[^>]*>(\w+)</a>', pages)}

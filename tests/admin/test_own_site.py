@@ -21,9 +21,9 @@ def test_admin_works_in_a_custom_admin_site(admin_client, alice):
     conversation = Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=items)
     quoted = conversation.pk.replace("_", "_5F")
     base = "/desk/conversations/conversation/"
-    found = admin_client.get(base, {"metadata_key": "topic", "metadata_value": "demo", "owner": "alice"})
-    assert f"{base}{quoted}/change/" in found.content.decode()
-    assert f'data-suggestions="{base}suggestions/"' in found.content.decode()
+    response = admin_client.get(base, {"metadata_key": "topic", "metadata_value": "demo", "owner": "alice"})
+    assert f"{base}{quoted}/change/" in response.content.decode()
+    assert f'data-suggestions="{base}suggestions/"' in response.content.decode()
     assert "hello" in admin_client.get(f"{base}{quoted}/change/").content.decode()
     assert f"{base}{quoted}/change/" in admin_client.get(f"{base}{quoted}/delete/").content.decode()
     assert admin_client.post(f"{base}{quoted}/delete/", {"post": "yes"}).status_code == 302
@@ -41,9 +41,9 @@ def test_links_of_views_exports_and_deletions_stay_in_a_custom_admin_site(admin_
     base = "/office/conversations/conversation/"
     assert admin_client.get(base)["Location"].startswith("/office/conversations/savedview/")
     for page in ("export/", "delete/"):
-        address = f"{base}{page}?owner=alice"
-        assert address in saved.content.decode()
-        html = admin_client.get(address).content.decode()
+        url = f"{base}{page}?owner=alice"
+        assert url in saved.content.decode()
+        html = admin_client.get(url).content.decode()
         assert f'<a href="{base}?owner=alice">' in html
         assert "/admin/" not in html.replace("static/admin/", "")
 

@@ -1,4 +1,4 @@
-"""Content is what items say. Who may not read it finds it on no page of the app, whatever else they may do."""
+"""Message content is on no page of the app for users without the permission to read it, whatever else they may do."""
 
 from collections.abc import Iterator
 
@@ -57,7 +57,7 @@ def patterns() -> Iterator[tuple[type, URLPattern]]:
 
 
 def urls(conversation: Conversation) -> dict[str, str]:
-    """Every address that the admin has for the app. A page with an argument that is not known here has to name it."""
+    """Return every URL that the admin has for the app, by name. Add a value here for a new kind of argument."""
     record = AccessRecord.objects.first()
     view = SavedView.objects.get_or_create(owner=User.objects.latest("pk"), name="x")[0]
     keys = {
@@ -80,7 +80,7 @@ def urls(conversation: Conversation) -> dict[str, str]:
 
 
 def fetch_pages(client: Client, conversation: Conversation) -> dict[str, str]:
-    """What each address answers, and the pages that a form or an argument leads to."""
+    """Return the text of every page, by its name, including pages that a posted form or a parameter leads to."""
     selected = {"action": "delete_selected", "_selected_action": [conversation.pk]}
     responses = {
         **{name: client.get(url, follow=True) for name, url in urls(conversation).items()},
@@ -170,7 +170,7 @@ def test_any_setting_other_than_true_hides_message_content_from_superusers(admin
     settings.CONVERSATIONS_STAFF_CAN_READ_CONTENT = value
     found = fetch_pages(admin_client, conversation)
     assert not [name for name, answer in found.items() if PLANTED in answer]
-    note = "Nobody may read content here: CONVERSATIONS_STAFF_CAN_READ_CONTENT is off."
+    note = "Message content is hidden from everyone here: CONVERSATIONS_STAFF_CAN_READ_CONTENT is off."
     assert note in found["conversations_conversation_change"]
     assert not AccessRecord.objects.exists()
 

@@ -29,7 +29,7 @@ def messages(response) -> list[str]:
 
 
 def parameters(response) -> list[tuple[str, str]]:
-    """Of the address that a redirect led to."""
+    """Return the query parameters of the URL that the redirects led to."""
     return parse_qsl(urlsplit(response.redirect_chain[-1][0]).query, keep_blank_values=True)
 
 
@@ -96,7 +96,7 @@ def test_duplicate_view_name_is_a_form_error(staff, user, alice):
     SavedView.objects.create(owner=user, name="open")
     SavedView.objects.create(owner=alice, name="new", is_shared=True)
     response = staff.post(ADD_URL, {"name": " open ", "query_string": "owner=alice"})
-    assert "There is a view of this name" in response.content.decode()
+    assert "A view with this name exists" in response.content.decode()
     assert SavedView.objects.filter(owner=user).count() == 1
     staff.post(ADD_URL, {"name": "new", "query_string": ""})
     assert SavedView.objects.filter(owner=user).count() == 2
@@ -142,7 +142,7 @@ def test_shared_view_is_visible_to_others_but_changed_by_its_owner_only(staff_cl
 def test_private_view_cannot_be_opened_by_others(staff, alice):
     view = SavedView.objects.create(owner=alice, name="secret", query_string="owner=alice")
     response = staff.get(view_url("open", view), follow=True)
-    assert messages(response) == ["This view is there no more, or is not shared."]
+    assert messages(response) == ["This view was deleted or is no longer shared."]
     assert parameters(response) == [("view", "all")]
     assert "secret" not in response.content.decode()
 
@@ -209,7 +209,7 @@ def test_current_view_is_marked_until_the_filters_change(staff, user, conversati
 
 
 @pytest.mark.parametrize(
-    ("gone", "told"),
+    ("obsolete", "label"),
     [
         ([("owner", "carol")], "owner: carol"),
         ([("q", "topic:(")], "topic:("),
@@ -225,20 +225,20 @@ def test_current_view_is_marked_until_the_filters_change(staff, user, conversati
         ([("owner", "a\x00")], "owner: a"),
     ],
 )
-def test_obsolete_conditions_of_a_view_are_reported_and_dropped(staff, user, conversations, gone, told):
-    kept = [("created_to", "2200-01-01"), ("o", "1")]
-    view = SavedView.objects.create(owner=user, name="Old", query_string=urlencode([*gone, *kept]))
+def test_obsolete_conditions_of_a_view_are_reported_and_dropped(staff, user, conversations, obsolete, label):
+    valid = [("created_to", "2200-01-01"), ("o", "1")]
+    view = SavedView.objects.create(owner=user, name="Old", query_string=urlencode([*obsolete, *valid]))
     response = staff.get(view_url("open", view), follow=True)
     [message] = messages(response)
-    assert message.startswith("The view “Old” asks for what is there no more, and is shown without it: ")
-    assert told in message
+    assert message.startswith("View “Old” refers to something that no longer exists and ignores it: ")
+    assert label in message
     assert response.status_code == 200
-    assert parameters(response)[-3:] == [*kept, ("view", str(view.pk))]
+    assert parameters(response)[-3:] == [*valid, ("view", str(view.pk))]
     assert not response.context["cl"].form.errors
-    if gone[0] != ("q", "a:b"):
+    if obsolete[0] != ("q", "a:b"):
         assert len(listed_ids(response)) == 3
     view.refresh_from_db()
-    assert parse_qsl(view.query_string, keep_blank_values=True) == [*gone, *kept]
+    assert parse_qsl(view.query_string, keep_blank_values=True) == [*obsolete, *valid]
 
 
 def test_condition_on_a_deleted_owner_is_dropped(staff, user, conversations):

@@ -33,13 +33,13 @@ def tab_to(page: Page, selector: str) -> None:
 
 @pytest.mark.parametrize("java_script_enabled", [True, False])
 def test_three_conditions_can_be_entered_by_keyboard(visit, admin, conversations, java_script_enabled):
-    wanted = [("tenant", "begins", "acme"), ("topic", "", "demo"), ("lang", "is one", "en, de")]
+    conditions = [("tenant", "begins", "acme"), ("topic", "", "demo"), ("lang", "is one", "en, de")]
 
     def steps(page: Page) -> None:
         page.goto(LIST)
         page.locator("#searchbar").focus()
         tab_to(page, "[name=metadata_key]")
-        for number, condition in enumerate(wanted):
+        for number, condition in enumerate(conditions):
             for typed in condition:
                 page.keyboard.type(typed)
                 page.keyboard.press("Tab")
@@ -57,12 +57,12 @@ def test_three_conditions_can_be_entered_by_keyboard(visit, admin, conversations
         page.keyboard.press("Enter")
         expect(page.locator(".conversations-chips li:not(.conversations-clear)")).to_have_count(3)
         expect(rows(page)).to_have_count(2)
-        found = rows(page).all_inner_texts()
+        texts = rows(page).all_inner_texts()
         if java_script_enabled:
             assert page.url.count("metadata_key=") == 3
             assert "owner=" not in page.url
         page.reload()
-        assert rows(page).all_inner_texts() == found
+        assert rows(page).all_inner_texts() == texts
         page.get_by_role("link", name="Remove topic is “demo”").press("Enter")
         expect(rows(page)).to_have_count(3)
 
@@ -127,7 +127,7 @@ def test_search_box_suggests_keys_and_values_while_typing(visit, admin, conversa
         option.click()
         expect(search).to_have_value('lang:en -tenant:ajax metadata["order id"]:6735')
         search.press("Enter")
-        expect(page.get_by_text("No conversations are here.")).to_be_visible()
+        expect(page.get_by_text("No conversations match.")).to_be_visible()
         expect(page.locator(".conversations-chips")).to_contain_text("lang:en -tenant:ajax")
 
     visit(steps, as_user=admin)
@@ -182,7 +182,7 @@ def test_paging_and_chips_work_without_javascript(visit, admin, live_server, ali
         expect(rows(page)).to_have_count(1)
         follow(page.get_by_role("link", name="First"))
         follow(rows(page).first.locator(".field-id a"))
-        follow(page.get_by_role("navigation", name="Conversations of the list").get_by_role("link", name="Next"))
+        follow(page.get_by_role("navigation", name="Previous and next conversation").get_by_role("link", name="Next"))
         follow(page.get_by_role("link", name="List", exact=True))
         expect(page.locator(".conversations-chips")).to_contain_text("k is “v”")
 

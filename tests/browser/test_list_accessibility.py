@@ -27,8 +27,8 @@ def test_list_pages_are_accessible_and_fit_the_screen(
     visit, admin, conversations, axe, color_scheme, width, tmp_path_factory
 ):
     def steps(page: Page) -> None:
-        for address in (LIST, LIST + BUSY, f"{LIST}?q=(tenant:acme"):
-            page.goto(address)
+        for url in (LIST, LIST + BUSY, f"{LIST}?q=(tenant:acme"):
+            page.goto(url)
             assert not scrolls_sideways(page)
             assert serious_violations(page, axe) == []
         expect(page.get_by_text("expected ')' at position 13, but got the end")).to_be_visible()

@@ -80,7 +80,7 @@ def test_filtered_list_can_be_downloaded(visit, admin, conversations):
     def steps(page: Page) -> tuple[str, str, list[str]]:
         watch = Watch(page)
         page.goto(f"{LIST}?{DEMO}")
-        page.get_by_role("link", name="Export all that match").click()
+        page.get_by_role("link", name="Export results").click()
         expect(page.get_by_text("2 conversations")).to_be_visible()
         with page.expect_download() as download:
             page.get_by_role("button", name="Download").click()
@@ -116,7 +116,7 @@ def test_matching_conversations_are_deleted_after_typing_their_number(visit, adm
     def steps(page: Page) -> list[str]:
         watch = Watch(page)
         page.goto(f"{LIST}?{DEMO}")
-        page.get_by_role("link", name="Delete all that match").click()
+        page.get_by_role("link", name="Delete results…").click()
         page.get_by_label("Type the number 2 to confirm:").fill("3")
         page.get_by_role("button", name="Delete").click()
         expect(page.get_by_text("Nothing was deleted")).to_be_visible()
@@ -136,14 +136,14 @@ def test_pages_are_accessible_and_fit_a_narrow_screen(visit, admin, conversation
     def steps(page: Page) -> dict[str, object]:
         watch = Watch(page)
         results: dict[str, object] = {}
-        for address in PAGES:
-            page.goto(address)
+        for url in PAGES:
+            page.goto(url)
             violations = list(watch.problems)
             page.evaluate("document.querySelectorAll('details').forEach(details => { details.open = true; })")
             wide = scrolls_sideways(page)
-            results[address] = (violations, serious_violations(page, script), wide)
+            results[url] = (violations, serious_violations(page, script), wide)
             watch.problems.clear()  # caused by axe itself
         return results
 
     results = visit(steps, as_user=admin, viewport={"width": 320, "height": 800}, color_scheme=color_scheme)
-    assert results == {address: ([], [], False) for address in PAGES}
+    assert results == {url: ([], [], False) for url in PAGES}

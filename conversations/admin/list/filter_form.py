@@ -1,4 +1,4 @@
-"""What the conversation list is asked for, as its address tells it: the search, conditions, owner and dates."""
+"""The filter form of the conversation list: search, metadata conditions, owner and dates, all in the URL."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ from conversations.users import find_user
 
 Pairs = Sequence[tuple[str, str]]
 
-_SECOND = re.compile("[0-9a-f]{8}")
+_SECOND = re.compile("[0-9a-f]{8}")  # the time of creation in an id, in seconds since 1970
 
 
 @dataclass(frozen=True)
 class Chip:
-    """One of the conditions that hold together, with what the address has of it."""
+    """One condition of the list, shown as a label with a link that removes the condition."""
 
     label: str
-    pairs: Pairs
-    text: str  # the same in every language, for records
+    pairs: Pairs  # the condition's parameters in the URL
+    text: str  # not translated, for the access log
     remove_url: str = ""
 
 
@@ -51,7 +51,7 @@ class DateInput(forms.DateInput):
 
 
 class ListForm(forms.Form):
-    """Fields that are empty ask for nothing; a form with any error finds nothing."""
+    """Form that reads the query string of the list. Empty fields are no conditions; an invalid form matches nothing."""
 
     data: QueryDict
     use_required_attribute = False
@@ -66,24 +66,24 @@ class ListForm(forms.Form):
     def __init__(self, parameters: QueryDict) -> None:
         super().__init__(parameters, auto_id="filter_%s")
         self.fields["owner"].widget.attrs["autocomplete"] = "off"
-        self.conditions, self.uneven = _conditions(parameters)
+        self.conditions, self.is_uneven = _conditions(parameters)
 
     @property
     def rows(self) -> list[ConditionForm]:
-        """The conditions, and one row more for the next."""
-        numbered = [ConditionForm(condition.values, number=n) for n, condition in enumerate(self.conditions)]
-        return [*numbered, ConditionForm(number=len(numbered))]
+        """The metadata conditions, and an empty row for one more."""
+        rows = [ConditionForm(condition.values, number=number) for number, condition in enumerate(self.conditions)]
+        return [*rows, ConditionForm(number=len(rows))]
 
     @cached_property
     def others(self) -> Pairs:
-        """What the address has besides: the order of the list, and other filters that it may have."""
+        """The other parameters of the URL: the order of the list and filters of `list_filter`."""
         own = {*FIELD_PARAMETERS, *CONDITION_PARAMETERS}
         return [(name, value) for name, values in self.data.lists() if name not in own for value in values]
 
-    def url(self, *more: tuple[str, str], without: Iterable[str] = ()) -> str:
-        """Return the list's URL with this form's parameters, minus those of `without`, plus `more`."""
-        kept = [pair for chip in self._chips for pair in chip.pairs if pair[0] not in without]
-        return _url(kept, more, self.others)
+    def url(self, *parameters: tuple[str, str], without: Iterable[str] = ()) -> str:
+        """Return the URL of the list with this form's parameters, except the ones in `without`, and with more."""
+        own = [pair for chip in self._chips for pair in chip.pairs if pair[0] not in without]
+        return _url(own, parameters, self.others)
 
     def condition_url(self, key: str, value: str) -> str:
         return self.url(*zip(CONDITION_PARAMETERS, (key, "eq", value), strict=True))
@@ -102,28 +102,28 @@ class ListForm(forms.Form):
 
     @property
     def text(self) -> str:
-        """For records: what was asked, the same in every language."""
+        """The conditions as text that is not translated, for the access log."""
         return " ".join(chip.text for chip in self._chips)
 
     @property
     def presets(self) -> list[tuple[str, str, bool]]:
-        """Names of spans of days up to today, their addresses, and whether it is the one asked for."""
+        """Periods up to today: name, URL of the list, and whether the list shows this period."""
         today = timezone.localdate()
-        spans = [
+        periods = [
             (gettext("Today"), today),
             (gettext("Last 7 days"), today - timedelta(days=6)),
             (gettext("Last 30 days"), today - timedelta(days=29)),
             (gettext("This month"), today.replace(day=1)),
         ]
         names = ("created_from", "created_to")
-        asked = tuple(self.data.get(name, "") for name in names)
+        current = tuple(self.data.get(name, "") for name in names)
         return [
             (
                 name,
                 self.url(*zip(names, (first.isoformat(), today.isoformat()), strict=True), without=names),
-                asked == (first.isoformat(), today.isoformat()),
+                current == (first.isoformat(), today.isoformat()),
             )
-            for name, first in spans
+            for name, first in periods
         ]
 
     def clean_q(self) -> str:
@@ -141,18 +141,18 @@ class ListForm(forms.Form):
             return None
         owner = find_user(self.cleaned_data["owner"])
         if owner is None:
-            raise forms.ValidationError(_("There is no user of this name."))
+            raise forms.ValidationError(_("No such user."))
         return owner
 
     def clean(self) -> dict[str, Any]:
-        if self.uneven or any(len(self.data.getlist(name)) > 1 for name in FIELD_PARAMETERS):
+        if self.is_uneven or any(len(self.data.getlist(name)) > 1 for name in FIELD_PARAMETERS):
             raise forms.ValidationError(_("Give each value once."))
         if len(self.conditions) > MAX_CONDITIONS:
             error = errors.too_many_conditions("metadata", len(self.conditions), maximum=MAX_CONDITIONS)
             raise forms.ValidationError(error.message)
         first, last = self.cleaned_data.get("created_from"), self.cleaned_data.get("created_to")
         if first and last and first > last:
-            raise forms.ValidationError(_("The first day is after the last."))
+            raise forms.ValidationError(_("“From” is after “to”."))
         return self.cleaned_data
 
     def is_valid(self) -> bool:
@@ -161,9 +161,9 @@ class ListForm(forms.Form):
 
     @property
     def query(self) -> Query:
-        """All conditions of a valid form at once."""
-        asked = (self.search, *(condition.query for condition in self.conditions), *self._window())
-        parts = tuple(query for query in asked if query != EVERYTHING)
+        """The search, the metadata conditions and the dates of a valid form, all of which must match."""
+        queries = (self.search, *(condition.query for condition in self.conditions), *self._created_conditions())
+        parts = tuple(query for query in queries if query != EVERYTHING)
         return parts[0] if len(parts) == 1 else And(parts)
 
     def apply_filters(self, conversations: ConversationQuerySet) -> ConversationQuerySet:
@@ -174,8 +174,8 @@ class ListForm(forms.Form):
             conversations = conversations.filter(pk=text)
         return conversations
 
-    def _window(self) -> Iterator[CreatedCondition]:
-        """Whole days of the time zone that times are shown in."""
+    def _created_conditions(self) -> Iterator[CreatedCondition]:
+        """Yield the bounds of the dates, which are whole days of the current time zone."""
         first, last = self.cleaned_data["created_from"], self.cleaned_data["created_to"]
         if first:
             yield CreatedCondition("gte", _midnight(first))
@@ -184,7 +184,7 @@ class ListForm(forms.Form):
 
     @cached_property
     def _chips(self) -> list[Chip]:
-        told = {
+        labels = {
             "q": "{}",
             "owner": gettext("owner: {}"),
             "created_from": gettext("from {}"),
@@ -194,13 +194,13 @@ class ListForm(forms.Form):
         fields = {name: [value for value in self.data.getlist(name) if value.strip()] for name in FIELD_PARAMETERS}
         chips = {
             name: [
-                Chip(told[name].format(_shown(name, value)), [(name, value)], texts[name].format(value))
+                Chip(labels[name].format(_value_label(name, value)), [(name, value)], texts[name].format(value))
                 for value in values
             ]
             for name, values in fields.items()
         }
-        of_metadata = [Chip(each.label, each.pairs, each.text) for each in self.conditions]
-        return [*chips.pop("q"), *of_metadata, *chain.from_iterable(chips.values())]
+        metadata = [Chip(condition.label, condition.pairs, condition.text) for condition in self.conditions]
+        return [*chips.pop("q"), *metadata, *chain.from_iterable(chips.values())]
 
 
 def parse_search(text: str) -> Query:
@@ -218,16 +218,17 @@ def is_id(text: str) -> bool:
 
 
 def _conditions(parameters: QueryDict) -> tuple[list[ConditionForm], bool]:
-    """Return the condition rows that are not blank, and whether a row lacks one of its parts."""
+    """Return the rows that are not blank, and whether the URL has more values of one parameter than of another."""
     keys, operators, values = [parameters.getlist(name) for name in CONDITION_PARAMETERS]
     count = max(len(keys), len(operators), len(values))
-    uneven = any(len(given) not in (0, count) for given in (keys, operators, values))
-    padded = [[*given, *[""] * (count - len(given))] for given in (keys, operators, values)]
+    is_uneven = any(len(texts) not in (0, count) for texts in (keys, operators, values))
+    padded = [[*texts, *[""] * (count - len(texts))] for texts in (keys, operators, values)]
     rows = (ConditionForm(row, number=number) for number, row in enumerate(zip(*padded, strict=True)))
-    return [row for row in rows if not row.is_blank], uneven
+    return [row for row in rows if not row.is_blank], is_uneven
 
 
-def _shown(name: str, value: str) -> str:
+def _value_label(name: str, value: str) -> str:
+    """Return the value as people read it: dates in the format of the language, if they are dates."""
     if name not in ("created_from", "created_to"):
         return value
     try:
@@ -237,6 +238,7 @@ def _shown(name: str, value: str) -> str:
 
 
 def _midnight(day: date) -> int:
+    """Return the first second of the day in the current time zone, in seconds since 1970."""
     return int(timezone.make_aware(datetime.combine(day, datetime.min.time())).timestamp())
 
 

@@ -1,3 +1,5 @@
+"""Time budget of a page for searches that no index can answer."""
+
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
@@ -9,7 +11,10 @@ from conversations.schema.query.nodes import Query, is_positive
 
 
 class QueryBudget:
-    """How long a page may look for what no index leads to, from its first look on and in all of them together."""
+    """Time that all queries of one page share, from the first of them on, to search for matches of `query`.
+
+    A query whose matches an index finds has no limit.
+    """
 
     def __init__(self, query: Query, *, seconds: float, using: str) -> None:
         self._is_limited = not is_positive(query)
@@ -17,7 +22,7 @@ class QueryBudget:
         self._end: float | None = None
 
     def limit(self, seconds: float = inf) -> AbstractContextManager[None]:
-        """For one of the looks, which raises `QueryTimeout`. Where an index leads to each hit there is none."""
+        """Return a context manager that raises `QueryTimeout` after `seconds`, or when the budget is used up."""
         if not self._is_limited:
             return nullcontext()
         if self._end is None:

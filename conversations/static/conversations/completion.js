@@ -1,4 +1,4 @@
-// Keys and values of metadata offered as one types: a combobox as in https://www.w3.org/WAI/ARIA/apg/patterns/combobox/
+// Suggests metadata keys and values while you type: a combobox as in https://www.w3.org/WAI/ARIA/apg/patterns/combobox/
 "use strict";
 
 (() => {
@@ -17,8 +17,9 @@
   const unquote = (text) => text.replace(/^"/, "").replace(/"$/, "").replace(/\\(["\\])/g, "$1");
   const isWord = (text) => new RegExp(`^(?!-)${WORD}$`, "u").test(text) && !["", "AND", "OR", "created"].includes(text);
 
-  // What is being typed: of which key it is a value, how it begins, and what of the field an option replaces.
-  const asked = {
+  // The text at the caret of each kind of field, or null if it takes no suggestion: its prefix, the key if it is a value,
+  // and a function that returns the field's text before and after the caret once a suggestion is inserted.
+  const questions = {
     key: (input) => ({ prefix: input.value, insert: (text) => [text, ""] }),
     value: (input) => {
       const key = input.closest(".conversations-condition").querySelector("[name=metadata_key]").value;
@@ -56,7 +57,7 @@
     list.hidden = true;
     const frame = document.createElement("span");
     frame.className = "conversations-combobox";
-    // A clone of a row brings the frame of the original along.
+    // A cloned row already has the frame of the original.
     if (input.parentElement.className === frame.className) input.parentElement.append(list);
     else {
       input.replaceWith(frame);
@@ -118,7 +119,7 @@
     };
 
     const ask = async () => {
-      question = asked[input.dataset.completes](input);
+      question = questions[input.dataset.completes](input);
       const isKey = question && question.key === undefined;
       const isOffered = isKey && input.dataset.completes === "key" && !question.prefix;
       if (!question || (question.prefix.length < MIN_LETTERS && !isOffered)) return close();

@@ -1,4 +1,4 @@
-// What the list can do only with a script: add rows to the form without asking the server, and copy ids.
+// Adds rows to the filter form without a request, keeps empty fields out of the URL, and copies ids.
 "use strict";
 
 (() => {
@@ -31,7 +31,7 @@
     addRow().focus();
   });
 
-  // Empty fields ask for nothing, so that the address need not name them.
+  // Empty fields are no conditions: leave them out of the URL.
   form?.addEventListener("formdata", ({ formData }) => {
     for (const name of ["q", "owner", "created_from", "created_to"]) {
       if (!formData.get(name)) formData.delete(name);
@@ -45,7 +45,7 @@
     });
   });
 
-  // The clipboard is missing where the page came over plain HTTP.
+  // Browsers offer the clipboard to pages over HTTPS only.
   const copy = async (text) => {
     if (navigator.clipboard) return navigator.clipboard.writeText(text);
     const field = document.createElement("textarea");

@@ -1,4 +1,4 @@
-// Single keys, unless they are switched off: each stands for the element that names it.
+// Single-key shortcuts, unless they are switched off: a key clicks or focuses the element with its `data-shortcut`.
 "use strict";
 
 (() => {

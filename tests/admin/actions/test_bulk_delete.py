@@ -67,7 +67,7 @@ def test_bulk_deletion_deletes_all_conversations_that_match_the_filter(client, a
 def test_filtered_list_links_to_bulk_deletion(client, alice):
     conversation = create_conversation(alice)
     html = client.get(LIST_URL, {**DEMO, "before": conversation.pk}).content.decode()
-    assert f'<a href="{bulk_delete_url(DEMO)}">Delete all that match</a>'.replace("&", "&amp;") in html
+    assert f'<a href="{bulk_delete_url(DEMO)}">Delete results…</a>'.replace("&", "&amp;") in html
     assert URL not in client.get(LIST_URL).content.decode()
 
 

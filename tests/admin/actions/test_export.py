@@ -122,7 +122,7 @@ def test_single_conversation_is_exported_from_its_page(admin_client, conversatio
 def test_list_links_to_the_export_of_its_filter(admin_client, conversations):
     html = admin_client.get(LIST_URL, {**DEMO, "after": conversations[0].pk}).content.decode()
     address = f"{URL}?{urlencode(DEMO)}".replace("&", "&amp;")
-    assert f'<a href="{address}">Export all that match</a>' in html
+    assert f'<a href="{address}">Export results</a>' in html
 
 
 def test_export_is_recorded_before_its_first_byte_and_counted_at_its_end(staff_client, conversations):

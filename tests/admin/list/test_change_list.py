@@ -73,7 +73,7 @@ def small_pages(monkeypatch):
 
 @pytest.fixture
 def ids(alice, small_pages) -> list[str]:
-    """Newest first."""
+    """Ids of five conversations, newest first."""
     return [Conversation.create_with_items(owner=alice, metadata={"k": "v"}).pk for _ in range(5)][::-1]
 
 

@@ -70,7 +70,7 @@ def test_previews_show_the_start_of_the_first_and_last_message(admin_client, tal
 
 
 @pytest.mark.parametrize(
-    ("items", "shown"),
+    ("items", "texts"),
     [
         ([], ("", "")),
         ([{"type": "reasoning", "id": "rs_1", "summary": []}], ("", "")),
@@ -92,10 +92,10 @@ def test_previews_show_the_start_of_the_first_and_last_message(admin_client, tal
         ([message("user", "é" * 200)], ("é" * 200, "é" * 200)),
     ],
 )
-def test_previews_handle_every_kind_of_message(alice, items, shown):
+def test_previews_handle_every_kind_of_message(alice, items, texts):
     conversation = Conversation.create_with_items(owner=alice, items=validate_items(items))
     preview = previews.load_previews([conversation])[conversation.pk]
-    assert (preview.first_message, preview.last_message) == shown
+    assert (preview.first_message, preview.last_message) == texts
 
 
 def test_previews_search_a_limited_number_of_items_for_a_message(alice, monkeypatch):
@@ -104,8 +104,8 @@ def test_previews_search_a_limited_number_of_items_for_a_message(alice, monkeypa
     conversation = Conversation.create_with_items(
         owner=alice, items=validate_items([*calls, message("user", "x"), *calls])
     )
-    found = previews.load_previews([conversation])[conversation.pk]
-    assert (found.first_message, found.last_message) == ("", "")
+    preview = previews.load_previews([conversation])[conversation.pk]
+    assert (preview.first_message, preview.last_message) == ("", "")
 
 
 def test_previews_take_one_query_and_one_access_record_per_page(admin_client, talk, alice, django_assert_num_queries):

@@ -18,7 +18,7 @@ def conversations(alice, bob) -> None:
 
 @pytest.fixture
 def at_midnight_in_tokyo(alice, settings) -> list[str]:
-    """Around the first second of 2 March there, newest first."""
+    """Ids of conversations just before, at the start and end of, and just after 2 March in Tokyo, newest first."""
     settings.TIME_ZONE = "Asia/Tokyo"
     first = int(datetime(2026, 3, 1, 15, tzinfo=UTC).timestamp())
     rows = []

@@ -25,10 +25,10 @@ def conditions(*rows: tuple[str, str, str]) -> dict[str, list[str]]:
 
 
 def chips(response) -> dict[str, list[tuple[str, str]]]:
-    """What each says, and what is left when it is removed."""
+    """The label of each chip, and the parameters that its link to remove it leaves."""
     html = response.content.decode()
-    found = re.findall(r'<li>([^<]*) <a href="\?([^"]*)"><span aria-hidden="true">✕', html)
-    return {unescape(label): parse_qsl(unescape(query), keep_blank_values=True) for label, query in found}
+    links = re.findall(r'<li>([^<]*) <a href="\?([^"]*)"><span aria-hidden="true">✕', html)
+    return {unescape(label): parse_qsl(unescape(query), keep_blank_values=True) for label, query in links}
 
 
 @pytest.fixture
@@ -84,7 +84,7 @@ def test_value_of_many_spaces_is_parsed_in_linear_time():
         (f"metadata_key=k&metadata_value={'v' * 513}", "Ensure this value has at most 512 characters (it has 513)."),
         ('metadata_key=k&metadata_operator=in&metadata_value=a,"b"c', "and then a comma, at position 3."),
         ("&".join(["metadata_key=k&metadata_value=v"] * 17), "Expected at most 16, but got 17"),
-        ("owner=nobody", "There is no user of this name."),
+        ("owner=nobody", "No such user."),
         ("owner=+", "This field is required."),
         ("owner=alice&owner=bob", "Give each value once."),
         ("owner=a%00", "Null characters are not allowed."),
@@ -92,7 +92,7 @@ def test_value_of_many_spaces_is_parsed_in_linear_time():
         ("q=a%00", "Null characters are not allowed."),
         ("created_from=yesterday", "Enter a valid date."),
         ("created_to=2026-13-01", "Enter a valid date."),
-        ("created_from=2026-02-02&created_to=2026-02-01", "The first day is after the last."),
+        ("created_from=2026-02-02&created_to=2026-02-01", "“From” is after “to”."),
     ],
 )
 def test_invalid_filter_shows_an_error_and_matches_nothing(admin_client, query, message):
@@ -103,8 +103,8 @@ def test_invalid_filter_shows_an_error_and_matches_nothing(admin_client, query, 
 
 
 def test_filter_errors_are_shown_beside_their_fields(admin_client):
-    wrong = [("topic", "eq", "demo"), ("", "eq", "x")]
-    html = admin_client.get(URL, {**conditions(*wrong), "q": "a:"}).content.decode()
+    rows = [("topic", "eq", "demo"), ("", "eq", "x")]
+    html = admin_client.get(URL, {**conditions(*rows), "q": "a:"}).content.decode()
     first, second, _blank = re.split(r'<div class="conversations-condition"', html)[1:]
     assert "errorlist" not in first
     assert "This field is required." in second
@@ -113,7 +113,7 @@ def test_filter_errors_are_shown_beside_their_fields(admin_client):
 
 
 @pytest.mark.parametrize(
-    ("operator", "value", "found"),
+    ("operator", "value", "topics"),
     [
         ("", "demo", ["demo"]),
         ("eq", "", []),
@@ -127,9 +127,9 @@ def test_filter_errors_are_shown_beside_their_fields(admin_client):
         ("absent", "", [None, None]),
     ],
 )
-def test_every_metadata_operator_filters_the_list(admin_client, operator, value, found):
+def test_every_metadata_operator_filters_the_list(admin_client, operator, value, topics):
     rows = admin_client.get(URL, condition("topic", value, operator)).context["cl"].result_list
-    assert [row.metadata.get("topic") for row in rows] == found
+    assert [row.metadata.get("topic") for row in rows] == topics
 
 
 def test_conditions_are_combined_and_followed_by_an_empty_row(admin_client, demo):
@@ -154,12 +154,12 @@ def test_each_filter_has_a_chip_that_removes_it(admin_client):
     pairs = [[("metadata_key", k), ("metadata_operator", o), ("metadata_value", v)] for k, o, v in rows]
     parameters = {**conditions(*rows), "q": "topic:*", "owner": "alice", "created_from": "2026-01-02", "o": "1"}
     response = admin_client.get(URL, parameters)
-    found = chips(response)
+    remaining = chips(response)
     rest = [("created_from", "2026-01-02"), ("o", "1")]
-    assert found["topic:*"] == [*pairs[0], *pairs[1], *pairs[2], ("owner", "alice"), *rest]
-    assert found["lang is one of “en”, “de”"] == [("q", "topic:*"), *pairs[0], *pairs[2], ("owner", "alice"), *rest]
-    assert found["owner: alice"] == [("q", "topic:*"), *pairs[0], *pairs[1], *pairs[2], *rest]
-    assert found["from Jan. 2, 2026"][-2:] == [("owner", "alice"), ("o", "1")]
+    assert remaining["topic:*"] == [*pairs[0], *pairs[1], *pairs[2], ("owner", "alice"), *rest]
+    assert remaining["lang is one of “en”, “de”"] == [("q", "topic:*"), *pairs[0], *pairs[2], ("owner", "alice"), *rest]
+    assert remaining["owner: alice"] == [("q", "topic:*"), *pairs[0], *pairs[1], *pairs[2], *rest]
+    assert remaining["from Jan. 2, 2026"][-2:] == [("owner", "alice"), ("o", "1")]
     assert response.content.decode().count("✕") == 6
     assert '<a href="?o=1">Remove all</a>' in response.content.decode()
 
