@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from conversations.models import Conversation
-from conversations.schema.query.nodes import And, MetadataCondition, Not, Or, Query
+from conversations.schema.query.nodes import MAX_CONDITIONS, And, MetadataCondition, Not, Or, Query
 
 KEYS = ["topic", "1", "a__b", "__gt", "'; --", 'quo"te', "back\\slash", "a[b]", "ключ", "🦓", " "]
 VALUES = [
@@ -39,6 +39,20 @@ condition = (
     | st.builds(MetadataCondition, _key, st.sampled_from(["in", "nin"]), _values)
     | st.builds(MetadataCondition, _key, st.just("exists"))
 )
+
+
+def _count_in_text(query: Query) -> int:
+    """Return the number of conditions of the query as `as_text` writes it."""
+    match query:
+        case And(parts) | Or(parts):
+            return sum(map(_count_in_text, parts))
+        case Not(part):
+            return _count_in_text(part)
+        case MetadataCondition(_, operator, values):
+            return (operator in ("ne", "nin", "exists")) + len(values)
+    raise ValueError(query)
+
+
 query = st.recursive(
     condition,
     lambda part: (
@@ -47,7 +61,7 @@ query = st.recursive(
         | st.builds(Not, part)
     ),
     max_leaves=5,
-)
+).filter(lambda query: _count_in_text(query) <= MAX_CONDITIONS)
 
 
 # For tests that take their fixtures through all examples.
