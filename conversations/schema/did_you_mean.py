@@ -1,4 +1,4 @@
-"""The "Did you mean" of an unknown parameter."""
+"""Suggestions for misspelled parameters, for "Did you mean" in error messages."""
 
 from collections.abc import Iterable
 
@@ -12,7 +12,7 @@ def did_you_mean(name: str, candidates: Iterable[str]) -> list[str]:
 
 
 def edit_distance(a: str, b: str) -> int:
-    """Levenshtein's. Strings whose lengths alone differ by more than `MAX_DISTANCE` are not compared."""
+    """Return the Levenshtein distance, or a lower bound of it if the lengths differ by more than `MAX_DISTANCE`."""
     if abs(len(a) - len(b)) > MAX_DISTANCE:
         return abs(len(a) - len(b))
     previous = list(range(len(b) + 1))

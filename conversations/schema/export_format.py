@@ -1,14 +1,14 @@
-"""The lines of an export: JSON Lines, for each conversation a line of its own and then one for each of its items.
+"""The lines of an export in JSON Lines: a line for each conversation, followed by a line for each of its items.
 
     {"object": "conversation", "id": "conv_…", "owner": "ann", "created_at": "2026-01-01T00:00:00.123456Z",
      "metadata": {"topic": "demo"}, "item_count": 2, "last_position": 3, "last_item_at": "2026-01-01T00:00:07Z"}
     {"object": "conversation.item", "conversation_id": "conv_…", "position": 1,
      "created_at": "2026-01-01T00:00:00.123456Z", "data": {"id": "msg_…", "type": "message", …}}
 
-The owner is the user's natural key, that is the value of `USERNAME_FIELD`. `item_count` items follow, so that a file
-that was cut off shows. Their positions ascend from 1, with gaps where items were deleted, and none up to
-`last_position` is ever given to another item. `last_item_at` is null where there never was an item. `data` is all of
-the item as it is stored, of whatever type, nothing hidden. Times have a zone, and at most six digits of the second.
+`owner` is the user's natural key, which is the value of `USERNAME_FIELD`. `item_count` items follow, so an import
+detects a truncated file. Their positions ascend from 1 with gaps for deleted items, and the store never reuses a
+position up to `last_position`. `last_item_at` is null if the conversation never had an item. `data` is the whole item
+as it is stored, of any type, without hidden members. Times have a time zone and at most six decimals.
 """
 
 from datetime import UTC, datetime
@@ -90,19 +90,19 @@ _item_lines = TypeAdapter(ItemLine)
 
 
 def validate_conversation_line(value: Any) -> ConversationLine:
-    return _validated(value, _conversation_lines)
+    return _validate(value, _conversation_lines)
 
 
 def validate_item_line(value: Any) -> ItemLine:
-    return _validated(value, _item_lines)
+    return _validate(value, _item_lines)
 
 
-def _validated(value: Any, lines: TypeAdapter[T]) -> T:
-    """Raise an `APIError` that says what is wrong first."""
+def _validate(value: Any, lines: TypeAdapter[T]) -> T:
+    """Return the valid line, or raise an `APIError` that describes the first mistake."""
     check_storable(value)
     try:
         return lines.validate_python(value)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        where = ".".join(str(step) for step in first["loc"] if step in value or first["type"] == "missing")
-        raise errors.APIError(f"{where}: {first['msg']}." if where else f"{first['msg']}.", param=where) from error
+        path = ".".join(str(step) for step in first["loc"] if step in value or first["type"] == "missing")
+        raise errors.APIError(f"{path}: {first['msg']}." if path else f"{first['msg']}.", param=path) from error

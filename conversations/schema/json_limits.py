@@ -1,4 +1,4 @@
-"""JSON values that not every database can store, refused alike whatever the database is."""
+"""Limits of JSON values. The values that some database can't store are refused on every database."""
 
 import json
 import math
@@ -16,7 +16,7 @@ MIN_INTEGER, MAX_INTEGER = -(2**63), 2**63 - 1
 
 LONG_NUMBER = re.compile(rb"[0-9]{19}")
 UNSTORABLE_CHARACTER = re.compile("[\0\ud800-\udfff]")
-# Skips to the next separator outside of strings. Possessive, so that a text is scanned once whatever it holds.
+# Matches up to the next separator outside of strings. The quantifiers are possessive, so every text is scanned once.
 NEXT_SEPARATOR = re.compile(rb'(?:[^,\[{"]|"[^"\\]*+(?:\\.[^"\\]*+)*+"?)*+([,\[{]|\Z)', re.DOTALL)
 
 
@@ -32,9 +32,9 @@ def loads(text: bytes, *, max_values: int | None = None) -> Any:
         try:
             value = orjson.loads(text)
         except orjson.JSONDecodeError:
-            pass  # Python's parser also reads lone surrogates and any number, so that the error can name their path.
+            pass  # Python's parser also accepts lone surrogates and any number, so the error can name their path.
         else:
-            # orjson refuses everything that can't be stored but deep nesting.
+            # orjson refuses every unstorable value except deep nesting.
             if text.count(b"[") + text.count(b"{") > MAX_DEPTH:
                 check_storable(value)
             return value
@@ -49,8 +49,8 @@ def loads(text: bytes, *, max_values: int | None = None) -> Any:
 def check_value_count(text: bytes, *, maximum: int) -> None:
     """Raise an error if a JSON text has more than `maximum` commas and opening brackets outside of its strings.
 
-    Each value follows one of them. They are counted before the text is parsed, because an empty array of 3 bytes
-    becomes a Python object of 56.
+    Each value follows a comma or a bracket. The count comes before parsing, because an empty array of 3 bytes becomes
+    a Python object of 56 bytes.
     """
     if text.count(b",") + text.count(b"[") + text.count(b"{") <= maximum:
         return  # The exact count is slower, and only needed for texts with many commas in their strings.
@@ -62,8 +62,8 @@ def check_value_count(text: bytes, *, maximum: int) -> None:
 def check_storable(value: Any, *, path: str = "") -> None:
     """Raise an error with the path of the first value that can't be stored.
 
-    Refused are NUL characters and lone surrogates in strings and names, integers beyond 64 bits, NaN and
-    infinities, and nesting deeper than 128.
+    Unstorable are NUL characters and lone surrogates in strings and names, integers beyond 64 bits, NaN, infinities,
+    and more than 128 levels of nesting.
     """
     try:
         _check_members([value], depth=1)
@@ -86,21 +86,21 @@ def _check_members(container: list[Any] | dict[str, Any], *, depth: int) -> None
     """
     try:
         for member in container.values() if isinstance(container, dict) else container:
-            kind = type(member)
-            if kind is str:
+            member_type = type(member)
+            if member_type is str:
                 if UNSTORABLE_CHARACTER.search(member):
                     raise _unstorable_text(member, value=member)
-            elif kind is dict or kind is list:
+            elif member_type is dict or member_type is list:
                 if depth > MAX_DEPTH:
                     raise _Unstorable(f"nested too deeply. Expected at most {MAX_DEPTH} levels", member)
-                if kind is dict and UNSTORABLE_CHARACTER.search(names := "".join(member)):
+                if member_type is dict and UNSTORABLE_CHARACTER.search(names := "".join(member)):
                     raise _unstorable_text(names, value=member)
                 if member:
                     _check_members(member, depth=depth + 1)
-            elif kind is int:
+            elif member_type is int:
                 if not MIN_INTEGER <= member <= MAX_INTEGER:
                     raise _Unstorable("integer out of range. Expected an integer of at most 64 bits", member)
-            elif kind is float and not math.isfinite(member):
+            elif member_type is float and not math.isfinite(member):
                 raise _Unstorable("not a finite number. Expected a number other than NaN and Infinity", member)
     except _Unstorable as error:
         error.values.append(container)
@@ -113,15 +113,15 @@ def _unstorable_text(text: str, *, value: Any) -> _Unstorable:
 
 
 def _bounded_int(digits: str) -> int:
-    """Convert digits to an integer, or to one that is refused later with its path.
+    """Convert digits to an integer. Replace one of more than 64 bits by an integer that `check_storable` refuses.
 
-    Python itself refuses to convert thousands of digits.
+    Python raises an error without a path for thousands of digits.
     """
     return int(digits) if len(digits) <= 20 else MAX_INTEGER + 1
 
 
 def _path(values: list[Any], start: str) -> str:
-    """Return the path of the last value, of which each is a member of the one before."""
+    """Return the path of the last value. Each value is a member of the value before it."""
     path = start
     for container, member in pairwise(values):
         pairs: Iterable[tuple[Any, Any]] = container.items() if isinstance(container, dict) else enumerate(container)

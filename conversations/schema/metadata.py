@@ -1,4 +1,4 @@
-"""Metadata: at most 16 pairs of text, keys of 64 and values of 512 characters.
+"""Validation of metadata: at most 16 pairs, with keys of up to 64 characters and values of up to 512.
 
 https://platform.openai.com/docs/api-reference/conversations/create#conversations_create-metadata
 """

@@ -16,7 +16,7 @@ from typing import Any
 
 from conversations.schema.items import ITEM_TYPES
 
-MAX_CHARACTERS = 100_000  # Only this many characters of an item are searched.
+MAX_CHARACTERS = 100_000  # of an item; the rest is not searched
 MAX_WORD_LENGTH = 64  # Longer words are cut to this length.
 MAX_OPAQUE_CHARACTERS = 1_000  # A longer text that starts with this many characters without a space is opaque.
 
@@ -165,7 +165,7 @@ def _parts(text: str) -> Iterator[tuple[int, int, str]]:
     """Yield the start, end and folded text of each part, up to `MAX_CHARACTERS` of folded text in total."""
     remaining = MAX_CHARACTERS
     for match in _PARTS.finditer(text):
-        folded = _folded(match[0])[:remaining]
+        folded = _fold(match[0])[:remaining]
         yield *match.span(), folded
         remaining -= len(folded)
         if not remaining:
@@ -183,14 +183,14 @@ def _units(text: str) -> Sequence[str]:
     units: list[str] = []
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
         segment = text[start:end]
-        is_separable = len(segment) == 1 or "".join(map(_folded, segment)) == _folded(segment)
+        is_separable = len(segment) == 1 or "".join(map(_fold, segment)) == _fold(segment)
         units += segment if is_separable else [segment]
     return units
 
 
 def _spaced(text: str) -> str:
     """Return the folded text with spaces that separate words."""
-    return _folded(text).translate(_TABLE)
+    return _fold(text).translate(_TABLE)
 
 
 _spaced_character = lru_cache(maxsize=4096)(_spaced)  # Longer units are not cached because their length is not limited.
@@ -198,12 +198,12 @@ _spaced_character = lru_cache(maxsize=4096)(_spaced)  # Longer units are not cac
 
 @lru_cache(maxsize=4096)
 def _may_compose(character: str) -> bool:
-    """Return whether normalization may change the character together with the preceding one."""
+    """Whether normalization may change the character together with the preceding one."""
     first = unicodedata.normalize("NFKC", character)[0]
     return unicodedata.category(first)[0] == "M" or first in _COMPOSING
 
 
-def _folded(text: str) -> str:
+def _fold(text: str) -> str:
     """Return the case-folded NFKC form."""
     if text.isascii():
         return text.lower()
@@ -238,7 +238,7 @@ def _unescape(match: re.Match[str]) -> str:
 
 
 def _is_opaque(text: str) -> bool:
-    """Return whether the text is encoded data, such as a data URL or Base64."""
+    """Whether the text is encoded data, such as a data URL or Base64."""
     if text.startswith("data:"):
         return True
     start = text[:MAX_OPAQUE_CHARACTERS]

@@ -1,4 +1,4 @@
-"""A failed validation -> one error in OpenAI's words, for the member that OpenAI would name first."""
+"""Translates errors of pydantic into OpenAI's error for the member that OpenAI's API would report first."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -11,11 +11,11 @@ from conversations.schema.did_you_mean import did_you_mean
 
 Location = Sequence[int | str]
 
-# Marks the steps of an error's location that name a union's member rather than something in the input:
-# no JSON key that reaches validation holds a NUL.
+# Prefix of the steps in an error's location that name an alternative of a union instead of a member of the input.
+# Keys of the input contain no NUL, because `json_limits` refuses it.
 TAG = "\0"
 
-# OpenAI looks for missing members first, then for unknown ones, then at the values.
+# OpenAI checks for missing members first, then for unknown members, then the values.
 _RANKS = {"missing": 0, "extra_forbidden": 1, "unknown_parameter": 1}
 _LAST_RANK = 2
 
@@ -32,21 +32,21 @@ _PLURALS = {"int": "integers", "str": "strings", "tagged-union": "objects", "typ
 def openai_error(
     details: Iterable[ErrorDetails], *, path: str, values: list[Any], schema: CoreSchema
 ) -> errors.APIError:
-    """`values` stood at `path` of the request, and not each of them matched `schema`."""
+    """Return the error to raise. `values` is the list at `path` of the request that failed to match `schema`."""
     error = min(details, key=lambda error: _RANKS.get(error["type"], _LAST_RANK))
-    location, where = error["loc"], _join_path(path, error["loc"])
+    location, full_path = error["loc"], _join_path(path, error["loc"])
     if error["type"] == "extra_forbidden":
         *parent, name = location
         unused = _schema_at(parent[1:], schema)["fields"].keys() - _at(values, parent).keys()
-        return errors.unknown_parameter(where, suggestions=did_you_mean(str(name), unused))
+        return errors.unknown_parameter(full_path, suggestions=did_you_mean(str(name), unused))
     if error["type"] == "list_type":
         expected = _array_of(_schema_at([*location[1:], 0], schema))
-        return errors.invalid_type(where, expected=expected, got=error["input"])
-    return _translate(error["type"], where, error["input"], error.get("ctx", {}))
+        return errors.invalid_type(full_path, expected=expected, got=error["input"])
+    return _translate(error["type"], full_path, error["input"], error.get("ctx", {}))
 
 
-def _translate(kind: str, path: str, value: Any, context: dict[str, Any]) -> errors.APIError:
-    match kind:
+def _translate(error_type: str, path: str, value: Any, context: dict[str, Any]) -> errors.APIError:
+    match error_type:
         case "missing":
             return errors.missing_parameter(path)
         case "unknown_parameter":
@@ -79,11 +79,11 @@ def _translate(kind: str, path: str, value: Any, context: dict[str, Any]) -> err
             return errors.integer_above_maximum(path, value, maximum=context["le"])
         case "invalid_type":
             return errors.invalid_type(path, expected=context["expected"], got=value)
-    return errors.invalid_type(path, expected=_EXPECTED[kind], got=value)
+    return errors.invalid_type(path, expected=_EXPECTED[error_type], got=value)
 
 
 def _join_path(path: str, location: Location) -> str:
-    """`items[0]` and `("content", 1, "text")` -> `items[0].content[1].text`."""
+    """Return a path such as `items[0].content[1].text` for `items[0]` and `("content", 1, "text")`."""
     for step in _input_steps(location):
         path += f"[{step}]" if isinstance(step, int) else f".{step}"
     return path
@@ -96,7 +96,7 @@ def _at(value: Any, location: Location) -> Any:
 
 
 def _input_steps(location: Location) -> Iterable[int | str]:
-    """Without the steps that name a union's member."""
+    """Return the steps without the alternatives of unions."""
     return (step for step in location if isinstance(step, int) or not step.startswith(TAG))
 
 
@@ -120,10 +120,10 @@ def _schema_at(location: Location, schema: Any) -> Any:
 
 
 def _array_of(member_schema: Any) -> str:
-    kind = member_schema["type"]
-    if kind == "literal":
+    schema_type = member_schema["type"]
+    if schema_type == "literal":
         return f"an array of one of {errors.join_quoted(map(errors.elide, member_schema['expected']), 'or')}"
-    return f"an array of {_PLURALS[kind]}" if kind in _PLURALS else "an array"
+    return f"an array of {_PLURALS[schema_type]}" if schema_type in _PLURALS else "an array"
 
 
 def _quoted_words(text: str) -> list[str]:

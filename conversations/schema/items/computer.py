@@ -1,4 +1,4 @@
-"""Calls that operate a computer, and the screenshots they gave back."""
+"""Calls that operate a computer, and the screenshots they return."""
 
 from typing import Annotated, Literal, NotRequired
 

@@ -1,4 +1,4 @@
-"""Where shell commands and code run."""
+"""Environments in which shell commands and code run."""
 
 from typing import Annotated, Literal, NotRequired
 

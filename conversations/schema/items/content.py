@@ -1,4 +1,4 @@
-"""The parts of a message's or a tool output's content."""
+"""Content parts of messages and of tool outputs."""
 
 from typing import Annotated, Literal, NotRequired
 

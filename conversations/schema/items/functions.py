@@ -1,4 +1,4 @@
-"""Calls of the caller's own functions and custom tools, and what they gave back."""
+"""Calls of the client's own functions and tools, searches for tools, and references to items."""
 
 from typing import Annotated, Any, Literal, NotRequired
 
@@ -15,7 +15,7 @@ from conversations.schema.items.types import (
     JSONObject,
     LongText,
     Namespace,
-    OneKind,
+    OneJSONType,
     OneOf,
 )
 
@@ -64,7 +64,7 @@ class FunctionCallOutput(JSONObject):
     caller: NotRequired[Caller | None]
     name: NotRequired[Annotated[str, Field(min_length=1, max_length=128)] | None]
     namespace: NotRequired[Namespace | None]
-    output: Annotated[LongText | list[InputContent], OneKind("one of a string or array of objects")]
+    output: Annotated[LongText | list[InputContent], OneJSONType("one of a string or array of objects")]
 
 
 class CustomToolCallMembers(JSONObject):
@@ -88,7 +88,7 @@ class CustomToolCallOutput(JSONObject):
     type: Literal["custom_tool_call_output"]
     call_id: str
     caller: NotRequired[Caller | None]
-    output: Annotated[str | list[InputContent], OneKind("one of a string or array of objects")]
+    output: Annotated[str | list[InputContent], OneJSONType("one of a string or array of objects")]
 
 
 @item_type(id_prefix="tsc_", searchable=("arguments",), output_type="tool_search_output")

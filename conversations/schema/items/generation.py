@@ -1,4 +1,4 @@
-"""Images that were generated, and code that was run to find an answer."""
+"""Generated images, and calls of the code interpreter."""
 
 from typing import Annotated, Literal, NotRequired
 

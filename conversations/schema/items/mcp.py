@@ -1,4 +1,4 @@
-"""The tools of MCP servers, the calls of them, and the approvals these needed."""
+"""Tools of MCP servers, their calls, and requests for approval."""
 
 from typing import Annotated, Any, Literal, NotRequired
 

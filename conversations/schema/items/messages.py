@@ -1,4 +1,4 @@
-"""Messages, told apart by role."""
+"""Messages. The role distinguishes messages of the assistant from input messages."""
 
 from typing import Annotated, Any, Literal, NotRequired
 
@@ -27,7 +27,7 @@ def _as_parts(value: Any, part: dict[str, Any]) -> Any:
     return value
 
 
-def _refuse(value: Any) -> Any:
+def _refuse_phase(value: Any) -> Any:
     raise PydanticCustomError("unknown_parameter", "only assistant messages have it")
 
 
@@ -36,7 +36,7 @@ class InputMessage(JSONObject):
     type: Literal["message"]
     status: NotRequired[CompletedStatus]
     content: Annotated[list[InputContent], BeforeValidator(_as_input_text)]
-    phase: NotRequired[Annotated[Any, BeforeValidator(_refuse)]]
+    phase: NotRequired[Annotated[Any, BeforeValidator(_refuse_phase)]]
     role: Literal["system", "developer", "user"]
 
 

@@ -1,4 +1,4 @@
-"""Patches of files, and whether they applied."""
+"""Calls that patch files, and their outputs."""
 
 from typing import Annotated, Literal, NotRequired
 

@@ -1,4 +1,4 @@
-"""Programs that a model wrote to call tools, and changes of its configuration in the middle of a conversation."""
+"""Programs that a model writes to call tools, and updates of its configuration during a conversation."""
 
 from typing import Annotated, Any, Literal, NotRequired
 

@@ -1,4 +1,4 @@
-"""What a model thought, and what a conversation was compacted to."""
+"""Reasoning of a model, and the compaction of a conversation."""
 
 from typing import Annotated, Literal, NotRequired
 

@@ -1,4 +1,4 @@
-"""The tools that search files or the web."""
+"""Tools that search files or the web, and their calls."""
 
 from typing import Annotated, Any, Literal, NotRequired
 
@@ -6,11 +6,11 @@ from pydantic import Field
 
 from conversations.schema.items.hidden_members import HiddenMember
 from conversations.schema.items.registry import item_type
-from conversations.schema.items.types import JSONObject, Number, OneKind, OneOf
+from conversations.schema.items.types import JSONObject, Number, OneJSONType, OneOf
 
 Attribute = Annotated[
     Annotated[str, Field(max_length=512)] | int | float | bool,
-    OneKind("one of a string, decimal, or boolean"),
+    OneJSONType("one of a string, decimal, or boolean"),
 ]
 
 
@@ -79,8 +79,8 @@ class ComparisonFilter(JSONObject):
     type: Literal["eq", "ne", "gt", "gte", "lt", "lte", "in", "nin"]
     key: str
     value: Annotated[
-        str | int | float | bool | list[Annotated[str | int | float, OneKind("one of a string or decimal")]],
-        OneKind("one of a string, decimal, boolean, or array"),
+        str | int | float | bool | list[Annotated[str | int | float, OneJSONType("one of a string or decimal")]],
+        OneJSONType("one of a string, decimal, boolean, or array"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Calls of a shell, and what its commands printed."""
+"""Calls of a shell, and the output of its commands."""
 
 from typing import Annotated, Literal, NotRequired
 

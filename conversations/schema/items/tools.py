@@ -1,4 +1,4 @@
-"""The tools that a model may be given."""
+"""Definitions of the tools that a model may call."""
 
 from typing import Annotated, Any, Literal, NotRequired
 
@@ -11,7 +11,7 @@ from conversations.schema.items.containers import (
     LocalEnvironment,
 )
 from conversations.schema.items.search_tools import FileSearchTool, WebSearchPreviewTool, WebSearchTool
-from conversations.schema.items.types import FunctionName, JSONObject, NonEmptyText, OneKind, OneOf
+from conversations.schema.items.types import FunctionName, JSONObject, NonEmptyText, OneJSONType, OneOf
 
 AllowedCaller = Literal["direct", "programmatic"]
 AllowedCallers = Annotated[list[AllowedCaller], Field(min_length=1)]
@@ -53,7 +53,7 @@ class MCPTool(JSONObject):
     type: Literal["mcp"]
     allowed_callers: NotRequired[AllowedCallers | None]
     allowed_tools: NotRequired[
-        Annotated[list[str] | MCPToolFilter, OneKind("one of an array of strings or object")] | None
+        Annotated[list[str] | MCPToolFilter, OneJSONType("one of an array of strings or object")] | None
     ]
     authorization: NotRequired[str]
     connector_id: NotRequired[
@@ -71,7 +71,7 @@ class MCPTool(JSONObject):
     defer_loading: NotRequired[bool]
     headers: NotRequired[dict[str, str] | None]
     require_approval: NotRequired[
-        Annotated[MCPToolApproval | Literal["always", "never"], OneKind("one of an object or string")] | None
+        Annotated[MCPToolApproval | Literal["always", "never"], OneJSONType("one of an object or string")] | None
     ]
     server_description: NotRequired[str]
     server_label: str
@@ -82,7 +82,7 @@ class MCPTool(JSONObject):
 class CodeInterpreterTool(JSONObject):
     type: Literal["code_interpreter"]
     allowed_callers: NotRequired[AllowedCallers | None]
-    container: Annotated[str | CodeInterpreterContainer, OneKind("one of a string or object")]
+    container: Annotated[str | CodeInterpreterContainer, OneJSONType("one of a string or object")]
 
 
 class ProgrammaticToolCalling(JSONObject):

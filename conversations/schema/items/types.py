@@ -1,7 +1,7 @@
-"""What the item definitions are built of.
+"""Building blocks of the item definitions.
 
-Every definition is a TypedDict that lists its members in the order of OpenAI's answers, which is the order that
-validation gives them; members it does not know follow as they came.
+Every definition is a TypedDict that lists its members in the order of OpenAI's answers. Validation returns the members
+in this order, followed by unknown members in the order in which they were sent.
 """
 
 import json
@@ -17,12 +17,12 @@ from conversations.schema.validation_errors import TAG
 
 @with_config(ConfigDict(extra="allow", strict=True))
 class JSONObject(TypedDict):
-    """An object that keeps the members it does not know."""
+    """A JSON object that keeps unknown members."""
 
 
 @dataclass(frozen=True)
 class OneOf:
-    """Makes `A | B` a union that is told apart by the literal values of the member `key`."""
+    """Annotation of a union of objects whose member `key` has other literal values in each."""
 
     key: str = "type"
 
@@ -45,10 +45,10 @@ class OneOf:
 
 
 @dataclass(frozen=True)
-class OneKind:
-    """Makes a union of which each member has a JSON type of its own: `str | list[X]`, `str | SomeObject`."""
+class OneJSONType:
+    """Annotation of a union whose alternatives have different JSON types, such as `str | list[X]`."""
 
-    expected: str  # in OpenAI's words, for the error: "one of a string or array of objects"
+    expected: str  # OpenAI's wording in error messages, such as "one of a string or array of objects"
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         choices = {_python_type(member): handler.generate_schema(member) for member in get_args(source)}
@@ -57,7 +57,7 @@ class OneKind:
             return TAG + type(value).__name__ if type(value) in choices else None
 
         return core_schema.tagged_union_schema(
-            {TAG + kind.__name__: schema for kind, schema in choices.items()},
+            {TAG + json_type.__name__: schema for json_type, schema in choices.items()},
             discriminator=discriminate,
             custom_error_type="invalid_type",
             custom_error_message="{expected}",
@@ -67,7 +67,7 @@ class OneKind:
 
 @dataclass(frozen=True)
 class DefaultTo:
-    """Gives a `NotRequired` member this value when it is missing or null."""
+    """Annotation of a `NotRequired` member with the value that it gets if it is missing or null."""
 
     value: Any
 
@@ -94,11 +94,11 @@ def _python_type(definition: Any) -> type:
         return str
     if is_typeddict(definition):
         return dict
-    kind: type = get_origin(definition) or definition
-    return kind
+    python_type: type = get_origin(definition) or definition
+    return python_type
 
 
-Number = Annotated[int | float, OneKind("a decimal")]
+Number = Annotated[int | float, OneJSONType("a decimal")]
 CallID = Annotated[str, Field(min_length=1, max_length=64)]
 LongText = Annotated[str, Field(max_length=10_485_760)]
 NonEmptyText = Annotated[str, Field(min_length=1)]
