@@ -36,15 +36,15 @@ _UNSPACED = (
 # Characters that are not marks but may compose with the preceding character: conjoining Hangul vowels and final
 # consonants, and a Kirat Rai vowel sign.
 _COMPOSING = {*map(chr, range(0x1160, 0x1200)), "\U00016d67"}
-# Characters that neither compose with the preceding character nor continue a word, so that a text can be split before
-# them and its parts processed separately: white space, punctuation, Thai consonants, symbols, kana, Han, Hangul, emoji.
+# Characters that neither compose with the preceding character nor continue a word, so a text can be split before them
+# and its chunks processed separately: white space, punctuation, Thai consonants, symbols, kana, Han, Hangul, emoji.
 _SEPARATE = (
     r"\s!-/\u0e01-\u0e30\u2500-\u2767\u3041-\u3096\u30a1-\u30fa\u4e00-\u9fff\uac00-\ud7a3"
     r"\U0001f300-\U0001faff"
 )
-# The length is a compromise between few parts and short ones. A part is longer where there is nowhere to split, but not
-# unlimited: the time of a normalization grows with the square of the number of consecutive marks.
-_PARTS = re.compile(rf".{{1000}}[^{_SEPARATE}]{{0,3000}}|.+", re.DOTALL)
+# The length is a compromise between few chunks and short chunks. A chunk is longer if it has no character to split at,
+# but not unlimited: the time of a normalization grows with the square of the number of consecutive marks.
+_CHUNKS = re.compile(rf".{{1000}}[^{_SEPARATE}]{{0,3000}}|.+", re.DOTALL)
 
 
 class _Table(dict[int, str]):
@@ -66,7 +66,7 @@ class _Table(dict[int, str]):
 _TABLE = _Table()
 
 
-def searchable_text(item_type: str, data: Any) -> str:
+def extract_text(item_type: str, data: Any) -> str:
     """Return up to `MAX_CHARACTERS` of the item's readable text. All members of an unknown type are included."""
     if not isinstance(data, dict):
         return ""
@@ -79,24 +79,24 @@ def searchable_text(item_type: str, data: Any) -> str:
         length += len(text) + 1
         if length > MAX_CHARACTERS:
             break
-    parts = _PARTS.findall("\n".join(texts)[:MAX_CHARACTERS])
-    return "".join(unicodedata.normalize("NFC", part) for part in parts)
+    chunks = _CHUNKS.findall("\n".join(texts)[:MAX_CHARACTERS])
+    return "".join(unicodedata.normalize("NFC", chunk) for chunk in chunks)
 
 
-def words(text: str) -> list[str]:
+def split_words(text: str) -> list[str]:
     """Return the words of the text, each up to `MAX_WORD_LENGTH` characters long."""
-    folded = "".join(folded for _, _, folded in _parts(text))
+    folded = "".join(folded for _, _, folded in _chunks(text))
     return [word[:MAX_WORD_LENGTH] for word in folded.translate(_TABLE).split()]
 
 
 def find_phrase(phrase: Sequence[str], text: str) -> tuple[int, int] | None:
-    """Return the start and end of the first place where the text has these words next to each other.
+    """Return the start and end of the first occurrence of the phrase, which is a list of words from `split_words()`.
 
-    The words must be those that `words()` returns. Return None if the text doesn't have the phrase, or has it only with
-    a word that is longer than `MAX_WORD_LENGTH`, because such a word may differ from the one in the phrase.
+    Return None if the text doesn't have the phrase, or has it only with a word that is longer than `MAX_WORD_LENGTH`,
+    because such a word may differ from the word in the phrase.
 
-    A character is never split, nor are characters that compose, like a letter and its accent. If they hold several
-    words, like `½`, the place may include more than the phrase.
+    The span never splits a character, nor characters that compose, such as a letter and its accent. It may include more
+    than the phrase if they contain several words, such as `½`.
     """
     if not phrase:
         return None
@@ -104,15 +104,15 @@ def find_phrase(phrase: Sequence[str], text: str) -> tuple[int, int] | None:
     # The Knuth-Morris-Pratt algorithm takes linear time for any text, including repetitive ones.
     matched = 0  # The number of words of the phrase that the preceding words of the text match.
     start, word_count = 0, 0  # The region that a match may begin in: its start, and its number of words so far.
-    spaced_parts: list[str] = []
-    for part_start, part_end, folded in _parts(text):
+    spaced_chunks: list[str] = []
+    for chunk_start, chunk_end, folded in _chunks(text):
         if not matched:
-            start, word_count, spaced_parts = part_start, 0, []
-            # Skipping a part is much faster than splitting it. A word with ignored characters can't be looked up.
+            start, word_count, spaced_chunks = chunk_start, 0, []
+            # Skipping a chunk is much faster than splitting it. A word with ignored characters can't be looked up.
             if phrase[0] not in folded and not any(character in folded for character in _IGNORED):
                 continue
         spaced = folded.translate(_TABLE)
-        spaced_parts.append(spaced)
+        spaced_chunks.append(spaced)
         for word in spaced.split():
             word_count += 1
             while matched and phrase[matched] != word:
@@ -121,12 +121,12 @@ def find_phrase(phrase: Sequence[str], text: str) -> tuple[int, int] | None:
                 matched += 1
             if matched == len(phrase):
                 # Offsets are slow to determine, so this is done only for the region that has the phrase.
-                place = _place(text[start:part_end], "".join(spaced_parts), word_count - matched, word_count - 1)
-                return place and (start + place[0], start + place[1])
+                span = _locate(text[start:chunk_end], "".join(spaced_chunks), word_count - matched, word_count - 1)
+                return span and (start + span[0], start + span[1])
     return None
 
 
-def _place(text: str, spaced: str, first: int, last: int) -> tuple[int, int] | None:
+def _locate(text: str, spaced: str, first: int, last: int) -> tuple[int, int] | None:
     """Return the offsets in the text at which the first of these words begins and the last one ends.
 
     The words are given by their indexes in the spaced text, which may be cut at the end. Return None if the words can't
@@ -137,7 +137,7 @@ def _place(text: str, spaced: str, first: int, last: int) -> tuple[int, int] | N
     if text.isascii():
         return begin, end
     units = _units(text)
-    spaced_units = [_spaced_character(unit) if len(unit) == 1 else _spaced(unit) for unit in units]
+    spaced_units = [_spaced_character(unit) if len(unit) == 1 else _space_out(unit) for unit in units]
     if not "".join(spaced_units).startswith(spaced):
         return None
     starts = [0, *accumulate(map(len, units))]
@@ -161,10 +161,10 @@ def _fallbacks(phrase: Sequence[str]) -> list[int]:
     return lengths
 
 
-def _parts(text: str) -> Iterator[tuple[int, int, str]]:
-    """Yield the start, end and folded text of each part, up to `MAX_CHARACTERS` of folded text in total."""
+def _chunks(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield the start, end and folded text of each chunk, up to `MAX_CHARACTERS` of folded text in total."""
     remaining = MAX_CHARACTERS
-    for match in _PARTS.finditer(text):
+    for match in _CHUNKS.finditer(text):
         folded = _fold(match[0])[:remaining]
         yield *match.span(), folded
         remaining -= len(folded)
@@ -188,12 +188,12 @@ def _units(text: str) -> Sequence[str]:
     return units
 
 
-def _spaced(text: str) -> str:
+def _space_out(text: str) -> str:
     """Return the folded text with spaces that separate words."""
     return _fold(text).translate(_TABLE)
 
 
-_spaced_character = lru_cache(maxsize=4096)(_spaced)  # Longer units are not cached because their length is not limited.
+_spaced_character = lru_cache(maxsize=4096)(_space_out)  # Units of several characters are too many to cache.
 
 
 @lru_cache(maxsize=4096)
@@ -214,7 +214,7 @@ def _texts(value: Any) -> Iterator[str]:
     """Yield the readable strings in the value, at any depth."""
     if isinstance(value, str):
         if not _is_opaque(value):
-            yield _unescaped(value[:MAX_CHARACTERS])
+            yield _unescape_json(value[:MAX_CHARACTERS])
     elif isinstance(value, list):
         for member in value:
             yield from _texts(member)
@@ -224,14 +224,14 @@ def _texts(value: Any) -> Iterator[str]:
                 yield from _texts(member)
 
 
-def _unescaped(text: str) -> str:
+def _unescape_json(text: str) -> str:
     """Return the text with JSON's escapes replaced if it looks like JSON, as arguments and many outputs do."""
     if "\\" not in text or not text.lstrip().startswith(("{", "[")):
         return text
-    return _ESCAPES.sub(_unescape, text)
+    return _ESCAPES.sub(_unescape_match, text)
 
 
-def _unescape(match: re.Match[str]) -> str:
+def _unescape_match(match: re.Match[str]) -> str:
     """Return the characters that the escapes stand for. A lone surrogate can't be stored, and becomes `?`."""
     characters: str = json.loads(f'"{match[0]}"')
     return characters.encode(errors="replace").decode()

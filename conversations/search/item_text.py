@@ -24,7 +24,7 @@ from conversations.db import word_index
 from conversations.db.fields import WordsField
 from conversations.db.word_index import HasWords
 from conversations.schema.query.nodes import Query, collect_phrases
-from conversations.schema.searchable_text import find_phrase, searchable_text, words
+from conversations.schema.searchable_text import extract_text, find_phrase, split_words
 
 BATCH = 100  # items in memory at once; some are long
 SNIPPET_CHARACTERS = 80  # on either side of the hit
@@ -91,7 +91,7 @@ class ItemTextQuerySet(models.QuerySet["ItemText"]):
 
         A GIN index reads all rows with a word before it returns the first one.
         """
-        if not word_index.has_row_estimates(using=self.db) or not words(phrase):
+        if not word_index.has_row_estimates(using=self.db) or not split_words(phrase):
             return False
         return word_index.estimate_rows(self._with_words(phrase).values("pk")) > FREQUENT
 
@@ -100,7 +100,7 @@ class ItemTextQuerySet(models.QuerySet["ItemText"]):
         word_index.purge_deleted_words(using=self.db)
 
     def _with_words(self, phrase: str) -> ItemTextQuerySet:
-        distinct_words = tuple(sorted(set(words(phrase))))
+        distinct_words = tuple(sorted(set(split_words(phrase))))
         return self.filter(HasWords(F("words"), distinct_words)) if distinct_words else self.none()
 
     def snippets(self, query: Query, *, items: QuerySet[Any], conversation_ids: Collection[str]) -> dict[str, Snippet]:
@@ -150,7 +150,7 @@ class ItemText(models.Model):
     @classmethod
     def build(cls, item: IndexedItem) -> ItemText | None:
         """Return an unsaved row, or None if the item has no searchable words."""
-        item_words = words(searchable_text(item.type, item.data))
+        item_words = split_words(extract_text(item.type, item.data))
         if not item_words:
             return None
         return cls(conversation_id=item.conversation_id, position=item.position, words=_pad_with_spaces(item_words))
@@ -166,8 +166,8 @@ def build_item_texts(items: Iterable[IndexedItem], *, using: str) -> list[ItemTe
 
 
 def build_snippet(item: IndexedItem, phrases: Iterable[str]) -> Snippet:
-    text = searchable_text(item.type, item.data)
-    hits = (find_phrase(words(phrase), text) for phrase in phrases)
+    text = extract_text(item.type, item.data)
+    hits = (find_phrase(split_words(phrase), text) for phrase in phrases)
     # The index cuts very long words, so that a phrase may match rows without being in the text: no hit then.
     begin, end = next(filter(None, hits), (0, 0))
     before, after = text[max(begin - SNIPPET_CHARACTERS, 0) : begin], text[end : end + SNIPPET_CHARACTERS]
@@ -186,7 +186,7 @@ def _on_one_line(text: str) -> str:
 
 
 def _contains_phrase(phrase: str) -> GreaterThan:
-    padded_phrase = Value(_pad_with_spaces(words(phrase)), output_field=WordsField())
+    padded_phrase = Value(_pad_with_spaces(split_words(phrase)), output_field=WordsField())
     return GreaterThan(StrIndex(F("words"), padded_phrase), 0)
 
 

@@ -11,9 +11,9 @@ from conversations.schema.items import ITEM_TYPES
 from conversations.schema.searchable_text import (
     MAX_CHARACTERS,
     MAX_WORD_LENGTH,
+    extract_text,
     find_phrase,
-    searchable_text,
-    words,
+    split_words,
 )
 from tests.schema.golden import STORED
 
@@ -21,7 +21,7 @@ from tests.schema.golden import STORED
 @pytest.mark.parametrize("item_type", ITEM_TYPES.values(), ids=ITEM_TYPES)
 def test_items_have_words_if_their_type_has_searchable_members(item_type):
     items = [case["returned"] for case in STORED.values() if case["returned"]["type"] == item_type.name]
-    assert any(words(searchable_text(item_type.name, item)) for item in items) is bool(item_type.searchable)
+    assert any(split_words(extract_text(item_type.name, item)) for item in items) is bool(item_type.searchable)
 
 
 @pytest.mark.parametrize(
@@ -81,30 +81,30 @@ def test_items_have_words_if_their_type_has_searchable_members(item_type):
     ],
 )
 def test_item_text_contains_only_readable_content(item, text):
-    assert searchable_text(item["type"], item) == text
+    assert extract_text(item["type"], item) == text
 
 
 @pytest.mark.parametrize("data", [None, [], "text", 7])
 def test_data_that_is_not_an_object_has_no_text(data):
-    assert searchable_text("message", data) == ""
+    assert extract_text("message", data) == ""
 
 
 @pytest.mark.parametrize("blob", ["A" * 1_001, "data:text/plain,hello"])
 def test_base64_and_data_urls_are_left_out_of_the_text(blob):
-    assert searchable_text("function_call_output", {"output": blob}) == ""
+    assert extract_text("function_call_output", {"output": blob}) == ""
 
 
 def test_long_text_without_spaces_is_indexed_unless_it_is_base64():
-    assert len(searchable_text("function_call_output", {"output": "天" * 2_000})) == 2_000
-    assert searchable_text("function_call_output", {"output": "a " * 1_000})
+    assert len(extract_text("function_call_output", {"output": "天" * 2_000})) == 2_000
+    assert extract_text("function_call_output", {"output": "a " * 1_000})
 
 
 def test_item_text_is_truncated_at_the_maximum_length():
     item = {"output": "word " * 200_000}
-    assert len(searchable_text("function_call_output", item)) == MAX_CHARACTERS
+    assert len(extract_text("function_call_output", item)) == MAX_CHARACTERS
     many = {"content": [{"text": "x y"}] * 100_000}
-    assert len(searchable_text("message", many)) == MAX_CHARACTERS
-    assert sum(map(len, words("\ufdfa" * MAX_CHARACTERS))) <= MAX_CHARACTERS  # each is 18 characters in full
+    assert len(extract_text("message", many)) == MAX_CHARACTERS
+    assert sum(map(len, split_words("\ufdfa" * MAX_CHARACTERS))) <= MAX_CHARACTERS  # each is 18 characters in full
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_item_text_is_truncated_at_the_maximum_length():
     ],
 )
 def test_text_is_split_into_normalized_words(text, expected):
-    assert " ".join(words(text)) == expected
+    assert " ".join(split_words(text)) == expected
 
 
 @pytest.mark.parametrize(
@@ -167,7 +167,7 @@ def test_text_is_split_into_normalized_words(text, expected):
     ],
 )
 def test_a_phrase_is_found_at_its_place(phrase, text, found):
-    place = find_phrase(words(phrase), text)
+    place = find_phrase(split_words(phrase), text)
     assert (place and text[slice(*place)]) == found
 
 
@@ -183,8 +183,8 @@ CHARACTERS = st.one_of(
 
 @st.composite
 def texts_and_phrases(draw):
-    text = draw(st.text(CHARACTERS, max_size=30).filter(words))
-    found = words(text)
+    text = draw(st.text(CHARACTERS, max_size=30).filter(split_words))
+    found = split_words(text)
     start = draw(st.integers(0, len(found) - 1))
     end = draw(st.integers(start + 1, len(found)))
     return text, found[start:end]
@@ -199,23 +199,23 @@ def has_run(found, phrase):
 def test_every_phrase_of_a_text_is_found(text_and_phrase):
     text, phrase = text_and_phrase
     begin, end = find_phrase(phrase, text)
-    found = words(text[begin:end])
+    found = split_words(text[begin:end])
     assert has_run(found, phrase)
     # A character, with the marks that change together with it, may hold several words. It is never split.
-    assert found == phrase or any(len(words(unit)) > 1 for unit in text_module._units(text[begin:end]))
+    assert found == phrase or any(len(split_words(unit)) > 1 for unit in text_module._units(text[begin:end]))
 
 
 @given(st.text(CHARACTERS, max_size=30), st.text(CHARACTERS, max_size=3))
 def test_a_phrase_that_is_not_in_the_text_is_not_found(text, phrase):
-    is_found = find_phrase(words(phrase), text) is not None
-    assert is_found == (bool(words(phrase)) and has_run(words(text), words(phrase)))
+    is_found = find_phrase(split_words(phrase), text) is not None
+    assert is_found == (bool(split_words(phrase)) and has_run(split_words(text), split_words(phrase)))
 
 
 @given(st.text(CHARACTERS, max_size=30))
 def test_the_units_of_a_text_have_its_words(text):
     assert "".join(text_module._units(text)) == text
-    spaced = "".join(map(text_module._spaced, text_module._units(text)))
-    assert spaced.split() == words(text)
+    spaced = "".join(map(text_module._space_out, text_module._units(text)))
+    assert spaced.split() == split_words(text)
 
 
 def test_each_character_is_found_in_its_decomposed_form():
@@ -223,15 +223,15 @@ def test_each_character_is_found_in_its_decomposed_form():
         decomposed = unicodedata.normalize("NFD", character)
         is_composed = decomposed != character == unicodedata.normalize("NFC", decomposed)
         is_mark = unicodedata.category(character)[0] == "M"  # A mark composes with the character before it.
-        if is_composed and not is_mark and words(character):
+        if is_composed and not is_mark and split_words(character):
             text = f"- {decomposed} -"
-            assert find_phrase(words(character), text) == (2, 2 + len(decomposed)), ascii(character)
+            assert find_phrase(split_words(character), text) == (2, 2 + len(decomposed)), ascii(character)
 
 
 def test_a_text_is_split_only_before_characters_that_begin_a_word_or_separate_words():
     separate = re.compile(f"[{text_module._SEPARATE}]")
     for character in filter(separate.match, map(chr, range(sys.maxunicode + 1))):
-        assert words(f"e{character}") == ["e", *words(character)], ascii(character)
+        assert split_words(f"e{character}") == ["e", *split_words(character)], ascii(character)
 
 
 @pytest.mark.parametrize("separator", [" ", "天", "-", " é ", "_"])
@@ -239,7 +239,7 @@ def test_a_phrase_is_found_anywhere_in_a_long_text(separator):
     text = separator.join(map(str, range(5_000)))
     for start in range(0, 4_900, 61):
         phrase = separator.join(map(str, range(start, start + 100)))
-        begin, end = find_phrase(words(phrase), text)
+        begin, end = find_phrase(split_words(phrase), text)
         assert text[begin:end] == phrase
 
 
@@ -247,15 +247,15 @@ def test_a_phrase_is_found_anywhere_in_a_long_text(separator):
 def test_a_phrase_of_symbols_is_found_in_linear_time(number):
     # With a regular expression that backtracks, none of the larger ones would ever end.
     line = "─" * number
-    assert find_phrase(words(line), f"| {line} |") == (2, 2 + number)
-    assert find_phrase(words(line), f"{line[1:]} x {line[1:]}") is None
-    assert find_phrase(words(f"{line}x"), f"{line * 3} y") is None
+    assert find_phrase(split_words(line), f"| {line} |") == (2, 2 + number)
+    assert find_phrase(split_words(line), f"{line[1:]} x {line[1:]}") is None
+    assert find_phrase(split_words(f"{line}x"), f"{line * 3} y") is None
 
 
 def test_words_of_many_consecutive_marks_are_found_in_linear_time():
     marks = "e" + "\u0301\u0323" * 100_000
-    text = searchable_text("function_call_output", {"output": f"a {marks}"})
-    assert words(text)[0] == "a"
+    text = extract_text("function_call_output", {"output": f"a {marks}"})
+    assert split_words(text)[0] == "a"
     assert find_phrase(["a"], text) == (0, 1)
 
 
@@ -267,7 +267,7 @@ def test_a_repetitive_phrase_is_found_in_a_repetitive_text():
 
 def test_only_the_words_that_are_searched_are_found():
     text = "ﬁ" + " " * (MAX_CHARACTERS - 6) + "words"
-    assert words(text) == ["fi", "word"]
+    assert split_words(text) == ["fi", "word"]
     assert find_phrase(["word"], text) == (MAX_CHARACTERS - 5, MAX_CHARACTERS - 1)
     assert find_phrase(["words"], text) is None
 

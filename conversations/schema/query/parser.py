@@ -23,7 +23,7 @@ from conversations.schema.query.nodes import (
     Query,
     TextCondition,
 )
-from conversations.schema.searchable_text import words
+from conversations.schema.searchable_text import split_words
 
 MAX_LENGTH = 2000
 MAX_DEPTH = 20
@@ -128,7 +128,7 @@ class _Parser(tokens.Reader):
 
     def phrase(self, phrase: str, start: int) -> TextCondition:
         _check_length("phrase", phrase, start, maximum=MAX_VALUE_LENGTH)
-        if not words(phrase):
+        if not split_words(phrase):
             raise self.expected("a phrase with a letter, a digit or an emoji", at=start)
         return TextCondition(phrase)
 
