@@ -125,7 +125,7 @@ def _build_items(
     if sent_ids and (len(set(sent_ids)) < len(sent_ids) or conversation.items.has_any(sent_ids)):
         raise errors.item_already_in_conversation()
     return [
-        Item.build(conversation, position=position, data=_data(item, originals), created_at=now)
+        Item.build(conversation, position=position, data=_build_data(item, originals), created_at=now)
         for position, item in enumerate(stored, start=first_position)
     ]
 
@@ -135,7 +135,7 @@ def _is_stored(item: Mapping[str, Any]) -> bool:
     return bool(item["type"] != "compaction_trigger")
 
 
-def _data(item: Mapping[str, Any], originals: Mapping[str, Item]) -> dict[str, Any]:
+def _build_data(item: Mapping[str, Any], originals: Mapping[str, Item]) -> dict[str, Any]:
     """Return the JSON to store, with the id as its first member."""
     item_id = item.get("id") or ids.new_id(item_id_prefix(item["type"]))
     if item_id in originals:

@@ -42,8 +42,8 @@ class Outcome(NamedTuple):
     reason: str = ""
 
 
-class RefusedLine(Exception):
-    """A line that ends the import of its conversation, so that nothing of the conversation is stored."""
+class LineError(Exception):
+    """An error in a line. Nothing of the line's conversation is stored."""
 
     def __init__(self, line: Line, reason: str, *, kind: OutcomeKind = "bad") -> None:
         super().__init__(reason)
@@ -59,7 +59,7 @@ def import_conversations(
     left as it is. At most `ITEMS` items are in memory, or one line of at most `GROWTH * CONVERSATIONS_MAX_BODY_BYTES`;
     a longer line is bad. A bad line does not stop the import of other conversations.
     """
-    outcomes = _outcomes(stream, owner, create_users)
+    outcomes = _import_groups(stream, owner, create_users)
     while True:
         with transaction.atomic():
             batch = list(islice(outcomes, OUTCOMES))
@@ -68,18 +68,18 @@ def import_conversations(
             break
 
 
-def _outcomes(stream: IO[bytes], owner: AbstractBaseUser | None, create_users: bool) -> Iterator[Outcome]:
+def _import_groups(stream: IO[bytes], owner: AbstractBaseUser | None, create_users: bool) -> Iterator[Outcome]:
     for _, group in groupby(group_lines(read_lines(stream)), key=itemgetter(0)):
         conversation_import = _ConversationImport(line for _, line in group)
         try:
             yield conversation_import.store(owner, create_users)
-        except RefusedLine as refused:
-            yield refused.outcome
+        except LineError as error:
+            yield error.outcome
         for line in conversation_import.remaining_lines():
             try:
                 _validate(line, validate_item_line)
-            except RefusedLine as refused:
-                yield refused.outcome
+            except LineError as error:
+                yield error.outcome
 
 
 class _ConversationImport:
@@ -90,14 +90,14 @@ class _ConversationImport:
     def __init__(self, lines: Iterator[Line]) -> None:
         self.first = next(lines)
         self.lines = lines
-        self.surplus: list[Line] = []  # read in search of items, but not an item
+        self.surplus: list[Line] = []  # a line that was read beyond the last item
 
     def remaining_lines(self) -> Iterator[Line]:
         return chain(self.surplus, self.lines)
 
     def store(self, owner: AbstractBaseUser | None, create_users: bool) -> Outcome:
         if self.first.is_item:
-            raise RefusedLine(self.first, "an item that does not follow its conversation's line")
+            raise LineError(self.first, "an item that does not follow its conversation's line")
         self.conversation = _validate(self.first, validate_conversation_line)
         owner = owner or _find_owner(self.conversation["owner"])
         existing = Conversation.objects.filter(pk=self.conversation["id"]).first()
@@ -109,25 +109,27 @@ class _ConversationImport:
                 owner = owner or self._create_owner(create_users)
                 return Outcome("added", self.first.number, items=self._store(owner))
         except IntegrityError as error:
-            raise RefusedLine(self.first, f"the database refuses it: {error}") from error
+            raise LineError(self.first, f"the database refuses it: {error}") from error
 
     def _store(self, owner: AbstractBaseUser) -> int:
+        """Insert the conversation with its items, and return the number of items."""
         members = {name: value for name, value in self.conversation.items() if name not in ("object", "owner")}
         conversation = Conversation(owner_id=owner.pk, **members)
         using = router.db_for_write(Conversation)
         writer.insert_conversation(conversation, using=using)
-        stored = 0
-        for batch in self._batches():
-            self._check_item_ids(batch, has_others=stored > 0)
+        count = 0
+        for batch in self._read_batches():
+            self._check_item_ids(batch, has_others=count > 0)
             rows = [
                 Item.build(conversation, position=item["position"], data=item["data"], created_at=item["created_at"])
                 for _, item in batch
             ]
             writer.insert_items(rows, using=using)
-            stored += len(batch)
-        return stored
+            count += len(batch)
+        return count
 
     def _compare(self, existing: Conversation, owner: AbstractBaseUser | None) -> None:
+        """Raise a conflict if the stored conversation, its owner or its items differ from the lines."""
         differing = [
             name.replace("_", " ")
             for name in ("created_at", "metadata", "item_count", "last_position", "last_item_at")
@@ -136,7 +138,7 @@ class _ConversationImport:
         if owner is None or existing.owner_id != owner.pk:
             differing.insert(0, "owner")
         position, are_items_equal = 0, True
-        for batch in self._batches():
+        for batch in self._read_batches():
             stored = existing.items.filter(position__gt=position, position__lte=batch[-1][1]["position"])
             rows = stored.order_by("position").values_list("position", "created_at", "data")[: len(batch) + 1]
             lines = [(item["position"], item["created_at"], item["data"]) for _, item in batch]
@@ -146,9 +148,9 @@ class _ConversationImport:
             differing.append("items")
         if differing:
             reason = f"'{existing.pk}' exists with a different {', '.join(differing)}"
-            raise RefusedLine(self.first, reason, kind="conflict")
+            raise LineError(self.first, reason, kind="conflict")
 
-    def _batches(self) -> Iterator[list[tuple[Line, ItemLine]]]:
+    def _read_batches(self) -> Iterator[list[tuple[Line, ItemLine]]]:
         """Yield all items in batches. Raise an error unless `item_count` items follow the conversation's line."""
         expected = self.conversation["item_count"]
         batch: list[tuple[Line, ItemLine]] = []
@@ -159,9 +161,9 @@ class _ConversationImport:
                 break
             item = _validate(line, validate_item_line)
             if item["position"] <= position:
-                raise RefusedLine(line, f"position: {item['position']} after {position}")
+                raise LineError(line, f"position: {item['position']} after {position}")
             if item["position"] > self.conversation["last_position"]:
-                raise RefusedLine(line, f"position: {item['position']} is beyond the conversation's last_position")
+                raise LineError(line, f"position: {item['position']} is beyond the conversation's last_position")
             position = item["position"]
             batch.append((line, item))
             count += 1
@@ -172,39 +174,42 @@ class _ConversationImport:
         if batch:
             yield batch
         if count != expected:
-            raise RefusedLine(self.first, f"item_count: {expected:,} items are announced, and {count:,} follow")
+            raise LineError(self.first, f"item_count: {expected:,} items are announced, and {count:,} follow")
 
     def _check_item_ids(self, batch: list[tuple[Line, ItemLine]], *, has_others: bool) -> None:
+        """Raise an error if an id is twice in the conversation; `has_others` if earlier items are stored already."""
         item_ids = [item["data"]["id"] for _, item in batch]
         stored = Item.objects.filter(conversation=self.conversation["id"], item_id__in=item_ids)
         taken = set(stored.values_list("item_id", flat=True)) if has_others else set()
         for (line, _), item_id in zip(batch, item_ids, strict=True):
             if item_id in taken:
-                raise RefusedLine(line, f"data.id: '{item_id}' is in the conversation already")
+                raise LineError(line, f"data.id: '{item_id}' is in the conversation already")
             taken.add(item_id)
 
     def _create_owner(self, create_users: bool) -> AbstractBaseUser:
+        """Create the user that the conversation's line names, without a password, or raise an error."""
         username = self.conversation["owner"]
         if not create_users:
-            raise RefusedLine(self.first, f"owner: there is no user '{username}'")
+            raise LineError(self.first, f"owner: there is no user '{username}'")
         User = get_user_model()
         user = User(**{User.USERNAME_FIELD: username})
         try:
             user.clean_fields(exclude={field.name for field in User._meta.fields} - {User.USERNAME_FIELD})
         except ValidationError as error:
-            raise RefusedLine(self.first, f"owner: {' '.join(error.messages)}") from error
+            raise LineError(self.first, f"owner: {' '.join(error.messages)}") from error
         user.set_unusable_password()
         user.save()
         return user
 
 
 def _validate(line: Line, validate: Callable[[Any], T]) -> T:
+    """Return the validated JSON of the line, or raise a `LineError`."""
     if line.error:
-        raise RefusedLine(line, line.error)
+        raise LineError(line, line.error)
     try:
         return validate(line.value)
     except APIError as error:
-        raise RefusedLine(line, error.message) from error
+        raise LineError(line, error.message) from error
 
 
 def _find_owner(username: str) -> AbstractBaseUser | None:
