@@ -66,9 +66,9 @@ def too_many_conditions(path: str, count: int, *, maximum: int) -> APIError:
     )
 
 
-def unbounded_condition(path: str, *, maximum: int) -> APIError:
+def unbounded_condition(path: str, *, operator: str, maximum: int) -> APIError:
     return APIError(
-        f"Invalid '{path}': 'contains' alone would read more than {maximum} conversations. "
+        f"Invalid '{path}': '{operator}' alone would read more than {maximum} conversations. "
         "Add a condition of another kind or a window of 'created_at'.",
         param=path,
         code="unbounded_condition",

@@ -1,4 +1,7 @@
-"""`metadata[k]=v`, `metadata[k][op]=…`, `created_at[op]=…`, `query=…` -> a tree of conditions. Nothing is ignored."""
+"""Parse the filters `metadata[k]=v`, `metadata[k][op]=…`, `created_at[op]=…` and `query=…` into a condition tree.
+
+Whatever can't be parsed is an error: an ignored filter would return other conversations than the client asked for.
+"""
 
 import re
 from collections.abc import Iterable
@@ -13,15 +16,13 @@ from conversations.schema.query.nodes import (
     CreatedCondition,
     CreatedOperator,
     MetadataCondition,
-    MetadataOperator,
     Not,
     Query,
 )
+from conversations.schema.query.operators import METADATA_OPERATORS, Arity
 from conversations.schema.query.parser import parse_query
 
 Parameters = Iterable[tuple[str, list[str]]]
-
-LISTS = ("in", "nin")
 
 _METADATA = re.compile(r"metadata\[([^\[\]]*)\](?:\[([^\[\]]*)\])?(\[\])?")
 _CREATED = re.compile(r"created_at\[([^\[\]]*)\]")
@@ -29,10 +30,10 @@ _SECONDS = re.compile(r"-?[0-9]{1,12}")
 
 
 def metadata_conditions(parameters: Parameters) -> Query:
-    found = [_metadata_condition(name, values) for name, values in parameters]
-    if len(found) > MAX_CONDITIONS:
-        raise errors.too_many_conditions("metadata", len(found), maximum=MAX_CONDITIONS)
-    return And(tuple(found))
+    conditions = tuple(_metadata_condition(name, values) for name, values in parameters)
+    if len(conditions) > MAX_CONDITIONS:
+        raise errors.too_many_conditions("metadata", len(conditions), maximum=MAX_CONDITIONS)
+    return And(conditions)
 
 
 def created_conditions(parameters: Parameters) -> Query:
@@ -53,27 +54,29 @@ def _metadata_condition(name: str, values: list[str]) -> Query:
     match = _METADATA.fullmatch(name)
     if not match:
         raise errors.malformed_parameter(name, expected="metadata[key] or metadata[key][operator]")
-    key, operator, brackets = match.groups(default="")
-    operator = operator if match[2] is not None else "eq"
+    key, brackets = match[1], match[3] or ""
+    operator_name = "eq" if match[2] is None else match[2]
     if not key:
         raise errors.empty_string(name)
     if len(key) > MAX_KEY_LENGTH:
         raise errors.string_too_long(name, key, maximum=MAX_KEY_LENGTH)
-    if operator not in get_args(MetadataOperator) or (brackets and operator not in LISTS):
-        raise errors.invalid_operator(name, operator + brackets, supported=get_args(MetadataOperator))
-    if len(values) > 1 and operator not in LISTS:
+    operator = METADATA_OPERATORS.get(operator_name)
+    takes_many = operator is not None and operator.arity is Arity.MANY_VALUES
+    if operator is None or (brackets and not takes_many):
+        raise errors.invalid_operator(name, operator_name + brackets, supported=list(METADATA_OPERATORS))
+    if len(values) > 1 and not takes_many:
         raise errors.duplicate_parameter(name)
     for value in (key, *values):
         check_storable(value, path=name)
     for value in values:
         if len(value) > MAX_VALUE_LENGTH:
             raise errors.string_too_long(name, value, maximum=MAX_VALUE_LENGTH)
-    if operator == "exists":
+    if operator.arity is Arity.NO_VALUE:
         if values[0] not in ("true", "false"):
             raise errors.invalid_value(name, values[0], supported=["true", "false"])
-        is_there = MetadataCondition(key, "exists")
-        return is_there if values[0] == "true" else Not(is_there)
-    return MetadataCondition(key, operator, tuple(values))  # type: ignore[arg-type]
+        condition = MetadataCondition(key, operator.name)
+        return condition if values[0] == "true" else Not(condition)
+    return MetadataCondition(key, operator.name, tuple(values))
 
 
 def _created_condition(name: str, values: list[str]) -> CreatedCondition:

@@ -12,6 +12,7 @@ from django.db import connections
 from conversations.db.hints import index_hint_sql
 from conversations.db.prepared_cursor import SQL
 from conversations.schema.query.nodes import And, CreatedCondition, MetadataCondition, Or, Query
+from conversations.schema.query.operators import IndexUse
 from conversations.search.index_ranges import IndexRange, KeysetWindow
 from conversations.search.metadata_pair import MetadataPair
 from conversations.search.predicates import created_range
@@ -106,10 +107,10 @@ class IndexScanBuilder:
     def _condition_scans(self, condition: MetadataCondition) -> list[IndexScan]:
         key = condition.key
         values: Sequence[str] | None
-        match condition.operator:
-            case "eq" | "in":
+        match condition.definition.index_use:
+            case IndexUse.VALUES:
                 values = condition.values
-            case "prefix":
+            case IndexUse.PREFIX:
                 values = self._prefixed_values[condition]
             case _:
                 return [IndexScan((self._range("key", key),))]
@@ -152,5 +153,5 @@ def _prefix_conditions(query: Query) -> Iterator[MetadataCondition]:
     match query:
         case And(parts) | Or(parts):
             yield from chain.from_iterable(map(_prefix_conditions, parts))
-        case MetadataCondition(operator="prefix"):
+        case MetadataCondition() if query.definition.index_use is IndexUse.PREFIX:
             yield query

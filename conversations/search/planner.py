@@ -80,9 +80,12 @@ def check_bounded(conversations: QuerySet[Any], query: Query) -> None:
     if searches_text(query) and not full_text_enabled(using=conversations.db):
         raise errors.full_text_off()
     metadata = (each for each in iter_conditions(query) if isinstance(each, MetadataCondition))
-    part = next((each for each in metadata if each.operator == "contains"), None)
-    if part and not is_bounded(query) and conversations.order_by()[: MAX_READABLE + 1].count() > MAX_READABLE:
-        raise errors.unbounded_condition(f"metadata[{part.key}][contains]", maximum=MAX_READABLE)
+    unbounded = next((condition for condition in metadata if not condition.definition.is_bounded), None)
+    if unbounded is None or is_bounded(query):
+        return
+    if conversations.order_by()[: MAX_READABLE + 1].count() > MAX_READABLE:
+        path = f"metadata[{unbounded.key}][{unbounded.operator}]"
+        raise errors.unbounded_condition(path, operator=unbounded.operator, maximum=MAX_READABLE)
 
 
 def _first(

@@ -81,24 +81,7 @@ def created_range(condition: CreatedCondition, *, id_name: str) -> Q:
 
 def value_condition(condition: MetadataCondition, value: Combinable) -> Q:
     """Return the condition about the value of its key, without the key itself."""
-    match condition.operator, condition.values:
-        case "eq", (text,):
-            return Q(Exact(value, text))
-        case "ne", (text,):
-            return ~Q(Exact(value, text))
-        case "in", texts:
-            return Q(In(value, texts))
-        case "nin", texts:
-            return ~Q(In(value, texts))
-        case "prefix", (prefix,):
-            return starts_with(prefix, value)
-        case "contains", (part,):
-            # Not `Contains`: SQLite's LIKE ignores case.
-            return Q(GreaterThan(StrIndex(value, Value(part)), 0))
-        case "exists", ():
-            # Always true, but makes the database read the index with values, in which the rows of a key are adjacent.
-            return Q(IsNull(value, False))
-    raise ValueError(condition)
+    return VALUE_PREDICATES[condition.operator](value, condition.values)
 
 
 def starts_with(prefix: str, text: Combinable) -> Q:
@@ -112,3 +95,25 @@ def starts_with(prefix: str, text: Combinable) -> Q:
 def _next_character(character: str) -> str:
     # Surrogates are no characters.
     return "\ue000" if character == "\ud7ff" else chr(ord(character) + 1)
+
+
+def contains(part: str, text: Combinable) -> Q:
+    # Not `Contains`: SQLite's LIKE ignores case.
+    return Q(GreaterThan(StrIndex(text, Value(part)), 0))
+
+
+def is_present(value: Combinable) -> Q:
+    # Always true, but makes the database read the index with values, in which the rows of a key are adjacent.
+    return Q(IsNull(value, False))
+
+
+# A predicate for each of METADATA_OPERATORS, about the value of the key and the values of the condition.
+VALUE_PREDICATES: dict[str, Callable[[Combinable, tuple[str, ...]], Q]] = {
+    "eq": lambda value, values: Q(Exact(value, values[0])),
+    "ne": lambda value, values: ~Q(Exact(value, values[0])),
+    "in": lambda value, values: Q(In(value, values)),
+    "nin": lambda value, values: ~Q(In(value, values)),
+    "contains": lambda value, values: contains(values[0], value),
+    "prefix": lambda value, values: starts_with(values[0], value),
+    "exists": lambda value, values: is_present(value),
+}

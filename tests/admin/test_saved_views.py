@@ -215,7 +215,7 @@ def test_current_view_is_marked_until_the_filters_change(staff, user, conversati
         ([("q", "topic:(")], "topic:("),
         ([("q", "a:b"), ("q", "topic:demo")], "topic:demo"),
         ([("metadata_key", "topic"), ("metadata_operator", "resembles"), ("metadata_value", "x")], "topic resembles"),
-        ([("metadata_key", ""), ("metadata_operator", "exists"), ("metadata_value", "")], "is there"),
+        ([("metadata_key", ""), ("metadata_operator", "exists"), ("metadata_value", "")], "is set"),
         ([("created_from", "yesterday")], "yesterday"),
         ([("created_from", "2026-02-30")], "2026-02-30"),
         ([("color", "red")], "color: red"),

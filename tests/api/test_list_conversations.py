@@ -129,7 +129,7 @@ def test_metadata_keys_with_special_characters_match_literally(as_alice, key):
     assert list_ids(as_alice.get("/conversations", query=f'metadata["{quoted}"]:"\'; --"')) == [conversation_id]
 
 
-OPERATORS = "'eq', 'ne', 'in', 'nin', 'prefix', 'contains', and 'exists'"
+OPERATORS = "'eq', 'ne', 'in', 'nin', 'contains', 'prefix', and 'exists'"
 REFUSED = {
     "foo=1": ("Unknown parameter: 'foo'.", "foo", "unknown_parameter"),
     "metadat[a]=1": ("Unknown parameter: 'metadat[a]'.", "metadat[a]", "unknown_parameter"),

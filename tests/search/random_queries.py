@@ -1,5 +1,6 @@
-"""Conditions at random, written in each way of asking, and what they mean."""
+"""Random conditions as trees, as text and as parameters, and an oracle that evaluates them in Python."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -8,6 +9,7 @@ from hypothesis import strategies as st
 
 from conversations.models import Conversation
 from conversations.schema.query.nodes import MAX_CONDITIONS, And, MetadataCondition, Not, Or, Query
+from conversations.schema.query.operators import METADATA_OPERATORS, Arity, MetadataOperator
 
 KEYS = ["topic", "1", "a__b", "__gt", "'; --", 'quo"te', "back\\slash", "a[b]", "ключ", "🦓", " "]
 VALUES = [
@@ -27,18 +29,48 @@ VALUES = [
     "ё",
     "\u0435\u0308",
     " demo",
+    "emo",
 ]
 
 metadata = st.dictionaries(st.sampled_from(KEYS), st.sampled_from(VALUES), max_size=6)
 
-_key, _value = st.sampled_from(KEYS), st.sampled_from(VALUES)
-_values = st.lists(_value, min_size=1, max_size=4).map(tuple)
-_scalar = st.sampled_from(["eq", "ne", "prefix", "contains"])
-condition = (
-    st.builds(MetadataCondition, _key, _scalar, _value.map(lambda value: (value,)))
-    | st.builds(MetadataCondition, _key, st.sampled_from(["in", "nin"]), _values)
-    | st.builds(MetadataCondition, _key, st.just("exists"))
-)
+_value = st.sampled_from(VALUES)
+_values = {
+    Arity.NO_VALUE: st.just(()),
+    Arity.ONE_VALUE: _value.map(lambda value: (value,)),
+    Arity.MANY_VALUES: st.lists(_value, min_size=1, max_size=4).map(tuple),
+}
+
+
+def _conditions(operators: Iterable[MetadataOperator]) -> st.SearchStrategy[MetadataCondition]:
+    return st.one_of(
+        st.builds(MetadataCondition, st.sampled_from(KEYS), st.just(operator.name), _values[operator.arity])
+        for operator in operators
+    )
+
+
+def trees(leaves: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.recursive(
+        leaves,
+        lambda part: (
+            st.builds(And, _parts := st.lists(part, min_size=2, max_size=3).map(tuple))
+            | st.builds(Or, _parts)
+            | st.builds(Not, part)
+        ),
+        max_leaves=5,
+    )
+
+
+# Operators without a sign that the query language can express by others: with the key's value equal to one of them, or
+# with the key and no such value.
+EQUAL_TO_ANY, EQUAL_TO_NONE = ("in",), ("ne", "nin")
+_expressible = [
+    operator
+    for operator in METADATA_OPERATORS.values()
+    if operator.sign or operator.name in (*EQUAL_TO_ANY, *EQUAL_TO_NONE)
+]
+condition = _conditions(METADATA_OPERATORS.values())
+query = trees(condition)
 
 
 def _count_in_text(query: Query) -> int:
@@ -49,22 +81,14 @@ def _count_in_text(query: Query) -> int:
         case Not(part):
             return _count_in_text(part)
         case MetadataCondition(_, operator, values):
-            return (operator in ("ne", "nin", "exists")) + len(values)
+            return (operator in (*EQUAL_TO_NONE, "exists")) + len(values)
     raise ValueError(query)
 
 
-query = st.recursive(
-    condition,
-    lambda part: (
-        st.builds(And, _some := st.lists(part, min_size=2, max_size=3).map(tuple))
-        | st.builds(Or, _some)
-        | st.builds(Not, part)
-    ),
-    max_leaves=5,
-).filter(lambda query: _count_in_text(query) <= MAX_CONDITIONS)
+expressible_query = trees(_conditions(_expressible)).filter(lambda query: _count_in_text(query) <= MAX_CONDITIONS)
 
 
-# For tests that take their fixtures through all examples.
+# Settings of tests that share their fixtures among all examples.
 many = settings(
     max_examples=200,
     deadline=None,
@@ -74,7 +98,10 @@ many = settings(
 
 
 def conversations_of(owner: User, *others: User, count: int) -> list[Conversation]:
-    """Of the first owner, oldest first, the same each time; the others' lie between them with the same metadata."""
+    """Create conversations of the first owner, the same each time, oldest first.
+
+    Between them the other owners get conversations with the same metadata.
+    """
     rows = []
 
     @settings(max_examples=count, derandomize=True, deadline=None, database=None)
@@ -90,52 +117,32 @@ def conversations_of(owner: User, *others: User, count: int) -> list[Conversatio
 
 def matches(query: Query, metadata: dict[str, str]) -> bool:
     match query:
-        case And(of):
-            return all(matches(part, metadata) for part in of)
-        case Or(of):
-            return any(matches(part, metadata) for part in of)
-        case Not(of):
-            return not matches(of, metadata)
-        case MetadataCondition(key, operator, values):
-            value = metadata.get(key)
-            return value is not None and _matches(value, operator, values)
+        case And(parts):
+            return all(matches(part, metadata) for part in parts)
+        case Or(parts):
+            return any(matches(part, metadata) for part in parts)
+        case Not(part):
+            return not matches(part, metadata)
+        case MetadataCondition(key):
+            return key in metadata and query.is_met_by(metadata[key])
     raise ValueError(query)
 
 
-def _matches(value: str, operator: str, values: tuple[str, ...]) -> bool:
-    match operator:
-        case "eq" | "in":
-            return value in values
-        case "ne" | "nin":
-            return value not in values
-        case "prefix":
-            return value.startswith(values[0])
-        case "contains":
-            return values[0] in value
-    return True
-
-
 def as_text(query: Query) -> str:
-    """In the typed language, which writes `ne`, `in` and `nin` by what they mean."""
+    """Return an expressible query in the query language."""
     match query:
-        case And(of):
-            return " ".join(f"({as_text(part)})" for part in of)
-        case Or(of):
-            return " OR ".join(f"({as_text(part)})" for part in of)
-        case Not(of):
-            return f"-({as_text(of)})"
+        case And(parts):
+            return " ".join(f"({as_text(part)})" for part in parts)
+        case Or(parts):
+            return " OR ".join(f"({as_text(part)})" for part in parts)
+        case Not(part):
+            return f"-({as_text(part)})"
         case MetadataCondition(key, operator, values):
             name = f"metadata[{_quoted(key)}]"
-            equal = " OR ".join(f"{name}:{_quoted(value)}" for value in values)
-            return {
-                "eq": equal,
-                "in": equal,
-                "ne": f"{name}:* -({equal})",
-                "nin": f"{name}:* -({equal})",
-                "prefix": f"{name}^{_quoted(values[0] if values else '')}",
-                "contains": f"{name}~{_quoted(values[0] if values else '')}",
-                "exists": f"{name}:*",
-            }[operator]
+            if sign := query.definition.sign:
+                return f"{name}{sign}{''.join(map(_quoted, values))}"
+            equal_to_any = " OR ".join(f"{name}:{_quoted(value)}" for value in values)
+            return equal_to_any if operator in EQUAL_TO_ANY else f"{name}:* -({equal_to_any})"
     raise ValueError(query)
 
 
@@ -145,10 +152,11 @@ def _quoted(text: str) -> str:
 
 
 def as_parameters(condition: MetadataCondition) -> dict[str, Any]:
-    """As the API's query parameters; keys with brackets can't be written so."""
+    """Return the condition as query parameters, which can't express a key with brackets."""
     name = f"metadata[{condition.key}][{condition.operator}]"
-    if condition.operator == "exists":
-        return {name: "true"}
-    if condition.operator in ("in", "nin"):
-        return {f"{name}[]": list(condition.values)}
+    match condition.definition.arity:
+        case Arity.NO_VALUE:
+            return {name: "true"}
+        case Arity.MANY_VALUES:
+            return {f"{name}[]": list(condition.values)}
     return {name: condition.values[0]}

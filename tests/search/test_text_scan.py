@@ -17,25 +17,17 @@ pytestmark = pytest.mark.django_db(transaction=connection.vendor == "mysql")
 WORDS = ["refund", "policy", "the", "退款", "Größe", "🙏"]
 texts = st.lists(st.lists(st.sampled_from(WORDS), max_size=4).map(" ".join), max_size=3)
 phrase = st.lists(st.sampled_from(WORDS), min_size=1, max_size=2).map(" ".join)
-query = st.recursive(
-    st.builds(TextCondition, phrase) | random_queries.condition,
-    lambda part: (
-        st.builds(And, _some := st.lists(part, min_size=2, max_size=3).map(tuple))
-        | st.builds(Or, _some)
-        | st.builds(Not, part)
-    ),
-    max_leaves=5,
-)
+query = random_queries.trees(st.builds(TextCondition, phrase) | random_queries.condition)
 
 
 def matches(query: Query, metadata: dict[str, str], texts: list[str]) -> bool:
     match query:
-        case And(of):
-            return all(matches(part, metadata, texts) for part in of)
-        case Or(of):
-            return any(matches(part, metadata, texts) for part in of)
-        case Not(of):
-            return not matches(of, metadata, texts)
+        case And(parts):
+            return all(matches(part, metadata, texts) for part in parts)
+        case Or(parts):
+            return any(matches(part, metadata, texts) for part in parts)
+        case Not(part):
+            return not matches(part, metadata, texts)
         case TextCondition(phrase):
             return any(f" {phrase} " in f" {text} " for text in texts)
     return random_queries.matches(query, metadata)

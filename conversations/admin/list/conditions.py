@@ -1,44 +1,56 @@
-"""A condition on metadata as a row of the list's form: key, operator, value."""
+"""A metadata condition as a row of the list's filter form: key, operator, value."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext, pgettext
+from django.utils.text import format_lazy
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.list.parameters import CONDITION_PARAMETERS
 from conversations.schema.json_limits import UNSTORABLE_CHARACTER
 from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 from conversations.schema.query.nodes import MetadataCondition, Not, Query
+from conversations.schema.query.operators import METADATA_OPERATORS, Arity
 
-MAX_LIST_LENGTH = 16 * (MAX_VALUE_LENGTH + 4)
+MAX_LIST_LENGTH = 16 * (MAX_VALUE_LENGTH + 4)  # 16 values of the maximum length with quotes, a comma and a space
+
+# The operators in the order of the form. One that takes several values is labelled “(comma-separated)” there.
+OPERATOR_LABELS = {
+    "eq": pgettext_lazy("a key has a value", "is"),
+    "ne": pgettext_lazy("a key has a value", "is set and is not"),
+    "in": pgettext_lazy("a key has a value", "is any of"),
+    "nin": pgettext_lazy("a key has a value", "is set and is none of"),
+    "prefix": pgettext_lazy("a key has a value", "begins with"),
+    "contains": pgettext_lazy("a key has a value", "contains"),
+    "exists": pgettext_lazy("a key has a value", "is set"),
+}
+ABSENT = "absent"  # the negation of `exists`, an operator of this form only
+ABSENT_LABEL = pgettext_lazy("a key has a value", "is not set")
 
 # Possessive, so that a value of many spaces is scanned once. White space at the end of a bare value is stripped later.
 _LIST_ENTRY = re.compile(r'\s*+(?:"((?:[^"]|"")*+)"\s*+|([^",]*+))(?:(,)|\Z)')
 
 
-class ConditionForm(forms.Form):
-    """A condition as the API has them; no value is the empty text. All rows have the same names, each once."""
+def _operator_choices() -> Iterator[tuple[str, Any]]:
+    for name, label in OPERATOR_LABELS.items():
+        is_list = METADATA_OPERATORS[name].arity is Arity.MANY_VALUES
+        yield name, format_lazy(_("{operator} (comma-separated)"), operator=label) if is_list else label
+    yield ABSENT, ABSENT_LABEL
 
-    OPERATORS = (
-        ("eq", _("is")),
-        ("ne", _("is there and is not")),
-        ("in", _("is one of, by commas")),
-        ("nin", _("is there and none of, by commas")),
-        ("prefix", _("begins with")),
-        ("contains", _("contains")),
-        ("exists", _("is there")),
-        ("absent", _("is not there")),
-    )
+
+class ConditionForm(forms.Form):
+    """A row of the filter form. Each row has the same parameters once; a row without a value has an empty one."""
 
     use_required_attribute = False
 
     metadata_key = forms.CharField(label=_("Key"), max_length=MAX_KEY_LENGTH, strip=False)
-    metadata_operator = forms.ChoiceField(label=_("Condition"), choices=OPERATORS, required=False)
+    metadata_operator = forms.ChoiceField(label=_("Condition"), choices=list(_operator_choices()), required=False)
     metadata_value = forms.CharField(label=_("Value"), max_length=MAX_LIST_LENGTH, strip=False, required=False)
 
     def __init__(self, values: tuple[str, str, str] | None = None, *, number: int) -> None:
@@ -70,60 +82,63 @@ class ConditionForm(forms.Form):
     def clean(self) -> dict[str, Any]:
         value = self.cleaned_data.get("metadata_value", "")
         try:
-            values = parse_list(value) if self._is_list else (value,)
+            values = parse_list(value) if self._arity is Arity.MANY_VALUES else (value,)
         except forms.ValidationError as error:
             self.add_error("metadata_value", error)
             return self.cleaned_data
         if longest := max((len(each) for each in values if len(each) > MAX_VALUE_LENGTH), default=0):
-            told = gettext("Ensure this value has at most %(maximum)d characters (it has %(length)d).")
-            self.add_error("metadata_value", told % {"maximum": MAX_VALUE_LENGTH, "length": longest})
+            message = gettext("Ensure this value has at most %(maximum)d characters (it has %(length)d).")
+            self.add_error("metadata_value", message % {"maximum": MAX_VALUE_LENGTH, "length": longest})
         return {**self.cleaned_data, "values": values}
 
     @property
     def query(self) -> Query:
         key = self.cleaned_data["metadata_key"]
-        operator: Any = self.cleaned_data["metadata_operator"] or "eq"
-        match operator:
-            case "exists":
-                return MetadataCondition(key, "exists")
-            case "absent":
-                return Not(MetadataCondition(key, "exists"))
-            case _:
-                return MetadataCondition(key, operator, self.cleaned_data["values"])
+        if self._operator_name == ABSENT:
+            return Not(MetadataCondition(key, "exists"))
+        values = () if self._arity is Arity.NO_VALUE else self.cleaned_data["values"]
+        return MetadataCondition(key, self._operator_name, values)
 
     @property
     def label(self) -> str:
+        """The condition as a phrase, even if it is invalid."""
         key, operator, value = self.values
-        operators = {
-            "": pgettext("a key has a value", "is"),
-            "in": pgettext("a key has a value", "is one of"),
-            "nin": pgettext("a key has a value", "is there and none of"),
-        }
-        told = operators.get(operator, dict(self.OPERATORS).get(operator, operator))
-        shown = "" if operator in ("exists", "absent") else _shown_list(value) if self._is_list else f"“{value}”"
-        return f"{key or '…'} {told} {shown}".rstrip()
+        operator_label = ABSENT_LABEL if operator == ABSENT else OPERATOR_LABELS.get(self._operator_name, operator)
+        quoted_value = f"“{value}”"
+        if self._arity is Arity.NO_VALUE:
+            quoted_value = ""
+        elif self._arity is Arity.MANY_VALUES:
+            quoted_value = _quote_list(value)
+        return f"{key or '…'} {operator_label} {quoted_value}".rstrip()
 
     @property
     def text(self) -> str:
-        """For records: the condition as it was asked, the same in every language."""
+        """The condition for the access log, the same in every language."""
         key, operator, value = self.values
         key, value = (json.dumps(each, ensure_ascii=False) for each in (key, value))
         return f"metadata[{key}] {operator or 'eq'} {value}"
 
     @property
-    def _is_list(self) -> bool:
-        return self.data.get("metadata_operator") in ("in", "nin")
+    def _operator_name(self) -> str:
+        return self.data.get("metadata_operator") or "eq"
+
+    @property
+    def _arity(self) -> Arity:
+        if self._operator_name == ABSENT:
+            return Arity.NO_VALUE
+        operator = METADATA_OPERATORS.get(self._operator_name)
+        return operator.arity if operator else Arity.ONE_VALUE
 
 
 def parse_list(text: str) -> tuple[str, ...]:
-    """Values by commas. In double quotes, of which one inside is written twice, they may hold commas and spaces."""
+    """Return comma-separated values. A value in double quotes may contain commas, spaces and doubled double quotes."""
     values: list[str] = []
     at = 0
     while True:
         match = _LIST_ENTRY.match(text, at)
         if not match:
-            told = _("Expected a value, or one in double quotes, and then a comma, at position %(position)d.")
-            raise forms.ValidationError(told, params={"position": at + 1})
+            message = _("Expected a value, or one in double quotes, and then a comma, at position %(position)d.")
+            raise forms.ValidationError(message, params={"position": at + 1})
         quoted, bare, comma = match.groups()
         values.append(bare.strip() if quoted is None else quoted.replace('""', '"'))
         at = match.end()
@@ -131,7 +146,7 @@ def parse_list(text: str) -> tuple[str, ...]:
             return tuple(values)
 
 
-def _shown_list(text: str) -> str:
+def _quote_list(text: str) -> str:
     """Return the values in quotation marks, or the text itself if it can't be parsed."""
     try:
         return ", ".join(f"“{value}”" for value in parse_list(text))
@@ -141,6 +156,6 @@ def _shown_list(text: str) -> str:
 
 def _check_storable(text: str) -> str:
     if match := UNSTORABLE_CHARACTER.search(text):
-        told = _("The character at position %(position)d can't be stored.")
-        raise forms.ValidationError(told, params={"position": match.start() + 1})
+        message = _("The character at position %(position)d can't be stored.")
+        raise forms.ValidationError(message, params={"position": match.start() + 1})
     return text

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from conversations.schema.query.operators import METADATA_OPERATORS, MetadataOperator
+
 MAX_CONDITIONS = 16
 
-MetadataOperator = Literal["eq", "ne", "in", "nin", "prefix", "contains", "exists"]
 CreatedOperator = Literal["gt", "gte", "lt", "lte"]
 
 
@@ -17,21 +18,15 @@ class MetadataCondition:
     """A condition on one key. All operators need the key: one that is absent matches only `Not` of `exists`."""
 
     key: str
-    operator: MetadataOperator
+    operator: str  # a name in METADATA_OPERATORS
     values: tuple[str, ...] = ()
 
+    @property
+    def definition(self) -> MetadataOperator:
+        return METADATA_OPERATORS[self.operator]
+
     def is_met_by(self, value: str) -> bool:
-        match self.operator:
-            case "eq" | "in":
-                return value in self.values
-            case "ne" | "nin":
-                return value not in self.values
-            case "prefix":
-                return value.startswith(self.values)
-            case "contains":
-                return self.values[0] in value
-            case "exists":
-                return True
+        return self.definition.predicate(value, self.values)
 
 
 @dataclass(frozen=True)
@@ -87,8 +82,8 @@ def is_bounded(query: Query) -> bool:
             return all(map(is_bounded, parts))
         case Not():
             return False
-        case MetadataCondition(operator=operator):
-            return operator != "contains"
+        case MetadataCondition():
+            return query.definition.is_bounded
         case CreatedCondition() | TextCondition():
             return True
 
@@ -98,8 +93,8 @@ def is_positive(query: Query) -> bool:
     match query:
         case And(parts) | Or(parts):
             return all(map(is_positive, parts))
-        case MetadataCondition(operator=operator):
-            return operator in ("eq", "in", "prefix", "exists")
+        case MetadataCondition():
+            return query.definition.is_index_only
         case CreatedCondition():
             return True
     return False

@@ -17,18 +17,19 @@ from conversations.schema.query.nodes import (
     CreatedCondition,
     CreatedOperator,
     MetadataCondition,
-    MetadataOperator,
     Not,
     Or,
     Query,
     TextCondition,
 )
+from conversations.schema.query.operators import NO_VALUE_SIGNS, VALUE_SIGNS
 from conversations.schema.searchable_text import split_words
 
 MAX_LENGTH = 2000
 MAX_DEPTH = 20
 
-_OPERATORS: dict[str, MetadataOperator] = {":": "eq", "~": "contains", "^": "prefix"}
+*_SIGNS, _LAST_SIGN = map(repr, VALUE_SIGNS)
+_EXPECTED_SIGNS = f"{', '.join(_SIGNS)} or {_LAST_SIGN}"
 _COMPARISONS: dict[str, CreatedOperator] = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
 
 # Words that are more likely a slip than searched for; in double quotes they are searched for.
@@ -105,7 +106,7 @@ class _Parser(tokens.Reader):
         is_quoted = self.sees(tokens.QUOTE)
         if is_quoted:
             key = self.quoted()
-            if self.sees(tokens.OPERATOR):
+            if self.sees(tokens.VALUE_SIGN):
                 raise self.expected('a bare word or metadata["key"] as the key', at=start)
         else:
             key = "" if self.sees(tokens.AND) or self.sees(tokens.OR) else self.word()
@@ -140,16 +141,16 @@ class _Parser(tokens.Reader):
             if not key:
                 raise errors.invalid_query(expected="a key", position=start + 1, got="an empty string")
         _check_length("key", key, start, maximum=MAX_KEY_LENGTH)
-        if self.take(tokens.EXISTS):
-            return MetadataCondition(key, "exists")
-        sign = self.require(tokens.OPERATOR, "':', '~' or '^' after the key")
+        if sign := self.take(tokens.NO_VALUE_SIGN):
+            return MetadataCondition(key, NO_VALUE_SIGNS[sign].name)
+        sign = self.require(tokens.VALUE_SIGN, f"{_EXPECTED_SIGNS} after the key")
         start = self.at
         if self.sees(tokens.QUOTE):
             value = self.quoted()
         else:
             value = self.require(tokens.BARE_VALUE, f"a word or a text in double quotes directly after '{sign}'")
         _check_length("value", value, start, maximum=MAX_VALUE_LENGTH)
-        return MetadataCondition(key, _OPERATORS[sign], (value,))
+        return MetadataCondition(key, VALUE_SIGNS[sign].name, (value,))
 
     def created(self) -> CreatedCondition:
         sign = self.require(

@@ -4,6 +4,7 @@ import re
 import unicodedata
 
 from conversations import errors
+from conversations.schema.query.operators import NO_VALUE_SIGNS, VALUE_SIGNS
 
 SPACE = re.compile(r"\s+")
 AND = re.compile(r'AND(?=[\s()"]|\Z)\s*')  # followed by an operator, as in `AND:x`, it is a key
@@ -13,14 +14,14 @@ OPENING = re.compile(r"\(\s*")
 CLOSING = re.compile(r"\)\s*")
 OPENING_BRACKET = re.compile(r"\[")
 CLOSING_BRACKET = re.compile(r"\]")
-EXISTS = re.compile(r":\*")
-OPERATOR = re.compile("[:~^]")
+NO_VALUE_SIGN = re.compile("|".join(map(re.escape, NO_VALUE_SIGNS)))
+VALUE_SIGN = re.compile("|".join(map(re.escape, VALUE_SIGNS)))
 COMPARISON = re.compile("[<>]=?")
 QUOTE = re.compile('"')
-BARE_VALUE = re.compile(
-    r"""(?!['\u2018\u201c])[^\s"()]+"""
-)  # a leading single or curly quote is a mistake, not part of a value
-AFTER_BARE_WORD = re.compile(r"(?=[\s)]|\Z)(?!\s*[:~^=<>\[])")  # otherwise it was meant as a key
+# A leading single or curly quote is a mistake, not part of a value.
+BARE_VALUE = re.compile(r"""(?!['\u2018\u201c])[^\s"()]+""")
+# A word before a sign, even after spaces, was meant as a key.
+AFTER_BARE_WORD = re.compile(rf"(?=[\s)]|\Z)(?!\s*(?:{VALUE_SIGN.pattern}|[=<>\[]))")
 AFTER_CONDITION = re.compile(r"[\s)]|\Z")
 
 _QUOTED = re.compile(r'(?:[^"\\]|\\["\\])*')
