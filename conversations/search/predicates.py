@@ -9,7 +9,7 @@ from operator import and_, or_
 
 from django.db.models import Exists, F, OuterRef, Q, Subquery, Value
 from django.db.models.expressions import Combinable
-from django.db.models.functions import StrIndex
+from django.db.models.functions import Right, StrIndex
 from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, In, IsNull, LessThan
 
 from conversations import ids
@@ -102,6 +102,11 @@ def contains(part: str, text: Combinable) -> Q:
     return Q(GreaterThan(StrIndex(text, Value(part)), 0))
 
 
+def ends_with(suffix: str, text: Combinable) -> Q:
+    # Not `EndsWith`: SQLite's LIKE ignores case. RIGHT counts characters, as Python does, on every database.
+    return Q(Exact(Right(text, len(suffix)), suffix)) if suffix else is_present(text)
+
+
 def is_present(value: Combinable) -> Q:
     # Always true, but makes the database read the index with values, in which the rows of a key are adjacent.
     return Q(IsNull(value, False))
@@ -115,5 +120,6 @@ VALUE_PREDICATES: dict[str, Callable[[Combinable, tuple[str, ...]], Q]] = {
     "nin": lambda value, values: ~Q(In(value, values)),
     "contains": lambda value, values: contains(values[0], value),
     "prefix": lambda value, values: starts_with(values[0], value),
+    "suffix": lambda value, values: ends_with(values[0], value),
     "exists": lambda value, values: is_present(value),
 }

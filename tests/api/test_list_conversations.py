@@ -82,6 +82,9 @@ CONDITIONS = {
     "metadata[topic][prefix]=Dem": [],
     "metadata[topic][contains]=mo 1": [1],
     "metadata[topic][contains]=MO": [],
+    "metadata[topic][suffix]=mo 1": [1],
+    "metadata[topic][suffix]=O": [],
+    "metadata[topic][suffix]=": [1, 0],
     "metadata[topic][exists]=true": [1, 0],
     "metadata[topic][exists]=false": [5, 4, 3, 2],
     "created_at[gte]=0&created_at[lt]=4000000000": [5, 4, 3, 2, 1, 0],
@@ -129,7 +132,7 @@ def test_metadata_keys_with_special_characters_match_literally(as_alice, key):
     assert list_ids(as_alice.get("/conversations", query=f'metadata["{quoted}"]:"\'; --"')) == [conversation_id]
 
 
-OPERATORS = "'eq', 'ne', 'in', 'nin', 'contains', 'prefix', and 'exists'"
+OPERATORS = "'eq', 'ne', 'in', 'nin', 'contains', 'prefix', 'suffix', and 'exists'"
 REFUSED = {
     "foo=1": ("Unknown parameter: 'foo'.", "foo", "unknown_parameter"),
     "metadat[a]=1": ("Unknown parameter: 'metadat[a]'.", "metadat[a]", "unknown_parameter"),

@@ -34,6 +34,12 @@ def test_every_operator_is_documented():
     assert rows
 
 
+@pytest.mark.parametrize("name", [name for name, each in METADATA_OPERATORS.items() if not each.is_bounded])
+def test_limit_of_unbounded_operators_is_documented(name):
+    [sentence] = re.findall(r"[^.]*\bmust\s+be\s+combined\b[^.]*", read_documentation())
+    assert f"`{name}`" in sentence
+
+
 @pytest.mark.parametrize("sign", [operator.sign for operator in METADATA_OPERATORS.values() if operator.sign])
 def test_every_sign_of_the_query_language_is_documented(sign):
     assert re.search(rf"`\w+{re.escape(sign)}\w*`", read_documentation())

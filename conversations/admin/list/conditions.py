@@ -27,6 +27,7 @@ OPERATOR_LABELS = {
     "in": pgettext_lazy("a key has a value", "is any of"),
     "nin": pgettext_lazy("a key has a value", "is set and is none of"),
     "prefix": pgettext_lazy("a key has a value", "begins with"),
+    "suffix": pgettext_lazy("a key has a value", "ends with"),
     "contains": pgettext_lazy("a key has a value", "contains"),
     "exists": pgettext_lazy("a key has a value", "is set"),
 }

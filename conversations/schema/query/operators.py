@@ -57,6 +57,7 @@ METADATA_OPERATORS = {
         MetadataOperator("nin", Arity.MANY_VALUES, IndexUse.MOST_OF_KEY, lambda text, values: text not in values),
         MetadataOperator("contains", Arity.ONE_VALUE, IndexUse.NONE, lambda text, values: values[0] in text, sign="~"),
         MetadataOperator("prefix", Arity.ONE_VALUE, IndexUse.PREFIX, str.startswith, sign="^"),
+        MetadataOperator("suffix", Arity.ONE_VALUE, IndexUse.NONE, str.endswith),
         MetadataOperator("exists", Arity.NO_VALUE, IndexUse.KEY, lambda text, values: True, sign=":*"),
     )
 }

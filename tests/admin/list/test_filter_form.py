@@ -122,6 +122,7 @@ def test_filter_errors_are_shown_beside_their_fields(admin_client):
         ("in", '"demo ","Demo"', ["demo ", "Demo"]),
         ("nin", "Demo,demo", ["demo "]),
         ("prefix", "dem", ["demo ", "demo"]),
+        ("suffix", "emo", ["Demo", "demo"]),
         ("contains", "emo", ["demo ", "Demo", "demo"]),
         ("exists", "", ["demo ", "Demo", "demo"]),
         ("absent", "", [None, None]),

@@ -11,6 +11,7 @@ EXAMPLES = {
     "nin": (("a", "b"), "c", ["a", "b"]),
     "contains": (("em",), "demo", ["dEmo", "e m"]),
     "prefix": (("de",), "demo", ["Demo", "ademo"]),
+    "suffix": (("o😀",), "demo😀", ["demO😀", "demo", "demo😀 ", "😀", "demo\U0001f601"]),
     "exists": ((), "", []),
 }
 
