@@ -65,7 +65,7 @@ class AppModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return any(_is_parameter_of(each, lookup, value, self.opts) for each in (*list_filter, self.date_hierarchy))
 
     def route(self, url: str, view: type[ModelAdminView], *, name: str) -> URLPattern:
-        """Return the URL pattern of a view of this model admin, which is for staff only, as Django's own views are."""
+        """Return the URL pattern of a view of this model admin. Like Django's own views, it is for staff only."""
         return path(url, self.admin_site.admin_view(view.as_view(model_admin=self)), name=f"conversations_{name}")
 
     def _names_field(self, lookup: str) -> bool:

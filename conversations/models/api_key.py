@@ -54,7 +54,7 @@ class APIKey(models.Model):
     def create(
         cls, *, user: AbstractBaseUser, name: str = "", expires_at: datetime | None = None
     ) -> tuple[APIKey, str]:
-        """Create a key, and return it with its secret, which is not stored."""
+        """Create a key, and return it with its secret. The secret itself is not stored."""
         secret = api_key_secrets.new_secret()
         key = cls.objects.create(
             user=user,

@@ -62,7 +62,7 @@ class DeletedConversation(models.Model):
         verbose_name = _("deleted conversation")
         verbose_name_plural = _("deleted conversations")
         default_permissions = ("view", "delete")
-        # Lists are in the order of deletion, which is that of the primary key.
+        # Lists are in the order of deletion, because primary keys ascend with it.
         indexes = [
             models.Index(fields=["conversation_id"], name="conversations_deleted_conv_id"),
             models.Index(fields=["owner", "id"], name="conversations_deleted_owner"),

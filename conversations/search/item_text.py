@@ -83,7 +83,7 @@ class ItemTextQuerySet(models.QuerySet["ItemText"]):
         return self.filter(_contains_phrase(phrase))
 
     def search_phrase(self, phrase: str) -> ItemTextQuerySet:
-        """Filter by the engine's index, which returns rows in no particular order."""
+        """Filter by the engine's index. It returns rows in no particular order."""
         return self._with_words(phrase).containing_phrase(phrase)
 
     def is_frequent(self, phrase: str) -> bool:

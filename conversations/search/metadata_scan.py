@@ -167,7 +167,7 @@ class MetadataScan:
 def _is_among(statement: SQL) -> SQL:
     """Return a condition that makes the database hash the ids of the statement.
 
-    Without IS TRUE a database may plan a join, which compares every pair of rows in the worst case.
+    Without IS TRUE a database may plan a join that compares every pair of rows in the worst case.
     """
     sql, parameters = statement
     return f"({ID} IN (SELECT {ID} FROM ({sql}) AS among)) IS TRUE", parameters  # noqa: S608

@@ -33,7 +33,7 @@ def metadata_correlated(condition: MetadataCondition, *, id_name: str) -> Q:
     pair = MetadataPair.objects.filter(
         value_condition(condition, F("value")), conversation=OuterRef(id_name), key=condition.key
     )
-    # A scalar subquery: a database may turn EXISTS into a join, which reads all matching pairs first.
+    # A scalar subquery: a database may turn EXISTS into a join that reads all matching pairs first.
     return Q(IsNull(Subquery(pair.values("conversation")), False))
 
 

@@ -53,7 +53,7 @@ class ConversationChangeList(KeysetChangeList):
     max_count_seconds: ClassVar[float] = 0.2  # part of the budget that the count may use
     form_class: ClassVar[type[ListForm]] = ListForm
 
-    model_admin: Any  # ConversationAdmin, which this module cannot import
+    model_admin: Any  # a ConversationAdmin; this module cannot import the class
     search: RecordedSearch
     form: ListForm
     has_given_up = False

@@ -1,4 +1,4 @@
-"""Columns of the conversation list, which each member of staff chooses, and how a column shows a time."""
+"""Columns of the conversation list, chosen by each member of staff, and how a column shows a time."""
 
 from __future__ import annotations
 

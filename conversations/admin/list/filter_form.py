@@ -175,7 +175,7 @@ class ListForm(forms.Form):
         return conversations
 
     def _created_conditions(self) -> Iterator[CreatedCondition]:
-        """Yield the bounds of the dates, which are whole days of the current time zone."""
+        """Yield the bounds of the dates: whole days of the current time zone."""
         first, last = self.cleaned_data["created_from"], self.cleaned_data["created_to"]
         if first:
             yield CreatedCondition("gte", _midnight(first))

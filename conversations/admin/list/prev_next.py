@@ -61,7 +61,7 @@ class PrevNextLinks:
 def _change_list(
     model_admin: admin.ModelAdmin[Any], request: HttpRequest, filters: str
 ) -> ConversationChangeList | None:
-    """Return the list with these filters, which has read no rows yet, or None if the filters are invalid."""
+    """Return the list with these filters before it has read any rows, or None if the filters are invalid."""
     list_request = copy(request)
     list_request.GET = QueryDict(filters)
     try:

@@ -15,7 +15,7 @@ from conversations.models import Conversation
 
 
 def add_snippets(conversations: Iterable[Conversation], *, search: RecordedSearch, site_name: str) -> None:
-    """Set `snippet` and `snippet_url` on the conversations that have a matching passage which the user may read."""
+    """Set `snippet` and `snippet_url` on each conversation with a matching passage that the user may read."""
     conversations = list(conversations)
     snippets = search.snippets(conversations)
     filters = search.request.GET.urlencode()

@@ -18,7 +18,7 @@ class Arity(Enum):
 
 
 class IndexUse(Enum):
-    """How the metadata index, which is sorted by key and value, leads to the pairs that meet a condition."""
+    """How the metadata index, sorted by key and value, leads to the pairs that meet a condition."""
 
     VALUES = auto()  # The pairs of each value are adjacent.
     PREFIX = auto()  # The pairs of all values with one prefix are adjacent.
@@ -29,7 +29,7 @@ class IndexUse(Enum):
 
 @dataclass(frozen=True)
 class MetadataOperator:
-    """An operator of metadata conditions, all of which require that the key exists."""
+    """An operator of metadata conditions. Every condition requires that the key exists."""
 
     name: str  # in query parameters, as in `metadata[key][name]=…`
     arity: Arity

@@ -1,6 +1,6 @@
-"""The typed query language: `topic:demo "refund policy" -metadata["order id"]:"6735" (created>=2026-01-01 OR tenant:*)`
+"""Parser of the query language, as in `topic:demo "refund policy" -metadata["order id"]:"6735" (a:1 OR tenant:*)`.
 
-It is Stripe's with OR and parentheses added: https://docs.stripe.com/search#search-query-language
+The language is Stripe's with OR and parentheses added: https://docs.stripe.com/search#search-query-language
 """
 
 import re
@@ -32,7 +32,7 @@ MAX_DEPTH = 20
 _EXPECTED_SIGNS = f"{', '.join(_SIGNS)} or {_LAST_SIGN}"
 _COMPARISONS: dict[str, CreatedOperator] = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
 
-# Words that are more likely a slip than searched for; in double quotes they are searched for.
+# Bare words that are more likely a mistake than a search term. In double quotes they are search terms.
 _NOT_BARE = ("and", "or", "not", "created", "metadata")
 
 _SECONDS = re.compile("-?[0-9]{1,12}")
@@ -43,9 +43,10 @@ _DAY = 86_400
 
 
 def parse_query(text: str) -> Query:
-    """Of at most 2,000 characters, 16 conditions and 20 levels. An empty text asks for everything.
+    """Parse a text of at most 2,000 characters, 16 conditions and 20 levels, or raise an `APIError`.
 
-    `-` negates a whole condition: `-topic:demo` also finds what has no topic.
+    An empty text matches every conversation. `-` negates a whole condition: `-topic:demo` also matches conversations
+    without a topic.
     """
     if len(text) > MAX_LENGTH:
         raise errors.query_beyond_limit(
@@ -59,7 +60,10 @@ def parse_query(text: str) -> Query:
 
 
 class _Parser(tokens.Reader):
-    """A method for every rule, loosest first. From `query` to `condition` they read the spaces behind them too."""
+    """A recursive descent parser with one method per grammar rule, loosest binding first.
+
+    The methods from `query` to `condition` also consume the spaces that follow.
+    """
 
     def __init__(self, text: str) -> None:
         super().__init__(text)
@@ -165,7 +169,7 @@ class _Parser(tokens.Reader):
 
 
 def _combine(kind: type[And] | type[Or], parts: list[Query]) -> Query:
-    """A single part is left as it is, and what is joined in the same way already is taken apart."""
+    """Combine the parts in one node. Return a single part itself, and merge parts that are nodes of the same kind."""
     if len(parts) == 1:
         return parts[0]
     return kind(tuple(inner for part in parts for inner in (part.parts if isinstance(part, kind) else (part,))))
@@ -180,9 +184,10 @@ def _check_length(name: str, value: str, start: int, *, maximum: int) -> None:
 
 
 def _seconds(text: str, operator: CreatedOperator) -> int | None:
-    """Fractions are rounded so that the comparison holds for the same whole seconds; no text of a time is None.
+    """Convert a date, date-time or number to Unix seconds, or return None if the text is none of these.
 
-    A date is its whole day in UTC: `>` is after the day, and `<=` until its end.
+    Fractions are rounded so that the comparison holds for the same whole seconds. A date means its whole day in UTC:
+    `>` is after the day, and `<=` until its end.
     """
     if _SECONDS.fullmatch(text):
         return int(text)
