@@ -216,14 +216,17 @@ def test_only_expired_conversations_are_purged(alice, settings):
     assert list(purge_trash()) == []
 
 
-def test_expired_conversations_are_purged_in_batches(alice, monkeypatch, django_assert_num_queries):
+def test_expired_conversations_are_purged_in_batches(alice, monkeypatch):
     monkeypatch.setattr(deletion, "MAX_COPIES", 2)
     for _ in range(5):
         backdate(move_to_trash(create_conversation(alice, MESSAGE)), days=31)
     batch = 2 + 4 + 4  # keys, keys of parts, savepoints, lock, rows, parts, rows
-    merging = 2 * 3 if connection.vendor == "sqlite" else 0
-    with django_assert_num_queries(3 * batch + 1 + merging):
+    with CaptureQueriesContext(connection) as queries:
         assert list(purge_trash()) == [2, 2, 1]
+    # SQLite also merges its full-text index, in as many savepoints as the state of the index needs.
+    merges = sum("'merge'" in query["sql"] for query in queries)
+    assert merges in ((1, 2) if connection.vendor == "sqlite" else (0,))
+    assert len(queries) == 3 * batch + 1 + 3 * merges
 
 
 def test_number_of_queries_grows_only_with_batches_of_items(alice):
