@@ -1,7 +1,9 @@
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import IO, Any
 
 import orjson
+from django.http import UnreadablePostError
 from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
@@ -10,6 +12,8 @@ from rest_framework.request import Request
 from conversations.api import errors
 from conversations.conf import app_settings
 from conversations.schema.json_limits import loads
+
+CHUNK = 64 * 1024  # bytes
 
 
 class JSONParser(BaseParser):
@@ -22,6 +26,7 @@ class JSONParser(BaseParser):
     ) -> Any:
         length = int((parser_context or {})["request"].META["CONTENT_LENGTH"])
         if length > app_settings.max_body_bytes:
+            _discard(stream, 2 * app_settings.max_body_bytes)
             raise errors.body_too_large(maximum=app_settings.max_body_bytes)
         try:
             return loads(stream.read(), max_values=app_settings.max_json_values)
@@ -58,3 +63,14 @@ class JSONNegotiation(DefaultContentNegotiation):
     ) -> tuple[BaseRenderer, str]:
         renderer = next(iter(renderers))
         return renderer, renderer.media_type
+
+
+def _discard(stream: IO[bytes], size: int) -> None:
+    """Read up to `size` bytes of a body that is too large, so that the client reads the answer.
+
+    Some clients stop at the first error while they send, without looking for an answer. Only requests with a valid key
+    get here: a client without one is answered at once, and can't occupy a thread by sending nothing.
+    """
+    with suppress(UnreadablePostError):
+        while size > 0 and (chunk := stream.read(CHUNK)):
+            size -= len(chunk)
