@@ -1,3 +1,4 @@
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import IO, Any
@@ -14,6 +15,7 @@ from conversations.conf import app_settings
 from conversations.schema.json_limits import loads
 
 CHUNK = 64 * 1024  # bytes
+DISCARD_SECONDS = 1
 
 
 class JSONParser(BaseParser):
@@ -66,11 +68,13 @@ class JSONNegotiation(DefaultContentNegotiation):
 
 
 def _discard(stream: IO[bytes], size: int) -> None:
-    """Read up to `size` bytes of a body that is too large, so that the client reads the answer.
+    """Read up to `size` bytes of a body that is too large, for at most a second, so that the client reads the answer.
 
     Some clients stop at the first error while they send, without looking for an answer. Only requests with a valid key
-    get here: a client without one is answered at once, and can't occupy a thread by sending nothing.
+    get here: a client without one is answered at once. The time limit holds between two reads, because WSGI has no
+    time-out for one read: a client that stops sending is waited for, as it is when its body is wanted.
     """
+    deadline = time.monotonic() + DISCARD_SECONDS
     with suppress(UnreadablePostError):
-        while size > 0 and (chunk := stream.read(CHUNK)):
+        while size > 0 and time.monotonic() < deadline and (chunk := stream.read(CHUNK)):
             size -= len(chunk)

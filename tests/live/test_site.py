@@ -93,3 +93,17 @@ def test_connection_closes_soon_after_a_refused_body_did_not_come(live_service):
         client.sendall(b"POST /v1/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
         response = b"".join(iter(lambda: client.recv(65536), b""))
     assert response.startswith(b"HTTP/1.1 404")
+
+
+def test_too_large_body_that_comes_slowly_is_refused_before_its_end(live_service):
+    head = "POST /v1/conversations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n"
+    with socket.create_connection(("127.0.0.1", live_service.port), timeout=0.1) as client:
+        client.sendall(f"{head}Authorization: Bearer {live_service.secret}\r\n\r\n".encode())
+        answer, sent = b"", 0
+        while not answer and sent < 20_000_000:
+            with contextlib.suppress(ConnectionError, TimeoutError):
+                client.sendall(b"x" * 64 * 1024)
+            sent += 64 * 1024
+            with contextlib.suppress(TimeoutError):  # The time-out is the pause between two parts of the body.
+                answer = client.recv(12)
+    assert answer == b"HTTP/1.1 413"
