@@ -110,10 +110,9 @@ class APIKeyAdmin(AppModelAdmin):
 
     # Keys cannot be deleted here, even with the permission: Django requires it to delete a user with the user's keys.
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        actions = super().get_actions(request)
-        actions.pop("delete_selected", None)
-        return actions
+    def has_delete_permission(self, request: HttpRequest, obj: APIKey | None = None) -> bool:
+        """Return the permission for one key, which the deletion of its user asks for. The list offers no deletion."""
+        return obj is not None and super().has_delete_permission(request, obj)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:
         raise PermissionDenied

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.contrib.admin.actions import delete_selected
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
@@ -93,12 +94,9 @@ class DeletedConversationAdmin(AppModelAdmin):
     def restore_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         self._restore(request, queryset.order_by("id"))
 
-    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
-        actions = super().get_actions(request)
-        if "delete_selected" in actions:
-            function, name, *_description = actions["delete_selected"]  # type: ignore[misc]
-            actions["delete_selected"] = (function, name, gettext("Delete selected conversations for good"))
-        return actions
+    @admin.action(permissions=["delete"], description=_("Delete selected conversations for good"))
+    def delete_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        return delete_selected(self, request, queryset)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.restore_view)
