@@ -9,7 +9,7 @@ from conversations import ids
 from conversations.schema.items import ITEM_TYPES, item_id_prefix
 from tests.schema.golden import FILES
 
-README = Path(__file__).parents[3] / "README.md"
+COMPATIBILITY = Path(__file__).parents[3] / "conversations" / "docs" / "compatibility.md"
 
 each_item_type = pytest.mark.parametrize("item_type", ITEM_TYPES.values(), ids=ITEM_TYPES)
 
@@ -58,8 +58,8 @@ def test_golden_file_has_every_member_of_the_definition(item_type):
     assert top_level_members | {"type"} >= member_names(item_type)
 
 
-def test_readme_lists_the_id_prefix_of_every_stored_type():
-    table = README.read_text("utf-8").partition("\n### Ids\n")[2].partition("\n#")[0]
+def test_documentation_lists_the_id_prefix_of_every_stored_type():
+    table = COMPATIBILITY.read_text("utf-8").partition("\n## Ids\n")[2].partition("\n#")[0]
     listed = {item_type: prefix for prefix, item_type in re.findall(r"`([a-z]+_)` (\w+)(?=,| \|)", table)}
     assert listed.pop("conversation") == ids.CONVERSATION_PREFIX
     assert listed == {name: item_type.id_prefix for name, item_type in ITEM_TYPES.items() if item_type.id_prefix}
