@@ -11,10 +11,17 @@
   const QUOTED = /"(?:[^"\\]|\\["\\])*/.source;
   const KEY = new RegExp(`(?:^|[\\s(])-?((?!-)${WORD})$`, "u");
   const QUOTED_KEY = new RegExp(`metadata\\[(${QUOTED})$`, "u");
-  const VALUE = new RegExp(`(?:^|[\\s(-])(?:((?!-)${WORD})|metadata\\[(${QUOTED}")\\])[:~^]((?:${QUOTED})|[^\\s"()]*)$`, "u");
+  const VALUE = new RegExp(
+    `(?:^|[\\s(-])(?:((?!-)${WORD})|metadata\\[(${QUOTED}")\\])[:~^]((?:${QUOTED})|[^\\s"()]*)$`,
+    "u",
+  );
 
   const quote = (text) => `"${text.replace(/[\\"]/g, "\\$&")}"`;
-  const unquote = (text) => text.replace(/^"/, "").replace(/"$/, "").replace(/\\(["\\])/g, "$1");
+  const unquote = (text) =>
+    text
+      .replace(/^"/, "")
+      .replace(/"$/, "")
+      .replace(/\\(["\\])/g, "$1");
   const isWord = (text) => new RegExp(`^(?!-)${WORD}$`, "u").test(text) && !["", "AND", "OR", "created"].includes(text);
 
   // The text at the caret of each kind of field, or null if it takes no suggestion: its prefix, the key if it is a value,
@@ -63,7 +70,12 @@
       input.replaceWith(frame);
       frame.append(input, list);
     }
-    const attributes = { role: "combobox", "aria-autocomplete": "list", "aria-expanded": "false", "aria-controls": list.id };
+    const attributes = {
+      role: "combobox",
+      "aria-autocomplete": "list",
+      "aria-expanded": "false",
+      "aria-controls": list.id,
+    };
     for (const [name, value] of Object.entries(attributes)) input.setAttribute(name, value);
     let current = -1;
     let question = null;

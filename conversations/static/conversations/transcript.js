@@ -42,14 +42,20 @@
     const frame = document.createElement("div");
     frame.className = "conversations-copied-code";
     pre.replaceWith(frame);
-    frame.append(pre, copyButton(() => pre.textContent, pre));
+    frame.append(
+      pre,
+      copyButton(() => pre.textContent, pre),
+    );
   }
 
   const setAll = (isOpen) => {
     for (const details of transcript.querySelectorAll("details")) details.open = isOpen;
   };
   const views = transcript.querySelector(".conversations-views");
-  views?.append(button(expandText, () => setAll(true)), button(collapseText, () => setAll(false)));
+  views?.append(
+    button(expandText, () => setAll(true)),
+    button(collapseText, () => setAll(false)),
+  );
 
   // Browsers do not scroll to a link's target inside closed <details>: open them first.
   const reveal = () => {
