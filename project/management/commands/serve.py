@@ -1,10 +1,7 @@
-import gc
 import os
 import secrets
-import signal
 import socket
 from argparse import ArgumentParser
-from collections.abc import Callable
 from typing import Any
 
 from django.conf import settings
@@ -13,22 +10,18 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError, connections
 from django.http.request import validate_host
-from django.utils.module_loading import import_string
-from granian.constants import Interfaces
-from granian.log import LogLevels
-from granian.server import Server
 
 from conversations.models import APIKey
+from project.server import serve
 
 DEFAULT_THREADS = 4  # per worker; they share one interpreter, and a slow client occupies one
 LOOPBACK_HOSTS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - the URL to print for "all interfaces"
-GC_THRESHOLD = 2_000  # allocations between two garbage collections; about as many as one request makes
-STOP_SECONDS = 30  # for requests in flight, and for a worker that was still starting when the signal came
 EXAMPLE = '{"metadata": {"topic": "demo"}, "items": [{"type": "message", "role": "user", "content": "Hello!"}]}'
 
 
 class Command(BaseCommand):
     help = "Prepares the database, on the first start also an admin and an API key, and serves the API and the admin."
+    requires_system_checks = []  # handle() runs them: some need the database, which may not be there
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
@@ -56,17 +49,7 @@ class Command(BaseCommand):
         )
         self.stdout.flush()
         connections.close_all()
-        Server(
-            "project.wsgi.application",
-            address=host,
-            port=port,
-            interface=Interfaces.WSGI,
-            workers=workers,
-            blocking_threads=threads,
-            respawn_failed_workers=True,
-            workers_kill_timeout=STOP_SECONDS,
-            log_level=LogLevels.warning,
-        ).serve(target_loader=_load_application)
+        serve(host=host, port=port, workers=workers, threads=threads)
 
     def _check_port_is_free(self, host: str, port: int) -> None:
         try:
@@ -81,6 +64,7 @@ class Command(BaseCommand):
         if settings.DATABASES["default"]["NAME"] == ":memory:":
             raise CommandError("Can't use an in-memory database: each worker would have its own and lose it on exit.")
         try:
+            self.check()
             call_command("migrate", verbosity=0, interactive=False)
         except DatabaseError as error:
             raise CommandError(f"Can't use the database: {' '.join(str(error).split())}") from error
@@ -101,22 +85,3 @@ class Command(BaseCommand):
                 f"curl {url}{settings.API_PREFIX}/conversations -H 'Authorization: Bearer {secret}' "
                 f"-H 'Content-Type: application/json' -d '{EXAMPLE}'\n"
             )
-
-
-def _load_application(path: str) -> Callable[..., Any]:
-    """Prepare a worker process and import its WSGI application.
-
-    Ctrl-C sends SIGINT to every process of the terminal. Workers ignore it, because the main process stops them with
-    SIGTERM, and Granian's worker may hang when both signals arrive together. SIGTERM gets its default action, because
-    Granian's own handler would miss a signal that arrives while the application loads.
-    """
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    application: Callable[..., Any] = import_string(path)
-    # Modules live as long as the process, so the collector need not scan them. Objects of requests in flight on other
-    # threads survive a collection and move to an older generation. Unless the older generations are collected as often
-    # as the youngest, memory keeps growing.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, 1, 1)
-    return application
