@@ -45,6 +45,7 @@ class FormFilter(admin.ListFilter):
         for name in self.expected_parameters():
             if name in params:
                 self.used_parameters[name] = params.pop(name)
+        self.parameter_name = self.expected_parameters()[0]  # Skins of the admin tell filters apart by it.
         form = self.form_class(request.GET, auto_id="filter_%s")
         self.is_active = not form.is_blank()
         self.form = form if self.is_active else self.form_class(auto_id="filter_%s")
