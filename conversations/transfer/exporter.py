@@ -14,34 +14,38 @@ from conversations.schema.query.nodes import EVERYTHING, Query
 
 Format = Literal["jsonl", "csv", "items-csv"]
 
-CONVERSATIONS = 200  # conversations per query
-ITEMS = 100  # items per query, and the most that are in memory at a time: an item may have many megabytes
+CONVERSATIONS_PER_QUERY = 200
+# No more items than these are in memory at a time. The number is small because one item may have many megabytes.
+ITEMS_PER_QUERY = 100
 
-BOM = b"\xef\xbb\xbf"  # byte order mark, by which spreadsheets recognise UTF-8
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+BOM = b"\xef\xbb\xbf"  # byte order mark; without it, Excel does not recognise UTF-8
+FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # spreadsheets may run text that begins so as a formula
 COLUMNS = {
     "csv": ["id", "owner", "created_at", "item_count", "last_item_at", "metadata"],
     "items-csv": ["conversation_id", "position", "item_id", "type", "role", "created_at", "text", "data"],
 }
 
 
-class ConversationChunk(NamedTuple):
-    """A conversation with its items, or with the next items of a long one."""
+class ConversationSegment(NamedTuple):
+    """A conversation with all of its items, or with some consecutive items if it has more than `ITEMS_PER_QUERY`."""
 
     conversation: Conversation
-    owner: str
+    owner: str  # user name
     items: Sequence[Item]
-    is_first: bool = True
+    is_first: bool = True  # whether the conversation itself is still to be written
 
 
 class Export:
     """An export as an iterable of byte chunks, for a file or a `StreamingHttpResponse`.
 
-    Conversations are in the order of their ids, each as it is when the export reaches it. Memory use depends neither on
-    the number of conversations nor on that of items. An unbounded query raises an `APIError` at once, not in iteration.
+    Conversations are in the order of their ids. There is no snapshot: each is read when the export reaches it. Memory
+    use depends neither on the number of conversations nor on that of items. Creating an export raises the errors of
+    `ConversationQuerySet.matching`, so that no file is begun for a query that can't be answered.
 
-    CSV is UTF-8 with a byte order mark, and its times are in UTC, to the second. A cell that a spreadsheet would run as
-    a formula, because it begins with `=`, `+`, `-`, `@`, a tab or CR, gets a `'` in front.
+    `with_items` applies to JSON Lines only; "csv" has no items and "items-csv" consists of them.
+
+    CSV is UTF-8 with a byte order mark, and its times are in UTC, to the second. A cell that begins with one of
+    `FORMULA_STARTS` gets a `'` in front, which makes spreadsheets treat it as text.
     """
 
     def __init__(
@@ -54,7 +58,7 @@ class Export:
     ) -> None:
         self.conversations = conversations
         self.query = query
-        self.matches = conversations.matching(query)
+        self.matches = conversations.matching(query)  # for counting; `_pages` reads the conversations
         self.format = format
         self.has_items = with_items if format == "jsonl" else format == "items-csv"
         self.conversation_count = self.item_count = 0  # exported so far
@@ -62,33 +66,41 @@ class Export:
     def __iter__(self) -> Iterator[bytes]:
         if self.format in COLUMNS:
             yield BOM + _csv([COLUMNS[self.format]])
-        for chunks in self._chunks():
-            self.conversation_count += sum(chunk.is_first for chunk in chunks)
-            self.item_count += sum(len(chunk.items) for chunk in chunks)
+        for batch in self._batches():
+            self.conversation_count += sum(segment.is_first for segment in batch)
+            self.item_count += sum(len(segment.items) for segment in batch)
             if self.format == "jsonl":
-                yield b"".join(line for chunk in chunks for line in _json_lines(chunk))
+                yield b"".join(line for segment in batch for line in _json_lines(segment))
             elif self.format == "csv":
-                yield _csv(_conversation_row(chunk) for chunk in chunks)
+                yield _csv(_conversation_row(segment) for segment in batch)
             else:
-                yield _csv(row for chunk in chunks for row in _item_rows(chunk))
+                yield _csv(row for segment in batch for row in _item_rows(segment))
 
-    def _chunks(self) -> Iterator[list[ConversationChunk]]:
+    def _batches(self) -> Iterator[list[ConversationSegment]]:
+        """Yield batches that together have every conversation, and every item if the format has items.
+
+        A batch has at most `ITEMS_PER_QUERY` items.
+        """
         for conversations in self._pages():
             owners = _usernames({conversation.owner_id for conversation in conversations})
             if not self.has_items:
                 yield [
-                    ConversationChunk(conversation, owners[conversation.owner_id], ()) for conversation in conversations
+                    ConversationSegment(conversation, owners[conversation.owner_id], items=())
+                    for conversation in conversations
                 ]
                 continue
             for group in _group_by_item_count(conversations):
-                is_short = group[0].item_count <= ITEMS
-                chunks = _read_short(group, owners) if is_short else _read_long(group[0], owners[group[0].owner_id])
-                yield from chunks
+                first = group[0]
+                if first.item_count > ITEMS_PER_QUERY:  # It is alone in its group.
+                    yield from _read_in_segments(first, owners[first.owner_id])
+                else:
+                    yield _read_whole(group, owners)
 
     def _pages(self) -> Iterator[list[Conversation]]:
+        """Yield the matching conversations in pages, by keyset pagination."""
         after, has_more = None, True
         while has_more:
-            page = self.conversations.page(limit=CONVERSATIONS, order="asc", after=after, matching=self.query)
+            page = self.conversations.page(limit=CONVERSATIONS_PER_QUERY, order="asc", after=after, matching=self.query)
             if page.rows:
                 yield page.rows
                 after = page.rows[-1].pk
@@ -102,11 +114,14 @@ def _usernames(owner_ids: set[Any]) -> dict[Any, str]:
 
 
 def _group_by_item_count(conversations: Iterable[Conversation]) -> Iterator[list[Conversation]]:
-    """Yield groups of adjacent conversations with at most `ITEMS` items in total, and longer conversations alone."""
+    """Yield groups of adjacent conversations with at most `ITEMS_PER_QUERY` items in total.
+
+    A conversation with more items than that is a group of its own.
+    """
     group: list[Conversation] = []
     count = 0
     for conversation in conversations:
-        if group and count + conversation.item_count > ITEMS:
+        if group and count + conversation.item_count > ITEMS_PER_QUERY:
             yield group
             group, count = [], 0
         group.append(conversation)
@@ -115,41 +130,47 @@ def _group_by_item_count(conversations: Iterable[Conversation]) -> Iterator[list
         yield group
 
 
-def _read_short(conversations: list[Conversation], owners: dict[Any, str]) -> Iterator[list[ConversationChunk]]:
-    """Read all items of the conversations in one query. Set each `item_count` to the number of items read."""
+def _read_whole(conversations: list[Conversation], owners: dict[Any, str]) -> list[ConversationSegment]:
+    """Read all items of the conversations in one query.
+
+    Items may have been appended or deleted since the conversations were read. Leave out appended ones, and set each
+    `item_count` to the number of items read, because an import refuses a conversation with another number of items.
+    """
     items: dict[str, list[Item]] = {conversation.pk: [] for conversation in conversations}
-    positions = {conversation.pk: conversation.last_position for conversation in conversations}
+    last_positions = {conversation.pk: conversation.last_position for conversation in conversations}
     for item in Item.objects.filter(conversation__in=conversations).order_by("conversation_id", "position"):
-        if (
-            item.position <= positions[item.conversation_id]
-        ):  # Later items were appended after the conversation was read.
+        if item.position <= last_positions[item.conversation_id]:
             items[item.conversation_id].append(item)
     for conversation in conversations:
         conversation.item_count = len(items[conversation.pk])
-    yield [
-        ConversationChunk(conversation, owners[conversation.owner_id], items[conversation.pk])
+    return [
+        ConversationSegment(conversation, owners[conversation.owner_id], items[conversation.pk])
         for conversation in conversations
     ]
 
 
-def _read_long(conversation: Conversation, owner: str) -> Iterator[list[ConversationChunk]]:
-    """Read a conversation in batches of `ITEMS` items."""
-    rest = conversation.items.filter(position__lte=conversation.last_position).order_by("position")
-    items = list(rest[:ITEMS])
-    yield [ConversationChunk(conversation, owner, items)]
-    while len(items) == ITEMS:
-        items = list(rest.filter(position__gt=items[-1].position)[:ITEMS])
-        yield [ConversationChunk(conversation, owner, items, is_first=False)]
+def _read_in_segments(conversation: Conversation, owner: str) -> Iterator[list[ConversationSegment]]:
+    """Read a conversation in batches of `ITEMS_PER_QUERY` items, without those appended since it was read.
+
+    Its `item_count` is written before all items have been read, so an import refuses the conversation if one of them is
+    deleted meanwhile.
+    """
+    items_in_order = conversation.items.filter(position__lte=conversation.last_position).order_by("position")
+    items = list(items_in_order[:ITEMS_PER_QUERY])
+    yield [ConversationSegment(conversation, owner, items)]
+    while len(items) == ITEMS_PER_QUERY:
+        items = list(items_in_order.filter(position__gt=items[-1].position)[:ITEMS_PER_QUERY])
+        yield [ConversationSegment(conversation, owner, items, is_first=False)]
 
 
-def _json_lines(chunk: ConversationChunk) -> Iterator[bytes]:
-    conversation = chunk.conversation
-    if chunk.is_first:
+def _json_lines(segment: ConversationSegment) -> Iterator[bytes]:
+    conversation = segment.conversation
+    if segment.is_first:
         yield _json_line(
             {
                 "object": "conversation",
                 "id": conversation.pk,
-                "owner": chunk.owner,
+                "owner": segment.owner,
                 "created_at": conversation.created_at,
                 "metadata": conversation.metadata,
                 "item_count": conversation.item_count,
@@ -157,7 +178,7 @@ def _json_lines(chunk: ConversationChunk) -> Iterator[bytes]:
                 "last_item_at": conversation.last_item_at,
             }
         )
-    for item in chunk.items:
+    for item in segment.items:
         yield _json_line(
             {
                 "object": "conversation.item",
@@ -173,11 +194,11 @@ def _json_line(value: dict[str, Any]) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
 
 
-def _conversation_row(chunk: ConversationChunk) -> list[Any]:
-    conversation = chunk.conversation
+def _conversation_row(segment: ConversationSegment) -> list[Any]:
+    conversation = segment.conversation
     return [
         conversation.pk,
-        chunk.owner,
+        segment.owner,
         _time(conversation.created_at),
         conversation.item_count,
         _time(conversation.last_item_at),
@@ -185,10 +206,10 @@ def _conversation_row(chunk: ConversationChunk) -> list[Any]:
     ]
 
 
-def _item_rows(chunk: ConversationChunk) -> Iterator[list[Any]]:
-    for item in chunk.items:
+def _item_rows(segment: ConversationSegment) -> Iterator[list[Any]]:
+    for item in segment.items:
         yield [
-            chunk.conversation.pk,
+            segment.conversation.pk,
             item.position,
             item.item_id,
             item.type,
@@ -200,7 +221,7 @@ def _item_rows(chunk: ConversationChunk) -> Iterator[list[Any]]:
 
 
 def _text(content: Any) -> str:
-    """Return the text parts of a message content, one per line."""
+    """Return the text parts of an item's content, one per line, and "" for an item without a list of parts."""
     texts = [part.get("text") for part in content if isinstance(part, dict)] if isinstance(content, list) else []
     return "\n".join(text for text in texts if isinstance(text, str))
 

@@ -116,8 +116,8 @@ def test_broken_pipe_ends_the_export(conversations):
     [(Terminal, "2 of 3 conversations\r3 of 3 conversations\r3 of 3 conversations\n"), (StringIO, "")],
 )
 def test_progress_is_shown_only_on_a_terminal(stream, progress, conversations, tmp_path, monkeypatch):
-    monkeypatch.setattr(exporter, "CONVERSATIONS", 2)
-    monkeypatch.setattr(exporter, "ITEMS", 3)
+    monkeypatch.setattr(exporter, "CONVERSATIONS_PER_QUERY", 2)
+    monkeypatch.setattr(exporter, "ITEMS_PER_QUERY", 3)
     stderr = stream()
     export(str(tmp_path / "all.jsonl"), stderr=stderr)
     assert stderr.getvalue() == progress

@@ -40,7 +40,7 @@ def stored_rows() -> list[list[tuple]]:
 
 @pytest.fixture
 def random_conversations(alice, monkeypatch) -> list[Conversation]:
-    monkeypatch.setattr(exporter, "CONVERSATIONS", 7)
+    monkeypatch.setattr(exporter, "CONVERSATIONS_PER_QUERY", 7)
     return random_queries.conversations_of(alice, count=40)
 
 
@@ -102,8 +102,8 @@ def test_export_has_a_line_for_each_conversation_and_item(alice):
 @pytest.mark.parametrize("size", [1, 2, 3, 7, 8])
 @pytest.mark.parametrize("lengths", [[], [0], [3, 0, 1], [7, 0, 0, 7, 1], [1, 2, 1, 1, 2, 3, 1], [2, 6, 2]])
 def test_order_of_conversations_and_items_is_independent_of_batches(lengths, size, alice, monkeypatch):
-    monkeypatch.setattr(exporter, "CONVERSATIONS", size)
-    monkeypatch.setattr(exporter, "ITEMS", size)
+    monkeypatch.setattr(exporter, "CONVERSATIONS_PER_QUERY", size)
+    monkeypatch.setattr(exporter, "ITEMS_PER_QUERY", size)
     for length in lengths:
         Conversation.create_with_items(owner=alice, items=messages(*map(str, range(length))))
     expected = []
@@ -147,7 +147,7 @@ def test_unbounded_condition_is_refused_before_the_first_chunk(alice, monkeypatc
 
 
 def test_conversations_are_consistent_despite_concurrent_changes(alice, monkeypatch):
-    monkeypatch.setattr(exporter, "ITEMS", 2)
+    monkeypatch.setattr(exporter, "ITEMS_PER_QUERY", 2)
     first, second = (Conversation.create_with_items(owner=alice, items=messages("1", "2")) for _ in range(2))
     long = Conversation.create_with_items(owner=alice, items=messages("1", "2", "3"))
     chunks = iter(Export(Conversation.objects.all()))
@@ -163,7 +163,7 @@ def test_conversations_are_consistent_despite_concurrent_changes(alice, monkeypa
 
 
 def test_counts_reflect_the_rows_exported_so_far(alice, monkeypatch):
-    monkeypatch.setattr(exporter, "ITEMS", 2)
+    monkeypatch.setattr(exporter, "ITEMS_PER_QUERY", 2)
     Conversation.create_with_items(owner=alice, items=messages("1", "2"))
     Conversation.create_with_items(owner=alice, items=messages("1", "2", "3"))
     export = Export(Conversation.objects.all())
@@ -189,8 +189,8 @@ def test_export_without_items_and_as_csv_reads_no_items(alice, django_assert_num
 def test_number_of_queries_grows_with_batches_not_with_rows(
     count, queries, alice, monkeypatch, django_assert_num_queries
 ):
-    monkeypatch.setattr(exporter, "CONVERSATIONS", 3)
-    monkeypatch.setattr(exporter, "ITEMS", 4)
+    monkeypatch.setattr(exporter, "CONVERSATIONS_PER_QUERY", 3)
+    monkeypatch.setattr(exporter, "ITEMS_PER_QUERY", 4)
     for _ in range(count):
         Conversation.create_with_items(owner=alice, items=messages("1", "2"))
     with django_assert_num_queries(queries):
@@ -198,7 +198,7 @@ def test_number_of_queries_grows_with_batches_not_with_rows(
 
 
 def test_items_of_a_long_conversation_take_one_query_per_batch(alice, monkeypatch, django_assert_num_queries):
-    monkeypatch.setattr(exporter, "ITEMS", 10)
+    monkeypatch.setattr(exporter, "ITEMS_PER_QUERY", 10)
     conversation = Conversation.create_with_items(owner=alice, items=messages(*"1" * 15))
     conversation.add_items(items=messages(*"1" * 20))
     with django_assert_num_queries(2 + 4):
@@ -206,8 +206,8 @@ def test_items_of_a_long_conversation_take_one_query_per_batch(alice, monkeypatc
 
 
 def test_memory_does_not_grow_with_items_or_conversations(alice, monkeypatch):
-    monkeypatch.setattr(exporter, "ITEMS", 20)
-    monkeypatch.setattr(exporter, "CONVERSATIONS", 20)
+    monkeypatch.setattr(exporter, "ITEMS_PER_QUERY", 20)
+    monkeypatch.setattr(exporter, "CONVERSATIONS_PER_QUERY", 20)
 
     def peak() -> int:
         tracemalloc.start()

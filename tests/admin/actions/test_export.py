@@ -141,7 +141,7 @@ def test_export_is_recorded_before_its_first_byte_and_counted_at_its_end(staff_c
 
 
 def test_aborted_download_is_recorded_with_the_number_sent(admin_client, conversations, monkeypatch):
-    monkeypatch.setattr(exporter, "CONVERSATIONS", 1)
+    monkeypatch.setattr(exporter, "CONVERSATIONS_PER_QUERY", 1)
     response = export(admin_client)
     next(iter(response))
     assert AccessRecord.objects.get().conversation_count is None
@@ -250,7 +250,7 @@ def test_export_confirmation_takes_a_constant_number_of_queries(admin_client, al
 
 
 def test_memory_does_not_grow_with_the_size_of_the_export(admin_client, alice, monkeypatch):
-    monkeypatch.setattr(exporter, "CONVERSATIONS", 20)
+    monkeypatch.setattr(exporter, "CONVERSATIONS_PER_QUERY", 20)
 
     def peak(file_format: str) -> int:
         response = export(admin_client, file_format)
@@ -274,7 +274,7 @@ def test_memory_does_not_grow_with_the_size_of_the_export(admin_client, alice, m
 
 
 def test_export_is_streamed_under_asgi(admin_user, monkeypatch):
-    monkeypatch.setattr(exporter, "CONVERSATIONS", 1)
+    monkeypatch.setattr(exporter, "CONVERSATIONS_PER_QUERY", 1)
     ids = [Conversation.create_with_items(owner=admin_user, items=items("1")).pk for _ in range(3)]
     client = AsyncClient()
     client.force_login(admin_user)
