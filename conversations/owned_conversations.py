@@ -85,25 +85,25 @@ class OwnedConversations:
         return conversation.add_items(items=items)
 
     @retry_on_conflict
-    def _fetch(self, query: CompiledQuery[Any], *choice: Any, **values: Any) -> list[list[Any]]:
-        return query.rows(*choice, using=self.using, owner=self.owner_id, **values)
+    def _fetch(self, query: CompiledQuery[Any], *options: Any, **values: Any) -> list[list[Any]]:
+        return query.rows(*options, using=self.using, owner=self.owner_id, **values)
 
 
 def _build_conversation_query() -> Any:
-    return Conversation.objects.filter(pk=Parameter("id", of=Conversation._meta.pk), owner=_owner())
+    return Conversation.objects.filter(pk=Parameter("id", field=Conversation._meta.pk), owner=_owner())
 
 
 def _build_items_query(order: Literal["asc", "desc"], count: int, has_after: bool) -> Any:
     items = _visible_items()
     if has_after:
-        after = Item.objects.filter(conversation=_conversation(), item_id=Parameter("after", of=_field("item_id")))
+        after = Item.objects.filter(conversation=_conversation(), item_id=Parameter("after", field=_field("item_id")))
         position = after.values("position")
         items = items.filter(position__gt=position) if order == "asc" else items.filter(position__lt=position)
     return items.order_by("position" if order == "asc" else "-position").values_list("data")[:count]
 
 
 def _build_item_query() -> Any:
-    return _visible_items().filter(item_id=Parameter("item", of=_field("item_id"))).values_list("data")
+    return _visible_items().filter(item_id=Parameter("item", field=_field("item_id"))).values_list("data")
 
 
 def _visible_items() -> Any:
@@ -113,11 +113,11 @@ def _visible_items() -> Any:
 
 
 def _conversation() -> Parameter:
-    return Parameter("conversation", of=_field("conversation"))
+    return Parameter("conversation", field=_field("conversation"))
 
 
 def _owner() -> Parameter:
-    return Parameter("owner", of=Conversation._meta.get_field("owner"))
+    return Parameter("owner", field=Conversation._meta.get_field("owner"))
 
 
 def _field(name: str) -> Any:
