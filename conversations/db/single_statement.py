@@ -1,7 +1,9 @@
 """Create a conversation, or append items, in a single PostgreSQL statement: one round trip.
 
-`conversations.models.writer` chooses between this form and that of the ORM, which takes five or six round trips with
-the same result: `tests/models/test_writer.py` compares the two.
+`conversations.models.writer` chooses between these functions and the ORM, which takes five or six round trips with the
+same result: `tests/models/test_writer.py` compares the two.
+
+The package `db` imports no model, so protocols describe the instances that the functions take.
 """
 
 from __future__ import annotations
@@ -48,7 +50,10 @@ class ItemTextRow(Protocol):
     words: str
 
 
-_CONVERSATION = """
+# A statement is the concatenation of these: one of the first two, then the INSERTs that it needs, then a SELECT.
+# PostgreSQL executes every INSERT of a WITH clause, even if the SELECT does not read from it.
+
+_INSERT_CONVERSATION = """
 WITH conversation AS (
     INSERT INTO conversations_conversation
         (id, owner_id, created_at, metadata, item_count, last_position, last_item_at)
@@ -56,7 +61,7 @@ WITH conversation AS (
     RETURNING item_count, last_position
 )"""
 
-_COUNTERS = """
+_UPDATE_COUNTERS = """
 WITH conversation AS (
     UPDATE conversations_conversation
     SET item_count = item_count + %(count)s, last_position = last_position + %(count)s, last_item_at = %(now)s
@@ -64,16 +69,19 @@ WITH conversation AS (
     RETURNING item_count, last_position
 )"""
 
-_PAIRS = """, pair AS (
+_INSERT_PAIRS = """, pair AS (
     INSERT INTO conversations_metadatapair (conversation_id, owner_id, key, value)
     SELECT %(id)s, %(owner)s, new.key, new.value
     FROM json_each_text(%(metadata)s::json) AS new (key, value)
 )"""
 
-# Lists are sent as text with one element per line: quicker to write and to parse than arrays. Neither ids, types and
-# words nor the compact JSON of orjson contain a line break.
+# In the next two, `conversation.last_position` already counts the new items, so `conversation.last_position - count` is
+# the position that the first of them follows.
+#
+# A parameter with a value per row is one text, with a line for each row. That is quicker to write and to parse than an
+# array, and safe because no value has a line break: ids, item types and words never do, and orjson escapes it in JSON.
 
-_ITEMS = """, item AS (
+_INSERT_ITEMS = """, item AS (
     INSERT INTO conversations_item (conversation_id, position, item_id, type, data, created_at)
     SELECT %(id)s, conversation.last_position - %(count)s + new.number, new.id, new.type, new.data::json, %(now)s
     FROM conversation, unnest(
@@ -82,7 +90,7 @@ _ITEMS = """, item AS (
     RETURNING id, position
 )"""
 
-_TEXTS = """, text AS (
+_INSERT_TEXTS = """, text AS (
     INSERT INTO conversations_itemtext (conversation_id, position, words)
     SELECT %(id)s, conversation.last_position - %(count)s + new.number, new.words
     FROM conversation, unnest(
@@ -90,15 +98,15 @@ _TEXTS = """, text AS (
     ) AS new (number, words)
 )"""
 
-_STORED = """
+_SELECT_ITEMS = """
 SELECT item.id, item.position, conversation.item_count FROM conversation, item ORDER BY item.position"""
 
-_CREATED = """
+_SELECT_ONE_ROW = """
 SELECT 1"""
 
 
 def can_create(model: type[Any], items: Sequence[Mapping[str, Any]], *, using: str) -> bool:
-    """Whether one statement can create the conversation.
+    """Whether a single statement can create a conversation of this model with these items.
 
     False if pre_save or post_save receivers are connected, because raw SQL sends no signals.
     """
@@ -107,28 +115,38 @@ def can_create(model: type[Any], items: Sequence[Mapping[str, Any]], *, using: s
 
 
 def can_append(items: Sequence[Mapping[str, Any]], *, using: str) -> bool:
-    """Whether one statement can append the items."""
+    """Whether a single statement can append the items. Appending sends no signals in either form.
+
+    False if there is nothing to store, because `append` recognizes an unknown conversation by the lack of stored items.
+    """
+    # The writer accepts compaction triggers without storing them.
     is_any_stored = any(item["type"] != "compaction_trigger" for item in items)
     return connections[using].vendor == "postgresql" and is_any_stored and not _has_ids(items)
 
 
 def _has_ids(items: Sequence[Mapping[str, Any]]) -> bool:
-    """Whether an item was sent with an id, which has to be looked up before anything is stored."""
+    """Whether an item was sent with an id.
+
+    The writer then has to look for the id in the stored items first, in the same transaction.
+    """
     return any(item.get("id") for item in items)
 
 
 def create(
     conversation: ConversationRow, items: Sequence[ItemRow], texts: Sequence[ItemTextRow], *, using: str
 ) -> None:
-    """Insert the conversation, its metadata index and its items, whose positions count from 1."""
-    sql = _CONVERSATION
+    """Insert the conversation, its metadata index and its items, whose positions count from 1.
+
+    The conversation has its final counters already.
+    """
+    sql = _INSERT_CONVERSATION
     parameters = {
         "now": conversation.created_at,
         "metadata": orjson.dumps(conversation.metadata).decode(),
         "last_item_at": conversation.last_item_at,
     }
     if conversation.metadata:
-        sql += _PAIRS
+        sql += _INSERT_PAIRS
     _store(sql, parameters, conversation, items, texts, using=using)
     _mark_saved(conversation, using)
 
@@ -136,11 +154,12 @@ def create(
 def append(
     conversation: ConversationRow, items: Sequence[ItemRow], texts: Sequence[ItemTextRow], *, using: str
 ) -> bool:
-    """Insert the items behind the last position. Return False if the owner has no such conversation.
+    """Insert the items after the last position, and update the counters of the conversation and of this instance of it.
 
-    The positions of `items` and `texts` count from 1; the statement sets the real ones.
+    The positions of `items` and `texts` count from 1; the stored ones are set on `items`. All items have the same time.
+    Return False if the owner has no such conversation.
     """
-    if not _store(_COUNTERS, {"now": items[0].created_at}, conversation, items, texts, using=using):
+    if not _store(_UPDATE_COUNTERS, {"now": items[0].created_at}, conversation, items, texts, using=using):
         return False
     conversation.last_position, conversation.last_item_at = items[-1].position, items[-1].created_at
     return True
@@ -155,25 +174,31 @@ def _store(
     *,
     using: str,
 ) -> bool:
-    """Execute the statement that begins with `sql`, and return whether it returned rows."""
+    """Complete the statement that begins with `sql` by the items and texts, and execute it.
+
+    Return False if nothing was stored, because there is no conversation to append to.
+    """
     parameters |= {"id": conversation.pk, "owner": conversation.owner_id, "count": len(items)}
     if texts:
-        sql += _TEXTS
+        sql += _INSERT_TEXTS
         parameters |= {
             "numbers": "\n".join(str(text.position) for text in texts),
             "words": "\n".join(text.words for text in texts),
         }
     if items:
-        sql += _ITEMS
+        sql += _INSERT_ITEMS
         parameters |= {
             "item_ids": "\n".join(item.item_id for item in items),
             "types": "\n".join(item.type for item in items),
             "data": b"\n".join(orjson.dumps(item.data) for item in items).decode(),
         }
+    sql += _SELECT_ITEMS if items else _SELECT_ONE_ROW
     connection = connections[using]
-    # Within a transaction the statement gets a savepoint, so that the caller can go on after a failure.
+    # Within a transaction the statement gets a savepoint, so that the caller can go on after a failure. Outside of one
+    # it needs none: a single statement is stored as a whole or not at all.
     with transaction.atomic(using=using) if connection.in_atomic_block else nullcontext():
-        rows = fetch_rows(sql + (_STORED if items else _CREATED), parameters, connection=connection)
+        rows = fetch_rows(sql, parameters, connection=connection)
+    # An unknown conversation has no rows. Without items, the only row is that of `_SELECT_ONE_ROW`.
     for item, (pk, position, item_count) in zip(items, rows, strict=False):
         item.pk, item.position, conversation.item_count = pk, position, item_count
         _mark_saved(item, using)
