@@ -1,4 +1,4 @@
-"""Time limit for the queries of a block, for searches that no index can bound."""
+"""Time limit for the queries in a `with` statement. The admin uses it for searches that no index can answer."""
 
 from __future__ import annotations
 
@@ -15,26 +15,28 @@ SQLITE_STEPS = 10_000  # instructions of SQLite's virtual machine between two lo
 
 
 class QueryTimeout(Exception):
-    """The queries of a block took longer than its time limit, so that their result is unknown."""
+    """The queries within a `time_limit` took too long and have no result."""
 
 
 @contextmanager
 def time_limit(seconds: float, *, using: str) -> Iterator[None]:
-    """Limit the time of a block that only reads, and raise `QueryTimeout` once it is over.
+    """Limit the time of the queries in a `with` statement that only reads. Raise `QueryTimeout` if they take longer.
 
-    No statement starts after that many seconds. A statement that runs longer is cancelled.
+    No statement starts after `seconds`. One that is running then is cancelled on SQLite; the other databases cancel a
+    statement when it alone has run for `seconds`, so all of them together take at most twice that long.
     """
     deadline = monotonic() + seconds
 
-    def execute_in_time(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
+    def refuse_after_deadline(execute: Callable[..., Any], sql: str, params: Any, many: bool, context: Any) -> Any:
         if monotonic() >= deadline:
             raise QueryTimeout
         return execute(sql, params, many, context)
 
-    vendor = connections[using].vendor
-    limit = {"postgresql": _postgresql, "mysql": _mysql, "sqlite": _sqlite}.get(vendor, _unlimited)
+    connection = connections[using]
+    vendors = {"postgresql": _postgresql_timeout, "mysql": _mysql_timeout, "sqlite": _sqlite_timeout}
+    statement_timeout = vendors.get(connection.vendor, _no_timeout)
     try:
-        with limit(seconds, using), connections[using].execute_wrapper(execute_in_time):
+        with statement_timeout(seconds, using), connection.execute_wrapper(refuse_after_deadline):
             yield
     except OperationalError as error:
         if is_statement_timeout(error):
@@ -43,38 +45,40 @@ def time_limit(seconds: float, *, using: str) -> Iterator[None]:
 
 
 @contextmanager
-def _postgresql(seconds: float, using: str) -> Iterator[None]:
-    """Set the limit for a transaction only: the next one may use another connection of a pool.
+def _postgresql_timeout(seconds: float, using: str) -> Iterator[None]:
+    """Set `statement_timeout` for a transaction, because the next transaction may use another connection of a pool.
 
-    The previous limit is set again at the end of the block, in case an outer transaction goes on.
+    If there is an outer transaction, the setting would stay until its end, so set the previous value again.
     """
     with transaction.atomic(using=using):
         with connections[using].cursor() as cursor:
             cursor.execute("SELECT current_setting('statement_timeout')")
-            [before] = cursor.fetchone()
+            [previous] = cursor.fetchone()
             cursor.execute("SELECT set_config('statement_timeout', %s, true)", [str(round(seconds * 1000))])
-        yield  # After an error, the rollback to the savepoint restores the previous limit.
+        yield  # After an error, the rollback to the savepoint restores the previous value.
         with connections[using].cursor() as cursor:
-            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [before])
+            cursor.execute("SELECT set_config('statement_timeout', %s, true)", [previous])
 
 
 @contextmanager
-def _mysql(seconds: float, using: str) -> Iterator[None]:
+def _mysql_timeout(seconds: float, using: str) -> Iterator[None]:
+    """Set the session's time-out for statements: in seconds on MariaDB, in milliseconds on MySQL."""
     connection: Any = connections[using]
-    name, unit = ("max_statement_time", 1) if connection.mysql_is_mariadb else ("max_execution_time", 1_000)
+    name, factor = ("max_statement_time", 1) if connection.mysql_is_mariadb else ("max_execution_time", 1_000)
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT @@SESSION.{name}")
-        [before] = cursor.fetchone()
-        cursor.execute(f"SET SESSION {name} = %s", [seconds * unit])
+        [previous] = cursor.fetchone()
+        cursor.execute(f"SET SESSION {name} = %s", [seconds * factor])
     try:
         yield
     finally:
         with connection.cursor() as cursor:
-            cursor.execute(f"SET SESSION {name} = %s", [before])
+            cursor.execute(f"SET SESSION {name} = %s", [previous])
 
 
 @contextmanager
-def _sqlite(seconds: float, using: str) -> Iterator[None]:
+def _sqlite_timeout(seconds: float, using: str) -> Iterator[None]:
+    """Interrupt statements after the deadline: SQLite stops when the progress handler returns True."""
     connection: Any = connections[using]
     connection.ensure_connection()
     deadline = monotonic() + seconds
@@ -86,5 +90,6 @@ def _sqlite(seconds: float, using: str) -> Iterator[None]:
 
 
 @contextmanager
-def _unlimited(seconds: float, using: str) -> Iterator[None]:
+def _no_timeout(seconds: float, using: str) -> Iterator[None]:
+    """Do nothing: for another database, a running statement is not cancelled, and the next one is refused."""
     yield
