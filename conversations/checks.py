@@ -1,4 +1,9 @@
-"""System checks of the settings and of each database: an error appears at start, not in the first request."""
+"""System checks of the settings and of each database, so that a mistake appears at start, not in the first request.
+
+The settings are checked by every management command that runs Django's checks, the databases only by `migrate` and
+`check --database`. A check takes a setting as an `object`, because a project may set it to anything, whatever type
+`app_settings` declares.
+"""
 
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -15,8 +20,8 @@ from conversations.schema.include import INCLUDABLE
 from conversations.schema.items import ITEM_TYPES
 from conversations.search.item_text import full_text_enabled
 
-MAX_API_KEY_SECONDS = 3_600
-MAX_RESTORE_DAYS = 36_500
+MAX_API_KEY_SECONDS = 3_600  # the longest time that a revoked key may go on working
+MAX_RESTORE_DAYS = 36_500  # 100 years
 SINGLE_PROCESS_CACHES = (
     "django.core.cache.backends.locmem.LocMemCache",
     "django.core.cache.backends.dummy.DummyCache",
@@ -83,7 +88,7 @@ def _check_extra_item_types() -> Iterator[CheckMessage]:
 
 
 def _check_max_body_bytes() -> Iterator[CheckMessage]:
-    limit = app_settings.max_body_bytes
+    limit: object = app_settings.max_body_bytes
     if not isinstance(limit, int) or limit < 1:
         yield Error(f"CONVERSATIONS_MAX_BODY_BYTES is {limit!r}, not a number of bytes.", id="conversations.E004")
 
@@ -95,6 +100,7 @@ def _check_max_json_values() -> Iterator[CheckMessage]:
 
 
 def _check_full_text() -> Iterator[CheckMessage]:
+    # `app_settings` replaces any value but True by False.
     value: object = getattr(settings, "CONVERSATIONS_FULL_TEXT", False)
     if not isinstance(value, bool):
         yield Error(
@@ -104,6 +110,7 @@ def _check_full_text() -> Iterator[CheckMessage]:
 
 
 def _check_staff_can_read_content() -> Iterator[CheckMessage]:
+    # `app_settings` replaces any value but True by False.
     value: object = getattr(settings, "CONVERSATIONS_STAFF_CAN_READ_CONTENT", True)
     if not isinstance(value, bool):
         yield Error(
@@ -156,7 +163,8 @@ def _check_unknown_item_fields() -> Iterator[CheckMessage]:
 
 
 @register(Tags.database)
-def check_full_text(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+def check_full_text_index(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
+    """Warn of each database whose items were stored before full-text search was turned on, and are not indexed."""
     return [
         CheckWarning(
             f"CONVERSATIONS_FULL_TEXT is on, but the database {alias!r} has items and no full-text index of them.",
@@ -164,15 +172,17 @@ def check_full_text(databases: Sequence[str] | None = None, **kwargs: Any) -> li
             id="conversations.W008",
         )
         for alias in databases or ()
-        if full_text_enabled(using=alias) and _is_migrated(alias) and _lacks_texts(alias)
+        if full_text_enabled(using=alias) and _is_migrated(alias) and _is_index_missing(alias)
     ]
 
 
 def _is_migrated(alias: str) -> bool:
+    """Whether the table of the index exists; checks run before `migrate` creates it."""
     return ItemText._meta.db_table in connections[alias].introspection.table_names()
 
 
-def _lacks_texts(alias: str) -> bool:
+def _is_index_missing(alias: str) -> bool:
+    """Whether there are items, and the index has no row for any of them."""
     return not ItemText.objects.using(alias).exists() and Item.objects.using(alias).exists()
 
 

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
-from conversations.checks import check_full_text
+from conversations.checks import check_full_text_index
 from conversations.management.commands.fill_full_text import Command
 from conversations.models import Conversation, ItemText
 from conversations.schema.items import validate_items
@@ -131,16 +131,16 @@ def test_filling_waits_for_a_concurrent_deletion(unindexed_conversations):
 
 
 def test_system_check_warns_about_an_empty_index(unindexed_conversations, settings):
-    [warning] = check_full_text(["default"])
+    [warning] = check_full_text_index(["default"])
     assert warning.id == "conversations.W008"
     assert warning.hint == "Run `python manage.py fill_full_text`."
-    assert check_full_text() == []
+    assert check_full_text_index() == []
     fill()
-    assert check_full_text(["default"]) == []
+    assert check_full_text_index(["default"]) == []
     fill("--clear")
     settings.CONVERSATIONS_FULL_TEXT = False
-    assert check_full_text(["default"]) == []
+    assert check_full_text_index(["default"]) == []
 
 
 def test_system_check_passes_on_an_empty_database(db):
-    assert check_full_text(["default"]) == []
+    assert check_full_text_index(["default"]) == []
