@@ -15,7 +15,7 @@ from rest_framework.viewsets import GenericViewSet
 from conversations import ids
 from conversations.api import errors
 from conversations.api.bodies import read_chunked_body
-from conversations.api.exceptions import exception_handler
+from conversations.api.exception_handler import exception_handler
 from conversations.api.json import JSONNegotiation, JSONParser, JSONRenderer
 from conversations.conf import app_settings
 from conversations.db.replica import database_to_read

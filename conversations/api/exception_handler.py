@@ -1,4 +1,4 @@
-"""Translate every exception that a view raises into OpenAI's error envelope."""
+"""Translate every exception that a view raises into a response with OpenAI's error envelope."""
 
 import logging
 from typing import Any
@@ -14,12 +14,17 @@ from conversations.api import errors
 from conversations.db.errors import is_temporary
 from conversations.errors import APIError
 
-RETRY_AFTER = 1  # seconds; the official clients wait as long before they retry
+RETRY_AFTER = 1  # seconds that the official clients wait before they repeat a request with status 503
 
 logger = logging.getLogger("conversations.api")
 
 
 def exception_handler(exception: Exception, context: dict[str, Any]) -> Response:
+    """Return the response for an exception, with the headers that belong to its status.
+
+    DRF does not raise the exception again, so Django would commit the transaction of `ATOMIC_REQUESTS`. `set_rollback`
+    prevents that.
+    """
     set_rollback()
     error = _to_api_error(exception, context)
     headers = {"Retry-After": str(RETRY_AFTER)} if error.status == 503 else {}
@@ -33,10 +38,12 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
 
 
 def _to_api_error(exception: Exception, context: dict[str, Any]) -> APIError:
+    """Return the error to send, and log an exception that points to an attack or to a fault of the server."""
     request = context["request"]
     match exception:
         case APIError():
             return exception
+        # DRF's exceptions: particular ones first, then their base class.
         case exceptions.NotAuthenticated():
             return APIError("Missing bearer or basic authentication in header", status=exception.status_code)
         case exceptions.AuthenticationFailed():
@@ -51,7 +58,7 @@ def _to_api_error(exception: Exception, context: dict[str, Any]) -> APIError:
             return APIError(_first_detail(exception.detail), status=exception.status_code)
         case Http404():
             return errors.invalid_url(request.method, request.path)
-        case UnreadablePostError():
+        case UnreadablePostError():  # The client closed the connection before it had sent the whole body.
             return errors.invalid_json()
         case BadRequest() | SuspiciousOperation():
             logger.warning("%s %s: %r (%s)", request.method, request.path, exception, context["view"].request_id)
@@ -68,6 +75,8 @@ def _code(exception: exceptions.APIException) -> str | None:
 
 
 def _first_detail(detail: Any) -> str:
+    """Return the first message in the detail of an `APIException`, which may be a tree of dictionaries and lists."""
     while isinstance(detail, dict | list):
-        detail = next(iter(detail.values() if isinstance(detail, dict) else detail), "")
+        branches = list(detail.values()) if isinstance(detail, dict) else detail
+        detail = branches[0] if branches else ""
     return str(detail)
