@@ -1,4 +1,7 @@
-"""Parse the query parameters that select a page, and `include`."""
+"""Parse the query parameters other than filters: `limit`, `order`, `after`, `before`, `include` and `prefix`.
+
+The filters of the conversation list are in `api.filters`.
+"""
 
 import re
 from collections.abc import Collection
