@@ -7,7 +7,7 @@ from math import inf
 from time import monotonic
 
 from conversations.db.timeouts import time_limit
-from conversations.schema.query.nodes import Query, is_positive
+from conversations.schema.query.nodes import Query, is_index_only
 
 
 class QueryBudget:
@@ -17,7 +17,7 @@ class QueryBudget:
     """
 
     def __init__(self, query: Query, *, seconds: float, using: str) -> None:
-        self._is_limited = not is_positive(query)
+        self._is_limited = not is_index_only(query)
         self._seconds, self._using = seconds, using
         self._end: float | None = None
 

@@ -15,7 +15,10 @@ CreatedOperator = Literal["gt", "gte", "lt", "lte"]
 
 @dataclass(frozen=True)
 class MetadataCondition:
-    """A condition on one key. All operators need the key: one that is absent matches only `Not` of `exists`."""
+    """A condition on the value of one key.
+
+    A conversation without the key meets no condition on it, not even `ne`. `Not` of `exists` finds such conversations.
+    """
 
     key: str
     operator: str  # a name in METADATA_OPERATORS
@@ -63,6 +66,7 @@ EVERYTHING = And(())
 
 
 def iter_conditions(query: Query) -> Iterator[Condition]:
+    """Yield all conditions of the query, including negated ones."""
     match query:
         case And(parts) | Or(parts):
             for part in parts:
@@ -74,7 +78,10 @@ def iter_conditions(query: Query) -> Iterator[Condition]:
 
 
 def is_bounded(query: Query) -> bool:
-    """Whether an index leads to the matches. None does if only a part of a value is known, or only what must differ."""
+    """Whether the number of rows read per match has a bound, because an index leads to the matches.
+
+    `contains`, `suffix` and `Not` have no bound, unless another condition that must also hold has one.
+    """
     match query:
         case And(parts):
             return any(map(is_bounded, parts))
@@ -88,11 +95,11 @@ def is_bounded(query: Query) -> bool:
             return True
 
 
-def is_positive(query: Query) -> bool:
-    """Whether an index range scan alone answers every condition."""
+def is_index_only(query: Query) -> bool:
+    """Whether an index range scan alone answers each condition."""
     match query:
         case And(parts) | Or(parts):
-            return all(map(is_positive, parts))
+            return all(map(is_index_only, parts))
         case MetadataCondition():
             return query.definition.is_index_only
         case CreatedCondition():

@@ -1,6 +1,6 @@
 import pytest
 
-from conversations.schema.query.nodes import MetadataCondition, is_bounded, is_positive
+from conversations.schema.query.nodes import MetadataCondition, is_bounded, is_index_only
 from conversations.schema.query.operators import METADATA_OPERATORS
 
 # For each operator: values of a condition, a value of the key that meets it, and values that do not.
@@ -31,7 +31,7 @@ def test_condition_is_met_by_the_right_values(name):
 @pytest.mark.parametrize("name", METADATA_OPERATORS)
 def test_operator_that_is_answered_by_the_index_is_bounded(name):
     condition = MetadataCondition("topic", name, EXAMPLES[name][0])
-    assert is_bounded(condition) >= is_positive(condition)
+    assert is_bounded(condition) >= is_index_only(condition)
 
 
 def test_signs_of_operators_are_distinct():
