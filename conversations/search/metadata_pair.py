@@ -21,13 +21,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Suggestions:
+    """Distinct keys or values with a prefix, in byte order, and whether there are more of them."""
+
     texts: list[str]
     has_more: bool
 
 
 class MetadataPairQuerySet(models.QuerySet["MetadataPair"]):
     def replace(self, metadata: Mapping[str, str], *, conversation_id: str, owner_id: Any) -> None:
-        """Replace the pairs. Call this in the transaction that writes the metadata to the conversation."""
+        """Replace a conversation's pairs. Call this in the transaction that writes its metadata."""
         self.filter(conversation=conversation_id).delete()
         self.bulk_create(build_metadata_pairs(metadata, conversation_id=conversation_id, owner_id=owner_id))
 
@@ -36,42 +38,47 @@ class MetadataPairQuerySet(models.QuerySet["MetadataPair"]):
 
     @retry_on_conflict
     def suggestions(self, column: Literal["key", "value"], *, prefix: str, limit: int) -> Suggestions:
-        """Return the first `limit` distinct keys or values with this prefix, sorted by their bytes."""
-        [suggestions] = self._suggestions(column, [(self, prefix)], limit)
+        """Return up to `limit` keys or values with this prefix."""
+        [suggestions] = self._suggest(column, [(self, prefix)], limit)
         return suggestions
 
     @retry_on_conflict
     def suggested_values(self, prefixes: Iterable[tuple[str, str]], *, limit: int) -> list[Suggestions]:
-        """Return the first `limit` values for each (key, prefix), in one round trip except on MariaDB and MySQL."""
-        return self._suggestions("value", [(self.filter(key=key), prefix) for key, prefix in prefixes], limit)
+        """Return up to `limit` values for each (key, prefix), in one round trip except on MariaDB and MySQL."""
+        return self._suggest("value", [(self.filter(key=key), prefix) for key, prefix in prefixes], limit)
 
-    def _suggestions(
-        self, column: str, scans: Sequence[tuple[MetadataPairQuerySet, str]], limit: int
-    ) -> list[Suggestions]:
+    def _suggest(self, column: str, scans: Sequence[tuple[MetadataPairQuerySet, str]], limit: int) -> list[Suggestions]:
+        """Return the suggestions for each scan: a queryset of pairs, and the prefix of the texts in its column."""
         texts = iter_distinct_texts(scans, column, limit=limit + 1, using=self.db)
         return [_take_prefixed(prefix, each, limit) for (_, prefix), each in zip(scans, texts, strict=True)]
 
 
 def _take_prefixed(prefix: str, texts: Iterator[str], limit: int) -> Suggestions:
-    """Take texts until one lacks the prefix, and no further: on MariaDB and MySQL each text is a statement."""
+    """Return the texts before the first one without the prefix.
+
+    `texts` begins with the first text that is not less than the prefix. It is not read further than necessary, because
+    on MariaDB and MySQL it executes a statement for each text.
+    """
     prefixed = list(takewhile(lambda text: text.startswith(prefix), texts))
     return Suggestions(prefixed[:limit], has_more=len(prefixed) > limit)
 
 
 class MetadataPair(models.Model):
-    """A key and a value of one conversation's metadata. The conversation's JSON is the truth; this is its index.
+    """A key and a value of one conversation's metadata. The JSON in `Conversation.metadata` is authoritative.
 
-    A table, because a JSON index finds rare values slowly on PostgreSQL (8 s for a value that only the oldest 5 % of
-    10 million conversations have, against 0.2 ms here), and the other databases have none. For one owner and for all
-    owners there are two indexes that cover the table: one has the conversations of each (key, value), the other the
-    conversations of each key with the value beside them, both in the order of conversation ids.
+    The index is a table because PostgreSQL's index of a JSON column is slow for rare values (8 s for a value that only
+    the oldest 5 % of 10 million conversations have; this table takes 0.2 ms), and other databases have no such index.
+
+    The table has two covering indexes for searches among all conversations, and the same two with the owner in front.
+    In the one by key and value, the conversations with that value are in the order of their ids. In the one by key, all
+    conversations with that key are in the order of their ids, with the value as the last column.
     """
 
     pk = models.CompositePrimaryKey("conversation_id", "key")
     conversation = models.ForeignKey(
         "conversations.Conversation", on_delete=models.CASCADE, related_name="metadata_pairs", db_index=False
     )
-    # Copy of the conversation's owner, who never changes. The conversation's own foreign key guards the reference.
+    # A copy of the conversation's owner, who never changes. It needs no constraint, because the conversation has one.
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+", db_index=False, db_constraint=False
     )
