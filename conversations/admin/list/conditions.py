@@ -34,7 +34,8 @@ OPERATOR_LABELS = {
 ABSENT = "absent"  # the negation of `exists`, an operator of this form only
 ABSENT_LABEL = pgettext_lazy("a key has a value", "is not set")
 
-# Possessive, so that a value of many spaces is scanned once. White space at the end of a bare value is stripped later.
+# A value in double quotes, or a bare value with any spaces after it. The quantifiers are possessive, because
+# backtracking would scan a value of many spaces many times.
 _LIST_ENTRY = re.compile(r'\s*+(?:"((?:[^"]|"")*+)"\s*+|([^",]*+))(?:(,)|\Z)')
 
 
@@ -46,7 +47,10 @@ def _operator_choices() -> Iterator[tuple[str, Any]]:
 
 
 class ConditionForm(forms.Form):
-    """A row of the filter form. Each row has the same parameters once; a row without a value has an empty one."""
+    """A row of the filter form.
+
+    Every row sends all `CONDITION_PARAMETERS`, empty or not, so the n-th values of the three belong to the same row.
+    """
 
     use_required_attribute = False
 
@@ -54,25 +58,28 @@ class ConditionForm(forms.Form):
     metadata_operator = forms.ChoiceField(label=_("Condition"), choices=list(_operator_choices()), required=False)
     metadata_value = forms.CharField(label=_("Value"), max_length=MAX_LIST_LENGTH, strip=False, required=False)
 
-    def __init__(self, values: tuple[str, str, str] | None = None, *, number: int) -> None:
-        data = dict(zip(CONDITION_PARAMETERS, values, strict=True)) if values else None
+    def __init__(self, raw_values: tuple[str, str, str] | None = None, *, number: int) -> None:
+        data = dict(zip(CONDITION_PARAMETERS, raw_values, strict=True)) if raw_values else None
         super().__init__(data, auto_id=f"condition_{number}_%s")
         self.number = number
         for name in ("metadata_key", "metadata_value"):
             self.fields[name].widget.attrs |= {"autocomplete": "off", "data-completes": name.removeprefix("metadata_")}
 
     @property
-    def values(self) -> tuple[str, str, str]:
+    def raw_values(self) -> tuple[str, str, str]:
+        """Key, operator and value as they are in the URL."""
         key, operator, value = (self.data.get(name, "") for name in CONDITION_PARAMETERS)
         return key, operator, value
 
     @property
     def is_blank(self) -> bool:
-        return self.values in (("", "", ""), ("", "eq", ""))
+        """Whether nothing was entered. Browsers preselect the first operator, so an untouched row has `eq`."""
+        return self.raw_values in (("", "", ""), ("", "eq", ""))
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
-        return list(zip(CONDITION_PARAMETERS, self.values, strict=True))
+        """The row's parameters in the URL."""
+        return list(zip(CONDITION_PARAMETERS, self.raw_values, strict=True))
 
     def clean_metadata_key(self) -> str:
         return _check_storable(self.cleaned_data["metadata_key"])
@@ -87,13 +94,15 @@ class ConditionForm(forms.Form):
         except forms.ValidationError as error:
             self.add_error("metadata_value", error)
             return self.cleaned_data
-        if longest := max((len(each) for each in values if len(each) > MAX_VALUE_LENGTH), default=0):
+        longest = max(map(len, values))
+        if longest > MAX_VALUE_LENGTH:
             message = gettext("Ensure this value has at most %(maximum)d characters (it has %(length)d).")
             self.add_error("metadata_value", message % {"maximum": MAX_VALUE_LENGTH, "length": longest})
         return {**self.cleaned_data, "values": values}
 
     @property
     def query(self) -> Query:
+        """The condition of a valid row."""
         key = self.cleaned_data["metadata_key"]
         if self._operator_name == ABSENT:
             return Not(MetadataCondition(key, "exists"))
@@ -103,7 +112,7 @@ class ConditionForm(forms.Form):
     @property
     def label(self) -> str:
         """The condition as a phrase, even if it is invalid."""
-        key, operator, value = self.values
+        key, operator, value = self.raw_values
         operator_label = ABSENT_LABEL if operator == ABSENT else OPERATOR_LABELS.get(self._operator_name, operator)
         quoted_value = f"“{value}”"
         if self._arity is Arity.NO_VALUE:
@@ -115,7 +124,7 @@ class ConditionForm(forms.Form):
     @property
     def text(self) -> str:
         """The condition for the access log, the same in every language."""
-        key, operator, value = self.values
+        key, operator, value = self.raw_values
         key, value = (json.dumps(each, ensure_ascii=False) for each in (key, value))
         return f"metadata[{key}] {operator or 'eq'} {value}"
 
@@ -132,17 +141,20 @@ class ConditionForm(forms.Form):
 
 
 def parse_list(text: str) -> tuple[str, ...]:
-    """Return comma-separated values. A value in double quotes may contain commas, spaces and doubled double quotes."""
+    """Split comma-separated values. Spaces around a value do not count.
+
+    A value in double quotes may contain commas and begin or end with spaces; a double quote in it is written twice.
+    """
     values: list[str] = []
-    at = 0
+    position = 0
     while True:
-        match = _LIST_ENTRY.match(text, at)
+        match = _LIST_ENTRY.match(text, position)
         if not match:
             message = _("Expected a value, or one in double quotes, and then a comma, at position %(position)d.")
-            raise forms.ValidationError(message, params={"position": at + 1})
+            raise forms.ValidationError(message, params={"position": position + 1})
         quoted, bare, comma = match.groups()
         values.append(bare.strip() if quoted is None else quoted.replace('""', '"'))
-        at = match.end()
+        position = match.end()
         if not comma:
             return tuple(values)
 

@@ -71,7 +71,7 @@ class ListForm(forms.Form):
     @property
     def rows(self) -> list[ConditionForm]:
         """The metadata conditions, and an empty row for one more."""
-        rows = [ConditionForm(condition.values, number=number) for number, condition in enumerate(self.conditions)]
+        rows = [ConditionForm(condition.raw_values, number=number) for number, condition in enumerate(self.conditions)]
         return [*rows, ConditionForm(number=len(rows))]
 
     @cached_property
