@@ -223,7 +223,7 @@ def test_items_are_list_articles_with_heading_position_id_and_time(admin_client,
     time = re.search(r'<time datetime="([^"]+)\+09:00" title="([^"]+) UTC">([^<]+) JST</time>', article)
     assert time[2] == f"{conversation.created_at:%Y-%m-%d %H:%M:%S}"
     assert time[3] == time[1].replace("T", " ")[:19] != time[2]
-    assert '<details class="conversations-fold">' in article
+    assert '<details class="conversations-collapsible">' in article
     assert "be brief" in article
 
 
