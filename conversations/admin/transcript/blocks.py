@@ -1,7 +1,7 @@
 """Blocks, which make up the body of an item in a transcript, and renderers for text, code and JSON.
 
-Rendering fetches nothing and runs nothing. Stored data may differ from the schema of its type, so a renderer shows any
-value that it does not recognize as JSON.
+A renderer turns a member of an item into blocks. It fetches nothing and runs nothing. Stored data may differ from the
+schema of its type; a value that a renderer does not recognize is shown as JSON.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ BlockKind = Literal[
     "text", "markdown", "code", "terminal", "diff", "steps", "field", "link", "remote_image", "image", "group"
 ]
 
-MAX_CHARACTERS = 150_000  # of one block
-MAX_LEVELS = 100  # of JSON in a text that is indented
-MAX_SHORT_CHARACTERS = 80  # of a field on a line of its own
-MAX_OPAQUE_CHARACTERS = 1_000  # Longer encoded data is truncated
-OPAQUE_PREVIEW_CHARACTERS = 60  # to this length.
-LONG_CHARACTERS = 3_000  # Longer texts are collapsed,
-LONG_LINES = 40  # and so are texts with more lines.
-PREVIEW_CHARACTERS = 160  # of a collapsed text
+MAX_CHARACTERS = 150_000  # per block
+MAX_LEVELS = 100  # A JSON text with deeper nesting is not indented: its lines would begin with more than 200 spaces.
+MAX_SHORT_CHARACTERS = 80  # A longer member does not get a line of its own.
+MAX_OPAQUE_CHARACTERS = 1_000  # Longer encoded data, such as Base64, is truncated.
+OPAQUE_PREVIEW_CHARACTERS = 60  # length of truncated encoded data
+LONG_CHARACTERS, LONG_LINES = 3_000, 40  # A text that exceeds either of them is collapsed.
+PREVIEW_CHARACTERS = 160  # length of a collapsed text
 
+# ANSI escape sequences: control sequences (colors, cursor), operating system commands (titles, links), and short ones.
 ESCAPE_SEQUENCES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]")
-CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
+CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")  # all but tab and line feed
 ENCODER = json.JSONEncoder(ensure_ascii=False, indent=2)
 
 
@@ -43,7 +43,8 @@ ENCODER = json.JSONEncoder(ensure_ascii=False, indent=2)
 class Block:
     """A text, image, link or group of blocks that the template `conversations/blocks/<kind>.html` renders.
 
-    `limit` is the number of characters of `whole_text` that the page shows.
+    The page shows `text`, the first `limit` characters of `whole_text`. A page with much content lowers the limit of
+    its later blocks (see `page.Transcript`).
     """
 
     kind: BlockKind
@@ -80,12 +81,12 @@ class Block:
 
     @property
     def html(self) -> SafeString | None:
-        """The rendered Markdown, or None if the text is truncated or is shown as plain text."""
+        """The text as HTML, or None to show it as plain text: if it is truncated, or `markdown.render` returns None."""
         return None if self.is_truncated else markdown.render(self.whole_text)
 
     @property
     def terminal_text(self) -> str:
-        """The text without escape sequences such as colors, and with a visible symbol for each control character."""
+        """The text without ANSI escape sequences, and with a visible symbol such as ␀ for each control character."""
         plain = ESCAPE_SEQUENCES.sub("", self.text).replace("\r\n", "\n")
         return CONTROLS.sub(_control_symbol, plain)
 
@@ -94,10 +95,11 @@ class Block:
         return self.text.splitlines()
 
 
-Renderer = Callable[[Label, Any], list[Block]]
+Renderer = Callable[[Label, Any], list[Block]]  # takes the label and the value of an item's member
 
 
 def flatten(blocks: Iterable[Block]) -> Iterable[Block]:
+    """Yield the blocks, each followed by the blocks inside it."""
     for block in blocks:
         yield block
         yield from flatten(block.blocks)
@@ -120,7 +122,10 @@ def as_terminal(label: Label, value: Any) -> list[Block]:
 
 
 def as_json_text(label: Label, value: Any) -> list[Block]:
-    """Indent a text that is JSON, such as the arguments of a call, and keep any other text as it is."""
+    """Indent a text that is an array or object in JSON, such as the arguments of a call. Show any other text as it is.
+
+    A text that is too long for a block, nested too deeply or not valid JSON is also shown as it is.
+    """
     if not isinstance(value, str):
         return as_json(label, value)
     if value.lstrip()[:1] not in ("{", "[") or len(value) > MAX_CHARACTERS:
@@ -133,18 +138,19 @@ def as_json_text(label: Label, value: Any) -> list[Block]:
 
 
 def as_opaque(label: Label, value: Any) -> list[Block]:
-    """Show the beginning and the length of encoded data such as Base64."""
+    """Show encoded data such as Base64, or its beginning and its length if it is long."""
     return [Block("field", label, truncate_opaque(value))] if isinstance(value, str) else as_json(label, value)
 
 
 def as_lines(label: Label, value: Any) -> list[Block]:
+    """Show a list of strings as one text with a line for each, and nothing for an empty list."""
     if isinstance(value, list) and all(isinstance(line, str) for line in value):
         return [Block("text", label, "\n".join(value))] if value else []
     return as_json(label, value)
 
 
 def remaining_fields(members: dict[Any, Any]) -> list[Block]:
-    """Show short members on a line each, and the others together as JSON. Empty members are left out."""
+    """Show short members on a line each, and the others together as JSON. Leave out null, [] and {}."""
     filled = {name: value for name, value in members.items() if value not in (None, [], {})}
     lines = {
         name: value if isinstance(value, str) else pretty_json(value, indented=False) for name, value in filled.items()
@@ -156,9 +162,9 @@ def remaining_fields(members: dict[Any, Any]) -> list[Block]:
 
 
 def pretty_json(value: Any, *, indented: bool = True) -> str:
-    """Return the value as JSON, truncated soon after `MAX_CHARACTERS`.
+    """Return the value as JSON. Stop soon after `MAX_CHARACTERS`, because a block shows no more.
 
-    Without the limit, the indentation of a deep and wide value could fill the memory.
+    Otherwise the indentation of a deep and wide value could fill the memory.
     """
     encoder = ENCODER if indented else json.JSONEncoder(ensure_ascii=False)
     chunks: list[str] = []
@@ -169,11 +175,13 @@ def pretty_json(value: Any, *, indented: bool = True) -> str:
         if length > MAX_CHARACTERS:
             break
     text = "".join(chunks)
-    # Arguments may contain escapes of lone surrogates such as \\ud800, and a page with a surrogate can't be encoded.
+    # The arguments of a call may have the escape of a lone surrogate, such as \ud800. Python parses it to a character
+    # that UTF-8 can't encode, so write it as an escape again.
     return text.encode(errors="backslashreplace").decode()
 
 
 def truncate_opaque(text: str) -> str:
+    """Return encoded data, or its beginning and its length if it has more than `MAX_OPAQUE_CHARACTERS`."""
     if len(text) <= MAX_OPAQUE_CHARACTERS:
         return escape_bidi_controls(text)
     length = ngettext("%(count)d character", "%(count)d characters", len(text)) % {"count": len(text)}
@@ -181,11 +189,12 @@ def truncate_opaque(text: str) -> str:
 
 
 def _control_symbol(match: re.Match[str]) -> str:
-    """Return the character of Unicode's block of control pictures."""
+    """Return the character's symbol in Unicode's block "Control Pictures", which begins at U+2400."""
     return chr(0x2421 if match[0] == "\x7f" else 0x2400 + ord(match[0]))
 
 
 def _is_deep(value: Any, level: int = 1) -> bool:
+    """Whether arrays and objects are nested more than `MAX_LEVELS` deep."""
     if not isinstance(value, dict | list):
         return False
     members = value.values() if isinstance(value, dict) else value
@@ -193,6 +202,7 @@ def _is_deep(value: Any, level: int = 1) -> bool:
 
 
 def _truncate_opaque_members(value: Any) -> Any:
+    """Truncate each string in a JSON value that looks like encoded data: long, without a space or a line break."""
     if isinstance(value, dict):
         return {name: _truncate_opaque_members(member) for name, member in value.items()}
     if isinstance(value, list):

@@ -1,4 +1,7 @@
-"""How the transcript shows each item type."""
+"""How the transcript shows each item type: its label, its template and the renderers of its members.
+
+`item.TranscriptItem` looks its type up here. It shows an item of a type that is not here as JSON.
+"""
 
 from __future__ import annotations
 
@@ -33,6 +36,7 @@ from conversations.admin.transcript.render_tools import (
     as_web_action,
 )
 
+# The title of a message is the name of its role.
 ROLE_NAMES: Mapping[str, Label] = {
     "assistant": _("Assistant"),
     "developer": _("Developer"),
@@ -43,10 +47,14 @@ ROLE_NAMES: Mapping[str, Label] = {
 
 @dataclass(frozen=True)
 class ItemDisplay:
-    """The label of an item type, its template, and the renderers of the members that make up an item's body.
+    """The label of an item type, its template, and the renderers for the members in an item's body.
 
-    `template` names a template in `conversations/items/` that many types share. A project overrides it for one type
-    with a template named after the type. The members are rendered in the order of `renderers`.
+    `template` is the name of a template in `conversations/items/`, such as `call.html`, that many types share. A
+    project overrides it for a single type by a template that is named after the type, such as `mcp_call.html`.
+
+    `renderers` has a label, which may be empty, and a renderer for each member by its name. The body shows the members
+    in this order, if the item has them, and then the remaining members that are not in the item's header. An item of a
+    type without any renderers is shown as JSON.
     """
 
     label: Label
