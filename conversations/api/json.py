@@ -1,3 +1,5 @@
+"""Parse request bodies as JSON, render responses as JSON, and use JSON whatever the headers ask for."""
+
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
@@ -14,22 +16,27 @@ from conversations.api import errors
 from conversations.conf import app_settings
 from conversations.schema.json_limits import loads
 
-CHUNK = 64 * 1024  # bytes
+CHUNK_BYTES = 64 * 1024
 DISCARD_SECONDS = 1
 
 
 class JSONParser(BaseParser):
-    """Parser that refuses a body above `CONVERSATIONS_MAX_BODY_BYTES` and values that no database can store."""
+    """Parser of JSON bodies.
+
+    It refuses a body longer than `CONVERSATIONS_MAX_BODY_BYTES`, one with more JSON values than
+    `CONVERSATIONS_MAX_JSON_VALUES`, and the values that some database can't store (see `schema.json_limits`).
+    """
 
     media_type = "application/json"
 
     def parse(
         self, stream: IO[bytes], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        length = int((parser_context or {})["request"].META["CONTENT_LENGTH"])
-        if length > app_settings.max_body_bytes:
-            _discard(stream, 2 * app_settings.max_body_bytes)
-            raise errors.body_too_large(maximum=app_settings.max_body_bytes)
+        maximum = app_settings.max_body_bytes
+        # The header is there: DRF does not call a parser for a request without it or with a length of 0.
+        if int((parser_context or {})["request"].META["CONTENT_LENGTH"]) > maximum:
+            _discard_body(stream, 2 * maximum)
+            raise errors.body_too_large(maximum=maximum)
         try:
             return loads(stream.read(), max_values=app_settings.max_json_values)
         except ValueError:
@@ -53,7 +60,10 @@ class JSONRenderer(BaseRenderer):
 
 
 class JSONNegotiation(DefaultContentNegotiation):
-    """Negotiation that ignores the Accept header and parses a body without a Content-Type as JSON."""
+    """Negotiation that ignores the Accept header and treats a body without a Content-Type as JSON.
+
+    A body of any other type is refused, because there is no parser for it.
+    """
 
     def select_parser(self, request: Request, parsers: Iterable[BaseParser]) -> BaseParser | None:
         if request.content_type in ("", "application/json"):
@@ -67,14 +77,17 @@ class JSONNegotiation(DefaultContentNegotiation):
         return renderer, renderer.media_type
 
 
-def _discard(stream: IO[bytes], size: int) -> None:
-    """Read up to `size` bytes of a body that is too large, for at most a second, so that the client reads the answer.
+def _discard_body(stream: IO[bytes], max_bytes: int) -> None:
+    """Read a too large body, at most `max_bytes` of it and for at most a second, so that the client gets the response.
 
-    Some clients stop at the first error while they send, without looking for an answer. Only requests with a valid key
-    get here: a client without one is answered at once. The time limit holds between two reads, because WSGI has no
-    time-out for one read: a client that stops sending is waited for, as it is when its body is wanted.
+    The server closes the connection if it responds while the client is still sending. Some clients, such as the
+    asynchronous OpenAI client, then report a connection error instead of the response.
+
+    Only authenticated requests get here; without a valid key, a body is never read. The time is checked between reads,
+    because WSGI has no time-out for a single read: a client that stops sending occupies its thread, as it does when its
+    body is wanted.
     """
     deadline = time.monotonic() + DISCARD_SECONDS
     with suppress(UnreadablePostError):
-        while size > 0 and time.monotonic() < deadline and (chunk := stream.read(CHUNK)):
-            size -= len(chunk)
+        while max_bytes > 0 and time.monotonic() < deadline and (chunk := stream.read(CHUNK_BYTES)):
+            max_bytes -= len(chunk)
