@@ -1,4 +1,9 @@
+import fcntl
+import os
+import shutil
+import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
@@ -66,3 +71,18 @@ def live_service(tmp_path_factory, django_db_blocker) -> Iterator[Service]:
     finally:
         service.kill()
         database.drop()
+
+
+@pytest.fixture(scope="session")
+def node_directory(pytestconfig: pytest.Config) -> Path:
+    """Return a directory with OpenAI's SDK for JavaScript; pytest's cache keeps it, because installation is slow."""
+    if not shutil.which("npm"):
+        stop = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        stop("npm is not installed")
+    directory = pytestconfig.cache.mkdir("openai-javascript")
+    with (directory / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # Processes of pytest-xdist share the cache.
+        if not (directory / "node_modules" / "openai").exists():
+            install = ["npm", "install", "openai@^7", "--no-audit", "--no-fund", "--prefix", str(directory)]
+            subprocess.run(install, check=True, capture_output=True, timeout=120)
+    return directory

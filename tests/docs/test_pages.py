@@ -1,0 +1,121 @@
+"""Facts of the documentation that the code has too: limits, names and defaults, links, and commands within the text."""
+
+import ast
+import re
+import shlex
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+from django.core.management import get_commands, load_command_class
+
+from conversations.conf import AppSettings
+from project import settings as service_settings
+from tests.docs.pages import (
+    DOCS,
+    OPERATING,
+    PAGES,
+    README,
+    ROOT,
+    TESTING,
+    read_anchors,
+    read_code_spans,
+    read_links,
+    read_table,
+)
+
+MAX_README_WORDS = 900
+MAX_PICTURE_BYTES = 150_000
+INTEGRATION = DOCS / "django-integration.md"
+
+GUIDES = sorted((ROOT / ".github").glob("*.md"))
+
+each_page = pytest.mark.parametrize("document", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+
+
+def test_readme_is_short():
+    assert len(README.read_text().split()) <= MAX_README_WORDS
+
+
+@pytest.mark.parametrize("document", [*PAGES, *GUIDES], ids=lambda path: str(path.relative_to(ROOT)))
+def test_relative_links_lead_to_files_and_headings(document):
+    links = [link for link in read_links(document) if not re.match("https?:", link)]
+    for link in links:
+        path, _, anchor = link.partition("#")
+        target = (document.parent / path) if path else document
+        assert target.exists(), link
+        assert not anchor or anchor in read_anchors(target), link
+
+
+def test_readme_links_to_every_page():
+    linked = {(README.parent / link).resolve() for link in read_links(README) if not re.match("https?:", link)}
+    assert linked >= {page for page in PAGES if page != README}
+
+
+def test_pictures_are_small_and_shown_somewhere():
+    pictures = set((DOCS / "images").iterdir())
+    assert pictures
+    assert {picture for picture in pictures if picture.stat().st_size > MAX_PICTURE_BYTES} == set()
+    links = {(page.parent / link).resolve() for page in PAGES for link in read_links(page) if link.endswith(".png")}
+    assert links == pictures
+
+
+@each_page
+def test_commands_in_the_text_have_these_arguments(document):
+    """Check the code spans; the commands of code blocks are run by other tests."""
+    for span in read_code_spans(document):
+        match shlex.split(span) if span.startswith("python ") else []:
+            case ["python", "manage.py", name, *arguments]:
+                parse_command(name, arguments)
+            case ["python", "-m", module, *_]:
+                assert find_spec(module), span
+
+
+@pytest.mark.parametrize(("document", "header"), [(INTEGRATION, "`python manage.py`"), (TESTING, "`python -m`")])
+def test_commands_of_tables_exist(document, header):
+    cells = [row[0] for row in read_table(document, header=header)]
+    commands = [shlex.split(span) for cell in cells for span in re.findall("`(.+?)`", cell)]
+    assert commands
+    for name, *arguments in commands:
+        if header == "`python manage.py`":
+            parse_command(name, arguments)
+        else:
+            assert find_spec(name), name
+
+
+def test_every_command_is_documented():
+    documented = "\n".join(page.read_text() for page in PAGES)
+    names = {name for name, app in get_commands().items() if app in ("conversations", "project")}
+    assert {name for name in names if not re.search(rf"\b{name}\b", documented)} == set()
+
+
+def test_every_setting_of_the_app_is_documented_with_its_default(settings):
+    documented = {row[0].strip("`"): row[1].strip("`") for row in read_table(INTEGRATION, header="Setting")}
+    names = [name for name, member in vars(AppSettings).items() if isinstance(member, property)]
+    assert list(documented) == sorted(f"CONVERSATIONS_{name.upper()}" for name in names)
+    for name, default in documented.items():
+        if hasattr(settings, name):
+            delattr(settings, name)
+        value = getattr(AppSettings(), name.removeprefix("CONVERSATIONS_").lower())
+        if name == "CONVERSATIONS_AUTHENTICATION_CLASSES":
+            assert (value, default) == (["conversations.api.authentication.APIKeyAuthentication"], "API keys only")
+        elif name == "CONVERSATIONS_REPLICA":
+            assert (value, default) == ("", "none")
+        else:
+            assert ast.literal_eval(default) == value, name
+
+
+def test_every_environment_variable_of_the_service_is_documented():
+    source = Path(service_settings.__file__).read_text()
+    names = set(re.findall(r'\benv\.\w+\(\s*"(\w+)"', source))
+    assert len(names) > 15
+    documented = set(read_code_spans(OPERATING))
+    assert names - documented == set()
+    in_table = {span for row in read_table(OPERATING, header="Variable") for span in re.findall(r"`(\w+)`", row[0])}
+    of_app = {name for name in documented if re.fullmatch(r"CONVERSATIONS_[A-Z_]+", name)}
+    assert in_table | of_app == names
+
+
+def parse_command(name: str, arguments: list[str]) -> None:
+    command = load_command_class(get_commands()[name], name)
+    command.create_parser("manage.py", name).parse_args(arguments)
