@@ -19,6 +19,7 @@ from tests.docs.pages import (
     ROOT,
     TESTING,
     read_anchors,
+    read_blocks,
     read_code_spans,
     read_links,
     read_table,
@@ -45,6 +46,12 @@ def test_relative_links_lead_to_files_and_headings(document):
         target = (document.parent / path) if path else document
         assert target.exists(), link
         assert not anchor or anchor in read_anchors(target), link
+
+
+def test_tests_run_the_code_blocks_of_every_page_that_has_some():
+    """Each of these pages has a test that runs all of its blocks: a new page needs one too."""
+    covered = {README, DOCS / "clients.md", DOCS / "query-language.md", INTEGRATION, OPERATING, TESTING}
+    assert {page for page in PAGES if read_blocks(page)} == covered
 
 
 def test_readme_links_to_every_page():
