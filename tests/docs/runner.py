@@ -1,4 +1,4 @@
-"""Runs the code blocks of a page as its reader does: in their order, in one folder, in one session of each language."""
+"""Run the code blocks of a page as its reader does: in their order, in one folder, in one session of each language."""
 
 import json
 import re
@@ -16,7 +16,9 @@ PYTHON_SESSION = Path(__file__).with_name("python_session.py")
 
 
 class Runner:
-    """Runs code blocks and compares what they print with the blocks of output that follow them.
+    """The folder and the sessions in which the code blocks of a page run, one after the other.
+
+    A block of output (`text` or `json`) is compared with what the block before it printed.
 
     `replacements` are made in each block: examples of hosts, keys and passwords, with what the test has in their place.
     The environment variables that a block exports are set for the blocks after it.
