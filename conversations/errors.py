@@ -255,6 +255,10 @@ def item_already_in_conversation() -> APIError:
     return APIError("Item already in conversation", param="items", code="item_already_in_conversation")
 
 
+def invalid_item() -> APIError:
+    return APIError("Invalid item", param="item", code="invalid_item")
+
+
 def json_type_name(value: object) -> str:
     """Return OpenAI's name for the type of a JSON value. OpenAI calls null an object."""
     match value:

@@ -51,6 +51,8 @@ def _translate(error_type: str, path: str, value: Any, context: dict[str, Any]) 
             return errors.missing_parameter(path)
         case "unknown_parameter":
             return errors.unknown_parameter(path)
+        case "invalid_item":
+            return errors.invalid_item()
         case "union_tag_invalid":
             tag = context["tag"].removeprefix(TAG)
             return errors.invalid_value(

@@ -5,7 +5,6 @@ import pytest
 from conversations.schema.items import ITEM_TYPES
 
 HELLO = {"type": "message", "role": "user", "content": "Hello!"}
-SEARCHED = {"type": "file_search_call", "id": "fs_1", "status": "completed", "queries": ["q"]}
 ROLES = "'assistant', 'system', 'developer', and 'user'"
 INCLUDABLE = (
     "'file_search_call.results', 'web_search_call.results', 'web_search_call.action.sources', "
@@ -46,9 +45,9 @@ BODIES = {
         "invalid_value",
     ),
     "no id where one is required": (
-        {"items": [{name: SEARCHED[name] for name in SEARCHED if name != "id"}]},
-        "Missing required parameter: 'items[0].id'.",
-        "items[0].id",
+        {"items": [HELLO, {"type": "item_reference"}]},
+        "Missing required parameter: 'items[1].id'.",
+        "items[1].id",
         "missing_required_parameter",
     ),
     "more than 20 items": (
@@ -174,9 +173,9 @@ BODIES = {
         "unknown_parameter",
     ),
     "missing before wrong": (
-        {"items": [{**HELLO, "status": "done"}, {"type": "reasoning", "summary": []}]},
-        "Missing required parameter: 'items[1].id'.",
-        "items[1].id",
+        {"items": [{**HELLO, "status": "done"}, {"type": "reasoning", "id": "rs_1"}]},
+        "Missing required parameter: 'items[1].summary'.",
+        "items[1].summary",
         "missing_required_parameter",
     ),
 }

@@ -1,6 +1,11 @@
+import re
+
 import pytest
 
+from conversations.models import Item
+
 HELLO = {"type": "message", "role": "user", "content": "Hello!"}
+CODE = {"code": "1 + 1", "container_id": "cntr_1", "outputs": None}
 
 
 def test_well_formed_id_is_preserved(as_alice):
@@ -39,8 +44,34 @@ def test_malformed_item_ids_are_refused(as_alice, assert_error, item_id, message
     assert_error(response, 400, message, param="items[0].id", code=code)
 
 
-def test_missing_required_id_is_refused(as_alice, assert_error):
-    response = as_alice.post("/conversations", {"items": [{"type": "reasoning", "summary": []}]})
+def test_reasoning_with_neither_id_nor_encrypted_content_is_refused(as_alice, assert_error):
+    for item in ({"type": "reasoning", "summary": []}, {"type": "reasoning", "summary": [], "encrypted_content": None}):
+        response = as_alice.post("/conversations", {"items": [HELLO, item]})
+        assert_error(response, 400, "Invalid item", param="item", code="invalid_item")
+    assert not Item.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("item", "prefix"),
+    [
+        ({"type": "reasoning", "summary": [], "encrypted_content": "abc"}, "rs_"),
+        ({"type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "x"}}, "ws_"),
+        ({"type": "file_search_call", "status": "completed", "queries": ["x"]}, "fs_"),
+        ({"type": "code_interpreter_call", "status": "completed", **CODE}, "ci_"),
+        ({"type": "image_generation_call", "status": "completed", "result": None}, "ig_"),
+        ({"type": "mcp_call", "server_label": "dice", "name": "roll", "arguments": "{}"}, "mcp_"),
+        ({"type": "computer_call", "status": "completed", "call_id": "call_1", "pending_safety_checks": []}, "cu_"),
+    ],
+    ids=lambda value: value["type"] if isinstance(value, dict) else None,
+)
+def test_hosted_tool_call_without_id_gets_an_id_of_its_type(as_alice, item, prefix):
+    [stored] = as_alice.items(as_alice.new_conversation(item))
+    assert re.fullmatch(f"{prefix}[0-9a-f]{{48}}", stored["id"])
+    assert stored["type"] == item["type"]
+
+
+def test_reference_without_id_is_refused(as_alice, assert_error):
+    response = as_alice.post("/conversations", {"items": [{"type": "item_reference"}]})
     assert_error(
         response,
         400,

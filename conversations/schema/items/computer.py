@@ -81,7 +81,7 @@ class SafetyCheck(JSONObject):
 
 @item_type(id_prefix="cu_", searchable=("action", "actions"), output_type="computer_call_output")
 class ComputerCall(JSONObject):
-    id: str
+    id: NotRequired[str | None]
     type: Literal["computer_call"]
     status: Status
     action: NotRequired[ComputerAction]

@@ -30,7 +30,7 @@ class SVGUsage(JSONObject):
 
 @item_type(id_prefix="ig_", searchable=("revised_prompt",))
 class ImageGenerationCall(JSONObject):
-    id: str
+    id: NotRequired[str | None]
     type: Literal["image_generation_call"]
     status: Literal["in_progress", "completed", "generating", "failed"]
     action: NotRequired[Literal["generate", "edit", "auto"] | None]
@@ -56,7 +56,7 @@ class Image(JSONObject):
 
 @item_type(id_prefix="ci_", searchable=("code", "outputs"), hidden=(HiddenMember("outputs", substitute=None),))
 class CodeInterpreterCall(JSONObject):
-    id: str
+    id: NotRequired[str | None]
     type: Literal["code_interpreter_call"]
     status: Literal["in_progress", "completed", "incomplete", "interpreting", "failed"]
     code: str | None

@@ -15,7 +15,7 @@ class ListedTool(JSONObject):
 
 @item_type(id_prefix="mcpl_", searchable=("server_label", "error"))
 class MCPListTools(JSONObject):
-    id: str
+    id: NotRequired[str | None]
     type: Literal["mcp_list_tools"]
     error: NotRequired[str | None]
     server_label: str
@@ -29,7 +29,7 @@ class MCPListTools(JSONObject):
     pairing_member="id",
 )
 class MCPApprovalRequest(JSONObject):
-    id: str
+    id: NotRequired[str | None]
     type: Literal["mcp_approval_request"]
     arguments: str
     name: str
@@ -64,7 +64,7 @@ class HTTPError(JSONObject):
 
 @item_type(id_prefix="mcp_", searchable=("server_label", "name", "arguments", "output", "error"))
 class MCPCall(JSONObject):
-    id: str
+    id: NotRequired[str | None]
     type: Literal["mcp_call"]
     status: NotRequired[Literal["in_progress", "completed", "incomplete", "calling", "failed"]]
     approval_request_id: NotRequired[str | None]

@@ -8,7 +8,7 @@ from conversations.schema.items.types import CallID, JSONObject, LongText, OneOf
 
 @item_type(id_prefix="prog_", searchable=("code",), output_type="program_output")
 class Program(JSONObject):
-    id: str
+    id: NotRequired[str | None]
     type: Literal["program"]
     call_id: CallID
     code: LongText
@@ -17,7 +17,7 @@ class Program(JSONObject):
 
 @item_type(id_prefix="progo_", searchable=("result",))
 class ProgramOutput(JSONObject):
-    id: str
+    id: NotRequired[str | None]
     type: Literal["program_output"]
     status: Literal["completed", "incomplete"]
     call_id: CallID

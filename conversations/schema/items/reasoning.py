@@ -1,8 +1,9 @@
 """Reasoning of a model, and the compaction of a conversation."""
 
-from typing import Annotated, Literal, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
+from pydantic_core import PydanticCustomError
 
 from conversations.schema.items.content import ReasoningText, SummaryText
 from conversations.schema.items.hidden_members import HiddenMember
@@ -10,14 +11,25 @@ from conversations.schema.items.registry import item_type
 from conversations.schema.items.types import JSONObject, Status
 
 
-@item_type(id_prefix="rs_", searchable=("summary", "content"), hidden=(HiddenMember("encrypted_content"),))
-class Reasoning(JSONObject):
-    id: str
+class ReasoningMembers(JSONObject):
+    id: NotRequired[str | None]
     type: Literal["reasoning"]
     status: NotRequired[Status]
     content: NotRequired[list[ReasoningText]]
     encrypted_content: NotRequired[str | None]
     summary: list[SummaryText]
+
+
+def _check_is_usable(item: dict[str, Any]) -> dict[str, Any]:
+    """Raise an error if a model could not read the reasoning: it has neither an id nor the encrypted content."""
+    if item.get("id") is None and item.get("encrypted_content") is None:
+        raise PydanticCustomError("invalid_item", "it has neither id nor encrypted_content")
+    return item
+
+
+Reasoning = Annotated[ReasoningMembers, AfterValidator(_check_is_usable)]
+
+item_type(id_prefix="rs_", searchable=("summary", "content"), hidden=(HiddenMember("encrypted_content"),))(Reasoning)
 
 
 @item_type(id_prefix="cmp_", searchable=())

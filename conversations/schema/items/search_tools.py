@@ -24,7 +24,7 @@ class FileSearchResult(JSONObject):
 
 @item_type(id_prefix="fs_", searchable=("queries", "results"), hidden=(HiddenMember("results", substitute=None),))
 class FileSearchCall(JSONObject):
-    id: str
+    id: NotRequired[str | None]
     type: Literal["file_search_call"]
     status: Literal["in_progress", "searching", "completed", "incomplete", "failed"]
     queries: list[str]
@@ -58,7 +58,7 @@ class FindInPage(JSONObject):
     id_prefix="ws_", searchable=("action",), hidden=(HiddenMember("results"), HiddenMember("sources", parent="action"))
 )
 class WebSearchCall(JSONObject):
-    id: str
+    id: NotRequired[str | None]
     type: Literal["web_search_call"]
     status: Literal["in_progress", "searching", "completed", "failed"]
     action: Annotated[Search | OpenPage | FindInPage, OneOf()]

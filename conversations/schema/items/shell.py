@@ -19,7 +19,7 @@ class Exec(JSONObject):
 
 @item_type(id_prefix="lsh_", searchable=("action",), output_type="local_shell_call_output")
 class LocalShellCall(JSONObject):
-    id: str
+    id: NotRequired[str | None]
     type: Literal["local_shell_call"]
     status: Status
     action: Exec
@@ -28,7 +28,7 @@ class LocalShellCall(JSONObject):
 
 @item_type(id_prefix="lsho_", searchable=("output",))
 class LocalShellCallOutput(JSONObject):
-    id: str
+    id: NotRequired[str | None]
     type: Literal["local_shell_call_output"]
     status: NotRequired[Status | None]
     output: str

@@ -82,9 +82,16 @@ class DefaultTo:
 
 def literal_values(definition: Any, key: str) -> tuple[str, ...]:
     """Return the values that `Literal[...]` allows for a member of a TypedDict, or of any TypedDict in a union."""
+    return tuple(value for member in variants(definition) for value in get_args(get_type_hints(member)[key]))
+
+
+def variants(definition: Any) -> tuple[Any, ...]:
+    """Return the TypedDicts of a definition, which is one TypedDict or a union, with or without annotations."""
     if get_origin(definition) is Annotated:
-        return tuple(value for member in get_args(definition.__origin__) for value in literal_values(member, key))
-    return get_args(get_type_hints(definition)[key])
+        return variants(definition.__origin__)
+    if is_typeddict(definition):
+        return (definition,)
+    return tuple(variant for member in get_args(definition) for variant in variants(member))
 
 
 def _python_type(definition: Any) -> type:

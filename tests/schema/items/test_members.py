@@ -55,6 +55,12 @@ def format_path(steps):
     return "items[0]" + "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in steps)
 
 
+def is_either_or(path, item):
+    """Whether the member is the only one left of the two of which a reasoning item needs one."""
+    either = [name for name in ("id", "encrypted_content") if item.get(name) is not None]
+    return item.get("type") == "reasoning" and [path] == [f"reasoning.{name}" for name in either]
+
+
 each_accepted_item = pytest.mark.parametrize("item", [case["sent"] for case in ACCEPTED.values()], ids=ACCEPTED)
 
 
@@ -67,6 +73,9 @@ def test_only_required_members_are_reported_as_missing(item):
     for path, steps in members_of(item):
         if path == "item_reference.id" or steps == ("role",):
             continue  # without these the item is of another type
+        if is_either_or(path, item):
+            assert validation_error(with_member_changed(item, steps)) == ("invalid_item", "item")
+            continue
         expected = ("missing_required_parameter", format_path(steps)) if "required" in MEMBERS[path] else None
         assert validation_error(with_member_changed(item, steps)) == expected, path
 
@@ -74,6 +83,9 @@ def test_only_required_members_are_reported_as_missing(item):
 @each_accepted_item
 def test_only_nullable_members_may_be_null(item):
     for path, steps in members_of(item):
+        if is_either_or(path, item):
+            assert validation_error(with_member_changed(item, steps, None)) == ("invalid_item", "item")
+            continue
         accepted = validation_error(with_member_changed(item, steps, None)) is None
         assert accepted == ("nullable" in MEMBERS[path] or "anything" in MEMBERS[path]), path
 

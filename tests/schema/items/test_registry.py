@@ -1,12 +1,12 @@
 import re
 from pathlib import Path
-from typing import get_args, get_type_hints
+from typing import get_type_hints
 
 import pytest
-from typing_extensions import is_typeddict
 
 from conversations import ids
 from conversations.schema.items import ITEM_TYPES, item_id_prefix
+from conversations.schema.items.types import variants
 from tests.schema.golden import FILES
 
 COMPATIBILITY = Path(__file__).parents[3] / "conversations" / "docs" / "compatibility.md"
@@ -15,9 +15,7 @@ each_item_type = pytest.mark.parametrize("item_type", ITEM_TYPES.values(), ids=I
 
 
 def member_names(item_type):
-    definition = item_type.definition
-    variants = [definition] if is_typeddict(definition) else get_args(definition.__origin__)
-    return {name for variant in variants for name in get_type_hints(variant)}
+    return {name for variant in variants(item_type.definition) for name in get_type_hints(variant)}
 
 
 def test_every_stored_type_has_an_id_prefix():
