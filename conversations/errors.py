@@ -226,6 +226,15 @@ def wrong_id_prefix(path: str, value: str, *, prefix: str) -> APIError:
     )
 
 
+def foreign_id_prefix(path: str, value: str, *, prefix: str) -> APIError:
+    return APIError(
+        f"Invalid '{path}': '{value}'. Expected an ID that does not begin with '{prefix.removesuffix('_')}', "
+        "which begins the IDs of another type.",
+        param=path,
+        code="invalid_value",
+    )
+
+
 def wrong_id_characters(path: str, value: str) -> APIError:
     return APIError(
         f"Invalid '{path}': '{value}'. Expected an ID that contains letters, numbers, underscores, or dashes, "

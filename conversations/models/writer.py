@@ -113,7 +113,7 @@ def _build_items(
 ) -> list[Item]:
     """Build unsaved items at consecutive positions.
 
-    An item sent with an id that the owner has in another conversation gets the content that is stored there. Raise
+    An item whose id names an item in another conversation of the owner gets the content that is stored there. Raise
     an error if a referenced item does not exist or an id is in this conversation already.
     """
     stored = [item for item in items if _is_stored(item)]
@@ -135,10 +135,21 @@ def _is_stored(item: Mapping[str, Any]) -> bool:
     return bool(item["type"] != "compaction_trigger")
 
 
+def _is_same_item(item: Mapping[str, Any], original: Item) -> bool:
+    """Whether the item that was sent is the stored one with the same id.
+
+    The id may have been chosen by a client or a model instead, which number their ids from 1 in each conversation. A
+    local shell call's output, for example, is sent with the call's id. Such an id has no prefix of the item's type.
+    """
+    if item["type"] == "item_reference":
+        return True
+    return bool(item["type"] == original.type and item["id"].startswith(item_id_prefix(original.type)))
+
+
 def _build_data(item: Mapping[str, Any], originals: Mapping[str, Item]) -> dict[str, Any]:
     """Return the JSON to store, with the id as its first member."""
     item_id = item.get("id") or ids.new_id(item_id_prefix(item["type"]))
-    if item_id in originals:
-        data: dict[str, Any] = originals[item_id].data
+    if (original := originals.get(item_id)) and _is_same_item(item, original):
+        data: dict[str, Any] = original.data
         return data
     return {"id": item_id, **{name: value for name, value in item.items() if name != "id"}}

@@ -44,6 +44,66 @@ def test_malformed_item_ids_are_refused(as_alice, assert_error, item_id, message
     assert_error(response, 400, message, param="items[0].id", code=code)
 
 
+PROGRAM = {"type": "program", "call_id": "call_1", "code": "x", "fingerprint": "y"}
+PROGRAM_OUTPUT = {"type": "program_output", "status": "completed", "call_id": "call_1", "result": "1"}
+APPROVAL = {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True}
+SHELL_OUTPUT = {"type": "local_shell_call_output", "output": "ok"}
+
+
+@pytest.mark.parametrize(
+    ("item", "item_id"),
+    [
+        (PROGRAM, "cm_123"),
+        (PROGRAM, "prog_123"),
+        (PROGRAM_OUTPUT, "cmo_123"),
+        (PROGRAM_OUTPUT, "prog_out_123"),
+        (APPROVAL, "mcpar_123"),
+        (SHELL_OUTPUT, "lsh_123"),
+        (SHELL_OUTPUT, "call_3"),
+        ({"type": "additional_tools", "role": "developer", "tools": []}, "tools-1"),
+        ({"type": "configuration_update"}, "1"),
+    ],
+)
+def test_any_id_of_a_type_whose_prefix_is_unknown_is_preserved(as_alice, item, item_id):
+    [stored] = as_alice.items(as_alice.new_conversation({**item, "id": item_id}))
+    assert stored == {**item, "id": item_id}
+
+
+@pytest.mark.parametrize(
+    ("item", "item_id", "prefix"),
+    [(PROGRAM, "msg_1", "msg"), (APPROVAL, "mcpr_1", "mcpr"), (SHELL_OUTPUT, "conv_1", "conv")],
+)
+def test_id_with_the_prefix_of_another_type_is_refused(as_alice, assert_error, item, item_id, prefix):
+    assert_error(
+        as_alice.post("/conversations", {"items": [{**item, "id": item_id}]}),
+        400,
+        f"Invalid 'items[0].id': '{item_id}'. Expected an ID that does not begin with '{prefix}', "
+        "which begins the IDs of another type.",
+        param="items[0].id",
+        code="invalid_value",
+    )
+
+
+@pytest.mark.parametrize(("item", "prefix"), [(PROGRAM, "cm_"), (PROGRAM_OUTPUT, "cmo_")])
+def test_new_ids_of_programs_have_the_prefixes_of_openais_examples(as_alice, item, prefix):
+    [stored] = as_alice.items(as_alice.new_conversation(item))
+    assert re.fullmatch(f"{prefix}[0-9a-f]{{48}}", stored["id"])
+
+
+def test_output_with_the_id_of_its_call_is_not_replaced_by_an_output_of_another_conversation(as_alice):
+    for output in ("first", "second"):
+        item = {"type": "local_shell_call_output", "id": "call_3", "output": output}
+        [stored] = as_alice.items(as_alice.new_conversation(item))
+        assert stored == item
+
+
+def test_item_is_not_replaced_by_an_item_of_another_type_with_the_same_id(as_alice):
+    as_alice.new_conversation({"type": "function_call", "id": "fc_1", "call_id": "c", "name": "f", "arguments": ""})
+    output = {"type": "function_call_output", "id": "fc_1", "call_id": "c", "output": "42"}
+    [stored] = as_alice.items(as_alice.new_conversation(output))
+    assert stored == {**output, "status": "completed"}
+
+
 def test_reasoning_with_neither_id_nor_encrypted_content_is_refused(as_alice, assert_error):
     for item in ({"type": "reasoning", "summary": []}, {"type": "reasoning", "summary": [], "encrypted_content": None}):
         response = as_alice.post("/conversations", {"items": [HELLO, item]})

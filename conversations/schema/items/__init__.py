@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Union
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
-from conversations import errors, ids
+from conversations import errors
 from conversations.schema.items import (  # noqa: F401
     computer,
     functions,
@@ -22,7 +22,7 @@ from conversations.schema.items import (  # noqa: F401
     search_tools,
     shell,
 )
-from conversations.schema.items.registry import ITEM_TYPES, item_id_prefix
+from conversations.schema.items.registry import ITEM_TYPES, check_item_id, item_id_prefix
 from conversations.schema.items.types import OneOf
 from conversations.schema.validation_errors import openai_error
 
@@ -92,4 +92,4 @@ def _check_id(item: dict[str, Any], path: str) -> None:
         return
     if not isinstance(item_id, str):
         raise errors.invalid_type(path, expected="a string", got=item_id)
-    ids.check_id(item_id, prefix=item_id_prefix(item["type"]), path=path)
+    check_item_id(item_id, item_type=item["type"], path=path)

@@ -96,7 +96,7 @@ class ComputerScreenshot(JSONObject):
     image_url: NotRequired[str]
 
 
-@item_type(id_prefix="cuo_", searchable=(), hidden=(HiddenMember("image_url", parent="output"),))
+@item_type(id_prefix="cuo_", is_prefix_known=False, searchable=(), hidden=(HiddenMember("image_url", parent="output"),))
 class ComputerCallOutput(JSONObject):
     id: NotRequired[str | None]
     type: Literal["computer_call_output"]

@@ -111,7 +111,7 @@ class ToolSearchOutput(JSONObject):
     tools: list[Tool]
 
 
-@item_type(id_prefix="at_", searchable=())
+@item_type(id_prefix="at_", is_prefix_known=False, searchable=())
 class AdditionalTools(JSONObject):
     id: NotRequired[str | None]
     type: Literal["additional_tools"]

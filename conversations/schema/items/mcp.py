@@ -36,7 +36,7 @@ class MCPApprovalRequest(JSONObject):
     server_label: str
 
 
-@item_type(id_prefix="mcpa_", searchable=("reason",), pairing_member="approval_request_id")
+@item_type(id_prefix="mcpa_", is_prefix_known=False, searchable=("reason",), pairing_member="approval_request_id")
 class MCPApprovalResponse(JSONObject):
     id: NotRequired[str | None]
     type: Literal["mcp_approval_response"]

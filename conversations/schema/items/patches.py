@@ -34,7 +34,7 @@ class ApplyPatchCall(JSONObject):
     operation: Annotated[CreateFile | DeleteFile | UpdateFile, OneOf()]
 
 
-@item_type(id_prefix="apco_", searchable=("output",))
+@item_type(id_prefix="apco_", is_prefix_known=False, searchable=("output",))
 class ApplyPatchCallOutput(JSONObject):
     id: NotRequired[str | None]
     type: Literal["apply_patch_call_output"]

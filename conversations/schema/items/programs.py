@@ -6,7 +6,7 @@ from conversations.schema.items.registry import item_type
 from conversations.schema.items.types import CallID, JSONObject, LongText, OneOf
 
 
-@item_type(id_prefix="prog_", searchable=("code",), output_type="program_output")
+@item_type(id_prefix="cm_", is_prefix_known=False, searchable=("code",), output_type="program_output")
 class Program(JSONObject):
     id: NotRequired[str | None]
     type: Literal["program"]
@@ -15,7 +15,7 @@ class Program(JSONObject):
     fingerprint: LongText
 
 
-@item_type(id_prefix="progo_", searchable=("result",))
+@item_type(id_prefix="cmo_", is_prefix_known=False, searchable=("result",))
 class ProgramOutput(JSONObject):
     id: NotRequired[str | None]
     type: Literal["program_output"]
@@ -44,7 +44,7 @@ class TextConfiguration(JSONObject):
     format: Annotated[PlainTextFormat | JSONSchemaFormat, OneOf()]
 
 
-@item_type(id_prefix="cfg_", searchable=())
+@item_type(id_prefix="cfg_", is_prefix_known=False, searchable=())
 class ConfigurationUpdate(JSONObject):
     id: NotRequired[str | None]
     type: Literal["configuration_update"]

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from conversations import errors, ids
 from conversations.schema.items.hidden_members import HiddenMember
 from conversations.schema.items.types import literal_values
 
@@ -25,6 +26,7 @@ class ItemType:
     name: str
     definition: Any  # the TypedDict, or the union of TypedDicts, that pydantic validates
     id_prefix: str
+    is_prefix_known: bool
     searchable: tuple[str, ...]
     output_type: str
     pairing_member: str
@@ -32,11 +34,13 @@ class ItemType:
 
 
 ITEM_TYPES: dict[str, ItemType] = {}
+_known_prefixes = {ids.CONVERSATION_PREFIX}
 
 
 def item_type(
     *,
     id_prefix: str,
+    is_prefix_known: bool = True,
     searchable: tuple[str, ...],
     output_type: str = "",
     pairing_member: str = "call_id",
@@ -44,7 +48,8 @@ def item_type(
 ) -> Callable[[T], T]:
     """Register a definition under the value of its member `type`.
 
-    `id_prefix` begins the ids of these items. It is empty for types that are never stored.
+    `id_prefix` begins the new ids of these items. It is empty for types that are never stored.
+    `is_prefix_known` is False if OpenAI's prefix is unknown. Ids that clients send then need no prefix.
     `searchable` are the members with readable text for full-text search. Leave out tool definitions, because a search
     would find every conversation that has the tool, and files, images and encrypted content.
     `output_type` is the type of the item that answers a call. `pairing_member` has the same value in both.
@@ -53,7 +58,11 @@ def item_type(
 
     def register(definition: T) -> T:
         [name] = set(literal_values(definition, "type"))
-        ITEM_TYPES[name] = ItemType(name, definition, id_prefix, searchable, output_type, pairing_member, hidden)
+        ITEM_TYPES[name] = ItemType(
+            name, definition, id_prefix, is_prefix_known, searchable, output_type, pairing_member, hidden
+        )
+        if is_prefix_known and id_prefix:
+            _known_prefixes.add(id_prefix)
         return definition
 
     return register
@@ -62,3 +71,18 @@ def item_type(
 def item_id_prefix(item_type: str) -> str:
     registered = ITEM_TYPES.get(item_type)
     return registered.id_prefix if registered else EXTRA_ITEM_PREFIX
+
+
+def check_item_id(item_id: str, *, item_type: str, path: str) -> None:
+    """Raise an error that names `path` unless an item of this type can have the id.
+
+    The id begins with OpenAI's prefix for the type. If that is unknown, it begins with no prefix of anything else.
+    """
+    registered = ITEM_TYPES.get(item_type)
+    if registered and registered.is_prefix_known:
+        ids.check_id(item_id, prefix=registered.id_prefix, path=path)
+        return
+    ids.check_id(item_id, path=path)
+    for prefix in _known_prefixes:
+        if item_id.startswith(prefix):
+            raise errors.foreign_id_prefix(path, item_id, prefix=prefix)

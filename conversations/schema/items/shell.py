@@ -17,7 +17,7 @@ class Exec(JSONObject):
     working_directory: NotRequired[str | None]
 
 
-@item_type(id_prefix="lsh_", searchable=("action",), output_type="local_shell_call_output")
+@item_type(id_prefix="lsh_", is_prefix_known=False, searchable=("action",), output_type="local_shell_call_output")
 class LocalShellCall(JSONObject):
     id: NotRequired[str | None]
     type: Literal["local_shell_call"]
@@ -26,7 +26,7 @@ class LocalShellCall(JSONObject):
     call_id: str
 
 
-@item_type(id_prefix="lsho_", searchable=("output",))
+@item_type(id_prefix="lsho_", is_prefix_known=False, searchable=("output",))
 class LocalShellCallOutput(JSONObject):
     id: NotRequired[str | None]
     type: Literal["local_shell_call_output"]
@@ -69,7 +69,7 @@ class CommandOutput(JSONObject):
     stdout: LongText
 
 
-@item_type(id_prefix="sho_", searchable=("output",))
+@item_type(id_prefix="sho_", is_prefix_known=False, searchable=("output",))
 class ShellCallOutput(JSONObject):
     id: NotRequired[str | None]
     type: Literal["shell_call_output"]

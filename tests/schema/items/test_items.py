@@ -89,10 +89,16 @@ def test_extra_types_are_stored_unchanged():
     assert json.dumps(validate_item(item, extra_types=["telepathy"])) == json.dumps(item)
 
 
-def test_ids_of_extra_types_are_validated():
+@pytest.mark.parametrize("item_id", ["msg_1", "conv_1", "fc_1", "item 1"])
+def test_ids_of_extra_types_are_validated(item_id):
     with pytest.raises(APIError) as raised:
-        validate_items([{"type": "telepathy", "id": "msg_1"}], extra_types=["telepathy"])
-    assert raised.value.message == "Invalid 'items[0].id': 'msg_1'. Expected an ID that begins with 'item'."
+        validate_items([{"type": "telepathy", "id": item_id}], extra_types=["telepathy"])
+    assert (raised.value.param, raised.value.code) == ("items[0].id", "invalid_value")
+
+
+def test_extra_type_may_have_an_id_with_any_other_prefix():
+    item = {"type": "telepathy", "id": "tp_1"}
+    assert validate_item(item, extra_types=["telepathy"]) == item
 
 
 def test_error_for_an_unknown_type_lists_extra_types():

@@ -31,6 +31,12 @@ def test_new_ids_of_every_prefix_are_valid(prefix):
     ids.check_id(ids.new_id(prefix), prefix=prefix, path="id")
 
 
+def test_no_known_prefix_begins_the_new_ids_of_a_type_with_another_prefix():
+    known = {item_type.id_prefix for item_type in ITEM_TYPES.values() if item_type.is_prefix_known} - {""}
+    for item_type in ITEM_TYPES.values():
+        assert not any(item_type.id_prefix.startswith(prefix) for prefix in known - {item_type.id_prefix})
+
+
 def test_unknown_types_share_a_prefix():
     assert item_id_prefix("telepathy") == "item_"
 
@@ -56,8 +62,16 @@ def test_golden_file_has_every_member_of_the_definition(item_type):
     assert top_level_members | {"type"} >= member_names(item_type)
 
 
-def test_documentation_lists_the_id_prefix_of_every_stored_type():
+def test_documentation_lists_the_id_prefix_of_every_stored_type_and_whether_it_is_known():
     table = COMPATIBILITY.read_text("utf-8").partition("\n## Ids\n")[2].partition("\n#")[0]
-    listed = {item_type: prefix for prefix, item_type in re.findall(r"`([a-z]+_)` (\w+)(?=,| \|)", table)}
-    assert listed.pop("conversation") == ids.CONVERSATION_PREFIX
-    assert listed == {name: item_type.id_prefix for name, item_type in ITEM_TYPES.items() if item_type.id_prefix}
+    sources = {
+        item_type: (prefix, source == "OpenAI")
+        for prefixes, source in re.findall(r"^\| (`.*) \| ([^|]*) \|$", table, re.MULTILINE)
+        for prefix, item_type in re.findall(r"`([a-z]+_)` (\w+)(?=,|$)", prefixes)
+    }
+    assert sources.pop("conversation") == (ids.CONVERSATION_PREFIX, True)
+    assert sources == {
+        name: (item_type.id_prefix, item_type.is_prefix_known)
+        for name, item_type in ITEM_TYPES.items()
+        if item_type.id_prefix
+    }
