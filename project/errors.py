@@ -1,9 +1,12 @@
-"""Error handlers for failures outside of views: JSON in OpenAI's envelope for the API, Django's pages elsewhere."""
+"""Answers to requests that reach no view: JSON in OpenAI's envelope for clients of the API, else Django's pages."""
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
+from django.utils.log import log_response
 from django.views import defaults
 
+from conversations import ids
 from conversations.errors import APIError
 
 
@@ -11,6 +14,29 @@ def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not is_for_api(request):
         return defaults.bad_request(request, exception)
     return _render_envelope(APIError("Bad request."))
+
+
+def disallowed_host(request: HttpRequest) -> HttpResponse:
+    """Answer a request for a host that is not in ALLOWED_HOSTS, and log one line."""
+    host = request.META.get("HTTP_HOST", "")
+    response: HttpResponse
+    if wants_page(request):
+        response = defaults.bad_request(request, Exception())
+    else:
+        text = f"This server does not answer requests for the host {host!r}. Add it to ALLOWED_HOSTS."
+        response = _render_envelope(APIError(text))
+    text = "Refused a request for the host %r. To serve it, add it to ALLOWED_HOSTS."
+    log_response(text, host, response=response, request=request)
+    return response
+
+
+def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Tell a client of the API with a wrong base URL where the API is."""
+    if wants_page(request):
+        return defaults.page_not_found(request, exception)
+    url = request.build_absolute_uri(settings.API_PREFIX)
+    text = f"Invalid URL ({request.method} {request.path}). The API is at {url}: set this as your client's base URL."
+    return _render_envelope(APIError(text, status=404))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -25,5 +51,14 @@ def is_for_api(request: HttpRequest) -> bool:
     return request.path_info.startswith(f"{settings.API_PREFIX}/")
 
 
+def wants_page(request: HttpRequest) -> bool:
+    """Whether to answer with a page: browsers accept HTML, clients of the API do not name it."""
+    if is_for_api(request):
+        return False
+    is_for_admin = request.path_info.startswith(reverse("admin:index"))
+    return is_for_admin or "text/html" in request.headers.get("Accept", "")
+
+
 def _render_envelope(error: APIError) -> HttpResponse:
-    return JsonResponse(error.envelope(), status=error.status, json_dumps_params={"indent": 2})
+    headers = {"x-request-id": ids.new_request_id()}
+    return JsonResponse(error.envelope(), status=error.status, headers=headers, json_dumps_params={"indent": 2})

@@ -1,11 +1,12 @@
 from collections.abc import Callable
 
 from django.conf import settings
+from django.core.exceptions import DisallowedHost
 from django.http import HttpRequest, HttpResponse
 from django.template.response import SimpleTemplateResponse
 from django.urls import resolve
 
-from project.errors import is_for_api
+from project.errors import disallowed_host, is_for_api
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
@@ -18,9 +19,12 @@ def dispatch_api_directly(get_response: GetResponse) -> GetResponse:
     """
 
     def respond(request: HttpRequest) -> HttpResponse:
+        try:
+            request.get_host()
+        except DisallowedHost:
+            return disallowed_host(request)
         if not is_for_api(request):
             return get_response(request)
-        request.get_host()  # raises DisallowedHost, as CommonMiddleware does for pages
         path = request.path_info.removeprefix(settings.API_PREFIX)
         request.resolver_match = match = resolve(path, urlconf="conversations.urls")
         response: HttpResponse = match.func(request, *match.args, **match.kwargs)

@@ -10,4 +10,5 @@ urlpatterns = [
 ]
 
 handler400 = "project.errors.bad_request"
+handler404 = "project.errors.page_not_found"
 handler500 = "project.errors.server_error"

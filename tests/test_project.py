@@ -1,3 +1,7 @@
+import re
+from pathlib import Path
+
+import openai
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
@@ -7,18 +11,44 @@ from django.test import Client, RequestFactory
 from project.errors import server_error
 
 
-def test_unknown_host_gets_a_json_error_from_the_api_and_html_elsewhere(db):
-    client = Client(headers={"host": "elsewhere.example"})
+@pytest.mark.parametrize("host", ["elsewhere.example", "not a host"])
+def test_unknown_host_gets_a_json_error_from_the_api_and_html_elsewhere(db, caplog, host):
+    client = Client(headers={"host": host})
     response = client.get("/v1/conversations/conv_1")
     assert response.status_code == 400
     assert response.json()["error"] == {
-        "message": "Bad request.",
+        "message": f"This server does not answer requests for the host {host!r}. Add it to ALLOWED_HOSTS.",
         "type": "invalid_request_error",
         "param": None,
         "code": None,
     }
+    assert re.fullmatch(r"req_[0-9a-f]{32}", response["x-request-id"])
     page = client.get("/admin/login/")
     assert (page.status_code, page["content-type"]) == (400, "text/html; charset=utf-8")
+    assert [record.getMessage() for record in caplog.records if record.levelname != "DEBUG"] == [
+        f"Refused a request for the host {host!r}. To serve it, add it to ALLOWED_HOSTS."
+    ] * 2
+
+
+@pytest.mark.parametrize("path", ["/conversations", "//v1/conversations", "/openai/v1/conversations"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_client_with_a_wrong_base_url_is_told_the_right_one(db, method, path):
+    response = Client(headers={"accept": "application/json"}).generic(method, "/", PATH_INFO=path)
+    assert response.status_code == 404
+    assert response.json()["error"] == {
+        "message": f"Invalid URL ({method} {path}). The API is at http://testserver/v1: "
+        "set this as your client's base URL.",
+        "type": "invalid_request_error",
+        "param": None,
+        "code": None,
+    }
+    assert response["x-request-id"].startswith("req_")
+
+
+@pytest.mark.parametrize(("path", "accept"), [("/conversations", "text/html,*/*;q=0.8"), ("/admin/nowhere/", "*/*")])
+def test_browser_gets_a_page_for_an_unknown_url(admin_client, path, accept):
+    response = admin_client.get(path, headers={"accept": accept})
+    assert (response.status_code, response["content-type"]) == (404, "text/html; charset=utf-8")
 
 
 def test_api_requests_bypass_the_middleware_for_pages(alice_secret):
@@ -30,6 +60,46 @@ def test_api_requests_bypass_the_middleware_for_pages(alice_secret):
     page = Client().get("/admin/login/")
     assert page["x-frame-options"] == "DENY"
     assert "csrftoken" in page.cookies
+
+
+ORIGIN = "https://chat.example"
+
+
+@pytest.fixture
+def cors(settings):
+    settings.CORS_ALLOWED_ORIGINS = [ORIGIN]
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "corsheaders"]
+    settings.MIDDLEWARE = ["corsheaders.middleware.CorsMiddleware", *settings.MIDDLEWARE]
+
+
+def test_browser_at_an_allowed_origin_may_call_the_api(cors, alice_secret, settings):
+    preflight = Client().options(
+        "/v1/conversations",
+        headers={
+            "origin": ORIGIN,
+            "access-control-request-method": "POST",
+            "access-control-request-headers": "authorization,content-type,x-stainless-lang",
+        },
+    )
+    assert (preflight.status_code, preflight["Access-Control-Allow-Origin"]) == (200, ORIGIN)
+    assert {"authorization", "content-type", "api-key"} < set(preflight["Access-Control-Allow-Headers"].split(", "))
+    response = Client(headers={"authorization": f"Bearer {alice_secret}", "origin": ORIGIN}).get("/v1/conversations")
+    assert (response.status_code, response["Access-Control-Allow-Origin"]) == (200, ORIGIN)
+    assert {"retry-after", "x-request-id"} < set(response["Access-Control-Expose-Headers"].split(", "))
+    refused = Client(headers={"origin": ORIGIN}).get("/v1/conversations")
+    assert (refused.status_code, refused["Access-Control-Allow-Origin"]) == (401, ORIGIN)
+
+
+@pytest.mark.parametrize(("path", "origin"), [("/v1/conversations", "https://evil.example"), ("/admin/login/", ORIGIN)])
+def test_browser_may_not_read_pages_or_call_the_api_from_other_origins(cors, db, path, origin):
+    assert "Access-Control-Allow-Origin" not in Client(headers={"origin": origin}).get(path)
+
+
+def test_every_header_of_the_official_client_is_allowed(settings):
+    sources = Path(openai.__file__).parent.rglob("*.py")
+    sent = {name.lower() for source in sources for name in re.findall(r"(?i)x-stainless-[a-z-]+", source.read_text())}
+    assert sent
+    assert sent <= set(settings.CORS_ALLOW_HEADERS)
 
 
 def add_cors_headers(get_response):
