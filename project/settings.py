@@ -25,6 +25,8 @@ try:
     CACHES = {"default": env.dj_cache_url("CACHE_URL", f"file://{BASE_DIR / 'cache'}?max_entries=100000")}
     IS_DATABASE_CHOSEN = bool(env.str("DATABASE_URL", ""))
 
+    CORS_ALLOWED_ORIGINS: list[str] = env.list("CORS_ALLOWED_ORIGINS", [])
+
     CONVERSATIONS_API_KEY_SECONDS = env.float("CONVERSATIONS_API_KEY_SECONDS", 5)
     CONVERSATIONS_DEFAULT_INCLUDE: list[str] = env.list("CONVERSATIONS_DEFAULT_INCLUDE", [])
     CONVERSATIONS_EXTRA_ITEM_TYPES: list[str] = env.list("CONVERSATIONS_EXTRA_ITEM_TYPES", [])
@@ -93,7 +95,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
 ]
 
-# Middleware of your own for API requests (CORS headers, request ids) belongs before `dispatch_api_directly`: make a
+# Middleware of your own for API requests belongs before `dispatch_api_directly`: make a
 # settings module with `from project.settings import *` and `MIDDLEWARE = ["your.middleware", *MIDDLEWARE]`.
 MIDDLEWARE = [
     "project.middleware.dispatch_api_directly",
@@ -125,6 +127,49 @@ TEMPLATES = [
 
 API_PREFIX = "/v1"
 ROOT_URLCONF = "project.urls"
+
+if CORS_ALLOWED_ORIGINS:
+    INSTALLED_APPS.append("corsheaders")
+    MIDDLEWARE.insert(0, "corsheaders.middleware.CorsMiddleware")
+CORS_URLS_REGEX = f"^{API_PREFIX}/"
+CORS_ALLOW_HEADERS = [
+    "accept",
+    "api-key",
+    "authorization",
+    "content-type",
+    "idempotency-key",
+    "openai-beta",
+    "openai-organization",
+    "openai-project",
+    "user-agent",
+    "x-client-request-id",
+    # OpenAI's clients describe themselves and their retries by these.
+    "x-stainless-arch",
+    "x-stainless-async",
+    "x-stainless-custom-event-handler",
+    "x-stainless-custom-poll-interval",
+    "x-stainless-helper-method",
+    "x-stainless-lang",
+    "x-stainless-os",
+    "x-stainless-package-version",
+    "x-stainless-poll-helper",
+    "x-stainless-raw-response",
+    "x-stainless-read-timeout",
+    "x-stainless-retry-count",
+    "x-stainless-runtime",
+    "x-stainless-runtime-version",
+    "x-stainless-stream-helper",
+    "x-stainless-timeout",
+]
+CORS_EXPOSE_HEADERS = [
+    "openai-processing-ms",
+    "openai-version",
+    "retry-after",
+    "x-ratelimit-limit-requests",
+    "x-ratelimit-remaining-requests",
+    "x-ratelimit-reset-requests",
+    "x-request-id",
+]
 WSGI_APPLICATION = "project.wsgi.application"
 
 # Behind a proxy that ends TLS, the admin's forms are sent with an https origin, but Django sees an http request.
