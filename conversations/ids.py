@@ -28,6 +28,10 @@ def new_conversation_id() -> str:
     return new_id(CONVERSATION_PREFIX)
 
 
+def new_request_id() -> str:
+    return f"req_{os.urandom(16).hex()}"
+
+
 def compose_id(prefix: str, *, nanoseconds: int, bits: int) -> str:
     """Return the id for a Unix time in nanoseconds and 128 bits that tell ids of the same time apart."""
     second, fraction = divmod(nanoseconds, 1_000_000_000)

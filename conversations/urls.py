@@ -1,6 +1,6 @@
 from django.urls import path, re_path
 
-from conversations.api.base import InvalidURLView
+from conversations.api.base import InvalidURLView, ModelURLView
 from conversations.api.suggestions import MetadataSuggestionViewSet
 from conversations.api.views import ConversationViewSet, ItemViewSet
 
@@ -31,5 +31,6 @@ urlpatterns = [
         MetadataSuggestionViewSet.as_view({"get": "list_values"}),
         name="metadata-value-list",
     ),
+    re_path(r"^(?:chat/completions|completions|embeddings|models|responses)(?:/|$)", ModelURLView.as_view()),
     re_path("", InvalidURLView.as_view()),
 ]

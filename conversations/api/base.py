@@ -1,4 +1,3 @@
-import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -50,7 +49,7 @@ class OpenAIView(APIView):
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         self.started_at = time.perf_counter()
-        self.request_id = f"req_{os.urandom(16).hex()}"
+        self.request_id = ids.new_request_id()
         return super().initialize_request(request, *args, **kwargs)
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
@@ -92,11 +91,17 @@ class OpenAIViewSet(OpenAIView, GenericViewSet):  # type: ignore[type-arg]
 
 
 class InvalidURLView(OpenAIView):
-    authentication_classes = []
-    permission_classes = []
+    """The answer to a URL that this API does not have."""
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         return []
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         raise errors.invalid_url(request.method, request.path)
+
+
+class ModelURLView(InvalidURLView):
+    """The answer to a URL of OpenAI's API that calls a model."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        raise errors.no_models(request.method, request.path)

@@ -31,14 +31,19 @@ from conversations.schema.query.parser import parse_query
 
 Parameters = Iterable[tuple[str, list[str]]]  # names in the query string, with all values of each
 
-# Key, operator, and the empty brackets that some clients append to the name of a parameter with several values.
+# Key, operator, and the brackets that some clients append to the name of a parameter with several values. Brackets may
+# contain an index, which is removed first.
 _METADATA = re.compile(r"metadata\[([^\[\]]*)\](?:\[([^\[\]]*)\])?(\[\])?")
+_METADATA_ELEMENT = re.compile(r"(metadata\[[^\[\]]*\]\[[^\[\]]*\])\[[0-9]+\]")
 _CREATED = re.compile(r"created_at\[([^\[\]]*)\]")
 _SECONDS = re.compile(r"-?[0-9]{1,12}")
 
 
 def metadata_conditions(parameters: Parameters) -> Query:
-    conditions = tuple(_metadata_condition(name, values) for name, values in parameters)
+    values_by_name: dict[str, list[str]] = {}
+    for name, values in parameters:
+        values_by_name.setdefault(_METADATA_ELEMENT.sub(r"\1[]", name), []).extend(values)
+    conditions = tuple(_metadata_condition(name, values) for name, values in values_by_name.items())
     if len(conditions) > MAX_CONDITIONS:
         raise errors.too_many_conditions("metadata", len(conditions), maximum=MAX_CONDITIONS)
     return And(conditions)

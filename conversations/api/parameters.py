@@ -6,6 +6,7 @@ The filters of the conversation list are in `api.filters`.
 import re
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import chain
 from typing import Literal
 
 from django.http import QueryDict
@@ -16,6 +17,8 @@ from conversations.schema.include import validate_include
 from conversations.schema.json_limits import check_storable
 
 DEFAULT_LIMIT, MAX_LIMIT = 20, 100
+
+_INCLUDE_ELEMENT = re.compile(r"include\[[0-9]*\]")
 
 
 @dataclass(frozen=True)
@@ -72,14 +75,16 @@ def text_parameter(query: QueryDict, name: str, *, max_length: int) -> str | Non
 
 
 def include_parameter(query: QueryDict) -> frozenset[str]:
-    """Return the values of `include[]=a&include[]=b` or `include=a&include=b`, joined with the setting DEFAULT_INCLUDE.
+    """Return the values of the array `include`, joined with the setting DEFAULT_INCLUDE.
 
-    A single `include=a` is not an array: refuse it, as OpenAI does.
+    Clients write an array as `include[]=a&include[]=b`, `include[0]=a&include[1]=b` or `include=a&include=b`. A single
+    `include=a` is not an array: refuse it, as OpenAI does.
     """
     bare = query.getlist("include")
     if len(bare) == 1:
         validate_include(bare[0])
-    return validate_include([*query.getlist("include[]"), *bare]).union(app_settings.default_include)
+    elements = (query.getlist(name) for name in query if _INCLUDE_ELEMENT.fullmatch(name))
+    return validate_include([*chain.from_iterable(elements), *bare]).union(app_settings.default_include)
 
 
 def _parse_limit(query: QueryDict) -> int:

@@ -1,3 +1,4 @@
+from base64 import b64encode
 from datetime import timedelta
 
 import pytest
@@ -12,7 +13,9 @@ URL = "/v1/conversations"
 MISSING = "Missing bearer or basic authentication in header"
 
 
-@pytest.mark.parametrize("header", [None, "", "Bearer", "Bearer ", "sk-conv-x", "Basic YTpi"])
+@pytest.mark.parametrize(
+    "header", [None, "", "Bearer", "Bearer ", "sk-conv-x", "Basic", "Basic %%%", "Basic Og==", "Digest x"]
+)
 def test_request_without_a_key_is_unauthorized(db, assert_error, header):
     headers = {} if header is None else {"authorization": header}
     response = Client(headers=headers).generic("POST", URL)
@@ -44,6 +47,22 @@ def test_invalid_key_is_masked_in_the_error(db, assert_error, secret, shown):
 
 def test_authentication_scheme_is_case_insensitive(alice_secret):
     assert Client(headers={"authorization": f"bearer  {alice_secret}"}).generic("POST", URL).status_code == 200
+
+
+@pytest.mark.parametrize("credentials", ["{}:", ":{}", "ann:{}", "{}"])
+def test_basic_authentication_takes_the_key_from_either_field(alice, alice_secret, credentials):
+    header = f"Basic {b64encode(credentials.format(alice_secret).encode()).decode()}"
+    assert Client(headers={"authorization": header}).generic("POST", URL).status_code == 200
+    assert Conversation.objects.get().owner == alice
+
+
+def test_azures_header_authenticates_unless_there_is_authorization(alice, alice_secret, assert_error):
+    assert Client(headers={"api-key": alice_secret}).generic("POST", URL).status_code == 200
+    both = {"api-key": alice_secret, "authorization": "Bearer wrong"}
+    assert Client(headers=both).generic("POST", URL).status_code == 401
+    both = {"api-key": "wrong", "authorization": f"Bearer {alice_secret}"}
+    assert Client(headers=both).generic("POST", URL).status_code == 200
+    assert [conversation.owner for conversation in Conversation.objects.all()] == [alice, alice]
 
 
 def test_key_authenticates_its_user(alice, as_alice):

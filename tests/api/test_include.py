@@ -26,6 +26,8 @@ def revealed_members(response):
         (f"&include[]={BOTH[0]}&include[]={BOTH[1]}", ["image", "reasoning"]),
         (f"&include%5B%5D={BOTH[0]}&include%5B%5D={BOTH[1]}", ["image", "reasoning"]),
         (f"&include={BOTH[0]}&include={BOTH[1]}", ["image", "reasoning"]),
+        (f"&include[0]={BOTH[0]}&include[1]={BOTH[1]}", ["image", "reasoning"]),
+        (f"&include%5B0%5D={BOTH[1]}", ["reasoning"]),
     ],
 )
 def test_include_parameter_accepts_every_spelling(as_alice, path, query, shown):

@@ -212,3 +212,16 @@ def test_chunked_body_is_read_to_its_end(as_alice, assert_error, settings):
     unterminated = send(body, **{"wsgi.input_terminated": False})
     assert_error(unterminated, 411, "Missing 'Content-Length' header. Send the body with its length.")
     assert Conversation.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "path", ["responses", "responses/resp_1", "chat/completions", "models", "models/x", "embeddings"]
+)
+def test_model_calls_are_sent_elsewhere(db, assert_error, path):
+    response = Client().generic("POST", f"/v1/{path}", data=b"{}", content_type="application/json")
+    assert_error(
+        response,
+        404,
+        f"Invalid URL (POST /v1/{path}). This server stores conversations and runs no models. Send model calls to a "
+        "server that runs models, with a client of its own.",
+    )
