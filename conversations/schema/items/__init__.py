@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Annotated, Any, Literal, Union
 
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, SchemaValidator
 
 from conversations import errors
 from conversations.schema.items import (  # noqa: F401
@@ -22,8 +22,9 @@ from conversations.schema.items import (  # noqa: F401
     search_tools,
     shell,
 )
+from conversations.schema.items.messages import CHAT_MEMBERS, without_chat_members
 from conversations.schema.items.registry import ITEM_TYPES, check_item_id, item_id_prefix
-from conversations.schema.items.types import OneOf
+from conversations.schema.items.types import OneOf, drop_nulls
 from conversations.schema.validation_errors import openai_error
 
 __all__ = ["ITEM_TYPES", "MAX_ITEMS", "item_id_prefix", "validate_items"]
@@ -32,7 +33,8 @@ MAX_ITEMS = 20  # in one request
 
 _definitions = tuple(ITEM_TYPES[name].definition for name in sorted(ITEM_TYPES))
 _any_item: Any = Annotated[Union[_definitions], OneOf()]  # noqa: UP007
-_adapter: TypeAdapter[Any] = TypeAdapter(_any_item)
+_schema = drop_nulls(TypeAdapter(_any_item).core_schema)
+_validator = SchemaValidator(_schema)
 
 
 def validate_items(
@@ -49,24 +51,29 @@ def validate_items(
         raise errors.invalid_type("items", expected="an array of objects", got=items)
     if len(items) > MAX_ITEMS:
         raise errors.array_too_long("items", items, maximum=MAX_ITEMS)
-    typed = [_with_type(item, f"items[{index}]", extra_types) for index, item in enumerate(items)]
-    validated = _validate(typed, "allow" if unknown_fields == "keep" else "forbid")
+    prepared = [_prepare(item, index, extra_types) for index, item in enumerate(items)]
+    validated = _validate(prepared, "allow" if unknown_fields == "keep" else "forbid")
     for index, item in enumerate(validated):
-        _check_id(item, f"items[{index}].id")
+        if (item_id := item.get("id")) is not None:
+            check_item_id(item_id, item_type=item["type"], path=f"items[{index}].id")
     return validated
 
 
-def _with_type(item: Any, path: str, extra_types: Collection[str]) -> dict[str, Any]:
+def _prepare(sent: Any, index: int, extra_types: Collection[str]) -> dict[str, Any]:
     """Return the item with its type, which clients may leave out of messages and references."""
-    if not isinstance(item, dict):
-        raise errors.invalid_type(path, expected="an object", got=item)
+    if not isinstance(sent, dict):
+        raise errors.invalid_type(f"items[{index}]", expected="an object", got=sent)
+    item: dict[str, Any] = sent
     item_type = item.get("type")
     if item_type is None:
-        return item | {"type": "item_reference" if item.keys() - {"type"} == {"id"} else "message"}
-    if not isinstance(item_type, str):
-        raise errors.invalid_type(f"{path}.type", expected="a string", got=item_type)
-    if item_type not in ITEM_TYPES and item_type not in extra_types:
-        raise errors.invalid_value(path, item_type, supported=sorted({*ITEM_TYPES, *extra_types}))
+        item_type = "item_reference" if item.keys() - {"type"} == {"id"} else "message"
+        item = item | {"type": item_type}
+    elif not isinstance(item_type, str):
+        raise errors.invalid_type(f"items[{index}].type", expected="a string", got=item_type)
+    elif item_type not in ITEM_TYPES and item_type not in extra_types:
+        raise errors.invalid_value(f"items[{index}]", item_type, supported=sorted({*ITEM_TYPES, *extra_types}))
+    if item_type == "message" and not CHAT_MEMBERS.isdisjoint(item):
+        return without_chat_members(item, path=f"items[{index}]")
     return item
 
 
@@ -78,18 +85,9 @@ def _validate(items: list[dict[str, Any]], extra: Literal["allow", "forbid"]) ->
             validated.append(item)
             continue
         try:
-            validated.append(_adapter.validate_python(item, extra=extra))
+            validated.append(_validator.validate_python(item, extra=extra))
         except ValidationError as error:
             failures += [{**d, "loc": (index, *d["loc"])} for d in error.errors(include_url=False)]
     if failures:
-        raise openai_error(failures, path="items", values=items, schema=_adapter.core_schema)
+        raise openai_error(failures, path="items", values=items, schema=_schema)
     return validated
-
-
-def _check_id(item: dict[str, Any], path: str) -> None:
-    item_id = item.get("id")
-    if item_id is None:
-        return
-    if not isinstance(item_id, str):
-        raise errors.invalid_type(path, expected="a string", got=item_id)
-    check_item_id(item_id, item_type=item["type"], path=path)

@@ -17,6 +17,7 @@ from conversations.schema.items.types import (
     Namespace,
     OneJSONType,
     OneOf,
+    reserved_name,
 )
 
 OptionalCallID = Annotated[CallID | None, DefaultTo(None)]
@@ -35,7 +36,7 @@ class ProgramCaller(JSONObject):
 Caller = Annotated[DirectCaller | ProgramCaller, OneOf()]
 
 # A class body can't name a member `async`.
-Background = TypedDict("Background", {"async": NotRequired[bool]})
+Background = TypedDict("Background", {"async": NotRequired[Annotated[bool, reserved_name("async")]]})
 
 
 class FunctionCallMembers(JSONObject):

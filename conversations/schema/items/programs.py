@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal, NotRequired
 
 from conversations.schema.items.registry import item_type
-from conversations.schema.items.types import CallID, JSONObject, LongText, OneOf
+from conversations.schema.items.types import CallID, JSONObject, LongText, OneOf, reserved_name
 
 
 @item_type(id_prefix="cm_", is_prefix_known=False, searchable=("code",), output_type="program_output")
@@ -36,7 +36,7 @@ class JSONSchemaFormat(JSONObject):
     type: Literal["json_schema"]
     description: NotRequired[str]
     name: str
-    schema: dict[str, Any]
+    schema: Annotated[dict[str, Any], reserved_name("schema")]
     strict: NotRequired[bool | None]
 
 

@@ -73,12 +73,14 @@ def item_id_prefix(item_type: str) -> str:
     return registered.id_prefix if registered else EXTRA_ITEM_PREFIX
 
 
-def check_item_id(item_id: str, *, item_type: str, path: str) -> None:
+def check_item_id(item_id: Any, *, item_type: str, path: str) -> None:
     """Raise an error that names `path` unless an item of this type can have the id.
 
     The id begins with OpenAI's prefix for the type. If that is unknown, it begins with no prefix of anything else.
     """
     registered = ITEM_TYPES.get(item_type)
+    if not isinstance(item_id, str):
+        raise errors.invalid_type(path, expected="a string", got=item_id)
     if registered and registered.is_prefix_known:
         ids.check_id(item_id, prefix=registered.id_prefix, path=path)
         return

@@ -8,11 +8,13 @@ import json
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
-from pydantic import ConfigDict, Field, GetCoreSchemaHandler, with_config
-from pydantic_core import CoreSchema, core_schema
+from pydantic import AliasChoices, ConfigDict, Field, GetCoreSchemaHandler, with_config
+from pydantic_core import CoreSchema, PydanticOmit, core_schema
 from typing_extensions import TypedDict, is_typeddict
 
 from conversations.schema.validation_errors import TAG
+
+_NULLABLE = {"any", "nullable", "default"}  # A "default" comes from `DefaultTo`, which replaces null itself.
 
 
 @with_config(ConfigDict(extra="allow", strict=True))
@@ -78,6 +80,47 @@ class DefaultTo:
         return core_schema.with_default_schema(
             core_schema.no_info_before_validator_function(fill_null, handler(source)), default=self.value
         )
+
+
+def reserved_name(name: str) -> Any:
+    """Return the annotation of a member that may also be sent as `name_`.
+
+    The `model_dump()` of OpenAI's Python client writes it so, because its classes can't have an attribute `name`.
+    """
+    return Field(validation_alias=AliasChoices(name, f"{name}_"))
+
+
+def drop_nulls(schema: CoreSchema) -> CoreSchema:
+    """Return the schema with one more rule: a null is dropped if the member is optional and may not be null.
+
+    The classes of OpenAI's Python client write each member that is not set as null (`model_dump()`), whether or not
+    OpenAI's schema allows null there.
+    """
+    dropping: CoreSchema = _drop_nulls(schema)
+    return dropping
+
+
+def _drop_nulls(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_drop_nulls(entry) for entry in part]
+    if not isinstance(part, dict):
+        return part
+    part = {key: _drop_nulls(value) for key, value in part.items()}
+    if part.get("type") == "typed-dict-field" and not part["required"] and not _is_nullable(part["schema"]):
+        part["schema"] = core_schema.no_info_before_validator_function(_omit_null, part["schema"])
+    return part
+
+
+def _is_nullable(schema: Any) -> bool:
+    if schema["type"].startswith("function-"):
+        return _is_nullable(schema["schema"])
+    return schema["type"] in _NULLABLE
+
+
+def _omit_null(value: Any) -> Any:
+    if value is None:
+        raise PydanticOmit
+    return value
 
 
 def literal_values(definition: Any, key: str) -> tuple[str, ...]:
