@@ -14,13 +14,14 @@ from django.core.checks import Warning as CheckWarning
 from django.db import DEFAULT_DB_ALIAS, connections
 from django.utils.module_loading import import_string
 
-from conversations.conf import app_settings
+from conversations.conf import MAX_PAGE_SIZE, app_settings
 from conversations.models import Item, ItemText
 from conversations.schema.include import INCLUDABLE
 from conversations.schema.items import ITEM_TYPES
 from conversations.search.item_text import full_text_enabled
 
 MAX_API_KEY_SECONDS = 3_600  # the longest time that a revoked key may go on working
+MAX_ITEMS_PER_REQUEST = 10_000  # as many ids as every database takes in one statement, with room to spare
 MAX_RESTORE_DAYS = 36_500  # 100 years
 SINGLE_PROCESS_CACHES = (
     "django.core.cache.backends.locmem.LocMemCache",
@@ -34,8 +35,10 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
         *_check_api_key_seconds(),
         *_check_authentication_classes(),
         *_check_default_include(),
+        *_check_default_page_size(),
         *_check_extra_item_types(),
         *_check_max_body_bytes(),
+        *_check_max_items_per_request(),
         *_check_max_json_values(),
         *_check_full_text(),
         *_check_staff_can_read_content(),
@@ -72,6 +75,15 @@ def _check_default_include() -> Iterator[CheckMessage]:
             )
 
 
+def _check_default_page_size() -> Iterator[CheckMessage]:
+    size: object = app_settings.default_page_size
+    if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= MAX_PAGE_SIZE:
+        yield Error(
+            f"CONVERSATIONS_DEFAULT_PAGE_SIZE is {size!r}, not a number of rows from 1 to {MAX_PAGE_SIZE}.",
+            id="conversations.E015",
+        )
+
+
 def _check_extra_item_types() -> Iterator[CheckMessage]:
     max_length = Item._meta.get_field("type").max_length or 0
     for item_type in app_settings.extra_item_types:
@@ -91,6 +103,15 @@ def _check_max_body_bytes() -> Iterator[CheckMessage]:
     limit: object = app_settings.max_body_bytes
     if not isinstance(limit, int) or limit < 1:
         yield Error(f"CONVERSATIONS_MAX_BODY_BYTES is {limit!r}, not a number of bytes.", id="conversations.E004")
+
+
+def _check_max_items_per_request() -> Iterator[CheckMessage]:
+    limit: object = app_settings.max_items_per_request
+    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MAX_ITEMS_PER_REQUEST:
+        yield Error(
+            f"CONVERSATIONS_MAX_ITEMS_PER_REQUEST is {limit!r}, not a number from 1 to {MAX_ITEMS_PER_REQUEST}.",
+            id="conversations.E016",
+        )
 
 
 def _check_max_json_values() -> Iterator[CheckMessage]:

@@ -6,6 +6,8 @@ from typing import Any, Literal, TypeVar
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
 
+MAX_PAGE_SIZE = 100  # the greatest `limit` of a list, as at OpenAI
+
 T = TypeVar("T")
 
 
@@ -30,6 +32,11 @@ class AppSettings:
         return self._get("DEFAULT_INCLUDE", [])
 
     @property
+    def default_page_size(self) -> int:
+        """Rows per page of a list whose request has no `limit`."""
+        return self._get("DEFAULT_PAGE_SIZE", 20)
+
+    @property
     def extra_item_types(self) -> Sequence[str]:
         """Item types to store unvalidated in addition to the built-in ones."""
         return self._get("EXTRA_ITEM_TYPES", [])
@@ -42,6 +49,10 @@ class AppSettings:
     @property
     def max_body_bytes(self) -> int:
         return self._get("MAX_BODY_BYTES", 32 * 1024 * 1024)
+
+    @property
+    def max_items_per_request(self) -> int:
+        return self._get("MAX_ITEMS_PER_REQUEST", 20)
 
     @property
     def max_json_values(self) -> int:

@@ -33,6 +33,7 @@ class ItemsField(SchemaField):
     def to_internal_value(self, data: Any) -> list[dict[str, Any]]:
         items = validate_items(
             data,
+            max_items=app_settings.max_items_per_request,
             unknown_fields=app_settings.unknown_item_fields,
             extra_types=app_settings.extra_item_types,
         )

@@ -12,11 +12,9 @@ from typing import Literal
 from django.http import QueryDict
 
 from conversations import errors, ids
-from conversations.conf import app_settings
+from conversations.conf import MAX_PAGE_SIZE, app_settings
 from conversations.schema.include import validate_include
 from conversations.schema.json_limits import check_storable
-
-DEFAULT_LIMIT, MAX_LIMIT = 20, 100
 
 _INCLUDE_ELEMENT = re.compile(r"include\[[0-9]*\]")
 
@@ -90,14 +88,14 @@ def include_parameter(query: QueryDict) -> frozenset[str]:
 def _parse_limit(query: QueryDict) -> int:
     text = _single_value(query, "limit")
     if text is None:
-        return DEFAULT_LIMIT
+        return app_settings.default_page_size
     if not re.fullmatch(r"[+-]?[0-9]+", text):
         raise errors.invalid_type("limit", expected="an integer", got=text)
     digits = text.lstrip("+-").lstrip("0")
     if text.startswith("-") or not digits:
         raise errors.integer_below_minimum("limit", text, minimum=1)
-    if len(digits) > len(str(MAX_LIMIT)) or int(digits) > MAX_LIMIT:
-        raise errors.integer_above_maximum("limit", text, maximum=MAX_LIMIT)
+    if len(digits) > len(str(MAX_PAGE_SIZE)) or int(digits) > MAX_PAGE_SIZE:
+        raise errors.integer_above_maximum("limit", text, maximum=MAX_PAGE_SIZE)
     return int(digits)
 
 

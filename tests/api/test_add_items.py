@@ -1,6 +1,8 @@
+import pytest
 from django.db import connection
 
-from conversations.models import Conversation
+from conversations.checks import MAX_ITEMS_PER_REQUEST
+from conversations.models import Conversation, Item
 
 HELLO = {"role": "user", "content": "Hello!"}
 
@@ -89,3 +91,28 @@ def test_number_of_queries_does_not_grow_with_the_items(as_alice, django_assert_
     for count in (1, 20):
         with django_assert_num_queries(number):
             as_alice.post(f"/conversations/{conversation_id}/items", {"items": [HELLO] * count})
+
+
+def test_limit_of_items_per_request_can_be_raised(as_alice, settings, assert_error):
+    settings.CONVERSATIONS_MAX_ITEMS_PER_REQUEST = 22
+    conversation_id = as_alice.new_conversation(*[HELLO] * 22)
+    response = as_alice.post(f"/conversations/{conversation_id}/items", {"items": [HELLO] * 22})
+    assert len(response.json()["data"]) == 22
+    assert_error(
+        as_alice.post(f"/conversations/{conversation_id}/items", {"items": [HELLO] * 23}),
+        400,
+        "Invalid 'items': array too long. Expected an array with maximum length 22, "
+        "but got an array with length 23 instead.",
+        param="items",
+        code="array_above_max_length",
+    )
+    assert Item.objects.count() == 44
+
+
+@pytest.mark.parametrize("ids", [{}, {"id": "msg_{}"}], ids=["new ids", "ids of the client"])
+def test_request_with_the_greatest_configurable_number_of_items_is_stored(as_alice, settings, ids):
+    settings.CONVERSATIONS_MAX_ITEMS_PER_REQUEST = MAX_ITEMS_PER_REQUEST
+    items = [HELLO | {name: value.format(n) for name, value in ids.items()} for n in range(MAX_ITEMS_PER_REQUEST)]
+    conversation_id = as_alice.new_conversation()
+    response = as_alice.post(f"/conversations/{conversation_id}/items", {"items": items})
+    assert len(response.json()["data"]) == Item.objects.count() == MAX_ITEMS_PER_REQUEST

@@ -21,6 +21,13 @@ def test_items_are_listed_newest_first_by_default(as_alice, conversation_id):
     assert ids(as_alice.get(f"/conversations/{conversation_id}/items", order="asc")) == ids(response)[::-1]
 
 
+def test_setting_is_the_number_of_items_on_a_page_without_limit(as_alice, conversation_id, settings):
+    settings.CONVERSATIONS_DEFAULT_PAGE_SIZE = 3
+    page = as_alice.get(f"/conversations/{conversation_id}/items")
+    assert (ids(page), page.json()["has_more"]) == (["msg_4", "msg_3", "msg_2"], True)
+    assert len(ids(as_alice.get(f"/conversations/{conversation_id}/items", limit=100))) == 5
+
+
 @pytest.mark.parametrize("order", ["asc", "desc"])
 @pytest.mark.parametrize("limit", [1, 2, 4, 5, 6])
 def test_pages_contain_every_item_once_with_an_exact_has_more(as_alice, conversation_id, order, limit):

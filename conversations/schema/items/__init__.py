@@ -27,9 +27,7 @@ from conversations.schema.items.registry import ITEM_TYPES, check_item_id, item_
 from conversations.schema.items.types import OneOf, drop_nulls
 from conversations.schema.validation_errors import openai_error
 
-__all__ = ["ITEM_TYPES", "MAX_ITEMS", "item_id_prefix", "validate_items"]
-
-MAX_ITEMS = 20  # in one request
+__all__ = ["ITEM_TYPES", "item_id_prefix", "validate_items"]
 
 _definitions = tuple(ITEM_TYPES[name].definition for name in sorted(ITEM_TYPES))
 _any_item: Any = Annotated[Union[_definitions], OneOf()]  # noqa: UP007
@@ -40,6 +38,7 @@ _validator = SchemaValidator(_schema)
 def validate_items(
     items: Any,
     *,
+    max_items: int = 20,
     unknown_fields: Literal["keep", "reject"] = "keep",
     extra_types: Collection[str] = (),
 ) -> list[dict[str, Any]]:
@@ -49,8 +48,8 @@ def validate_items(
     """
     if not isinstance(items, list):
         raise errors.invalid_type("items", expected="an array of objects", got=items)
-    if len(items) > MAX_ITEMS:
-        raise errors.array_too_long("items", items, maximum=MAX_ITEMS)
+    if len(items) > max_items:
+        raise errors.array_too_long("items", items, maximum=max_items)
     prepared = [_prepare(item, index, extra_types) for index, item in enumerate(items)]
     validated = _validate(prepared, "allow" if unknown_fields == "keep" else "forbid")
     for index, item in enumerate(validated):

@@ -3,7 +3,7 @@
 import pytest
 
 from conversations.errors import APIError
-from conversations.schema.items import MAX_ITEMS, validate_items
+from conversations.schema.items import validate_items
 
 
 def message(**part):
@@ -170,7 +170,7 @@ def test_array_longer_than_the_maximum_length_is_refused(item_with, path, maximu
 
 
 def test_twenty_items_are_valid():
-    assert len(validate_items([{"role": "user", "content": "hi"}] * MAX_ITEMS)) == 20
+    assert len(validate_items([{"role": "user", "content": "hi"}] * 20)) == 20
 
 
 def test_sixteen_attributes_are_valid():
