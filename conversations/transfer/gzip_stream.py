@@ -7,6 +7,7 @@ from io import BufferedReader, RawIOBase
 from typing import IO, Any, cast
 
 GZIP = zlib.MAX_WBITS | 16  # zlib's window size, with the flag for gzip's header and trailer
+GZIP_MAGIC = b"\x1f\x8b"  # the first bytes of a file
 LEVEL = 6  # gzip's own default
 
 # Errors of reading from a file, compressed or not, that is truncated, corrupt or out of reach.

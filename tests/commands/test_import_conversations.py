@@ -59,9 +59,10 @@ def test_exported_conversations_are_imported_only_once(text, file):
     assert export_all() == text
 
 
-def test_file_with_gz_suffix_is_decompressed(text, tmp_path):
-    (tmp_path / "all.jsonl.gz").write_bytes(gzip.compress(text))
-    run_import(str(tmp_path / "all.jsonl.gz"))
+@pytest.mark.parametrize("name", ["all.jsonl.gz", "all"])
+def test_compressed_file_is_decompressed(text, tmp_path, name):
+    (tmp_path / name).write_bytes(gzip.compress(text))
+    run_import(str(tmp_path / name))
     assert export_all() == text
 
 
@@ -76,19 +77,53 @@ def test_invalid_lines_and_conflicts_are_reported_and_fail_the_command(text, fil
     file.write_bytes(b"".join([first.replace(b"demo", b"other"), *rest[:1], b"nonsense\n", *rest[1:]]))
     lines, message = run_failing_import(str(file))
     assert lines == ["line 3: not JSON: Expecting value: line 1 column 1 (char 0)"]
-    assert message == "There are 1 bad lines and 0 conflicts."
+    assert message == "The file has 1 bad line and 0 conflicts."
     assert Conversation.objects.count() == 2
     file.write_bytes(text)
     lines, message = run_failing_import(str(file))
     assert lines == [f"line 1: '{Conversation.objects.earliest('pk')}' exists with a different metadata"]
-    assert message == "There are 0 bad lines and 1 conflicts."
+    assert message == "The file has 0 bad lines and 1 conflict."
 
 
 def test_truncated_gzip_file_fails(text, tmp_path):
     (tmp_path / "all.jsonl.gz").write_bytes(gzip.compress(text)[:-10])
     lines, message = run_failing_import(str(tmp_path / "all.jsonl.gz"))
     assert lines[-1].partition(": ")[2].startswith("the file can't be read from here on: Compressed file ended")
-    assert message.startswith("There are 1 bad lines")
+    assert message.startswith("The file has 1 bad line ")
+
+
+@pytest.mark.parametrize(
+    ("start", "format"),
+    [
+        (b"PK\x03\x04\x14", "a ZIP archive"),
+        (b'[{"title": "Hi", "mapping": {"a": 1}}]', "ChatGPT's data export"),
+        (b'\xef\xbb\xbf [\n{"id": "conv_1"}]', "a JSON array"),
+        (b'{"messages": [{"role": "user", "content": "Hi"}]}\n', "JSON Lines with messages, as for fine-tuning"),
+        (b'{"custom_id": "a", "body": {}}\n{}', "JSON Lines of batch requests"),
+        (b'{\n  "object": "list",\n  "data": []\n}', "indented JSON, with an object on several lines"),
+        (b"\xef\xbb\xbfid,owner,created_at\r\n", "CSV"),
+        (b"<!doctype html>", "HTML or XML"),
+        (gzip.compress(b"[]"), "a JSON array"),
+    ],
+)
+def test_file_of_another_format_is_named_and_nothing_is_imported(db, tmp_path, start, format):
+    (tmp_path / "file").write_bytes(start)
+    lines, message = run_failing_import(str(tmp_path / "file"))
+    assert (lines, Conversation.objects.count()) == ([], 0)
+    assert message == (
+        f"{tmp_path / 'file'} seems to be {format}. Expected a file of export_conversations: JSON Lines, one for each "
+        "conversation and each item."
+    )
+
+
+def test_content_that_resembles_another_format_is_imported(alice, tmp_path):
+    text = '[{"mapping": {"messages": 1, "custom_id": 2}}], <html>'
+    Conversation.create_with_items(owner=alice, items=validate_items([{"role": "user", "content": text}]))
+    exported = export_all()
+    Conversation.objects.all().delete()
+    (tmp_path / "file").write_bytes(exported)
+    assert run_import(str(tmp_path / "file")) == "Added 1 conversation and 1 item. 0 were already there.\n"
+    assert export_all() == exported
 
 
 def test_owners_must_exist_unless_created_or_overridden(text, file, alice, bob):
@@ -120,7 +155,7 @@ def test_invalid_arguments_are_refused(arguments, message, db):
 
 @pytest.mark.parametrize(
     ("stream", "progress"),
-    [(Terminal, "1 conversations, 100 %\r2 conversations, 100 %\r2 conversations, 100 %\n"), (StringIO, "")],
+    [(Terminal, "1 conversation, 100 %\r2 conversations, 100 %\r2 conversations, 100 %\n"), (StringIO, "")],
 )
 def test_progress_is_shown_only_on_a_terminal(stream, progress, file):
     stderr = stream()
