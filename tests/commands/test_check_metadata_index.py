@@ -97,8 +97,9 @@ def test_index_written_by_the_models_has_no_differences(number, alice, monkeypat
     for _ in range(number):
         conversation = Conversation.create_with_items(owner=alice, metadata={"a": "1"})
         conversation.replace_metadata(metadata=METADATA)
-    assert check() == f"The index agrees with the metadata of all {number} conversations.\n"
-    assert check("--repair") == f"Checked {number} conversations and repaired the index of 0.\n"
+    conversations = "1 conversation" if number == 1 else f"{number} conversations"
+    assert check() == f"The index agrees with the metadata of {conversations}.\n"
+    assert check("--repair") == f"Checked {conversations} and repaired the index of 0.\n"
 
 
 @pytest.mark.parametrize(("differ", "words"), DIFFERENCES)
@@ -122,7 +123,7 @@ def test_difference_is_repaired_with_the_repair_option(differ, words, conversati
     ]
     assert index() == well
     assert list(Conversation.objects.order_by("pk").values()) == rows
-    assert check() == "The index agrees with the metadata of all 5 conversations.\n"
+    assert check() == "The index agrees with the metadata of 5 conversations.\n"
 
 
 def test_pairs_of_a_conversation_without_metadata_are_reported_as_surplus(conversations, bob):
@@ -196,7 +197,7 @@ def test_invalid_metadata_is_not_indexed_and_does_not_block_other_repairs(metada
     lines, message = check_with_differences("--repair")
     assert lines[0].startswith(f"{first.pk}: {error}")
     assert lines[2] == "Checked 5 conversations and repaired the index of 1."
-    assert message == "The index still differs from the metadata of 1 conversations."
+    assert message == "The index still differs from the metadata of 1 conversation."
     assert conversations[3].metadata_pairs.count() == 3
     assert not first.metadata_pairs.exists()
 

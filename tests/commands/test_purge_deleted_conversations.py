@@ -65,13 +65,13 @@ def _text(value: object) -> str:
 
 def test_planted_text_is_in_no_table_afterwards(expired_conversation):
     assert tables_with(PLANTED) >= {"conversations_deletedconversation", "conversations_deletedpart"}
-    assert run() == "Purged 1 deleted conversations.\n"
+    assert run() == "Purged 1 deleted conversation.\n"
     assert tables_with(PLANTED) == set()
 
 
 def test_dry_run_prints_the_number_and_purges_nothing(expired_conversation, alice):
     move_to_trash(Conversation.create_with_items(owner=alice))
-    assert run("--dry-run") == "1 deleted conversations would be purged.\n"
+    assert run("--dry-run") == "1 deleted conversation would be purged.\n"
     assert DeletedConversation.objects.count() == DeletedPart.objects.count() == 2
 
 

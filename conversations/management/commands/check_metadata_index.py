@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from conversations.errors import APIError
-from conversations.management.progress import show_progress
+from conversations.management.progress import count_of, show_progress
 from conversations.metadata_index import find_differences, repair
 from conversations.models import Conversation
 
@@ -33,16 +33,18 @@ class Command(BaseCommand):
             show_progress(self.stderr, f"{checked:,} of {total:,} conversations")
         show_progress(self.stderr, f"{checked:,} of {checked:,} conversations", ending="\n")
         if repair:
-            self.stdout.write(f"Checked {checked:,} conversations and repaired the index of {repaired:,}.")
+            self.stdout.write(f"Checked {count_of(checked, 'conversation')} and repaired the index of {repaired:,}.")
             if remaining:
-                raise CommandError(f"The index still differs from the metadata of {remaining:,} conversations.")
+                raise CommandError(
+                    f"The index still differs from the metadata of {count_of(remaining, 'conversation')}."
+                )
         elif remaining:
             raise CommandError(
                 f"The index differs from the metadata of {remaining:,} of {checked:,} conversations. "
                 "Repair it with --repair."
             )
         else:
-            self.stdout.write(f"The index agrees with the metadata of all {checked:,} conversations.")
+            self.stdout.write(f"The index agrees with the metadata of {count_of(checked, 'conversation')}.")
 
     def _batches(self) -> Iterator[list[str]]:
         rows = Conversation.objects.order_by("pk").values_list("pk", flat=True)

@@ -7,7 +7,7 @@ from django.db.models import Sum
 
 from conversations.deletion import MAX_ROWS, BulkDelete
 from conversations.errors import APIError
-from conversations.management.progress import show_progress
+from conversations.management.progress import count_of, show_progress
 from conversations.models import Conversation
 from conversations.schema.query.nodes import EVERYTHING
 from conversations.schema.query.parser import parse_query
@@ -46,7 +46,7 @@ class Command(BaseCommand):
         total = deletion.matches.count()
         if dry_run:
             items = deletion.matches.aggregate(items=Sum("item_count"))["items"] or 0
-            self.stdout.write(f"{total:,} conversations with {items:,} items would be deleted.")
+            self.stdout.write(f"{count_of(total, 'conversation')} with {count_of(items, 'item')} would be deleted.")
             return
         if not no_input and not self._is_confirmed(total):
             raise CommandError("Nothing was deleted.")
@@ -56,10 +56,11 @@ class Command(BaseCommand):
         show_progress(self.stderr, _progress(deletion, total), ending="\n")
         self.stdout.write(f"Deleted {_counts(deletion)}.")
         if deletion.protected_count:
-            self.stdout.write(f"Kept {deletion.protected_count:,} conversations that other rows point to.")
+            self.stdout.write(f"Kept {count_of(deletion.protected_count, 'conversation')} that other rows point to.")
 
     def _is_confirmed(self, total: int) -> bool:
-        self.stdout.write(f"{total:,} conversations will be deleted permanently. Type 'yes' to continue: ", ending="")
+        conversations = count_of(total, "conversation")
+        self.stdout.write(f"{conversations} will be deleted permanently. Type 'yes' to continue: ", ending="")
         self.stdout.flush()
         try:
             return input() == "yes"
@@ -72,7 +73,7 @@ def _progress(deletion: BulkDelete, total: int) -> str:
 
 
 def _counts(deletion: BulkDelete) -> str:
-    return f"{deletion.conversation_count:,} conversations with {deletion.item_count:,} items"
+    return f"{count_of(deletion.conversation_count, 'conversation')} with {count_of(deletion.item_count, 'item')}"
 
 
 def _count(text: str) -> int:

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import reset_queries
 
 from conversations.errors import APIError
-from conversations.management.progress import show_progress
+from conversations.management.progress import count_of, show_progress
 from conversations.management.users import get_option_user
 from conversations.models import Conversation
 from conversations.schema.query.parser import parse_query
@@ -59,9 +59,9 @@ class Command(BaseCommand):
         except OSError as error:
             raise CommandError(f"{file}: {error.strerror or error}") from error
         if file != "-":
-            counts = f"{export.conversation_count:,} conversations"
+            counts = count_of(export.conversation_count, "conversation")
             if export.has_items:
-                counts += f" and {export.item_count:,} items"
+                counts += f" and {count_of(export.item_count, 'item')}"
             self.stdout.write(f"Exported {counts}.")
 
     def _read_with_progress(self, export: Export) -> Iterator[bytes]:

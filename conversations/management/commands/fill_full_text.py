@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DEFAULT_DB_ALIAS, reset_queries
 
-from conversations.management.progress import show_progress
+from conversations.management.progress import count_of, show_progress
 from conversations.models import Conversation, ItemText
 from conversations.search.item_text import full_text_enabled
 
@@ -35,7 +35,7 @@ class Command(BaseCommand):
             reset_queries()  # DEBUG would collect them in memory.
         show_progress(self.stderr, f"{done:,} of {done:,} conversations", ending="\n")
         action = "Removed" if clear else "Added"
-        self.stdout.write(f"{action} the texts of {items:,} items.")
+        self.stdout.write(f"{action} the texts of {count_of(items, 'item')}.")
 
     def _batches(self) -> Iterator[list[str]]:
         rows = Conversation.objects.order_by("pk").values_list("pk", flat=True)

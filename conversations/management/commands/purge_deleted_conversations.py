@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from conversations.deletion import purge_trash
-from conversations.management.progress import show_progress
+from conversations.management.progress import count_of, show_progress
 from conversations.models import DeletedConversation
 
 
@@ -17,11 +17,11 @@ class Command(BaseCommand):
     def handle(self, *, dry_run: bool, **options: Any) -> None:
         total = DeletedConversation.objects.overdue().count()
         if dry_run:
-            self.stdout.write(f"{total:,} deleted conversations would be purged.")
+            self.stdout.write(f"{count_of(total, 'deleted conversation')} would be purged.")
             return
         purged = 0
         for count in purge_trash():
             purged += count
             show_progress(self.stderr, f"{purged:,} of {total:,} deleted conversations")
         show_progress(self.stderr, f"{purged:,} of {total:,} deleted conversations", ending="\n")
-        self.stdout.write(f"Purged {purged:,} deleted conversations.")
+        self.stdout.write(f"Purged {count_of(purged, 'deleted conversation')}.")

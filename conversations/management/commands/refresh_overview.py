@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand
 
-from conversations.management.progress import show_progress
+from conversations.management.progress import count_of, show_progress
 from conversations.overview.rollup import refresh
 
 
@@ -28,4 +28,6 @@ class Command(BaseCommand):
             )
             show_progress(self.stderr, text)
         show_progress(self.stderr, text, ending="\n")
-        self.stdout.write(f"Counted {progress.conversations:,} conversations and {progress.items:,} items.")
+        self.stdout.write(
+            f"Counted {count_of(progress.conversations, 'conversation')} and {count_of(progress.items, 'item')}."
+        )

@@ -3,6 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
 
+from conversations.management.progress import count_of
 from conversations.models import DeletedConversation
 from conversations.trash import RestoreError, restore
 
@@ -27,6 +28,6 @@ class Command(BaseCommand):
                 self.stderr.write(str(error))
                 failed += 1
             else:
-                self.stdout.write(f"Restored {conversation_id} with {deleted.item_count:,} items.")
+                self.stdout.write(f"Restored {conversation_id} with {count_of(deleted.item_count, 'item')}.")
         if failed:
             raise CommandError(f"{failed} of {len(ids)} conversations were not restored.")
