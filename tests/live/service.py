@@ -130,17 +130,13 @@ class Service:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) != 0
 
-    @property
-    def worker_pids(self) -> list[int]:
-        pid = self._process.pid
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
     def _has_all_workers(self) -> bool:
-        """Whether every worker serves requests: Granian starts its threads when the application is loaded."""
-        if not Path("/proc/self/task").exists():
+        """Whether every worker listens on its socket, according to Linux's table of sockets."""
+        table = Path("/proc/net/tcp")
+        if not table.exists():
             return True
-        pids = self.worker_pids
-        return len(pids) == WORKERS and all(len(os.listdir(f"/proc/{pid}/task")) > 1 for pid in pids)
+        sockets = [line.split()[1:4] for line in table.read_text().splitlines()]
+        return sum(local.endswith(f":{self.port:04X}") and state == "0A" for local, _, state in sockets) == WORKERS
 
     def _is_answering(self) -> bool:
         assert self._process.poll() is None, self.stderr

@@ -1,13 +1,6 @@
 import http.client
-import os
-import signal
-import sys
 import threading
 from collections import Counter
-from functools import partial
-from pathlib import Path
-
-import pytest
 
 from conversations.models import Conversation
 from tests.live.client import Client, user_message
@@ -44,31 +37,6 @@ def test_acknowledged_writes_survive_kill_9_and_no_write_is_partial(service):
             assert conversation.item_count == conversation.last_position == len(items)
             assert conversation.metadata == {"topic": "kill", "step": "1"}
             assert {pair.key: pair.value for pair in conversation.metadata_pairs.all()} == conversation.metadata
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's table of processes")
-def test_connections_that_wait_for_a_killed_worker_are_served_by_another(service):
-    service.start()
-    killed, other = service.worker_pids
-    for pid in (killed, other):
-        os.kill(pid, signal.SIGSTOP)
-        wait_until(partial(_is_stopped, pid))
-    waiting = [http.client.HTTPConnection("127.0.0.1", service.port, timeout=60) for _ in range(20)]
-    for connection in waiting:
-        connection.request("GET", "/v1/conversations", headers={"Authorization": f"Bearer {service.secret}"})
-    os.kill(killed, signal.SIGKILL)
-    os.kill(other, signal.SIGCONT)
-    responses = [connection.getresponse() for connection in waiting]
-    assert [response.status for response in responses] == [200] * 20
-    for response in responses:
-        response.close()
-    for connection in waiting:
-        connection.close()
-
-
-def _is_stopped(pid):
-    """Whether all threads of the process are stopped: they stop one after another."""
-    return all(stat.read_text().rpartition(") ")[2][0] == "T" for stat in Path(f"/proc/{pid}/task").glob("*/stat"))
 
 
 def _write_until_killed(service, secret, acknowledged):

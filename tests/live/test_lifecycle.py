@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from conversations.models import APIKey, Conversation
+from project.server import TCP_MIGRATION
 from tests.live.client import Client, user_message
 from tests.live.service import Service, manage, wait_until
 from tests.live.staff import Staff
@@ -43,9 +44,13 @@ def test_second_start_prints_and_changes_no_secret(service, database):
     secret, before = service.secret, api_keys(database)
     service.stop()
     service.start()
-    assert service.stdout == f"Serving the API at {service.base_url} and the admin at " + (
-        f"http://127.0.0.1:{service.port}/admin/. Stop with Ctrl-C.\n"
+    *hints, line = service.stdout.splitlines()
+    assert line == (
+        f"Serving the API at {service.base_url} and the admin at http://127.0.0.1:{service.port}/admin/. "
+        "Stop with Ctrl-C."
     )
+    is_hint_due = TCP_MIGRATION.exists() and TCP_MIGRATION.read_text() == "0\n"
+    assert [hint.endswith("net.ipv4.tcp_migrate_req to 1.") for hint in hints] == [True] * is_hint_due
     client = Client(service.port, secret)
     assert client.post("/conversations")[0] == 200
     client.close()

@@ -12,7 +12,7 @@ from django.db import DatabaseError, connections
 from django.http.request import validate_host
 
 from conversations.models import APIKey
-from project.server import serve
+from project.server import resets_waiting_connections, serve
 
 DEFAULT_THREADS = 4  # per worker; they share one interpreter, and a slow client occupies one
 LOOPBACK_HOSTS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - the URL to print for "all interfaces"
@@ -44,6 +44,11 @@ class Command(BaseCommand):
         if not validate_host(host_in_url, settings.ALLOWED_HOSTS):
             allowed = ", ".join(settings.ALLOWED_HOSTS)
             self.stderr.write(f"Only requests to {allowed} are answered. Set ALLOWED_HOSTS to answer others.")
+        if resets_waiting_connections(workers=workers):
+            self.stdout.write(
+                "If a worker dies, connections that wait for it are reset. To keep them, set the kernel's parameter "
+                "net.ipv4.tcp_migrate_req to 1."
+            )
         self.stdout.write(
             f"Serving the API at {url}{settings.API_PREFIX} and the admin at {url}/admin/. Stop with Ctrl-C."
         )
