@@ -1,16 +1,18 @@
 import os
 import shutil
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import connections
 from django.test import Client
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
+from pytest_django.live_server_helper import LiveServer
 
-FLAGS = [
+ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-background-networking",
@@ -18,59 +20,61 @@ FLAGS = [
     "--disable-sync",
     "--no-first-run",
 ]
-
 TIMEOUT = 60_000  # milliseconds; other tests may keep the machine busy
-expect.set_options(timeout=20_000)
-
-Visit = Callable[..., Any]
+expect.set_options(timeout=TIMEOUT)
 
 
-@pytest.fixture(scope="session")
-def browser_thread() -> Iterator[ThreadPoolExecutor]:
-    """Thread for Playwright. Its event loop would make Django refuse database access in the test's thread."""
-    with ThreadPoolExecutor(max_workers=1) as thread:
-        yield thread
+@pytest.fixture(scope="package")
+def playwright() -> Iterator[Playwright]:
+    """Playwright, as long as tests of this folder run: its event loop would disturb the other tests of the process.
+
+    Where an event loop is running, Django refuses database access, and opens other connections than elsewhere. All
+    threads of these tests need the same connection, because SQLite's database is in memory.
+    """
+    opened = connections.all(initialized_only=True)
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+        for connection in opened:
+            connections[connection.alias] = connection
+        yield playwright
 
 
-@pytest.fixture(scope="session")
-def chromium(browser_thread: ThreadPoolExecutor) -> Iterator[Browser]:
-    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if executable is None and os.environ.get("CI") != "true":
-        pytest.skip("no Chromium found")
-    playwright = browser_thread.submit(sync_playwright().start).result()
-    launch = playwright.chromium.launch
-    browser = browser_thread.submit(launch, executable_path=executable, args=FLAGS).result()
-    yield browser
-    browser_thread.submit(browser.close).result()
-    browser_thread.submit(playwright.stop).result()
+@pytest.fixture(scope="package")
+def browser(playwright: Playwright, browser_type_launch_args: dict[str, Any]) -> Iterator[Browser]:
+    executable = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if not executable and not Path(playwright.chromium.executable_path).exists() and os.environ.get("CI") != "true":
+        pytest.skip("no browser: run `apt-get install chromium` or `playwright install chromium`")
+    options = {**browser_type_launch_args, "executable_path": executable, "args": ARGUMENTS}
+    with playwright.chromium.launch(**options) as browser:
+        yield browser
+
+
+@pytest.fixture(scope="package")
+def browser_context_args(live_server: LiveServer) -> dict[str, Any]:
+    return {"base_url": live_server.url}
 
 
 @pytest.fixture
-def admin(live_server) -> User:
-    return User.objects.create_superuser("admin", password="password")
+def context(context: BrowserContext) -> BrowserContext:
+    context.set_default_timeout(TIMEOUT)
+    return context
 
 
 @pytest.fixture
-def visit(live_server, browser_thread, chromium) -> Visit:
-    """Function that runs steps on a page in a new browser profile, optionally as a logged-in user."""
+def log_in(context: BrowserContext, live_server: LiveServer) -> Callable[[User], None]:
+    """Return a function that logs a user in to the browser."""
 
-    def visit(steps: Callable[[Page], Any], *, as_user: User | None = None, **options: Any) -> Any:
-        cookies = []
-        if as_user is not None:
-            client = Client()
-            client.force_login(as_user)
-            value = client.cookies[settings.SESSION_COOKIE_NAME].value
-            cookies = [{"name": settings.SESSION_COOKIE_NAME, "value": value, "url": live_server.url}]
+    def log_in(user: User) -> None:
+        client = Client()
+        client.force_login(user)
+        session = client.cookies[settings.SESSION_COOKIE_NAME]
+        context.add_cookies([{"name": session.key, "value": session.value, "url": live_server.url}])
 
-        def run() -> Any:
-            context = chromium.new_context(base_url=live_server.url, **options)
-            context.set_default_timeout(TIMEOUT)
-            context.add_cookies(cookies)
-            try:
-                return steps(context.new_page())
-            finally:
-                context.close()
+    return log_in
 
-        return browser_thread.submit(run).result()
 
-    return visit
+@pytest.fixture
+def admin_page(page: Page, admin_user: User, log_in: Callable[[User], None]) -> Page:
+    """A page in a new browser profile in which `admin_user` is logged in."""
+    log_in(admin_user)
+    return page

@@ -1,4 +1,7 @@
+import pytest
 from playwright.sync_api import Locator, Page
+
+WITHOUT_JAVASCRIPT = pytest.mark.browser_context_args(java_script_enabled=False)
 
 
 def follow(link: Locator) -> None:

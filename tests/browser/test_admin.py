@@ -19,76 +19,66 @@ def demo(live_server, alice) -> Conversation:
     return Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=validate_items(ITEMS))
 
 
-def test_staff_log_in_and_find_a_transcript_by_metadata(visit, admin, demo):
-    def steps(page: Page) -> None:
-        page.goto("/admin/")
-        page.get_by_label("Username").fill("admin")
-        page.get_by_label("Password").fill("password")
-        follow(page.get_by_role("button", name="Log in"))
-        follow(page.get_by_role("link", name="Conversations", exact=True).last)
-        expect(page.locator("#result_list tbody tr")).to_have_count(2)
-        page.get_by_role("combobox", name="Key:").fill("topic")
-        page.get_by_role("combobox", name="Value:").fill("demo")
-        page.get_by_role("button", name="Apply").click()
-        expect(page.locator("#result_list tbody tr")).to_have_count(1)
-        follow(page.get_by_role("link", name=demo.pk))
-        articles = page.get_by_role("article")
-        expect(articles).to_have_count(4)
-        expect(articles.nth(0)).to_contain_text("What is the weather in Zürich?")
-        expect(page.get_by_role("article", name="Function call weather")).to_contain_text('"city": "Zürich"')
-        expect(page.get_by_role("article", name="Assistant")).to_contain_text("It is 21 degrees.")
-
-    visit(steps)
+def test_staff_log_in_and_find_a_transcript_by_metadata(page: Page, admin_user, demo):
+    page.goto("/admin/")
+    page.get_by_label("Username").fill("admin")
+    page.get_by_label("Password").fill("password")
+    follow(page.get_by_role("button", name="Log in"))
+    follow(page.get_by_role("link", name="Conversations", exact=True).last)
+    expect(page.locator("#result_list tbody tr")).to_have_count(2)
+    page.get_by_role("combobox", name="Key:").fill("topic")
+    page.get_by_role("combobox", name="Value:").fill("demo")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.locator("#result_list tbody tr")).to_have_count(1)
+    follow(page.get_by_role("link", name=demo.pk))
+    articles = page.get_by_role("article")
+    expect(articles).to_have_count(4)
+    expect(articles.nth(0)).to_contain_text("What is the weather in Zürich?")
+    expect(page.get_by_role("article", name="Function call weather")).to_contain_text('"city": "Zürich"')
+    expect(page.get_by_role("article", name="Assistant")).to_contain_text("It is 21 degrees.")
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
-def test_pages_fit_a_narrow_screen_in_light_and_dark(visit, admin, alice, color_scheme):
+def test_pages_fit_a_narrow_screen_in_light_and_dark(admin_page: Page, alice, color_scheme):
     long = "https://example.com/" + "a" * 400
     items = validate_items([*ITEMS, {"role": "user", "content": long}])
     conversation = Conversation.create_with_items(owner=alice, metadata={"k" * 64: "v" * 512}, items=items)
 
-    def steps(page: Page) -> None:
-        page.goto("/admin/conversations/conversation/?metadata_key=a&metadata_value=" + "v" * 100)
-        assert not scrolls_sideways(page)
-        page.goto("/admin/conversations/conversation/")
-        assert not scrolls_sideways(page)
-        follow(page.get_by_role("link", name=conversation.pk))
-        expect(page.get_by_role("article")).to_have_count(5)
-        assert not scrolls_sideways(page)
-        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 18, 18)"}[color_scheme]
-        follow(page.get_by_role("link", name="Delete", exact=True))
-        expect(page.get_by_text("5 items")).to_be_visible()
-        assert not scrolls_sideways(page)
+    admin_page.set_viewport_size({"width": 375, "height": 800})
+    admin_page.emulate_media(color_scheme=color_scheme)
+    admin_page.goto("/admin/conversations/conversation/?metadata_key=a&metadata_value=" + "v" * 100)
+    assert not scrolls_sideways(admin_page)
+    admin_page.goto("/admin/conversations/conversation/")
+    assert not scrolls_sideways(admin_page)
+    follow(admin_page.get_by_role("link", name=conversation.pk))
+    expect(admin_page.get_by_role("article")).to_have_count(5)
+    assert not scrolls_sideways(admin_page)
+    background = admin_page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert background == {"light": "rgb(255, 255, 255)", "dark": "rgb(18, 18, 18)"}[color_scheme]
+    follow(admin_page.get_by_role("link", name="Delete", exact=True))
+    expect(admin_page.get_by_text("5 items")).to_be_visible()
+    assert not scrolls_sideways(admin_page)
 
-    visit(steps, as_user=admin, viewport={"width": 375, "height": 800}, color_scheme=color_scheme)
 
-
-def test_a_conversation_is_deleted_after_confirmation(visit, admin, demo):
-    def steps(page: Page) -> None:
-        page.goto("/admin/conversations/conversation/")
-        page.get_by_role("row", name=demo.pk).get_by_role("checkbox").check()
-        expect(page.get_by_text("1 of 2 selected")).to_be_visible()
-        page.get_by_label("Action:").select_option("delete_selected")
-        page.get_by_role("button", name="Go").click()
-        expect(page.get_by_text(demo.pk)).to_be_visible()
-        page.get_by_label("Type the number 1 to confirm:").fill("1")
-        page.get_by_role("button", name="Delete").click()
-        expect(page.get_by_text("Deleted 1 conversation.")).to_be_visible()
-
-    visit(steps, as_user=admin)
+def test_a_conversation_is_deleted_after_confirmation(admin_page: Page, demo):
+    admin_page.goto("/admin/conversations/conversation/")
+    admin_page.get_by_role("row", name=demo.pk).get_by_role("checkbox").check()
+    expect(admin_page.get_by_text("1 of 2 selected")).to_be_visible()
+    admin_page.get_by_label("Action:").select_option("delete_selected")
+    admin_page.get_by_role("button", name="Go").click()
+    expect(admin_page.get_by_text(demo.pk)).to_be_visible()
+    admin_page.get_by_label("Type the number 1 to confirm:").fill("1")
+    admin_page.get_by_role("button", name="Delete").click()
+    expect(admin_page.get_by_text("Deleted 1 conversation.")).to_be_visible()
     assert Conversation.objects.get().metadata == {"topic": "other"}
 
 
-def test_the_secret_of_a_new_key_is_shown_until_the_next_page(visit, admin, alice):
-    def steps(page: Page) -> str:
-        page.goto("/admin/conversations/apikey/add/")
-        page.get_by_label("User").fill(str(alice.pk))
-        page.get_by_label("Name").fill("laptop")
-        follow(page.get_by_role("button", name="Save", exact=True))
-        secret = page.locator(".conversations-secret").inner_text()
-        page.reload()
-        expect(page.locator(".conversations-secret")).to_have_count(0)
-        return secret
-
-    assert APIKey.authenticate(visit(steps, as_user=admin)).name == "laptop"
+def test_the_secret_of_a_new_key_is_shown_until_the_next_page(admin_page: Page, alice):
+    admin_page.goto("/admin/conversations/apikey/add/")
+    admin_page.get_by_label("User").fill(str(alice.pk))
+    admin_page.get_by_label("Name").fill("laptop")
+    follow(admin_page.get_by_role("button", name="Save", exact=True))
+    secret = admin_page.locator(".conversations-secret").inner_text()
+    admin_page.reload()
+    expect(admin_page.locator(".conversations-secret")).to_have_count(0)
+    assert APIKey.authenticate(secret).name == "laptop"

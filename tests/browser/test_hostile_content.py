@@ -5,7 +5,7 @@ from playwright.sync_api import Page, expect
 
 from conversations.models import Conversation
 from conversations.schema.items import validate_items
-from tests.browser.pages import follow
+from tests.browser.pages import WITHOUT_JAVASCRIPT, follow
 from tests.browser.transcripts import store_item
 from tests.browser.watch import Watch
 
@@ -76,77 +76,69 @@ def hostile(live_server, alice) -> Conversation:
     return conversation
 
 
+TOUCH = """elements => elements.forEach(element => {
+    element.focus();
+    element.dispatchEvent(new MouseEvent("mouseover", {bubbles: true}));
+})"""
 ADDRESSES = "links => links.map(a => [a.getAttribute('href'), a.rel, a.target])"
 
 
-def test_hostile_content_is_neither_executed_nor_fetched(visit, admin, hostile, live_server):
-    def steps(page: Page) -> Watch:
-        watch = Watch(page)
-        titles = []
-        page.goto("/admin/conversations/conversation/")
-        titles.append(page.title())
-        page.goto("/admin/conversations/conversation/?metadata_key=%3Cscript%3E&metadata_value=%22%3E%3Cscript%3E")
-        titles.append(page.title())
-        page.goto("/admin/conversations/conversation/")
-        follow(page.get_by_role("link", name=hostile.pk))
-        for address in (
-            page.url,
-            f"{page.url.partition('?')[0]}?view=raw",
-            f"{page.url.partition('?')[0]}?view=rendered",
-        ):
-            page.goto(address)
-            expect(page.get_by_role("article")).to_have_count(15)
-            page.get_by_role("button", name="Expand all").click()
-            for element in page.locator("article, #transcript a, textarea").all():
-                element.hover()
-                element.focus()
-            titles.append(page.title())
-        inside = "#transcript :is(script, svg, iframe, link, style, meta, base, object, form, input, math, [style])"
-        assert page.locator(inside).count() == 0
-        assert page.locator("#transcript img").count() == 0
-        assert page.locator("#transcript").evaluate("e => e.innerText.includes('evil.example/pixel.png')")
-        for address, rel, target in page.locator("#transcript a").evaluate_all(ADDRESSES):
-            if not address.startswith(("?", "#", "../items/")):
-                assert address.startswith(("https://", "mailto:")), address
-                assert (rel, target) == ("noopener noreferrer nofollow", "_blank")
-        page.get_by_role("link", name="Delete", exact=True).click()
-        expect(page.get_by_role("heading", name="Summary")).to_be_visible()
-        titles.append(page.title())
-        assert all(title.endswith("| Conversations") for title in titles)
-        return watch
-
-    watch = visit(steps, as_user=admin)
+def test_hostile_content_is_neither_executed_nor_fetched(admin_page: Page, hostile, live_server):
+    watch = Watch(admin_page)
+    titles = []
+    admin_page.goto("/admin/conversations/conversation/")
+    titles.append(admin_page.title())
+    admin_page.goto("/admin/conversations/conversation/?metadata_key=%3Cscript%3E&metadata_value=%22%3E%3Cscript%3E")
+    titles.append(admin_page.title())
+    admin_page.goto("/admin/conversations/conversation/")
+    follow(admin_page.get_by_role("link", name=hostile.pk))
+    for address in (
+        admin_page.url,
+        f"{admin_page.url.partition('?')[0]}?view=raw",
+        f"{admin_page.url.partition('?')[0]}?view=rendered",
+    ):
+        admin_page.goto(address)
+        expect(admin_page.get_by_role("article")).to_have_count(15)
+        admin_page.get_by_role("button", name="Expand all").click()
+        admin_page.locator("article, #transcript a, textarea").evaluate_all(TOUCH)
+        titles.append(admin_page.title())
+    inside = "#transcript :is(script, svg, iframe, link, style, meta, base, object, form, input, math, [style])"
+    assert admin_page.locator(inside).count() == 0
+    assert admin_page.locator("#transcript img").count() == 0
+    assert admin_page.locator("#transcript").evaluate("e => e.innerText.includes('evil.example/pixel.png')")
+    for address, rel, target in admin_page.locator("#transcript a").evaluate_all(ADDRESSES):
+        if not address.startswith(("?", "#", "../items/")):
+            assert address.startswith(("https://", "mailto:")), address
+            assert (rel, target) == ("noopener noreferrer nofollow", "_blank")
+    admin_page.get_by_role("link", name="Delete", exact=True).click()
+    expect(admin_page.get_by_role("heading", name="Summary")).to_be_visible()
+    titles.append(admin_page.title())
+    assert all(title.endswith("| Conversations") for title in titles)
     assert watch.problems == []
     assert watch.foreign_requests(live_server.url) == []
 
 
-def test_remote_image_shows_its_host_before_it_is_opened(visit, admin, alice, live_server):
+def test_remote_image_shows_its_host_before_it_is_opened(admin_page: Page, alice, live_server):
     content = [{"type": "input_image", "image_url": "https://images.example/a.png"}]
     items = validate_items([{"role": "user", "content": content}])
     conversation = Conversation.create_with_items(owner=alice, items=items)
 
-    def steps(page: Page) -> Watch:
-        watch = Watch(page)
-        page.goto(f"/admin/conversations/conversation/{conversation.pk}/change/")
-        link = page.get_by_role("link", name="https://images.example/a.png")
-        expect(link).to_be_hidden()
-        page.get_by_text("Image at images.example").press("Enter")
-        expect(link).to_be_visible()
-        assert link.get_attribute("rel") == "noopener noreferrer nofollow"
-        return watch
-
-    watch = visit(steps, as_user=admin)
+    watch = Watch(admin_page)
+    admin_page.goto(f"/admin/conversations/conversation/{conversation.pk}/change/")
+    link = admin_page.get_by_role("link", name="https://images.example/a.png")
+    expect(link).to_be_hidden()
+    admin_page.get_by_text("Image at images.example").press("Enter")
+    expect(link).to_be_visible()
+    assert link.get_attribute("rel") == "noopener noreferrer nofollow"
     assert watch.problems == []
     assert watch.foreign_requests(live_server.url) == []
 
 
-def test_pages_contain_no_inline_script_or_style(visit, admin, hostile):
-    def steps(page: Page) -> list[int]:
-        found = []
-        for path in ("", f"{hostile.pk.replace('_', '_5F')}/change/", f"{hostile.pk.replace('_', '_5F')}/delete/"):
-            page.goto(f"/admin/conversations/conversation/{path}")
-            found.append(page.locator("script:not([src]):not([type='application/json']), style, [style]").count())
-            found.append(page.locator("[onclick], [onload], [onsubmit], [onchange]").count())
-        return found
-
-    assert set(visit(steps, as_user=admin, java_script_enabled=False)) == {0}
+@WITHOUT_JAVASCRIPT
+def test_pages_contain_no_inline_script_or_style(admin_page: Page, hostile):
+    found = []
+    for path in ("", f"{hostile.pk.replace('_', '_5F')}/change/", f"{hostile.pk.replace('_', '_5F')}/delete/"):
+        admin_page.goto(f"/admin/conversations/conversation/{path}")
+        found.append(admin_page.locator("script:not([src]):not([type='application/json']), style, [style]").count())
+        found.append(admin_page.locator("[onclick], [onload], [onsubmit], [onchange]").count())
+    assert set(found) == {0}

@@ -18,44 +18,43 @@ def tab_to(page: Page, name: str) -> None:
     raise AssertionError(f"{name} is not reached")
 
 
-def test_conversation_can_be_read_exported_deleted_and_restored_by_keyboard(visit, admin, live_server):
-    conversation = Conversation.create_with_items(owner=admin, metadata={"topic": "demo"}, items=validate_items(TALK))
+def test_conversation_can_be_read_exported_deleted_and_restored_by_keyboard(admin_page: Page, admin_user):
+    conversation = Conversation.create_with_items(
+        owner=admin_user, metadata={"topic": "demo"}, items=validate_items(TALK)
+    )
 
-    def steps(page: Page) -> None:
-        def press(name: str) -> None:
-            tab_to(page, name)
-            page.keyboard.press("Enter")
+    def press(name: str) -> None:
+        tab_to(admin_page, name)
+        admin_page.keyboard.press("Enter")
 
-        def follow(name: str) -> None:
-            tab_to(page, name)
-            with page.expect_navigation():
-                page.keyboard.press("Enter")
+    def follow(name: str) -> None:
+        tab_to(admin_page, name)
+        with admin_page.expect_navigation():
+            admin_page.keyboard.press("Enter")
 
-        page.goto("/admin/")
-        press("Skip to main content")
-        follow("Conversations")
-        follow(conversation.pk)
-        follow("Messages only")
-        expect(page.get_by_role("article")).to_have_count(6)
-        follow("All items")
-        press("Items by type")
-        expect(page.get_by_text("Function call", exact=True).first).to_be_visible()
-        page.get_by_role("article", name="System").locator("summary").focus()
-        page.keyboard.press("Enter")
-        expect(page.get_by_text("Answer briefly.")).to_be_visible()
-        follow("Raw view of item 2")
-        expect(page.get_by_role("article").nth(1)).to_contain_text('"role": "user"')
-        page.goto(f"/admin/conversations/conversation/{conversation.pk}/change/")
-        follow("Export")
-        follow("Back")
-        follow(conversation.pk)
-        follow("Delete")
-        follow("Yes, I\u2019m sure")
-        expect(page.get_by_text("was deleted successfully")).to_be_visible()
-        page.goto("/admin/conversations/deletedconversation/")
-        follow(conversation.pk)
-        follow("Restore")
-        expect(page.get_by_text("Restored 1 conversation.")).to_be_visible()
-
-    visit(steps, as_user=admin)
+    admin_page.goto("/admin/")
+    press("Skip to main content")
+    follow("Conversations")
+    follow(conversation.pk)
+    follow("Messages only")
+    expect(admin_page.get_by_role("article")).to_have_count(6)
+    follow("All items")
+    press("Items by type")
+    expect(admin_page.get_by_text("Function call", exact=True).first).to_be_visible()
+    admin_page.get_by_role("article", name="System").locator("summary").focus()
+    admin_page.keyboard.press("Enter")
+    expect(admin_page.get_by_text("Answer briefly.")).to_be_visible()
+    follow("Raw view of item 2")
+    expect(admin_page.get_by_role("article").nth(1)).to_contain_text('"role": "user"')
+    admin_page.goto(f"/admin/conversations/conversation/{conversation.pk}/change/")
+    follow("Export")
+    follow("Back")
+    follow(conversation.pk)
+    follow("Delete")
+    follow("Yes, I\u2019m sure")
+    expect(admin_page.get_by_text("was deleted successfully")).to_be_visible()
+    admin_page.goto("/admin/conversations/deletedconversation/")
+    follow(conversation.pk)
+    follow("Restore")
+    expect(admin_page.get_by_text("Restored 1 conversation.")).to_be_visible()
     assert Conversation.objects.get() == conversation

@@ -4,7 +4,7 @@ from playwright.sync_api import Page, expect
 
 from conversations.models import Conversation
 from tests.browser.list_page import LIST, OPTIONS, create_conversations, rows
-from tests.browser.pages import follow
+from tests.browser.pages import WITHOUT_JAVASCRIPT, follow
 from tests.browser.watch import Watch
 
 
@@ -31,205 +31,180 @@ def tab_to(page: Page, selector: str) -> None:
     raise AssertionError(selector)
 
 
-@pytest.mark.parametrize("java_script_enabled", [True, False])
-def test_three_conditions_can_be_entered_by_keyboard(visit, admin, conversations, java_script_enabled):
+@pytest.mark.parametrize("java_script_enabled", [True, pytest.param(False, marks=WITHOUT_JAVASCRIPT)])
+def test_three_conditions_can_be_entered_by_keyboard(admin_page: Page, conversations, java_script_enabled):
     conditions = [("tenant", "begins", "acme"), ("topic", "", "demo"), ("lang", "is one", "en, de")]
 
-    def steps(page: Page) -> None:
-        page.goto(LIST)
-        page.locator("#searchbar").focus()
-        tab_to(page, "[name=metadata_key]")
-        for number, condition in enumerate(conditions):
-            for typed in condition:
-                page.keyboard.type(typed)
-                page.keyboard.press("Tab")
-            if number == 2:
-                break
-            assert page.evaluate("document.activeElement.textContent") == "Add condition"
-            page.keyboard.press("Enter")
-            if not java_script_enabled:  # the answer has an empty row
-                expect(page.locator(".conversations-condition")).to_have_count(number + 2)
-                page.locator("#searchbar").focus()
-                for _ in range(number + 1):
-                    tab_to(page, "[name=metadata_value]")
-                tab_to(page, "[name=metadata_key]")
-        tab_to(page, "details > button")
-        page.keyboard.press("Enter")
-        expect(page.locator(".conversations-chips li:not(.conversations-clear)")).to_have_count(3)
-        expect(rows(page)).to_have_count(2)
-        texts = rows(page).all_inner_texts()
-        if java_script_enabled:
-            assert page.url.count("metadata_key=") == 3
-            assert "owner=" not in page.url
-        page.reload()
-        assert rows(page).all_inner_texts() == texts
-        page.get_by_role("link", name="Remove topic is “demo”").press("Enter")
-        expect(rows(page)).to_have_count(3)
-
-    visit(steps, as_user=admin, java_script_enabled=java_script_enabled)
+    admin_page.goto(LIST)
+    admin_page.locator("#searchbar").focus()
+    tab_to(admin_page, "[name=metadata_key]")
+    for number, condition in enumerate(conditions):
+        for typed in condition:
+            admin_page.keyboard.type(typed)
+            admin_page.keyboard.press("Tab")
+        if number == 2:
+            break
+        assert admin_page.evaluate("document.activeElement.textContent") == "Add condition"
+        admin_page.keyboard.press("Enter")
+        if not java_script_enabled:  # the answer has an empty row
+            expect(admin_page.locator(".conversations-condition")).to_have_count(number + 2)
+            admin_page.locator("#searchbar").focus()
+            for _ in range(number + 1):
+                tab_to(admin_page, "[name=metadata_value]")
+            tab_to(admin_page, "[name=metadata_key]")
+    tab_to(admin_page, "details > button")
+    admin_page.keyboard.press("Enter")
+    expect(admin_page.locator(".conversations-chips li:not(.conversations-clear)")).to_have_count(3)
+    expect(rows(admin_page)).to_have_count(2)
+    texts = rows(admin_page).all_inner_texts()
+    if java_script_enabled:
+        assert admin_page.url.count("metadata_key=") == 3
+        assert "owner=" not in admin_page.url
+    admin_page.reload()
+    assert rows(admin_page).all_inner_texts() == texts
+    admin_page.get_by_role("link", name="Remove topic is “demo”").press("Enter")
+    expect(rows(admin_page)).to_have_count(3)
 
 
-def test_keys_and_values_are_completed_by_keyboard(visit, admin, conversations):
-    def steps(page: Page) -> None:
-        page.goto(LIST)
-        key, value = page.locator("[name=metadata_key]").first, page.locator("[name=metadata_value]").first
-        key.focus()
-        options = page.locator(OPTIONS)
-        expect(options).to_have_count(5)
-        key.press_sequentially("to")
-        expect(options).to_have_text(["topic"])
-        expect(key).to_have_attribute("aria-expanded", "true")
-        key.press("ArrowDown")
-        assert key.get_attribute("aria-activedescendant") == options.first.get_attribute("id")
-        key.press("Enter")
-        expect(key).to_have_value("topic")
-        expect(options).to_have_count(0)
-        value.press_sequentially("d")
-        page.wait_for_timeout(400)
-        expect(options).to_have_count(0)
-        value.press_sequentially("e")
-        expect(options).to_have_text(["demo"])
-        value.press("Escape")
-        expect(options).to_have_count(0)
-        expect(value).to_have_value("de")
-        value.press("ArrowDown")
-        expect(options).to_have_text(["demo"])
-        value.press("ArrowUp")
-        value.press("Enter")
-        value.press("Enter")
-        expect(rows(page)).to_have_count(3)
-
-    visit(steps, as_user=admin)
+def test_keys_and_values_are_completed_by_keyboard(admin_page: Page, conversations):
+    admin_page.goto(LIST)
+    key, value = admin_page.locator("[name=metadata_key]").first, admin_page.locator("[name=metadata_value]").first
+    key.focus()
+    options = admin_page.locator(OPTIONS)
+    expect(options).to_have_count(5)
+    key.press_sequentially("to")
+    expect(options).to_have_text(["topic"])
+    expect(key).to_have_attribute("aria-expanded", "true")
+    key.press("ArrowDown")
+    assert key.get_attribute("aria-activedescendant") == options.first.get_attribute("id")
+    key.press("Enter")
+    expect(key).to_have_value("topic")
+    expect(options).to_have_count(0)
+    value.press_sequentially("d")
+    admin_page.wait_for_timeout(400)
+    expect(options).to_have_count(0)
+    value.press_sequentially("e")
+    expect(options).to_have_text(["demo"])
+    value.press("Escape")
+    expect(options).to_have_count(0)
+    expect(value).to_have_value("de")
+    value.press("ArrowDown")
+    expect(options).to_have_text(["demo"])
+    value.press("ArrowUp")
+    value.press("Enter")
+    value.press("Enter")
+    expect(rows(admin_page)).to_have_count(3)
 
 
-def test_search_box_suggests_keys_and_values_while_typing(visit, admin, conversations):
-    def steps(page: Page) -> None:
-        page.goto(LIST)
-        search = page.get_by_role("combobox", name="Search", exact=True)
-        option = page.locator(OPTIONS)
-        search.press_sequentially("lang:en -te")
-        expect(option).to_have_text(["tenant"])
-        search.press("ArrowDown")
-        search.press("Enter")
-        expect(search).to_have_value("lang:en -tenant:")
-        search.press_sequentially("aj")
-        expect(option).to_have_text(["ajax"])
-        search.press("ArrowDown")
-        search.press("Enter")
-        expect(search).to_have_value("lang:en -tenant:ajax")
-        search.press_sequentially(" or")
-        expect(option).to_have_text(["order id"])
-        search.press("ArrowDown")
-        search.press("Enter")
-        expect(search).to_have_value('lang:en -tenant:ajax metadata["order id"]:')
-        search.press_sequentially('"67')
-        expect(option).to_have_text(["6735"])
-        option.click()
-        expect(search).to_have_value('lang:en -tenant:ajax metadata["order id"]:6735')
-        search.press("Enter")
-        expect(page.get_by_text("No conversations match.")).to_be_visible()
-        expect(page.locator(".conversations-chips")).to_contain_text("lang:en -tenant:ajax")
-
-    visit(steps, as_user=admin)
+def test_search_box_suggests_keys_and_values_while_typing(admin_page: Page, conversations):
+    admin_page.goto(LIST)
+    search = admin_page.get_by_role("combobox", name="Search", exact=True)
+    option = admin_page.locator(OPTIONS)
+    search.press_sequentially("lang:en -te")
+    expect(option).to_have_text(["tenant"])
+    search.press("ArrowDown")
+    search.press("Enter")
+    expect(search).to_have_value("lang:en -tenant:")
+    search.press_sequentially("aj")
+    expect(option).to_have_text(["ajax"])
+    search.press("ArrowDown")
+    search.press("Enter")
+    expect(search).to_have_value("lang:en -tenant:ajax")
+    search.press_sequentially(" or")
+    expect(option).to_have_text(["order id"])
+    search.press("ArrowDown")
+    search.press("Enter")
+    expect(search).to_have_value('lang:en -tenant:ajax metadata["order id"]:')
+    search.press_sequentially('"67')
+    expect(option).to_have_text(["6735"])
+    option.click()
+    expect(search).to_have_value('lang:en -tenant:ajax metadata["order id"]:6735')
+    search.press("Enter")
+    expect(admin_page.get_by_text("No conversations match.")).to_be_visible()
+    expect(admin_page.locator(".conversations-chips")).to_contain_text("lang:en -tenant:ajax")
 
 
-def test_conversation_id_can_be_copied(visit, admin, conversations):
-    def steps(page: Page) -> str:
-        page.goto(LIST)
-        page.get_by_role("button", name=f"Copy id {conversations[1].pk}").click()
-        expect(page.get_by_text("Copied")).to_be_visible()
-        return page.evaluate("navigator.clipboard.readText()")
-
-    copied = visit(steps, as_user=admin, permissions=["clipboard-read", "clipboard-write"])
-    assert copied == conversations[1].pk
+def test_conversation_id_can_be_copied(admin_page: Page, conversations):
+    admin_page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    admin_page.goto(LIST)
+    admin_page.get_by_role("button", name=f"Copy id {conversations[1].pk}").click()
+    expect(admin_page.get_by_text("Copied")).to_be_visible()
+    assert admin_page.evaluate("navigator.clipboard.readText()") == conversations[1].pk
 
 
-def test_list_obeys_the_csp_and_contacts_no_other_host(visit, admin, conversations, live_server):
-    def steps(page: Page) -> Watch:
-        watch = Watch(page)
-        response = page.goto(LIST)
-        assert response.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
-        page.locator("[name=metadata_key]").first.press_sequentially("te")
-        page.locator(OPTIONS, has_text="tenant").click()
-        page.get_by_role("button", name="Add condition").click()
-        page.get_by_text("Columns", exact=True).click()
-        page.get_by_label("First message").check()
-        page.get_by_role("combobox", name="Metadata key 1").fill("tenant")
-        follow(page.get_by_role("button", name="Show columns"))
-        expect(page.locator("tbody .field-first_message").first).to_contain_text("Where is my order?")
-        follow(page.get_by_role("link", name="Last 7 days"))
-        follow(page.get_by_role("link", name=conversations[1].pk))
-        expect(page.get_by_role("article")).to_have_count(1)
-        page.keyboard.press("?")
-        expect(page.get_by_role("dialog")).to_be_visible()
-        return watch
-
-    watch = visit(steps, as_user=admin)
+def test_list_obeys_the_csp_and_contacts_no_other_host(admin_page: Page, conversations, live_server):
+    watch = Watch(admin_page)
+    response = admin_page.goto(LIST)
+    assert response.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
+    admin_page.locator("[name=metadata_key]").first.press_sequentially("te")
+    admin_page.locator(OPTIONS, has_text="tenant").click()
+    admin_page.get_by_role("button", name="Add condition").click()
+    admin_page.get_by_text("Columns", exact=True).click()
+    admin_page.get_by_label("First message").check()
+    admin_page.get_by_role("combobox", name="Metadata key 1").fill("tenant")
+    follow(admin_page.get_by_role("button", name="Show columns"))
+    expect(admin_page.locator("tbody .field-first_message").first).to_contain_text("Where is my order?")
+    follow(admin_page.get_by_role("link", name="Last 7 days"))
+    follow(admin_page.get_by_role("link", name=conversations[1].pk))
+    expect(admin_page.get_by_role("article")).to_have_count(1)
+    admin_page.keyboard.press("?")
+    expect(admin_page.get_by_role("dialog")).to_be_visible()
     assert watch.problems == []
     assert watch.foreign_requests(live_server.url) == []
 
 
-def test_paging_and_chips_work_without_javascript(visit, admin, live_server, alice, monkeypatch):
+@WITHOUT_JAVASCRIPT
+def test_paging_and_chips_work_without_javascript(admin_page: Page, alice, monkeypatch):
     monkeypatch.setattr("conversations.admin.ConversationAdmin.list_per_page", 2)
     for _ in range(5):
         Conversation.create_with_items(owner=alice, metadata={"k": "v"})
 
-    def steps(page: Page) -> None:
-        page.goto(LIST)
-        follow(page.get_by_role("link", name="k = v").first)
-        follow(page.get_by_role("link", name="Next"))
-        follow(page.get_by_role("link", name="Next"))
-        expect(rows(page)).to_have_count(1)
-        follow(page.get_by_role("link", name="First"))
-        follow(rows(page).first.locator(".field-id a"))
-        follow(page.get_by_role("navigation", name="Previous and next conversation").get_by_role("link", name="Next"))
-        follow(page.get_by_role("link", name="List", exact=True))
-        expect(page.locator(".conversations-chips")).to_contain_text("k is “v”")
-
-    visit(steps, as_user=admin, java_script_enabled=False)
+    admin_page.goto(LIST)
+    follow(admin_page.get_by_role("link", name="k = v").first)
+    follow(admin_page.get_by_role("link", name="Next"))
+    follow(admin_page.get_by_role("link", name="Next"))
+    expect(rows(admin_page)).to_have_count(1)
+    follow(admin_page.get_by_role("link", name="First"))
+    follow(rows(admin_page).first.locator(".field-id a"))
+    follow(admin_page.get_by_role("navigation", name="Previous and next conversation").get_by_role("link", name="Next"))
+    follow(admin_page.get_by_role("link", name="List", exact=True))
+    expect(admin_page.locator(".conversations-chips")).to_contain_text("k is “v”")
 
 
 def test_preview_columns_are_not_offered_without_the_read_content_permission(
-    visit, live_server, conversations, staff_of
+    page: Page, log_in, conversations, staff_of
 ):
-    def steps(page: Page) -> None:
-        page.goto(LIST)
-        page.get_by_text("Columns", exact=True).click()
-        expect(page.get_by_label("Owner").last).to_be_visible()
-        expect(page.get_by_label("First message")).to_have_count(0)
-
-    visit(steps, as_user=staff_of("view_conversation"))
+    log_in(staff_of("view_conversation"))
+    page.goto(LIST)
+    page.get_by_text("Columns", exact=True).click()
+    expect(page.get_by_label("Owner").last).to_be_visible()
+    expect(page.get_by_label("First message")).to_have_count(0)
 
 
 @pytest.mark.parametrize("width", [1280, 375])
-def test_filter_form_is_collapsed_if_chips_show_its_conditions(visit, admin, conversations, width):
+def test_filter_form_is_collapsed_if_chips_show_its_conditions(admin_page: Page, conversations, width):
     filtered = f"{LIST}?metadata_key=topic&metadata_operator=eq&metadata_value=demo&owner=alice"
 
-    def steps(page: Page) -> None:
-        page.goto(LIST)
-        form = page.locator("details.conversations-form")
-        expect(form).to_have_attribute("open", "")
-        page.goto(filtered)
-        expect(form).not_to_have_attribute("open", "")
-        expect(page.locator(".conversations-chips")).to_contain_text("topic is “demo”")
-        expect(rows(page).first).to_be_in_viewport()
-        form.locator("summary").press("Enter")
-        expect(page.locator("[name=metadata_value]").first).to_have_value("demo")
-        page.goto(f"{filtered}&created_from=x")  # what is wrong is not hidden
-        expect(form).to_have_attribute("open", "")
-
-    visit(steps, as_user=admin, viewport={"width": width, "height": 900})
+    admin_page.set_viewport_size({"width": width, "height": 900})
+    admin_page.goto(LIST)
+    form = admin_page.locator("details.conversations-form")
+    expect(form).to_have_attribute("open", "")
+    admin_page.goto(filtered)
+    expect(form).not_to_have_attribute("open", "")
+    expect(admin_page.locator(".conversations-chips")).to_contain_text("topic is “demo”")
+    expect(rows(admin_page).first).to_be_in_viewport()
+    form.locator("summary").press("Enter")
+    expect(admin_page.locator("[name=metadata_value]").first).to_have_value("demo")
+    admin_page.goto(f"{filtered}&created_from=x")  # what is wrong is not hidden
+    expect(form).to_have_attribute("open", "")
 
 
-def test_metadata_pair_link_adds_its_condition(visit, admin, conversations):
-    def steps(page: Page) -> None:
-        page.goto(f"{LIST}?owner=alice")
-        page.get_by_role("link", name="topic = demo").first.press("Enter")
-        expect(page.locator(".conversations-chips li")).to_contain_text(["topic is “demo”", "owner: alice"])
-        expect(rows(page)).to_have_count(2)
-        follow(rows(page).first.locator(".field-id a"))
-        follow(page.get_by_role("link", name="lang = en"))
-        expect(page.locator(".conversations-chips li")).to_contain_text(["topic", "lang is “en”", "owner"])
-        expect(rows(page)).to_have_count(1)
-
-    visit(steps, as_user=admin)
+def test_metadata_pair_link_adds_its_condition(admin_page: Page, conversations):
+    admin_page.goto(f"{LIST}?owner=alice")
+    admin_page.get_by_role("link", name="topic = demo").first.press("Enter")
+    expect(admin_page.locator(".conversations-chips li")).to_contain_text(["topic is “demo”", "owner: alice"])
+    expect(rows(admin_page)).to_have_count(2)
+    follow(rows(admin_page).first.locator(".field-id a"))
+    follow(admin_page.get_by_role("link", name="lang = en"))
+    expect(admin_page.locator(".conversations-chips li")).to_contain_text(["topic", "lang is “en”", "owner"])
+    expect(rows(admin_page)).to_have_count(1)

@@ -13,50 +13,44 @@ def conversations(live_server, alice, bob) -> list[Conversation]:
     return create_conversations(alice, bob)
 
 
-def test_keyboard_shortcuts_navigate_the_filtered_list(visit, admin, conversations):
+def test_keyboard_shortcuts_navigate_the_filtered_list(admin_page: Page, conversations):
     alices = [row for row in conversations if row.owner.username == "alice"]
 
-    def steps(page: Page) -> None:
-        page.goto(f"{LIST}?owner=alice")
-        page.keyboard.press("/")
-        expect(page.locator("#searchbar")).to_be_focused()
-        page.keyboard.type("/?jk")
-        expect(page.locator("#searchbar")).to_have_value("/?jk")
-        follow(page.get_by_role("link", name=alices[1].pk))
-        page.keyboard.press("Control+j")
-        page.locator("[name=metadata]").press("j")
-        page.wait_for_timeout(300)
-        assert alices[1].pk.replace("_", "_5F") in page.url
-        page.evaluate("document.activeElement.blur()")
-        page.keyboard.press("j")
-        page.wait_for_url(f"**{alices[2].pk.replace('_', '_5F')}**")
-        page.keyboard.press("k")
-        page.wait_for_url(f"**{alices[1].pk.replace('_', '_5F')}**")
-        page.keyboard.press("?")
-        dialog = page.get_by_role("dialog", name="Keyboard shortcuts")
-        expect(dialog).to_be_visible()
-        page.keyboard.press("j")
-        page.keyboard.press("Escape")
-        expect(dialog).to_be_hidden()
-        assert alices[1].pk.replace("_", "_5F") in page.url
-        page.keyboard.press("/")
-        page.wait_for_url(re.compile(r"\?owner=alice#searchbar"))
-
-    visit(steps, as_user=admin)
+    admin_page.goto(f"{LIST}?owner=alice")
+    admin_page.keyboard.press("/")
+    expect(admin_page.locator("#searchbar")).to_be_focused()
+    admin_page.keyboard.type("/?jk")
+    expect(admin_page.locator("#searchbar")).to_have_value("/?jk")
+    follow(admin_page.get_by_role("link", name=alices[1].pk))
+    admin_page.keyboard.press("Control+j")
+    admin_page.locator("[name=metadata]").press("j")
+    admin_page.wait_for_timeout(300)
+    assert alices[1].pk.replace("_", "_5F") in admin_page.url
+    admin_page.evaluate("document.activeElement.blur()")
+    admin_page.keyboard.press("j")
+    admin_page.wait_for_url(f"**{alices[2].pk.replace('_', '_5F')}**")
+    admin_page.keyboard.press("k")
+    admin_page.wait_for_url(f"**{alices[1].pk.replace('_', '_5F')}**")
+    admin_page.keyboard.press("?")
+    dialog = admin_page.get_by_role("dialog", name="Keyboard shortcuts")
+    expect(dialog).to_be_visible()
+    admin_page.keyboard.press("j")
+    admin_page.keyboard.press("Escape")
+    expect(dialog).to_be_hidden()
+    assert alices[1].pk.replace("_", "_5F") in admin_page.url
+    admin_page.keyboard.press("/")
+    admin_page.wait_for_url(re.compile(r"\?owner=alice#searchbar"))
 
 
-def test_keyboard_shortcuts_can_be_switched_off(visit, admin, conversations):
-    def steps(page: Page) -> None:
-        page.goto(LIST)
-        page.keyboard.press("?")
-        follow(page.get_by_role("link", name="Switch them off"))
-        page.keyboard.press("/")
-        page.keyboard.press("?")
-        expect(page.locator("#searchbar")).not_to_be_focused()
-        expect(page.get_by_role("dialog")).to_be_hidden()
-        page.get_by_role("button", name="Keyboard shortcuts").click()
-        follow(page.get_by_role("link", name="Switch them on"))
-        page.keyboard.press("/")
-        expect(page.locator("#searchbar")).to_be_focused()
-
-    visit(steps, as_user=admin)
+def test_keyboard_shortcuts_can_be_switched_off(admin_page: Page, conversations):
+    admin_page.goto(LIST)
+    admin_page.keyboard.press("?")
+    follow(admin_page.get_by_role("link", name="Switch them off"))
+    admin_page.keyboard.press("/")
+    admin_page.keyboard.press("?")
+    expect(admin_page.locator("#searchbar")).not_to_be_focused()
+    expect(admin_page.get_by_role("dialog")).to_be_hidden()
+    admin_page.get_by_role("button", name="Keyboard shortcuts").click()
+    follow(admin_page.get_by_role("link", name="Switch them on"))
+    admin_page.keyboard.press("/")
+    expect(admin_page.locator("#searchbar")).to_be_focused()

@@ -6,16 +6,11 @@ from playwright.sync_api import Page, expect
 
 from conversations.models import Conversation
 from conversations.schema.items import validate_items
-from tests.browser.axe import axe_script, serious_violations
+from tests.browser.axe import serious_violations
 from tests.browser.watch import Watch
 
 LIST_PATH = reverse("admin:conversations_conversation_changelist")
 HOSTILE = "<img src=x onerror=alert(1)> refund <script>alert(2)</script>"
-
-
-@pytest.fixture(scope="session")
-def axe(request) -> str:
-    return axe_script(request.config.cache)
 
 
 @pytest.fixture
@@ -25,31 +20,27 @@ def conversations(alice) -> list[Conversation]:
     return [Conversation.create_with_items(owner=alice, items=each) for each in items]
 
 
-def test_snippet_links_to_its_item(visit, admin, conversations, live_server):
-    def steps(page: Page) -> None:
-        watch = Watch(page)
-        page.goto(LIST_PATH)
-        page.locator("#searchbar").fill("refund")
-        page.locator("#searchbar").press("Enter")
-        snippets = page.get_by_role("region", name="Matching messages").get_by_role("listitem")
-        expect(snippets).to_have_count(4)
-        expect(snippets.locator("mark")).to_have_text(["refund"] * 4)
-        expect(snippets.nth(2)).to_contain_text(HOSTILE)
-        snippets.nth(2).get_by_role("link").click()
-        expect(page.locator("article:target")).to_contain_text("refund")
-        assert watch.problems == []
-        assert watch.foreign_requests(live_server.url) == []
-
-    visit(steps, as_user=admin)
+def test_snippet_links_to_its_item(admin_page: Page, conversations, live_server):
+    watch = Watch(admin_page)
+    admin_page.goto(LIST_PATH)
+    admin_page.locator("#searchbar").fill("refund")
+    admin_page.locator("#searchbar").press("Enter")
+    snippets = admin_page.get_by_role("region", name="Matching messages").get_by_role("listitem")
+    expect(snippets).to_have_count(4)
+    expect(snippets.locator("mark")).to_have_text(["refund"] * 4)
+    expect(snippets.nth(2)).to_contain_text(HOSTILE)
+    snippets.nth(2).get_by_role("link").click()
+    expect(admin_page.locator("article:target")).to_contain_text("refund")
+    assert watch.problems == []
+    assert watch.foreign_requests(live_server.url) == []
 
 
 @pytest.mark.parametrize("color_scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [320, 1280])
-def test_snippets_are_accessible_and_fit_the_screen(visit, admin, conversations, axe, color_scheme, width):
-    def steps(page: Page) -> None:
-        page.goto(f"{LIST_PATH}?q=refund")
-        expect(page.locator(".conversations-snippets mark")).to_have_count(4)
-        assert serious_violations(page, axe) == []
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
-
-    visit(steps, as_user=admin, viewport={"width": width, "height": 800}, color_scheme=color_scheme)
+def test_snippets_are_accessible_and_fit_the_screen(admin_page: Page, conversations, color_scheme, width):
+    admin_page.set_viewport_size({"width": width, "height": 800})
+    admin_page.emulate_media(color_scheme=color_scheme)
+    admin_page.goto(f"{LIST_PATH}?q=refund")
+    expect(admin_page.locator(".conversations-snippets mark")).to_have_count(4)
+    assert serious_violations(admin_page) == []
+    assert admin_page.evaluate("document.documentElement.scrollWidth") <= width

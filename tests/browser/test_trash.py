@@ -1,11 +1,12 @@
 import pytest
 from django.contrib.admin.utils import quote
 from django.urls import reverse
+from playwright.sync_api import Page
 
 from conversations.models import Conversation, DeletedConversation
 from conversations.schema.items import validate_items
 from conversations.trash import move_to_trash
-from tests.browser.axe import axe_script, serious_violations
+from tests.browser.axe import serious_violations
 from tests.browser.pages import follow
 from tests.browser.watch import Watch
 
@@ -13,13 +14,13 @@ LIST_URL = reverse("admin:conversations_deletedconversation_changelist")
 
 
 @pytest.fixture
-def conversation(admin) -> Conversation:
+def conversation(admin_user) -> Conversation:
     """One conversation, beside three others in the trash."""
     metadata = {"topic": "a billing question", "tenant": "acme", "order id": "6735-" + "x" * 60, "escalated": "yes"}
     items = validate_items([{"role": "user", "content": "hi"}] * 3)
-    rows = [Conversation.create_with_items(owner=admin, metadata=metadata, items=items) for _ in range(4)]
+    rows = [Conversation.create_with_items(owner=admin_user, metadata=metadata, items=items) for _ in range(4)]
     for row in rows[1:]:
-        move_to_trash(row, deleted_by=admin)
+        move_to_trash(row, deleted_by=admin_user)
     return rows[0]
 
 
@@ -33,50 +34,39 @@ def pages(conversation: Conversation) -> dict[str, str]:
     }
 
 
-def test_deleted_conversation_can_be_restored_by_mouse(visit, admin, conversation, live_server):
+def test_deleted_conversation_can_be_restored_by_mouse(admin_page: Page, conversation, live_server):
     confirmation = pages(conversation)["confirmation"]
 
-    def steps(page):
-        watch = Watch(page)
-        page.goto(confirmation)
-        follow(page.get_by_role("button", name="Yes, I\u2019m sure"))
-        page.goto(LIST_URL)
-        follow(page.locator(".field-conversation_id a").first)
-        follow(page.get_by_role("button", name="Restore"))
-        message = page.locator(".messagelist").inner_text()
-        return message, watch
-
-    message, watch = visit(steps, as_user=admin)
-    assert message == "Restored 1 conversation."
+    watch = Watch(admin_page)
+    admin_page.goto(confirmation)
+    follow(admin_page.get_by_role("button", name="Yes, I\u2019m sure"))
+    admin_page.goto(LIST_URL)
+    follow(admin_page.locator(".field-conversation_id a").first)
+    follow(admin_page.get_by_role("button", name="Restore"))
+    assert admin_page.locator(".messagelist").inner_text() == "Restored 1 conversation."
     assert Conversation.objects.get().pk == conversation.pk
     assert watch.problems == []
     assert watch.foreign_requests(live_server.url) == []
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_trash_pages_are_accessible_and_fit_a_narrow_screen(visit, admin, conversation, scheme, pytestconfig):
-    script = axe_script(pytestconfig.cache)
-
+def test_trash_pages_are_accessible_and_fit_a_narrow_screen(admin_page: Page, conversation, scheme):
     urls = pages(conversation)
 
-    def steps(page):
-        results = {}
-        for name, url in urls.items():
-            page.goto(url)
-            results[name] = (page.evaluate("document.documentElement.scrollWidth"), serious_violations(page, script))
-        return results
-
-    results = visit(steps, as_user=admin, viewport={"width": 320, "height": 800}, color_scheme=scheme)
+    admin_page.set_viewport_size({"width": 320, "height": 800})
+    admin_page.emulate_media(color_scheme=scheme)
+    results = {}
+    for name, url in urls.items():
+        admin_page.goto(url)
+        results[name] = (admin_page.evaluate("document.documentElement.scrollWidth"), serious_violations(admin_page))
     assert results == dict.fromkeys(urls, (320, []))
 
 
-def test_all_columns_are_visible_at_1280_pixels(visit, admin, conversation):
-    def steps(page):
-        page.goto(LIST_URL)
-        return page.evaluate(
-            "(() => { const box = document.querySelector('#changelist-form .results');"
-            " return [box.scrollWidth, box.clientWidth]; })()"
-        )
-
-    scroll_width, client_width = visit(steps, as_user=admin, viewport={"width": 1280, "height": 800})
+def test_all_columns_are_visible_at_1280_pixels(admin_page: Page, conversation):
+    admin_page.set_viewport_size({"width": 1280, "height": 800})
+    admin_page.goto(LIST_URL)
+    scroll_width, client_width = admin_page.evaluate(
+        "(() => { const box = document.querySelector('#changelist-form .results');"
+        " return [box.scrollWidth, box.clientWidth]; })()"
+    )
     assert scroll_width <= client_width
