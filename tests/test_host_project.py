@@ -7,6 +7,7 @@ import pytest
 from django.db import connection
 
 from tests.live.database import ScratchDatabase
+from tests.waiting import SECONDS
 
 ROOT = Path(__file__).parent.parent
 
@@ -40,6 +41,6 @@ def run_in_host(settings: str, module: str, **variables: str) -> None:
         env={**os.environ, "DJANGO_SETTINGS_MODULE": settings, **variables},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=SECONDS,
     )
     assert run.returncode == 0, run.stdout + run.stderr

@@ -1,5 +1,4 @@
 import threading
-import time
 from io import StringIO
 
 import pytest
@@ -10,6 +9,7 @@ from conversations.deletion import delete_conversation
 from conversations.management.commands.check_metadata_index import MAX_LINES, Command
 from conversations.metadata_index import find_differences, repair
 from conversations.models import Conversation, MetadataPair
+from tests.waiting import is_waiting_for_lock, wait_until
 
 METADATA = {"tenant": "acme", "größe": "Übermaß", "it's": "one\nline"}
 
@@ -235,9 +235,9 @@ def test_repair_waits_for_a_concurrent_update(conversations):
     with transaction.atomic():
         conversation.replace_metadata(metadata={"tenant": "another"})
         thread.start()
-        time.sleep(0.5)
+        wait_until(is_waiting_for_lock)
         assert outcomes == []
-    thread.join(10)
+    thread.join()
     assert outcomes == [[]]
     assert list(conversation.metadata_pairs.values_list("key", "value")) == [("tenant", "another")]
 

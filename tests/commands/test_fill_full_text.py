@@ -1,5 +1,4 @@
 import threading
-import time
 from datetime import date
 from io import StringIO
 
@@ -14,6 +13,7 @@ from conversations.schema.items import validate_items
 from conversations.schema.query.parser import parse_query
 from conversations.search import item_text
 from tests.seed import seed_conversations
+from tests.waiting import is_waiting_for_lock, wait_until
 
 # MariaDB and MySQL find only committed rows through a full-text index.
 pytestmark = pytest.mark.django_db(transaction=connection.vendor == "mysql")
@@ -123,9 +123,9 @@ def test_filling_waits_for_a_concurrent_deletion(unindexed_conversations):
     with transaction.atomic():
         unindexed_conversations[0].delete_item(item_id=item.item_id)
         thread.start()
-        time.sleep(0.5)
+        wait_until(is_waiting_for_lock)
         assert done == []
-    thread.join(10)
+    thread.join()
     assert done == ["Added the texts of 14 items.\n"]
     assert not unindexed_conversations[0].item_texts.exists()
 

@@ -1,5 +1,6 @@
 """Retry of verbs after conflicts that the database itself reports."""
 
+import math
 import sqlite3
 import threading
 import time
@@ -27,6 +28,13 @@ CONFLICTS = {
     "mysql": ["SIGNAL SQLSTATE '40001' SET MYSQL_ERRNO = 1213", "SIGNAL SQLSTATE 'HY000' SET MYSQL_ERRNO = 1020"],
     "sqlite": ["INSERT INTO locked VALUES (1)"],
 }[connection.vendor]
+
+
+@pytest.fixture(autouse=True)
+def short_pauses_without_end(monkeypatch):
+    """Let only the number of attempts limit the retries, however slow the machine is."""
+    monkeypatch.setattr(retry, "MAX_PAUSE", 0.001)
+    monkeypatch.setattr(retry, "MAX_SECONDS", math.inf)
 
 
 @pytest.fixture(params=CONFLICTS)
@@ -68,23 +76,24 @@ def test_retrying_stops_after_a_number_of_attempts(raise_conflict):
 
     @retry.retry_on_conflict
     def verb() -> None:
-        attempts.append(time.monotonic())
+        attempts.append(1)
         raise_conflict()
 
     with pytest.raises(OperationalError):
         verb()
     assert len(attempts) == retry.ATTEMPTS
-    assert attempts[-1] - attempts[0] < retry.ATTEMPTS * (retry.MAX_PAUSE + 0.1)
 
 
 def test_retrying_stops_after_a_number_of_seconds(raise_conflict, monkeypatch):
-    monkeypatch.setattr(retry, "MAX_SECONDS", 0.05)
+    monkeypatch.setattr(retry, "MAX_SECONDS", 0)
     attempts = []
 
     @retry.retry_on_conflict
     def verb() -> None:
         attempts.append(1)
-        time.sleep(0.06)
+        started_at = time.monotonic()
+        while time.monotonic() == started_at:  # The clock of some systems ticks rarely.
+            pass
         raise_conflict()
 
     with pytest.raises(OperationalError):
@@ -136,7 +145,7 @@ def test_deadlocked_operations_both_succeed(alice):
                 Conversation.objects.filter(pk=one.pk).update(item_count=F("item_count") + 1)
                 if not has_met:
                     has_met = True
-                    both_have_one.wait(timeout=20)
+                    both_have_one.wait(timeout=300)
                 Conversation.objects.filter(pk=other.pk).update(item_count=F("item_count") + 1)
 
         try:
@@ -223,10 +232,6 @@ VERBS = {
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="triggers that count what is rolled back")
 @pytest.mark.parametrize("at_commit", [False, True], ids=["at a write", "at the commit"])
 class TestVerbs:
-    @pytest.fixture(autouse=True)
-    def without_long_pauses(self, monkeypatch):
-        monkeypatch.setattr(retry, "MAX_PAUSE", 0.001)
-
     @pytest.mark.parametrize("verb", VERBS.values(), ids=VERBS)
     def test_failed_operation_leaves_no_changes_and_can_be_repeated(self, conversation, verb, at_commit):
         rows, values = stored_rows(), {**vars(conversation)}

@@ -1,3 +1,5 @@
+from contextlib import suppress
+
 import pytest
 from django.contrib.auth.models import Permission
 from django.db import OperationalError, connection, transaction
@@ -22,13 +24,13 @@ def test_statement_beyond_the_time_limit_is_cancelled(db):
 
 def test_series_of_statements_beyond_the_time_limit_is_cancelled(db):
     results = []
-    with pytest.raises(QueryTimeout), time_limit(0.3, using="default"):
+    with pytest.raises(QueryTimeout), time_limit(1, using="default"):
         results += (Permission.objects.exists() for _ in range(1_000_000))
     assert 0 < len(results) < 1_000_000
 
 
 def test_statements_after_the_block_have_no_time_limit(db):
-    with time_limit(0.3, using="default"):
+    with suppress(QueryTimeout), time_limit(0.3, using="default"):
         assert Permission.objects.exists()
     with transaction.atomic():
         slow = " UNION ALL ".join(["SELECT COUNT(*) FROM auth_permission a, auth_permission b, auth_permission c"] * 12)
@@ -39,7 +41,7 @@ def test_statements_after_the_block_have_no_time_limit(db):
 
 
 def test_other_errors_are_raised_unchanged(db):
-    with pytest.raises(OperationalError), time_limit(5, using="default"):
+    with pytest.raises(OperationalError), time_limit(60, using="default"):
         raise OperationalError(1, "something else")
 
 
@@ -54,7 +56,7 @@ def test_previous_time_limit_is_restored(db):
         cursor.execute(change)
         cursor.execute(show)
         before = cursor.fetchone()
-        with time_limit(3, using="default"):
+        with time_limit(45, using="default"):
             cursor.execute(show)
             assert cursor.fetchone() != before
         cursor.execute(show)

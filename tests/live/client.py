@@ -7,7 +7,7 @@ class Client:
     """API client with one keep-alive connection. It never retries, and needs no Django."""
 
     def __init__(self, port: int, secret: str) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
         self._headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
 
     def get(self, path: str) -> tuple[int, Any]:

@@ -8,6 +8,8 @@ from urllib.parse import urlsplit
 from django.db import connection, connections
 from pytest_django.plugin import DjangoDbBlocker
 
+from tests.waiting import SECONDS
+
 ALIAS = "live"
 
 
@@ -19,7 +21,7 @@ class ScratchDatabase:
         self.name = f"conversations_live_{secrets.token_hex(4)}"
         if connection.vendor == "sqlite":
             self.name = str(directory / f"{self.name}.sqlite3")
-            self.url = f"sqlite:///{self.name}"
+            self.url = f"sqlite:///{self.name}?timeout={SECONDS}"
         else:
             self.url = urlsplit(os.environ["DATABASE_URL"])._replace(path=f"/{self.name}").geturl()
 
@@ -54,7 +56,9 @@ class ScratchDatabase:
     @contextmanager
     def open(self) -> Iterator[str]:
         """Yield an alias for the ORM, usable until the end of the block."""
-        connections.databases[ALIAS] = {**connections.databases["default"], "NAME": self.name}
+        default = connections.databases["default"]
+        options = default["OPTIONS"] | ({"timeout": SECONDS} if connection.vendor == "sqlite" else {})
+        connections.databases[ALIAS] = {**default, "NAME": self.name, "OPTIONS": options}
         try:
             with self._blocker.unblock():
                 yield ALIAS

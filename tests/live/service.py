@@ -7,22 +7,16 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.live.database import ScratchDatabase
+from tests.waiting import SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKERS = 2
 SERVICE_VARIABLES = ("ALLOWED_HOSTS", "DATABASE_REPLICA_URL", "DATABASE_URL", "DEBUG", "LOG_LEVEL", "SECRET_KEY")
-
-
-def wait_until(condition: Callable[[], bool], *, seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"condition not met within {seconds} seconds"
-        time.sleep(0.01)
+# On a busy machine a request may wait long for a lock, and a client for an answer.
+PATIENT = {"DATABASE_LOCK_TIMEOUT": str(SECONDS), "DATABASE_STATEMENT_TIMEOUT": str(SECONDS)}
 
 
 def free_port() -> int:
@@ -48,7 +42,7 @@ def manage(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str
         env=clean_environment(**variables),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=SECONDS,
     )
 
 
@@ -56,7 +50,7 @@ class Service:
     def __init__(self, database: ScratchDatabase, directory: Path, **variables: str) -> None:
         self.database = database
         self.port = free_port()
-        self.variables = {**database.variables, "SECRET_KEY": "live", "LOG_LEVEL": "ERROR", **variables}
+        self.variables = {**database.variables, **PATIENT, "SECRET_KEY": "live", "LOG_LEVEL": "ERROR", **variables}
         self._stdout_path = directory / f"{self.port}.stdout"
         self._stderr_path = directory / f"{self.port}.stderr"
         self._process: subprocess.Popen[bytes] | None = None
@@ -99,7 +93,7 @@ class Service:
                 stderr=stderr,
                 start_new_session=True,
             )
-        wait_until(self._is_answering, seconds=60)
+        wait_until(self._is_answering)
         wait_until(self._has_all_workers)
 
     def interrupt(self) -> None:
@@ -111,7 +105,7 @@ class Service:
         self._process.terminate()
 
     def wait(self) -> int:
-        code = self._process.wait(timeout=20)
+        code = self._process.wait(timeout=SECONDS)
         self._process = None
         return code
 
@@ -140,7 +134,7 @@ class Service:
 
     def _is_answering(self) -> bool:
         assert self._process.poll() is None, self.stderr
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
         try:
             connection.request("GET", "/v1/")
             connection.getresponse().read()

@@ -4,6 +4,7 @@ from urllib.parse import urlencode
 from urllib.request import HTTPCookieProcessor, build_opener
 
 from tests.live.service import Service
+from tests.waiting import SECONDS
 
 
 class Staff:
@@ -21,5 +22,5 @@ class Staff:
         return self._read(f"{path}?{urlencode(query)}")
 
     def _read(self, path: str, data: bytes | None = None) -> str:
-        with self._opener.open(self._url + path, data, timeout=30) as response:
+        with self._opener.open(self._url + path, data, timeout=SECONDS) as response:
             return str(response.read().decode())

@@ -4,7 +4,7 @@ from collections import Counter
 
 from conversations.models import Conversation
 from tests.live.client import Client, user_message
-from tests.live.service import wait_until
+from tests.waiting import wait_until
 
 KILLS = 3
 CLIENTS = 6

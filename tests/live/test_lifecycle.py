@@ -10,8 +10,9 @@ import pytest
 from conversations.models import APIKey, Conversation
 from project.server import TCP_MIGRATION
 from tests.live.client import Client, user_message
-from tests.live.service import Service, manage, wait_until
+from tests.live.service import Service, manage
 from tests.live.staff import Staff
+from tests.waiting import SECONDS, wait_until
 
 
 def api_keys(database):
@@ -25,7 +26,7 @@ def test_first_start_prints_secrets_and_a_working_curl_command(service):
     assert re.search(r"Created the superuser 'admin' with the password \S{16}\n", service.stdout)
     assert service.secret.startswith("sk-conv-")
     [line] = re.findall(r"^curl .*$", service.stdout, re.MULTILINE)
-    curl = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=30)
+    curl = subprocess.run(["bash", "-c", line], capture_output=True, text=True, timeout=SECONDS)
     assert curl.returncode == 0, curl.stderr
     response = json.loads(curl.stdout)
     assert curl.stdout == json.dumps(response, indent=2)
@@ -34,9 +35,8 @@ def test_first_start_prints_secrets_and_a_working_curl_command(service):
     service.stop()
 
 
-def test_the_printed_password_opens_the_admin(service):
-    service.start()
-    assert "Site administration" in Staff(service).front_page
+def test_the_printed_password_opens_the_admin(live_service):
+    assert "Site administration" in Staff(live_service).front_page
 
 
 def test_second_start_prints_and_changes_no_secret(service, database):
@@ -73,7 +73,7 @@ class UnfinishedRequest:
     def __init__(self, service, secret, number):
         body = json.dumps({"metadata": {"number": str(number)}, "items": [user_message("x" * 100_000)]}).encode()
         self._rest = body[len(body) // 2 :]
-        self._socket = socket.create_connection(("127.0.0.1", service.port), timeout=30)
+        self._socket = socket.create_connection(("127.0.0.1", service.port), timeout=SECONDS)
         head = (
             f"POST /v1/conversations HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {secret}\r\n"
             f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"

@@ -8,7 +8,8 @@ from openai import OpenAI
 
 from conversations.models import Conversation, Item, MetadataPair
 from tests.live.client import Client, user_message
-from tests.live.service import ROOT, clean_environment, wait_until
+from tests.live.service import ROOT, clean_environment
+from tests.waiting import wait_until
 
 
 @pytest.fixture

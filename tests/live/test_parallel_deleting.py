@@ -7,11 +7,12 @@ import pytest
 
 from conversations.models import Conversation, Item, ItemText, MetadataPair
 from tests.live.client import Client, user_message
-from tests.live.service import ROOT, clean_environment, wait_until
+from tests.live.service import ROOT, clean_environment
+from tests.waiting import wait_until
 
-SHORT, LONG = 60, 3  # number of conversations
-LONG_SIZE = 400  # items
-BETWEEN_KILLS = 200  # items to delete between two kills
+SHORT, LONG = 30, 2  # number of conversations
+LONG_SIZE = 300  # items
+BETWEEN_KILLS = 150  # items to delete between two kills
 
 
 @pytest.fixture
@@ -85,7 +86,7 @@ def test_appends_continue_during_a_bulk_deletion(live_service, maker):
         BackgroundAppends(live_service, kept_ids, 2) as kept_appends,
     ):
         deleting = start_deleting(live_service, "doomed")
-        output, errors = deleting.communicate(timeout=120)
+        output, errors = deleting.communicate()
     assert (deleting.returncode, errors) == (0, "")
     assert output.startswith(f"Deleted {SHORT + LONG} conversations with ")
 

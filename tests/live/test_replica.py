@@ -11,7 +11,8 @@ import pytest
 from conversations.conf import app_settings
 from conversations.models import Conversation
 from tests.live.client import Client, user_message
-from tests.live.service import Service, wait_until
+from tests.live.service import Service
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(not app_settings.replica, reason="there is no replica")
 

@@ -8,9 +8,11 @@ import socket
 
 import pytest
 
+from tests.waiting import SECONDS
+
 
 def get(service, path, **headers):
-    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=SECONDS)
     connection.request("GET", path, headers=headers)
     response = connection.getresponse()
     body = response.read().decode()
@@ -50,7 +52,7 @@ def test_unknown_host_gets_a_json_error_under_v1_and_html_elsewhere(service):
 
 
 def test_chunked_request_body_is_read(live_service):
-    connection = http.client.HTTPConnection("127.0.0.1", live_service.port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", live_service.port, timeout=SECONDS)
     headers = {"Authorization": f"Bearer {live_service.secret}", "Content-Type": "application/json"}
     chunks = [b'{"metadata":', b'{"topic":', b'"in chunks"}}']
     connection.request("POST", "/v1/conversations", iter(chunks), headers, encode_chunked=True)
@@ -69,7 +71,7 @@ def test_chunked_request_body_is_read(live_service):
 )
 def test_answer_to_a_refused_body_reaches_a_client_that_is_still_sending(live_service, path, length, status):
     head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {live_service.secret}\r\n{length}\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", live_service.port), timeout=30) as client:
+    with socket.create_connection(("127.0.0.1", live_service.port), timeout=SECONDS) as client:
         client.sendall(head.encode())
         with contextlib.suppress(ConnectionError):  # The server closes the connection after its response.
             client.sendall(b"x" * 16_000_000)
@@ -78,7 +80,7 @@ def test_answer_to_a_refused_body_reaches_a_client_that_is_still_sending(live_se
 
 @pytest.mark.parametrize("length", ["Content-Length: 1000", "Content-Length: 900000", "Transfer-Encoding: chunked"])
 def test_clients_who_never_send_a_refused_body_hold_no_worker(live_service, length):
-    silent = [socket.create_connection(("127.0.0.1", live_service.port), timeout=30) for _ in range(16)]
+    silent = [socket.create_connection(("127.0.0.1", live_service.port), timeout=SECONDS) for _ in range(16)]
     for client in silent:
         client.sendall(f"POST /v1/x HTTP/1.1\r\nHost: localhost\r\n{length}\r\n\r\n".encode())
     assert all(client.recv(12) == b"HTTP/1.1 404" for client in silent)
@@ -89,7 +91,7 @@ def test_clients_who_never_send_a_refused_body_hold_no_worker(live_service, leng
 
 
 def test_connection_closes_soon_after_a_refused_body_did_not_come(live_service):
-    with socket.create_connection(("127.0.0.1", live_service.port), timeout=30) as client:
+    with socket.create_connection(("127.0.0.1", live_service.port), timeout=SECONDS) as client:
         client.sendall(b"POST /v1/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n")
         response = b"".join(iter(lambda: client.recv(65536), b""))
     assert response.startswith(b"HTTP/1.1 404")

@@ -10,6 +10,7 @@ from openai import OpenAI
 
 from conversations.models import Conversation
 from tests.live.staff import Staff
+from tests.waiting import SECONDS
 
 EXAMPLE = Path(__file__).with_name("example.mjs")
 BODY = {"metadata": {"topic": "demo"}, "items": [{"type": "message", "role": "user", "content": "Hello!"}]}
@@ -42,7 +43,7 @@ def test_curl_example_is_stored_and_found_in_the_admin(live_service):
         *("-H", f"Authorization: Bearer {live_service.secret}"),
         *("-d", json.dumps(BODY)),
     ]
-    response = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=30).stdout)
+    response = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=SECONDS).stdout)
     assert list(response) == ["id", "object", "created_at", "metadata"]
     assert (response["object"], response["metadata"]) == ("conversation", {"topic": "demo"})
     assert_stored(live_service, response["id"])
@@ -52,7 +53,7 @@ def test_javascript_example_is_stored_and_found_in_the_admin(live_service, node_
     shutil.copy(EXAMPLE, node_directory)
     environment = os.environ | {"OPENAI_BASE_URL": live_service.base_url, "OPENAI_API_KEY": live_service.secret}
     node = subprocess.run(
-        ["node", EXAMPLE.name], cwd=node_directory, env=environment, capture_output=True, text=True, timeout=60
+        ["node", EXAMPLE.name], cwd=node_directory, env=environment, capture_output=True, text=True, timeout=SECONDS
     )
     assert node.returncode == 0, node.stderr
     responses = json.loads(node.stdout)

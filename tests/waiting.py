@@ -1,0 +1,28 @@
+"""Waiting for a condition, on a machine of any speed."""
+
+import time
+from collections.abc import Callable
+
+from django.db import connection
+
+SECONDS = 300  # generous: only a failing test waits so long
+
+LOCK_WAITS = {
+    "postgresql": "SELECT COUNT(*) FROM pg_locks WHERE NOT granted AND pid IN"
+    " (SELECT pid FROM pg_stat_activity WHERE datname = current_database())",
+    "mysql": "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
+}
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + SECONDS
+    while not condition():
+        assert time.monotonic() < deadline, f"condition not met within {SECONDS} seconds"
+        time.sleep(0.01)
+
+
+def is_waiting_for_lock() -> bool:
+    """Whether a transaction waits for a lock of another one. SQLite cannot tell."""
+    with connection.cursor() as cursor:
+        cursor.execute(LOCK_WAITS[connection.vendor])
+        return cursor.fetchone()[0] > 0
