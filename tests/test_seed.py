@@ -13,10 +13,11 @@ from conversations import ids
 from conversations.models import Conversation, Item, MetadataPair
 from conversations.schema.items import item_id_prefix, validate_items
 from conversations.schema.metadata import validate_metadata
-from tests.seed import BATCH, ODD_PAIRS, Command
+from tests import seed as seed_module
+from tests.seed import ODD_PAIRS, Command
 
-NUMBER = BATCH * 3 // 2  # conversations: a full batch and half of a second one
-ARGUMENTS = ("--conversations", str(NUMBER))
+NUMBER = 3_000  # conversations: enough for the frequencies of rare values
+BATCH = 100  # of small runs
 START, YEAR = datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=365)
 
 
@@ -49,10 +50,15 @@ def snapshot() -> dict[str, list[tuple]]:
 def seeded_rows(django_db_setup, django_db_blocker) -> dict[str, list[tuple]]:
     """Return the rows that the command stores in an empty database, and roll them back."""
     with django_db_blocker.unblock(), transaction.atomic():
-        seed(*ARGUMENTS)
+        seed("--conversations", str(NUMBER))
         rows = snapshot()
         transaction.set_rollback(True)
     return rows
+
+
+@pytest.fixture
+def small_batches(monkeypatch) -> None:
+    monkeypatch.setattr(seed_module, "BATCH", BATCH)
 
 
 @pytest.fixture(scope="module")
@@ -60,12 +66,15 @@ def metadata(seeded_rows) -> list[dict[str, str]]:
     return [row[3] for row in seeded_rows["conversations"]]
 
 
-def test_the_same_seed_makes_the_same_rows_in_an_empty_database(seeded_rows, db):
-    assert not Conversation.objects.exists()
-    assert seed(*ARGUMENTS) == f"Added {NUMBER:,} conversations.\n"
-    assert json.dumps(snapshot(), default=str) == json.dumps(
-        seeded_rows, default=str
-    )  # Compare the order of members too.
+def test_the_same_seed_makes_the_same_rows_in_an_empty_database(db, small_batches):
+    snapshots = []
+    for _ in range(2):
+        with transaction.atomic():
+            assert seed("--conversations", "250") == "Added 250 conversations.\n"
+            snapshots.append(json.dumps(snapshot(), default=str))  # The text has the order of members too.
+            transaction.set_rollback(True)
+        assert not Conversation.objects.exists()
+    assert snapshots[0] == snapshots[1]
 
 
 def test_another_seed_or_start_adds_other_conversations(db):
@@ -87,13 +96,18 @@ def test_repeated_seed_is_refused_and_changes_nothing(number, db):
     assert (snapshot(), User.objects.count()) == (before, users)
 
 
-def test_batch_is_stored_atomically(seeded_rows, alice):
-    [*_, last] = seeded_rows["conversations"]
-    Conversation.objects.create(pk=last[0], owner=alice, created_at=last[2])
+def test_batch_is_stored_atomically(alice, small_batches):
+    arguments = ("--conversations", str(BATCH * 3 // 2))  # a full batch and half of a second one
+    with transaction.atomic():
+        seed(*arguments)
+        conversation_ids = list(Conversation.objects.order_by("pk").values_list("pk", flat=True))
+        transaction.set_rollback(True)
+    last = conversation_ids[-1]
+    Conversation.objects.create(pk=last, owner=alice, created_at=ids.created_at(last))
     with pytest.raises(CommandError, match=f"^Conversations of seed 1 exist. {BATCH:,} were added. Choose another"):
-        seed(*ARGUMENTS)
-    ours = {row[0] for row in seeded_rows["conversations"][:BATCH]}
-    assert set(Conversation.objects.values_list("pk", flat=True)) == {*ours, last[0]}
+        seed(*arguments)
+    ours = set(conversation_ids[:BATCH])
+    assert set(Conversation.objects.values_list("pk", flat=True)) == {*ours, last}
     assert set(MetadataPair.objects.values_list("conversation", flat=True)) <= ours
     assert set(Item.objects.values_list("conversation", flat=True)) <= ours
 
@@ -227,9 +241,9 @@ def test_few_conversations_have_an_unusual_key(key, metadata):
 
 
 @pytest.mark.parametrize(
-    ("stream", "shown"), [(Terminal, "2,000 of 2,001 conversations\r2,001 of 2,001 conversations\n"), (StringIO, "")]
+    ("stream", "shown"), [(Terminal, "100 of 101 conversations\r101 of 101 conversations\n"), (StringIO, "")]
 )
-def test_progress_is_shown_only_on_a_terminal(stream, shown, db):
+def test_progress_is_shown_only_on_a_terminal(stream, shown, db, small_batches):
     stderr = stream()
     seed("--conversations", str(BATCH + 1), "--items-per", "0", stderr=stderr)
     assert stderr.getvalue() == shown

@@ -113,7 +113,7 @@ def test_second_run_neither_counts_nor_reads_rows_again(db):
 
 
 def test_new_rows_are_found_by_index(transactional_db):
-    seed(3_000)
+    seed(300 if connection.vendor == "sqlite" else 3_000)  # SQLite's plans do not depend on the number of rows.
     analyze()
     run()
     with capture_statements() as statements:

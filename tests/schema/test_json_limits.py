@@ -155,7 +155,7 @@ def outcome(read):
         return "no JSON"
 
 
-@settings(max_examples=300)
+@settings(max_examples=settings.default.max_examples * 3)
 @given(st.recursive(st.sampled_from([*NUMBERS, *STRINGS, *WORDS]), arrays_and_objects, max_leaves=12))
 def test_loads_agrees_with_json_loads(text):
     def read_and_check():

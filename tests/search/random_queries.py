@@ -88,11 +88,9 @@ def _count_in_text(query: Query) -> int:
 expressible_query = trees(_conditions(_expressible)).filter(lambda query: _count_in_text(query) <= MAX_CONDITIONS)
 
 
-# Settings of tests that share their fixtures among all examples.
+# Settings of tests that share their fixtures among all examples, and that take several queries for each.
 many = settings(
-    max_examples=200,
-    deadline=None,
-    derandomize=True,
+    max_examples=settings.default.max_examples // 5,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 
@@ -104,7 +102,7 @@ def conversations_of(owner: User, *others: User, count: int) -> list[Conversatio
     """
     rows = []
 
-    @settings(max_examples=count, derandomize=True, deadline=None, database=None)
+    @settings(max_examples=count, derandomize=True, database=None)
     @given(metadata)
     def create(metadata: dict[str, str]) -> None:
         rows.append(Conversation.create_with_items(owner=owner, metadata=metadata))

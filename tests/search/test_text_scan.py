@@ -37,7 +37,7 @@ def matches(query: Query, metadata: dict[str, str], texts: list[str]) -> bool:
 def conversations(alice) -> list[tuple[Conversation, list[str]]]:
     rows = []
 
-    @settings(max_examples=60, derandomize=True, deadline=None, database=None)
+    @settings(max_examples=60, derandomize=True, database=None)
     @given(random_queries.metadata, texts)
     def create(metadata, said):
         items = validate_items([{"role": "user", "content": text} for text in said])

@@ -63,7 +63,7 @@ def validation_error(items, **options):
     return None
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=settings.default.max_examples * 3)
 @given(spliced_items(), st.sampled_from(["keep", "reject"]))
 def test_arbitrary_item_is_either_valid_or_refused_with_an_api_error(item, unknown_fields):
     check_storable(item)
@@ -79,7 +79,6 @@ def test_arbitrary_item_is_either_valid_or_refused_with_an_api_error(item, unkno
         apply_include(items[0], include)
 
 
-@settings(max_examples=300, deadline=None)
 @given(values)
 def test_value_that_is_not_a_list_of_items_is_refused_with_an_api_error(value):
     for items in (value, [value]):
