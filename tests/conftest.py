@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from django.contrib.auth.models import User
+from hypothesis import HealthCheck, settings
 
 from conversations.admin.list.change_list import ConversationChangeList
 from conversations.conf import app_settings
@@ -14,15 +15,45 @@ from conversations.models import APIKey
 from tests.live.database import ScratchDatabase
 from tests.live.service import Service
 
+TESTS = Path(__file__).parent
+FEW = 4  # files or tests on the command line
+
+# HYPOTHESIS_PROFILE=thorough, or `--hypothesis-profile thorough`, tries ten times as many examples, each time others.
+settings.register_profile("quick", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "thorough", settings.get_profile("quick"), derandomize=False, max_examples=1_000, print_blob=True
+)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """Run few tests in one process, sooner than several would have started, and with their output and debugger.
+
+    Otherwise there is one process per core.
+    """
+    has_few = len(config.args) <= FEW and all(".py" in argument for argument in config.args)
+    options = ("keyword", "lf", "stepwise", "trace")
+    is_in_one = has_few or config.option.capture == "no" or any(config.getoption(name, None) for name in options)
+    return 0 if is_in_one else None
+
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Adapt the tests to a replica, if there is one.
+    for item in items:
+        folder = item.path.relative_to(TESTS).parts[0]
+        if folder == "browser":
+            item.add_marker(pytest.mark.browser)
+        elif folder == "live" or not {"live_service", "service"}.isdisjoint(item.fixturenames):
+            item.add_marker(pytest.mark.live)
+    if app_settings.replica:
+        _adapt_to_replica(config, items)
+
+
+def _adapt_to_replica(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Adapt the tests to a replica.
 
     A replica has only committed rows, so tests commit. Query counts cover one connection, so tests that count are
     deselected.
     """
-    if not app_settings.replica:
-        return
     counting_tests = [item for item in items if "django_assert_num_queries" in item.fixturenames]
     config.hook.pytest_deselected(items=counting_tests)
     items[:] = [item for item in items if item not in counting_tests]
@@ -34,7 +65,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 @pytest.fixture(autouse=True, scope="session")
 def _long_query_budget() -> None:
     """Raise the admin list's time budget, so that results do not depend on how busy the machine is."""
-    ConversationChangeList.max_seconds = ConversationChangeList.max_count_seconds = 60
+    ConversationChangeList.max_seconds = ConversationChangeList.max_count_seconds = 600
 
 
 @pytest.fixture

@@ -23,7 +23,7 @@ def live(live_service, bobs_live_secret) -> Live:
     return Live(secret=live_service.secret, bobs_secret=bobs_live_secret, base_url=live_service.base_url)
 
 
-@pytest.fixture(params=["in_process", "live"])
+@pytest.fixture(params=["in_process", pytest.param("live", marks=pytest.mark.live)])
 def endpoint(request, db) -> InProcess | Live:
     return request.getfixturevalue(request.param)
 
