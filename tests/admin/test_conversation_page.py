@@ -98,9 +98,9 @@ def test_conversation_page_requires_the_view_permission(staff_client, conversati
     assert staff_client("delete_conversation").get(url(conversation)).status_code == 403
 
 
-@pytest.mark.parametrize("page", ["change", "delete"])
-def test_conversation_deleted_meanwhile_is_reported_as_missing(admin_client, conversation, monkeypatch, page):
-    url = reverse(f"admin:conversations_conversation_{page}", args=[quote(conversation.pk)])
+@pytest.mark.parametrize("view_name", ["change", "delete"])
+def test_conversation_deleted_meanwhile_is_reported_as_missing(admin_client, conversation, monkeypatch, view_name):
+    url = reverse(f"admin:conversations_conversation_{view_name}", args=[quote(conversation.pk)])
     get_object = ConversationAdmin.get_object
 
     def deleted_after_it_was_found(self, *args, **kwargs):

@@ -103,16 +103,16 @@ def test_hostile_values_of_known_parameters_are_no_server_error(admin_client, ro
 
 
 @pytest.mark.parametrize("model", MODELS)
-@pytest.mark.parametrize("page", ["change", "delete", "history"])
+@pytest.mark.parametrize("view_name", ["change", "delete", "history"])
 @pytest.mark.parametrize("key", ["\0", "x", "9" * 40, "'\x7f"])
-def test_hostile_keys_are_no_server_error(admin_client, rows, model, page, key):
-    url = reverse(f"admin:conversations_{model._meta.model_name}_{page}", args=[quote(key)])
+def test_hostile_keys_are_no_server_error(admin_client, rows, model, view_name, key):
+    url = reverse(f"admin:conversations_{model._meta.model_name}_{view_name}", args=[quote(key)])
     assert admin_client.get(url).status_code in (302, 403)
 
 
-@pytest.mark.parametrize("page", ["change", "export", "delete", "history"])
-def test_hostile_parameters_of_a_conversation_page_are_no_server_error(admin_client, rows, page):
-    url = reverse(f"admin:conversations_conversation_{page}", args=[quote(rows[Conversation].pk)])
+@pytest.mark.parametrize("view_name", ["change", "export", "delete", "history"])
+def test_hostile_parameters_of_a_conversation_page_are_no_server_error(admin_client, rows, view_name):
+    url = reverse(f"admin:conversations_conversation_{view_name}", args=[quote(rows[Conversation].pk)])
     filters = ["%3D", "metadata__a=x", "q=%2500", "hash__startswith=a", "after=%2500&owner=%2500"]
     for name in [
         "item",

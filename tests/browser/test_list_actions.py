@@ -119,10 +119,8 @@ def test_matching_conversations_are_deleted_after_typing_their_number(
     assert Conversation.objects.get() == conversations[0]
 
 
-@pytest.mark.parametrize("color_scheme", ["light", "dark"])
-def test_pages_are_accessible_and_fit_a_narrow_screen(admin_page: Page, conversations, views, color_scheme):
+def test_pages_are_accessible_and_fit_a_narrow_screen(admin_page: Page, conversations, views):
     admin_page.set_viewport_size({"width": 320, "height": 800})
-    admin_page.emulate_media(color_scheme=color_scheme)
     watch = Watch(admin_page)
     results: dict[str, object] = {}
     for url in PAGES:

@@ -1,27 +1,16 @@
-from datetime import date
 from random import Random
 
 import pytest
-from django.core.management import call_command
 from django.db import DEFAULT_DB_ALIAS, connection
 from hypothesis import given
 from hypothesis import strategies as st
 
 from conversations import ids
 from conversations.models import Conversation, MetadataPair
-from conversations.schema.query.nodes import EVERYTHING, And, CreatedCondition, MetadataCondition, Not, Or
+from conversations.schema.query.nodes import And, MetadataCondition, Or
 from conversations.search.metadata_scan import MetadataScan
-from tests.plans import analyze, capture_statements, plan_steps
+from tests.plans import capture_statements
 from tests.search import random_queries
-from tests.seed import seed_conversations
-
-NUMBER = 4_000
-BY_VALUE = {True: "conversations_pair_owner_value", False: "conversations_pair_value"}
-BY_KEY = {True: "conversations_pair_owner_key", False: "conversations_pair_key"}
-
-
-COMMON = MetadataCondition("channel", "eq", ("web",))
-OLDEST = MetadataCondition("plan", "eq", ("legacy",))
 
 
 class SmallWindowScan(MetadataScan):
@@ -128,74 +117,3 @@ def test_filter_on_either_of_two_owners_is_not_mistaken_for_a_single_owner(conve
     assert either.page(limit=1, order="desc", matching=newest).rows == [bobs]
     others = Conversation.objects.exclude(owner=alice)
     assert others.page(limit=9, order="desc", matching=newest).rows == [bobs]
-
-
-@pytest.fixture(scope="module")
-def owner(django_db_setup, django_db_blocker):
-    """Who has most of the made-up conversations, of which the databases have statistics."""
-    with django_db_blocker.unblock():
-        # What other tests rolled back still takes room in PostgreSQL's tables and indexes, and counts for its plans.
-        call_command("flush", interactive=False, verbosity=0)
-        for _ in seed_conversations(conversations=NUMBER, items_per=0, seed=1, start=date(2026, 1, 1)):
-            pass
-        analyze()
-        largest = Conversation.objects.filter(owner__username="seed-0001")
-        yield largest.latest("pk").owner
-        call_command("flush", interactive=False, verbosity=0)
-
-
-@pytest.mark.parametrize("is_scoped", [True, False])
-@pytest.mark.parametrize("order", ["desc", "asc"])
-@pytest.mark.parametrize(
-    ("query", "index"),
-    [
-        (COMMON, BY_VALUE),
-        (OLDEST, BY_VALUE),
-        (MetadataCondition("plan", "in", ("legacy", "team")), BY_VALUE),
-        (MetadataCondition("plan", "prefix", ("leg",)), BY_VALUE),
-        (MetadataCondition("order_id", "prefix", ("order-",)), BY_KEY),
-        (MetadataCondition("tenant", "exists"), BY_KEY),
-        (MetadataCondition("migrated_from", "exists"), BY_KEY),
-        (MetadataCondition("plan", "ne", ("free",)), BY_KEY),
-        (MetadataCondition("plan", "nin", ("free", "team")), BY_KEY),
-        (And((CreatedCondition("gte", 0), MetadataCondition("order_id", "contains", ("0",)))), BY_KEY),
-        (And((COMMON, OLDEST)), BY_VALUE),
-        (And((OLDEST, MetadataCondition("tenant", "exists"))), BY_VALUE),
-        (And((COMMON, Not(OLDEST), CreatedCondition("gte", 0))), BY_VALUE),
-        (Or((OLDEST, MetadataCondition("channel", "eq", ("app",)))), BY_VALUE),
-    ],
-)
-def test_matches_are_found_by_index(owner, db, query, index, order, is_scoped):
-    conversations = Conversation.objects.filter(owner=owner) if is_scoped else Conversation.objects.all()
-    with capture_statements() as statements:
-        assert conversations.page(limit=20, order=order, matching=query).rows
-    read = [plan_steps(*statement) for statement in statements]
-    assert any(index[is_scoped] in of_statement for of_statement in read), read
-    assert not any(step.startswith(("scan of", "hash")) for of_statement in read for step in of_statement), read
-
-
-@pytest.mark.parametrize("is_scoped", [True, False])
-@pytest.mark.parametrize("query", [EVERYTHING, CreatedCondition("gte", 0), Not(COMMON)])
-def test_conversations_are_scanned_in_order_if_no_metadata_index_applies(owner, db, query, is_scoped):
-    conversations = Conversation.objects.filter(owner=owner) if is_scoped else Conversation.objects.all()
-    with capture_statements() as statements:
-        assert len(conversations.page(limit=20, order="desc", matching=query).rows) == 20
-    [statement] = statements
-    read = plan_steps(*statement)
-    assert read & {"conversations_owner_id", "pk of Conversation"}, read
-    assert not any(step.startswith("scan of") for step in read), read
-
-
-@pytest.mark.parametrize("is_scoped", [True, False])
-def test_suggestions_are_read_from_an_index(owner, db, is_scoped):
-    pairs = MetadataPair.objects.filter(owner=owner) if is_scoped else MetadataPair.objects.all()
-    for column, suggested, index in [
-        ("key", pairs, {BY_KEY[is_scoped], BY_VALUE[is_scoped]}),
-        ("value", pairs.filter(key="order_id"), {BY_VALUE[is_scoped]}),
-    ]:
-        with capture_statements() as statements:
-            assert suggested.suggestions(column, prefix="o" if column == "value" else "", limit=5).texts
-        for statement in statements:
-            read = plan_steps(*statement)
-            assert not read or read & index, read
-            assert not any(step.startswith("scan of") for step in read), read

@@ -138,10 +138,10 @@ def test_text_search_by_autocomplete_is_recorded(admin_client, admin_user, alice
     assert queryset.count() == 1
 
 
-@pytest.mark.parametrize("page", ["export_list", "bulk_deletion"])
-def test_pages_that_count_the_results_record_the_search(admin_client, alice, page):
+@pytest.mark.parametrize("view_name", ["export_list", "bulk_deletion"])
+def test_pages_that_count_the_results_record_the_search(admin_client, alice, view_name):
     create_conversation(alice, "refund")
-    url = reverse(f"admin:conversations_conversation_{page}")
+    url = reverse(f"admin:conversations_conversation_{view_name}")
     admin_client.get(url, {"q": "topic:demo"})
     assert not AccessRecord.objects.exists()
     admin_client.get(url, {"q": "refund", "owner": "alice"})
