@@ -14,6 +14,7 @@ from conversations.conf import app_settings
 from conversations.models import APIKey
 from tests.live.database import ScratchDatabase
 from tests.live.service import Service
+from tests.waiting import SECONDS
 
 TESTS = Path(__file__).parent
 FEW = 4  # files or tests on the command line
@@ -115,5 +116,5 @@ def node_directory(pytestconfig: pytest.Config) -> Path:
         fcntl.flock(lock, fcntl.LOCK_EX)  # Processes of pytest-xdist share the cache.
         if not (directory / "node_modules" / "openai").exists():
             install = ["npm", "install", "openai@^7", "--no-audit", "--no-fund", "--prefix", str(directory)]
-            subprocess.run(install, check=True, capture_output=True, timeout=120)
+            subprocess.run(install, check=True, capture_output=True, timeout=SECONDS)
     return directory

@@ -14,10 +14,10 @@ LOCK_WAITS = {
 }
 
 
-def wait_until(condition: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + SECONDS
+def wait_until(condition: Callable[[], bool], *, seconds: float = SECONDS) -> None:
+    deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, f"condition not met within {SECONDS} seconds"
+        assert time.monotonic() < deadline, f"condition not met within {seconds} seconds"
         time.sleep(0.01)
 
 

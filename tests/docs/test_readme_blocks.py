@@ -16,7 +16,8 @@ from django.db import connection
 from tests.docs.conftest import environment
 from tests.docs.pages import README, ROOT, Block, read_blocks, read_links
 from tests.docs.runner import Runner
-from tests.live.service import free_port, wait_until
+from tests.live.service import free_port
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(connection.vendor != "sqlite", reason="uses SQLite, whatever the suite runs on")
 

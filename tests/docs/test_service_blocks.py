@@ -11,7 +11,8 @@ from django.db import connection
 from tests.docs.pages import OPERATING, Block, read_blocks
 from tests.docs.runner import Runner
 from tests.live.database import ScratchDatabase
-from tests.live.service import free_port, wait_until
+from tests.live.service import free_port
+from tests.waiting import wait_until
 
 EXAMPLE_URL = "postgres://conversations:password@db.example.com/conversations"
 CREATE_DEMO = """

@@ -147,5 +147,5 @@ def test_unsupported_method_is_refused(client, conversation):
 
 def test_unknown_url_is_not_found(client):
     with pytest.raises(NotFoundError) as raised:
-        client.get("/chat/completions", cast_to=object)
-    assert error_details(raised) == (404, "Invalid URL (GET /v1/chat/completions)", None, None)
+        client.get("/nowhere", cast_to=object)
+    assert error_details(raised) == (404, "Invalid URL (GET /v1/nowhere)", None, None)
