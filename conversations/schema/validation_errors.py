@@ -123,11 +123,9 @@ def _schema_at(location: Location, schema: Any) -> Any:
 
 def _array_of(member_schema: Any) -> str:
     schema_type = member_schema["type"]
-    if schema_type == "literal":
-        return f"an array of one of {errors.join_quoted(map(errors.elide, member_schema['expected']), 'or')}"
     return f"an array of {_PLURALS[schema_type]}" if schema_type in _PLURALS else "an array"
 
 
 def _quoted_words(text: str) -> list[str]:
-    """Return the words that are quoted in a text such as `'a', 'b' or 'c'`."""
-    return re.findall(r"'([^']*)'", text)
+    """Return the words that are quoted in a text such as `'a', 'b' or 'c'`, without the empty tag of open unions."""
+    return [word for word in re.findall(r"'([^']*)'", text) if word]

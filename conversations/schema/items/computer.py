@@ -4,12 +4,12 @@ from typing import Annotated, Literal, NotRequired
 
 from conversations.schema.items.hidden_members import HiddenMember
 from conversations.schema.items.registry import item_type
-from conversations.schema.items.types import CallID, CompletedStatus, JSONObject, OneOf, Status
+from conversations.schema.items.types import CallID, DefaultTo, JSONObject, OneOf, Open, Status
 
 
 class Click(JSONObject):
     type: Literal["click"]
-    button: Literal["left", "right", "wheel", "back", "forward"]
+    button: Open[Literal["left", "right", "wheel", "back", "forward"]]
     keys: NotRequired[list[str] | None]
     x: int
     y: int
@@ -17,7 +17,7 @@ class Click(JSONObject):
 
 class DoubleClick(JSONObject):
     type: Literal["double_click"]
-    keys: list[str] | None
+    keys: NotRequired[list[str] | None]
     x: int
     y: int
 
@@ -69,7 +69,7 @@ class Wait(JSONObject):
 
 ComputerAction = Annotated[
     Click | DoubleClick | Drag | KeyPress | Move | Screenshot | Scroll | Type | Wait,
-    OneOf(),
+    OneOf(is_open=True),
 ]
 
 
@@ -100,7 +100,8 @@ class ComputerScreenshot(JSONObject):
 class ComputerCallOutput(JSONObject):
     id: NotRequired[str | None]
     type: Literal["computer_call_output"]
-    status: NotRequired[CompletedStatus]
+    status: NotRequired[Annotated[Literal[Status, "failed"], DefaultTo("completed")]]
     acknowledged_safety_checks: NotRequired[list[SafetyCheck] | None]
     call_id: CallID
     output: ComputerScreenshot
+    created_by: NotRequired[str]

@@ -4,9 +4,9 @@ from typing import Annotated, Literal, NotRequired
 
 from pydantic import Field
 
-from conversations.schema.items.types import JSONObject, NonEmptyText, OneOf
+from conversations.schema.items.types import JSONObject, NonEmptyText, OneOf, Open
 
-MemoryLimit = Literal["1g", "4g", "16g", "64g"]
+MemoryLimit = Open[Literal["1g", "4g", "16g", "64g"]]
 FileIDs = Annotated[list[str], Field(max_length=50)]
 
 
@@ -26,7 +26,7 @@ class NetworkAllowlist(JSONObject):
     domain_secrets: NotRequired[Annotated[list[DomainSecret], Field(min_length=1)]]
 
 
-NetworkPolicy = Annotated[NetworkDisabled | NetworkAllowlist, OneOf()]
+NetworkPolicy = Annotated[NetworkDisabled | NetworkAllowlist, OneOf(is_open=True)]
 
 
 class SkillReference(JSONObject):
@@ -38,7 +38,7 @@ class SkillReference(JSONObject):
 class InlineSkillSource(JSONObject):
     type: Literal["base64"]
     data: Annotated[str, Field(min_length=1, max_length=70_254_592)]
-    media_type: Literal["application/zip"]
+    media_type: Open[Literal["application/zip"]]
 
 
 class InlineSkill(JSONObject):
@@ -59,7 +59,9 @@ class AutomaticContainer(JSONObject):
     file_ids: NotRequired[FileIDs]
     memory_limit: NotRequired[MemoryLimit | None]
     network_policy: NotRequired[NetworkPolicy]
-    skills: NotRequired[Annotated[list[Annotated[SkillReference | InlineSkill, OneOf()]], Field(max_length=200)]]
+    skills: NotRequired[
+        Annotated[list[Annotated[SkillReference | InlineSkill, OneOf(is_open=True)]], Field(max_length=200)]
+    ]
 
 
 class CodeInterpreterContainer(JSONObject):

@@ -73,7 +73,7 @@ class FilePath(JSONObject):
     index: int
 
 
-Annotation = Annotated[FileCitation | URLCitation | ContainerFileCitation | FilePath, OneOf()]
+Annotation = Annotated[FileCitation | URLCitation | ContainerFileCitation | FilePath, OneOf(is_open=True)]
 
 
 class TopLogProb(JSONObject):

@@ -3,12 +3,12 @@
 from typing import Annotated, Any, Literal, NotRequired
 
 from pydantic import Field
-from typing_extensions import TypedDict
 
 from conversations.schema.items.content import InputContent
 from conversations.schema.items.registry import item_type
 from conversations.schema.items.tools import Tool
 from conversations.schema.items.types import (
+    Background,
     CallID,
     CompletedStatus,
     DefaultTo,
@@ -17,7 +17,6 @@ from conversations.schema.items.types import (
     Namespace,
     OneJSONType,
     OneOf,
-    reserved_name,
 )
 
 OptionalCallID = Annotated[CallID | None, DefaultTo(None)]
@@ -35,9 +34,6 @@ class ProgramCaller(JSONObject):
 
 Caller = Annotated[DirectCaller | ProgramCaller, OneOf()]
 
-# A class body can't name a member `async`.
-Background = TypedDict("Background", {"async": NotRequired[Annotated[bool, reserved_name("async")]]})
-
 
 class FunctionCallMembers(JSONObject):
     id: NotRequired[str | None]
@@ -49,6 +45,7 @@ class FunctionCallMembers(JSONObject):
     caller: NotRequired[Caller | None]
     name: str
     namespace: NotRequired[str]
+    created_by: NotRequired[str]
 
 
 @item_type(id_prefix="fc_", searchable=("name", "arguments"), output_type="function_call_output")
@@ -66,6 +63,7 @@ class FunctionCallOutput(JSONObject):
     name: NotRequired[Annotated[str, Field(min_length=1, max_length=128)] | None]
     namespace: NotRequired[Namespace | None]
     output: Annotated[LongText | list[InputContent], OneJSONType("one of a string or array of objects")]
+    created_by: NotRequired[str]
 
 
 class CustomToolCallMembers(JSONObject):
@@ -100,6 +98,7 @@ class ToolSearchCall(JSONObject):
     arguments: dict[str, Any]
     call_id: NotRequired[OptionalCallID]
     execution: NotRequired[Execution]
+    created_by: NotRequired[str]
 
 
 @item_type(id_prefix="tso_", searchable=())
@@ -110,6 +109,7 @@ class ToolSearchOutput(JSONObject):
     call_id: NotRequired[OptionalCallID]
     execution: NotRequired[Execution]
     tools: list[Tool]
+    created_by: NotRequired[str]
 
 
 @item_type(id_prefix="at_", is_prefix_known=False, searchable=())

@@ -4,20 +4,20 @@ from typing import Annotated, Literal, NotRequired
 
 from conversations.schema.items.hidden_members import HiddenMember
 from conversations.schema.items.registry import item_type
-from conversations.schema.items.types import JSONObject, OneOf
+from conversations.schema.items.types import JSONObject, OneOf, Open
 
 
 class ModerationDetails(JSONObject):
     categories: list[str]
-    moderation_stage: Literal["input", "output", "unknown"]
+    moderation_stage: Open[Literal["input", "output", "unknown"]]
 
 
 class ImageGenerationError(JSONObject):
     type: str
-    code: str | None
+    code: NotRequired[str | None]
     message: str
     moderation_details: NotRequired[ModerationDetails]
-    param: str | None
+    param: NotRequired[str | None]
 
 
 class SVGUsage(JSONObject):
@@ -33,12 +33,12 @@ class ImageGenerationCall(JSONObject):
     id: NotRequired[str | None]
     type: Literal["image_generation_call"]
     status: Literal["in_progress", "completed", "generating", "failed"]
-    action: NotRequired[Literal["generate", "edit", "auto"] | None]
-    background: NotRequired[Literal["transparent", "opaque", "auto"] | None]
+    action: NotRequired[Open[Literal["generate", "edit", "auto"]] | None]
+    background: NotRequired[Open[Literal["transparent", "opaque", "auto"]] | None]
     error: NotRequired[ImageGenerationError]
-    output_format: NotRequired[Literal["png", "webp", "jpeg", "gif", "svg"] | None]
-    quality: NotRequired[Literal["low", "medium", "high", "xhigh", "max", "auto"] | None]
-    result: str | None
+    output_format: NotRequired[Open[Literal["png", "webp", "jpeg", "gif", "svg"]] | None]
+    quality: NotRequired[Open[Literal["low", "medium", "high", "xhigh", "max", "auto"]] | None]
+    result: NotRequired[str | None]
     revised_prompt: NotRequired[str | None]
     size: NotRequired[str | None]
     svg_usage: NotRequired[SVGUsage]
@@ -59,6 +59,6 @@ class CodeInterpreterCall(JSONObject):
     id: NotRequired[str | None]
     type: Literal["code_interpreter_call"]
     status: Literal["in_progress", "completed", "incomplete", "interpreting", "failed"]
-    code: str | None
+    code: NotRequired[str | None]
     container_id: str
-    outputs: list[Annotated[Logs | Image, OneOf()]] | None
+    outputs: NotRequired[list[Annotated[Logs | Image, OneOf(is_open=True)]] | None]

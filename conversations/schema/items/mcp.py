@@ -69,7 +69,7 @@ class MCPCall(JSONObject):
     status: NotRequired[Literal["in_progress", "completed", "incomplete", "calling", "failed"]]
     approval_request_id: NotRequired[str | None]
     arguments: str
-    error: NotRequired[Annotated[ProtocolError | ToolExecutionError | HTTPError, OneOf()] | None]
+    error: NotRequired[Annotated[ProtocolError | ToolExecutionError | HTTPError, OneOf(is_open=True)] | None]
     name: str
     output: NotRequired[str | None]
     server_label: str

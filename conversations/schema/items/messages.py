@@ -63,7 +63,7 @@ class InputMessage(JSONObject):
     type: Literal["message"]
     status: NotRequired[CompletedStatus]
     content: Annotated[list[InputContent], BeforeValidator(_as_input_text)]
-    phase: NotRequired[Annotated[Any, BeforeValidator(_refuse_phase)]]
+    phase: NotRequired[Annotated[None, BeforeValidator(_refuse_phase)]]
     role: Literal["system", "developer", "user"]
 
 

@@ -31,7 +31,8 @@ class ApplyPatchCall(JSONObject):
     status: Literal["in_progress", "completed"]
     call_id: CallID
     caller: NotRequired[Caller | None]
-    operation: Annotated[CreateFile | DeleteFile | UpdateFile, OneOf()]
+    operation: Annotated[CreateFile | DeleteFile | UpdateFile, OneOf(is_open=True)]
+    created_by: NotRequired[str]
 
 
 @item_type(id_prefix="apco_", is_prefix_known=False, searchable=("output",))
@@ -42,3 +43,4 @@ class ApplyPatchCallOutput(JSONObject):
     call_id: CallID
     caller: NotRequired[Caller | None]
     output: NotRequired[LongText | None]
+    created_by: NotRequired[str]

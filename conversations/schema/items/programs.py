@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal, NotRequired
 
 from conversations.schema.items.registry import item_type
-from conversations.schema.items.types import CallID, JSONObject, LongText, OneOf, reserved_name
+from conversations.schema.items.types import CallID, JSONObject, LongText, OneOf, Open, reserved_name
 
 
 @item_type(id_prefix="cm_", is_prefix_known=False, searchable=("code",), output_type="program_output")
@@ -25,7 +25,7 @@ class ProgramOutput(JSONObject):
 
 
 class ReasoningConfiguration(JSONObject):
-    effort: NotRequired[Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"] | None]
+    effort: NotRequired[Open[Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]] | None]
 
 
 class PlainTextFormat(JSONObject):
@@ -41,7 +41,7 @@ class JSONSchemaFormat(JSONObject):
 
 
 class TextConfiguration(JSONObject):
-    format: Annotated[PlainTextFormat | JSONSchemaFormat, OneOf()]
+    format: Annotated[PlainTextFormat | JSONSchemaFormat, OneOf(is_open=True)]
 
 
 @item_type(id_prefix="cfg_", is_prefix_known=False, searchable=())

@@ -37,3 +37,4 @@ class Compaction(JSONObject):
     id: NotRequired[str | None]
     type: Literal["compaction"]
     encrypted_content: Annotated[str, Field(max_length=20_971_520)]
+    created_by: NotRequired[str]

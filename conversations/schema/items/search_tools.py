@@ -6,7 +6,7 @@ from pydantic import Field
 
 from conversations.schema.items.hidden_members import HiddenMember
 from conversations.schema.items.registry import item_type
-from conversations.schema.items.types import JSONObject, Number, OneJSONType, OneOf
+from conversations.schema.items.types import JSONObject, Number, OneJSONType, OneOf, Open
 
 Attribute = Annotated[
     Annotated[str, Field(max_length=512)] | int | float | bool,
@@ -60,8 +60,8 @@ class FindInPage(JSONObject):
 class WebSearchCall(JSONObject):
     id: NotRequired[str | None]
     type: Literal["web_search_call"]
-    status: Literal["in_progress", "searching", "completed", "failed"]
-    action: Annotated[Search | OpenPage | FindInPage, OneOf()]
+    status: Literal["in_progress", "searching", "completed", "incomplete", "failed"]
+    action: Annotated[Search | OpenPage | FindInPage, OneOf(is_open=True)]
 
 
 class HybridSearchOptions(JSONObject):
@@ -71,7 +71,7 @@ class HybridSearchOptions(JSONObject):
 
 class RankingOptions(JSONObject):
     hybrid_search: NotRequired[HybridSearchOptions]
-    ranker: NotRequired[Literal["auto", "default-2024-11-15"]]
+    ranker: NotRequired[Open[Literal["auto", "default-2024-11-15"]]]
     score_threshold: NotRequired[Number]
 
 
@@ -91,13 +91,13 @@ class CompoundFilter(JSONObject):
 
 class FileSearchTool(JSONObject):
     type: Literal["file_search"]
-    filters: NotRequired[Annotated[ComparisonFilter | CompoundFilter, OneOf()] | None]
+    filters: NotRequired[Annotated[ComparisonFilter | CompoundFilter, OneOf(is_open=True)] | None]
     max_num_results: NotRequired[int]
     ranking_options: NotRequired[RankingOptions]
     vector_store_ids: list[str]
 
 
-SearchContextSize = Literal["low", "medium", "high"]
+SearchContextSize = Open[Literal["low", "medium", "high"]]
 
 
 class WebSearchFilters(JSONObject):
@@ -105,7 +105,7 @@ class WebSearchFilters(JSONObject):
 
 
 class WebSearchLocation(JSONObject):
-    type: NotRequired[Literal["approximate"]]
+    type: NotRequired[Open[Literal["approximate"]]]
     city: NotRequired[str | None]
     country: NotRequired[str | None]
     region: NotRequired[str | None]
@@ -130,6 +130,6 @@ class WebSearchTool(JSONObject):
 
 class WebSearchPreviewTool(JSONObject):
     type: Literal["web_search_preview", "web_search_preview_2025_03_11"]
-    search_content_types: NotRequired[list[Literal["text", "image"]]]
+    search_content_types: NotRequired[list[Open[Literal["text", "image"]]]]
     search_context_size: NotRequired[SearchContextSize]
     user_location: NotRequired[WebSearchPreviewLocation | None]

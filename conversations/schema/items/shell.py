@@ -40,7 +40,7 @@ class ShellAction(JSONObject):
     timeout_ms: NotRequired[Annotated[int | None, DefaultTo(None)]]
 
 
-Environment = Annotated[LocalEnvironment | ContainerReference, OneOf()]
+Environment = Annotated[LocalEnvironment | ContainerReference, OneOf(is_open=True)]
 
 
 @item_type(id_prefix="sh_", searchable=("action",), output_type="shell_call_output")
@@ -52,6 +52,7 @@ class ShellCall(JSONObject):
     call_id: CallID
     caller: NotRequired[Caller | None]
     environment: NotRequired[Annotated[Environment | None, DefaultTo(None)]]
+    created_by: NotRequired[str]
 
 
 class Timeout(JSONObject):
@@ -64,9 +65,10 @@ class Exit(JSONObject):
 
 
 class CommandOutput(JSONObject):
-    outcome: Annotated[Timeout | Exit, OneOf()]
+    outcome: Annotated[Timeout | Exit, OneOf(is_open=True)]
     stderr: LongText
     stdout: LongText
+    created_by: NotRequired[str]
 
 
 @item_type(id_prefix="sho_", is_prefix_known=False, searchable=("output",))
@@ -78,3 +80,4 @@ class ShellCallOutput(JSONObject):
     caller: NotRequired[Caller | None]
     max_output_length: NotRequired[Annotated[int | None, DefaultTo(None)]]
     output: list[CommandOutput]
+    created_by: NotRequired[str]

@@ -11,21 +11,33 @@ from conversations.schema.items.containers import (
     LocalEnvironment,
 )
 from conversations.schema.items.search_tools import FileSearchTool, WebSearchPreviewTool, WebSearchTool
-from conversations.schema.items.types import FunctionName, JSONObject, NonEmptyText, OneJSONType, OneOf
+from conversations.schema.items.types import (
+    Background,
+    FunctionName,
+    JSONObject,
+    NonEmptyText,
+    OneJSONType,
+    OneOf,
+    Open,
+)
 
-AllowedCaller = Literal["direct", "programmatic"]
+AllowedCaller = Open[Literal["direct", "programmatic"]]
 AllowedCallers = Annotated[list[AllowedCaller], Field(min_length=1)]
 
 
-class FunctionTool(JSONObject):
+class FunctionToolMembers(JSONObject):
     type: Literal["function"]
     allowed_callers: NotRequired[list[AllowedCaller] | None]
     defer_loading: NotRequired[bool]
     description: NotRequired[str | None]
     name: str
     output_schema: NotRequired[dict[str, Any] | None]
-    parameters: dict[str, Any] | None
-    strict: bool | None
+    parameters: NotRequired[dict[str, Any] | None]
+    strict: NotRequired[bool | None]
+
+
+class FunctionTool(FunctionToolMembers, Background):
+    pass
 
 
 class ComputerTool(JSONObject):
@@ -36,7 +48,7 @@ class ComputerUsePreviewTool(JSONObject):
     type: Literal["computer_use_preview"]
     display_height: int
     display_width: int
-    environment: Literal["windows", "mac", "linux", "ubuntu", "browser"]
+    environment: Open[Literal["windows", "mac", "linux", "ubuntu", "browser"]]
 
 
 class MCPToolFilter(JSONObject):
@@ -57,21 +69,23 @@ class MCPTool(JSONObject):
     ]
     authorization: NotRequired[str]
     connector_id: NotRequired[
-        Literal[
-            "connector_dropbox",
-            "connector_gmail",
-            "connector_googlecalendar",
-            "connector_googledrive",
-            "connector_microsoftteams",
-            "connector_outlookcalendar",
-            "connector_outlookemail",
-            "connector_sharepoint",
+        Open[
+            Literal[
+                "connector_dropbox",
+                "connector_gmail",
+                "connector_googlecalendar",
+                "connector_googledrive",
+                "connector_microsoftteams",
+                "connector_outlookcalendar",
+                "connector_outlookemail",
+                "connector_sharepoint",
+            ]
         ]
     ]
     defer_loading: NotRequired[bool]
     headers: NotRequired[dict[str, str] | None]
     require_approval: NotRequired[
-        Annotated[MCPToolApproval | Literal["always", "never"], OneJSONType("one of an object or string")] | None
+        Annotated[MCPToolApproval | Open[Literal["always", "never"]], OneJSONType("one of an object or string")] | None
     ]
     server_description: NotRequired[str]
     server_label: str
@@ -94,19 +108,32 @@ class ImageMask(JSONObject):
     image_url: NotRequired[str]
 
 
+class SVGReasoning(JSONObject):
+    effort: NotRequired[Open[Literal["none", "minimal", "low", "medium", "high", "xhigh", "max"]]]
+
+
+class SVGOptions(JSONObject):
+    model: NotRequired[str]
+    reasoning: NotRequired[SVGReasoning | None]
+
+
 class ImageGenerationTool(JSONObject):
     type: Literal["image_generation"]
-    action: NotRequired[Literal["generate", "edit", "auto"]]
-    background: NotRequired[Literal["transparent", "opaque", "auto"]]
-    input_fidelity: NotRequired[Literal["high", "low"] | None]
+    action: NotRequired[Open[Literal["generate", "edit", "auto"]]]
+    background: NotRequired[Open[Literal["transparent", "opaque", "auto"]]]
+    complexity: NotRequired[Open[Literal["low", "medium", "high"]]]
+    frame_count: NotRequired[int]
+    frame_duration_ms: NotRequired[int]
+    input_fidelity: NotRequired[Open[Literal["high", "low"]] | None]
     input_image_mask: NotRequired[ImageMask]
     model: NotRequired[str]
-    moderation: NotRequired[Literal["auto", "low"]]
+    moderation: NotRequired[Open[Literal["auto", "low"]]]
     output_compression: NotRequired[Annotated[int, Field(ge=0, le=100)]]
-    output_format: NotRequired[Literal["png", "webp", "jpeg"]]
+    output_format: NotRequired[Open[Literal["png", "webp", "jpeg", "gif", "svg"]]]
     partial_images: NotRequired[Annotated[int, Field(ge=0, le=3)]]
-    quality: NotRequired[Literal["low", "medium", "high", "auto"]]
+    quality: NotRequired[Open[Literal["low", "medium", "high", "xhigh", "max", "auto"]]]
     size: NotRequired[str]
+    svg: NotRequired[SVGOptions]
 
 
 class LocalShellTool(JSONObject):
@@ -116,7 +143,9 @@ class LocalShellTool(JSONObject):
 class ShellTool(JSONObject):
     type: Literal["shell"]
     allowed_callers: NotRequired[AllowedCallers | None]
-    environment: NotRequired[Annotated[AutomaticContainer | LocalEnvironment | ContainerReference, OneOf()] | None]
+    environment: NotRequired[
+        Annotated[AutomaticContainer | LocalEnvironment | ContainerReference, OneOf(is_open=True)] | None
+    ]
 
 
 class FreeTextFormat(JSONObject):
@@ -126,19 +155,23 @@ class FreeTextFormat(JSONObject):
 class GrammarFormat(JSONObject):
     type: Literal["grammar"]
     definition: str
-    syntax: Literal["lark", "regex"]
+    syntax: Open[Literal["lark", "regex"]]
 
 
-class CustomTool(JSONObject):
+class CustomToolMembers(JSONObject):
     type: Literal["custom"]
     allowed_callers: NotRequired[AllowedCallers | None]
     defer_loading: NotRequired[bool]
     description: NotRequired[str]
-    format: NotRequired[Annotated[FreeTextFormat | GrammarFormat, OneOf()]]
+    format: NotRequired[Annotated[FreeTextFormat | GrammarFormat, OneOf(is_open=True)]]
     name: str
 
 
-class NamespacedFunctionTool(JSONObject):
+class CustomTool(CustomToolMembers, Background):
+    pass
+
+
+class NamespacedFunctionToolMembers(JSONObject):
     type: Literal["function"]
     allowed_callers: NotRequired[AllowedCallers | None]
     defer_loading: NotRequired[bool]
@@ -149,17 +182,21 @@ class NamespacedFunctionTool(JSONObject):
     strict: NotRequired[bool | None]
 
 
+class NamespacedFunctionTool(NamespacedFunctionToolMembers, Background):
+    pass
+
+
 class NamespaceTool(JSONObject):
     type: Literal["namespace"]
     description: str
     name: NonEmptyText
-    tools: Annotated[list[Annotated[NamespacedFunctionTool | CustomTool, OneOf()]], Field(min_length=1)]
+    tools: Annotated[list[Annotated[NamespacedFunctionTool | CustomTool, OneOf(is_open=True)]], Field(min_length=1)]
 
 
 class ToolSearchTool(JSONObject):
     type: Literal["tool_search"]
     description: NotRequired[str | None]
-    execution: NotRequired[Literal["server", "client"]]
+    execution: NotRequired[Open[Literal["server", "client"]]]
     parameters: NotRequired[dict[str, Any] | None]
 
 
@@ -185,5 +222,5 @@ Tool = Annotated[
     | ToolSearchTool
     | WebSearchPreviewTool
     | ApplyPatchTool,
-    OneOf(),
+    OneOf(is_open=True),
 ]

@@ -6,7 +6,7 @@ in this order, followed by unknown members in the order in which they were sent.
 
 import json
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, NotRequired, TypeVar, get_args, get_origin, get_type_hints
 
 from pydantic import AliasChoices, ConfigDict, Field, GetCoreSchemaHandler, with_config
 from pydantic_core import CoreSchema, PydanticOmit, core_schema
@@ -14,7 +14,8 @@ from typing_extensions import TypedDict, is_typeddict
 
 from conversations.schema.validation_errors import TAG
 
-_NULLABLE = {"any", "nullable", "default"}  # A "default" comes from `DefaultTo`, which replaces null itself.
+OTHER = TAG * 2  # the tag of an object that is none of the alternatives of an open union
+_NULLABLE = {"any", "default", "none", "nullable"}  # A "default" comes from `DefaultTo`, which replaces null itself.
 
 
 @with_config(ConfigDict(extra="allow", strict=True))
@@ -24,9 +25,14 @@ class JSONObject(TypedDict):
 
 @dataclass(frozen=True)
 class OneOf:
-    """Annotation of a union of objects whose member `key` has other literal values in each."""
+    """Annotation of a union of objects whose member `key` has other literal values in each.
+
+    An open union also accepts any object with another value. It is for what a client merely passes on, such as tool
+    definitions, so that an SDK that is newer than this package loses nothing.
+    """
 
     key: str = "type"
+    is_open: bool = False
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         choices: dict[str, CoreSchema] = {}
@@ -34,6 +40,8 @@ class OneOf:
             schema = handler.generate_schema(member)
             for value in literal_values(member, self.key):
                 choices[TAG + value] = schema
+        if self.is_open:
+            choices[OTHER] = core_schema.dict_schema(core_schema.str_schema(strict=True))
 
         def discriminate(value: Any) -> str | None:
             if not isinstance(value, dict):
@@ -41,7 +49,9 @@ class OneOf:
             tag = value.get(self.key)
             if tag is None:
                 return TAG
-            return TAG + (tag if isinstance(tag, str) else json.dumps(tag))
+            if not isinstance(tag, str):
+                return TAG + json.dumps(tag)
+            return OTHER if self.is_open and TAG + tag not in choices else TAG + tag
 
         return core_schema.tagged_union_schema(choices, discriminator=discriminate)
 
@@ -65,6 +75,15 @@ class OneJSONType:
             custom_error_message="{expected}",
             custom_error_context={"expected": self.expected},
         )
+
+
+class _AnyText:
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.str_schema(strict=True)
+
+
+T = TypeVar("T")
+Open = Annotated[T, _AnyText()]  # `Open[Literal[…]]` accepts any text. The literals are the values that are known.
 
 
 @dataclass(frozen=True)
@@ -157,3 +176,6 @@ Namespace = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[a-zA-Z
 
 Status = Literal["in_progress", "completed", "incomplete"]
 CompletedStatus = Annotated[Status, DefaultTo("completed")]
+
+# A class body can't name a member `async`.
+Background = TypedDict("Background", {"async": NotRequired[Annotated[bool, reserved_name("async")]]})
