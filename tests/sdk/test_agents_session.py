@@ -1,8 +1,10 @@
 """The Agents SDK's session, which stores the items of its runs in a conversation."""
 
 import pytest
-from agents import Agent, OpenAIConversationsSession, RunConfig, Runner, function_tool
+from agents import Agent, OpenAIConversationsSession, ProgrammaticToolCallingTool, RunConfig, Runner, function_tool
 from openai import NotFoundError
+from openai.types.responses import ResponseFunctionWebSearch
+from openai.types.responses.response_output_item import Program, ProgramOutput
 
 from tests.sdk.scripted_model import ScriptedModel, assistant_message, reasoning_item, tool_call
 
@@ -90,6 +92,40 @@ def test_items_of_a_session_can_be_added_to_another(session, async_client, run):
 @function_tool
 def weather(city: str) -> str:
     return f"rain in {city}"
+
+
+# The Agents SDK gives this id to the items of models that have none, and removes it before a session stores them.
+WITHOUT_ID = "__fake_id__"
+
+
+def test_run_with_reasoning_and_hosted_tools_of_a_model_without_ids_stores_every_item(session, run):
+    model = ScriptedModel(
+        [
+            reasoning_item("The weather is asked for.", id=WITHOUT_ID, encrypted_content="gAAAA"),
+            ResponseFunctionWebSearch.model_validate(
+                {
+                    "id": "ws_1",
+                    "type": "web_search_call",
+                    "status": "incomplete",
+                    "action": {"type": "search", "query": "x"},
+                }
+            ),
+            Program(id="cm_123", type="program", call_id="call_2", code="1 + 1", fingerprint="f"),
+            ProgramOutput(id="cmo_123", type="program_output", call_id="call_2", result="2", status="completed"),
+            assistant_message("It rains in Köln.", id=WITHOUT_ID),
+        ],
+    )
+    agent = Agent(name="Assistant", model=model, tools=[ProgrammaticToolCallingTool()])
+    run(Runner.run(agent, "What is the weather in Köln?", session=session, run_config=WITHOUT_TRACING))
+    stored = run(session.get_items())
+    assert [(item["type"], item["id"].partition("_")[0]) for item in stored] == [
+        ("message", "msg"),
+        ("reasoning", "rs"),
+        ("web_search_call", "ws"),
+        ("program", "cm"),
+        ("program_output", "cmo"),
+        ("message", "msg"),
+    ]
 
 
 def test_run_stores_its_turns_for_the_next_run(session, async_client, run):
