@@ -2,7 +2,7 @@ from django.template.loader import render_to_string
 
 
 def test_unknown_url_shows_the_404_page(client, db):
-    response = client.get("/nowhere")
+    response = client.get("/nowhere", headers={"accept": "text/html"})
     assert response.status_code == 404
     assert "There is no page at this URL." in response.content.decode()
 
