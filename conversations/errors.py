@@ -269,8 +269,10 @@ def invalid_item() -> APIError:
 
 
 def json_type_name(value: object) -> str:
-    """Return OpenAI's name for the type of a JSON value. OpenAI calls null an object."""
+    """Return OpenAI's name for the type of a JSON value."""
     match value:
+        case None:
+            return "null"
         case bool():
             return "a boolean"
         case int():

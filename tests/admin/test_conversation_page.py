@@ -62,7 +62,7 @@ def test_unchanged_form_writes_nothing(admin_client, conversation):
         ('{"a": "1", "a": "2"}', "Enter valid JSON: the name “a” is used twice."),
         ("[" * 100_000, "Enter valid JSON: the text is nested too deeply."),
         ("[]", "Invalid type for 'metadata': expected a metadata object, but got an array instead."),
-        ("null", "Invalid type for 'metadata': expected a metadata object, but got an object instead."),
+        ("null", "Invalid type for 'metadata': expected a metadata object, but got null instead."),
         ('{"a": 1}', "Invalid type for 'metadata.a': expected a string, but got an integer instead."),
         ('{"a": "\\u0000"}', "Invalid 'metadata.a': NUL character in a string. Expected text without it."),
         ('{"a": "\\ud800"}', "Invalid 'metadata.a': lone surrogate in a string. Expected text without it."),

@@ -149,7 +149,7 @@ BODIES = {
     ),
     "a metadata value that is null": (
         {"metadata": {"n": None}},
-        "Invalid type for 'metadata.n': expected a string, but got an object instead.",
+        "Invalid type for 'metadata.n': expected a string, but got null instead.",
         "metadata.n",
         "invalid_type",
     ),

@@ -51,7 +51,7 @@ def test_malformed_json_body_is_refused(as_alice, assert_error, body):
 
 @pytest.mark.parametrize(
     ("body", "kind"),
-    [(b"[]", "an array"), (b'"x"', "a string"), (b"1", "an integer"), (b"null", "an object"), (b"true", "a boolean")],
+    [(b"[]", "an array"), (b'"x"', "a string"), (b"1", "an integer"), (b"null", "null"), (b"true", "a boolean")],
 )
 def test_body_that_is_not_an_object_is_refused(as_alice, assert_error, body, kind):
     message = f"Invalid body: expected an object, but got {kind} instead."

@@ -33,7 +33,7 @@ def test_metadata_must_be_present_and_not_null(as_alice, assert_error):
     assert_error(
         as_alice.post(f"/conversations/{conversation_id}", {"metadata": None}),
         400,
-        "Invalid type for 'metadata': expected a metadata object, but got an object instead.",
+        "Invalid type for 'metadata': expected a metadata object, but got null instead.",
         param="metadata",
         code="invalid_type",
     )

@@ -28,7 +28,7 @@ def test_lengths_are_counted_in_characters():
 @pytest.mark.parametrize(
     ("metadata", "got"),
     [
-        (None, "an object"),
+        (None, "null"),
         ("a", "a string"),
         ([], "an array"),
         (1, "an integer"),
@@ -70,7 +70,7 @@ def test_value_of_513_characters_is_refused():
 
 
 @pytest.mark.parametrize(
-    ("value", "got"), [(1, "an integer"), (None, "an object"), ({}, "an object"), ([], "an array"), (True, "a boolean")]
+    ("value", "got"), [(1, "an integer"), (None, "null"), ({}, "an object"), ([], "an array"), (True, "a boolean")]
 )
 def test_metadata_value_must_be_a_string(value, got):
     message = f"Invalid type for 'metadata.note': expected a string, but got {got} instead."

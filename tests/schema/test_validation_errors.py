@@ -30,10 +30,10 @@ def tool(kind, **members):
 
 WRONG_TYPES = [
     ({}, "items", "an array of objects", "an object"),
-    (None, "items", "an array of objects", "an object"),
+    (None, "items", "an array of objects", "null"),
     ("hi", "items", "an array of objects", "a string"),
     ([["hi"]], "items[0]", "an object", "an array"),
-    ([user(), None], "items[1]", "an object", "an object"),
+    ([user(), None], "items[1]", "an object", "null"),
     ([{"type": 5}], "items[0].type", "a string", "an integer"),
     ([{"type": ["message"]}], "items[0].type", "a string", "an array"),
     ([user(id=7)], "items[0].id", "a string", "an integer"),
@@ -73,7 +73,7 @@ WRONG_TYPES = [
         [tool("file_search", vector_store_ids=["a"], filters={"type": "or", "filters": None})],
         "items[0].tools[0].filters.filters",
         "an array",
-        "an object",
+        "null",
     ),
 ]
 
