@@ -97,6 +97,14 @@ def test_output_with_the_id_of_its_call_is_not_replaced_by_an_output_of_another_
         assert stored == item
 
 
+def test_output_with_the_id_of_its_call_is_refused_in_the_same_conversation(as_alice, assert_error):
+    action = {"type": "exec", "command": ["ls"], "env": {}}
+    call = {"type": "local_shell_call", "id": "lsh_1", "call_id": "call_1", "status": "completed", "action": action}
+    response = as_alice.post("/conversations", {"items": [call, {**SHELL_OUTPUT, "id": "lsh_1"}]})
+    assert_error(response, 400, "Item already in conversation", param="items", code="item_already_in_conversation")
+    assert len(as_alice.items(as_alice.new_conversation(call, {**SHELL_OUTPUT, "id": "call_1"}))) == 2
+
+
 def test_item_is_not_replaced_by_an_item_of_another_type_with_the_same_id(as_alice):
     as_alice.new_conversation({"type": "function_call", "id": "fc_1", "call_id": "c", "name": "f", "arguments": ""})
     output = {"type": "function_call_output", "id": "fc_1", "call_id": "c", "output": "42"}
