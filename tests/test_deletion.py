@@ -169,6 +169,7 @@ def test_conversation_deleted_by_others_meanwhile_does_not_stop_the_deletion(ali
     assert not counts_and_positions()
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_items_or_conversations(alice):
     def peak(count: int) -> int:
         conversation = create_conversation(alice, topic="x" * 500)

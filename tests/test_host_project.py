@@ -12,6 +12,7 @@ from tests.waiting import SECONDS
 ROOT = Path(__file__).parent.parent
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "module"),
     [
@@ -24,6 +25,7 @@ def test_app_works_inside_another_project(settings, module):
     run_in_host(settings, module)
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="django-tenants needs PostgreSQL's schemas")
 def test_tenants_do_not_accept_the_keys_of_each_other(tmp_path, django_db_blocker):
     database = ScratchDatabase(tmp_path, django_db_blocker)

@@ -21,6 +21,9 @@ BATCH = 100  # of small runs
 START, YEAR = datetime(2026, 1, 1, tzinfo=UTC), timedelta(days=365)
 
 
+pytestmark = pytest.mark.slow
+
+
 class Terminal(StringIO):
     def isatty(self) -> bool:
         return True

@@ -55,6 +55,7 @@ def backdate(deleted: DeletedConversation, **age) -> DeletedConversation:
     return deleted
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [7, 1000])
 def test_conversation_with_every_item_type_is_restored_unchanged(size, alice, bob, monkeypatch):
     conversation = create_conversation(alice, metadata={"b": "2", "a": "1 \u00e9\U0001f600", "": ""})
@@ -246,6 +247,7 @@ def test_number_of_queries_grows_only_with_batches_of_items(alice):
         assert many - few <= 4 * 8
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_items(alice, monkeypatch):
     monkeypatch.setattr(trash, "PART_BYTES", 50_000)
     noise = random.Random(1)

@@ -93,6 +93,7 @@ def test_unknown_parameters_are_removed_by_a_redirect(admin_client, rows, model,
     assert (response.status_code, response.url) == (302, f"{changelist_url(model)}?e=1")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", MODELS)
 def test_hostile_values_of_known_parameters_are_no_server_error(admin_client, rows, model):
     names = [*DJANGO_PARAMETERS, "action", "action__exact", "action__isnull", "user", "owner", "created_from", "view"]
@@ -110,6 +111,7 @@ def test_hostile_keys_are_no_server_error(admin_client, rows, model, view_name, 
     assert admin_client.get(url).status_code in (302, 403)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("view_name", ["change", "export", "delete", "history"])
 def test_hostile_parameters_of_a_conversation_page_are_no_server_error(admin_client, rows, view_name):
     url = reverse(f"admin:conversations_conversation_{view_name}", args=[quote(rows[Conversation].pk)])

@@ -58,6 +58,7 @@ def links(html: str) -> dict[str, tuple[str, int]]:
     return {unescape(match["url"]): (unescape(match["label"]), number(match["count"])) for match in matches}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("days", [7, 30, 90])
 def test_each_bar_links_to_a_list_with_the_same_count(admin_client, seeded_database, alice, days, short_list_pages):
     call_command("refresh_overview", verbosity=0)
@@ -84,6 +85,7 @@ def test_unusual_keys_and_values_link_to_their_lists(admin_client, alice):
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zone", ["Pacific/Auckland", "America/New_York"])
 def test_days_are_counted_in_the_project_time_zone_which_is_shown(
     admin_client, seeded_database, short_list_pages, settings, zone
@@ -98,6 +100,7 @@ def test_days_are_counted_in_the_project_time_zone_which_is_shown(
         assert admin_client.get(url).context["cl"].result_count == count
 
 
+@pytest.mark.slow
 def test_days_keep_their_time_zone_until_the_next_refresh(admin_client, seeded_database, short_list_pages, settings):
     settings.TIME_ZONE = "Pacific/Auckland"
     call_command("refresh_overview", verbosity=0)

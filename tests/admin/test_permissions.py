@@ -108,12 +108,14 @@ def fetch_pages(client: Client, conversation: Conversation) -> dict[str, str]:
     }
 
 
+@pytest.mark.slow
 def test_no_page_contains_message_content_without_the_permission(staff_client, conversation):
     for name, answer in fetch_pages(staff_client(*ALL_RIGHTS), conversation).items():
         assert PLANTED not in answer, name
     assert not AccessRecord.objects.exists()
 
 
+@pytest.mark.slow
 def test_pages_contain_message_content_with_the_permission(staff_client, conversation):
     found = fetch_pages(staff_client("read_content", *ALL_RIGHTS), conversation)
     holding = {name for name, answer in found.items() if PLANTED in answer}
@@ -165,6 +167,7 @@ def test_read_content_permission_alone_opens_no_page(staff_client, conversation)
     assert not AccessRecord.objects.exists()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("value", [False, "False", "True", 1, None])
 def test_any_setting_other_than_true_hides_message_content_from_superusers(admin_client, conversation, settings, value):
     settings.CONVERSATIONS_STAFF_CAN_READ_CONTENT = value

@@ -39,6 +39,7 @@ def offset(sql: str) -> int:
     return max(map(int, re.findall(r"\bOFFSET (\d+)", sql)), default=0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pages", [list_pages, transcript_pages, other_pages])
 def test_no_admin_page_counts_unbounded_or_uses_a_large_offset(admin_client, store, pages):
     asked = {}

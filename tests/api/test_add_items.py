@@ -109,6 +109,7 @@ def test_limit_of_items_per_request_can_be_raised(as_alice, settings, assert_err
     assert Item.objects.count() == 44
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ids", [{}, {"id": "msg_{}"}], ids=["new ids", "ids of the client"])
 def test_request_with_the_greatest_configurable_number_of_items_is_stored(as_alice, settings, ids):
     settings.CONVERSATIONS_MAX_ITEMS_PER_REQUEST = MAX_ITEMS_PER_REQUEST

@@ -66,6 +66,7 @@ def many_values(count: int) -> bytes:
     return b'{"items":[{"role":"user","content":"x","z":[' + arrays + b"]}]}"
 
 
+@pytest.mark.slow
 def test_a_megabyte_of_empty_arrays_is_stored(as_alice):
     response = as_alice.send("/conversations", many_values(700_000))
     assert response.status_code == 200

@@ -66,6 +66,7 @@ def test_invalid_name_creates_no_user(db):
     assert not User.objects.exists()
 
 
+@pytest.mark.slow
 def test_the_printed_secret_works_at_once(live_service):
     created = manage("create_api_key", "dora", "--create-user", "--name", "notebook", **live_service.variables)
     assert created.returncode == 0
@@ -77,6 +78,7 @@ def test_the_printed_secret_works_at_once(live_service):
     assert status == 200
 
 
+@pytest.mark.slow
 def test_unknown_user_error_is_one_line_on_stderr(live_service):
     process = manage("create_api_key", "nobody", **live_service.variables)
     assert (process.returncode, process.stdout) == (1, "")

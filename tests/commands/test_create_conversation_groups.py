@@ -62,6 +62,7 @@ def test_group_members_have_the_permissions_of_the_group(alice):
     assert not alice.has_perm("conversations.export_conversation")
 
 
+@pytest.mark.slow
 def test_first_start_of_the_service_creates_the_groups(live_service):
     page = Staff(live_service).get("auth/group/")
     assert ">Conversation readers</a>" in page

@@ -18,6 +18,7 @@ def startup_error(tmp_path, **variables):
     return line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("variables", "line"),
     [
@@ -47,6 +48,7 @@ def test_invalid_environment_variable_is_reported_in_one_line(tmp_path, variable
     assert startup_error(tmp_path, **variables) == line
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["postgres", "mysql"])
 def test_unreachable_database_is_reported_in_one_line(tmp_path, scheme):
     pytest.importorskip({"postgres": "psycopg", "mysql": "MySQLdb"}[scheme])
@@ -54,11 +56,13 @@ def test_unreachable_database_is_reported_in_one_line(tmp_path, scheme):
     assert re.match(r"CommandError: Can't use the database: .*127\.0\.0\.1", line)
 
 
+@pytest.mark.slow
 def test_missing_database_directory_is_reported_in_one_line(tmp_path):
     line = startup_error(tmp_path, DATABASE_URL=f"sqlite:///{tmp_path / 'nowhere' / 'broken.sqlite3'}")
     assert line == "CommandError: Can't use the database: unable to open database file"
 
 
+@pytest.mark.slow
 def test_file_that_is_not_a_database_is_reported_in_one_line(tmp_path):
     file = tmp_path / "letter.sqlite3"
     file.write_text("Dear database, " * 1000)

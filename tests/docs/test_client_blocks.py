@@ -19,6 +19,7 @@ def test_base_url_without_the_version_raises_an_error_that_names_the_right_one(l
     assert f"The API is at {live_service.base_url}: set this as your client's base URL." in raised.value.message
 
 
+@pytest.mark.slow
 def test_every_block_for_clients_runs(live_service, node_directory, tmp_path):
     replacements = {
         "http://127.0.0.1:8000/v1": live_service.base_url,

@@ -37,6 +37,7 @@ for user in get_user_model().objects.order_by("username"):
 """
 
 
+@pytest.mark.slow
 def test_every_block_about_integration_runs(host_project):
     for block in read_blocks(DOCS / "django-integration.md"):
         host_project.run(block)
@@ -46,6 +47,7 @@ def test_every_block_about_integration_runs(host_project):
     assert output.splitlines()[-2:] == ["ann ['ann', 'bob'] 1", "bob ['bob'] 1"]
 
 
+@pytest.mark.slow
 def test_every_block_about_the_query_language_runs(integrated_project):
     integrated_project.execute("python", "manage.py", "shell", "-c", CREATE_DEMO)
     for block in read_blocks(DOCS / "query-language.md"):

@@ -57,6 +57,7 @@ def running(start: Block, directory: Path, *, port: int) -> Iterator[str]:
         process.wait(timeout=600)
 
 
+@pytest.mark.slow
 def test_a_newcomer_starts_the_service_and_uses_it(clone):
     assert TEST.text.endswith("pytest\n")
     port = free_port()
@@ -70,6 +71,7 @@ def test_a_newcomer_starts_the_service_and_uses_it(clone):
     assert re.fullmatch(r"(conv_[0-9a-f]{48} \{'topic': 'demo'\}\n){2}", runner.output)
 
 
+@pytest.mark.slow
 def test_a_newcomer_integrates_the_package(host_project, clone, tmp_path):
     """Install the package from a wheel in place of a release: the project sees nothing else of this repository."""
     packages = tmp_path / "packages"

@@ -6,6 +6,7 @@ import shlex
 import signal
 import subprocess
 
+import pytest
 from django.db import connection
 
 from tests.docs.pages import OPERATING, Block, read_blocks
@@ -24,6 +25,7 @@ Conversation.create_with_items(owner=User.objects.create_user("ann"), metadata={
 SEEDED = 20  # conversations, all of them older than 2026
 
 
+@pytest.mark.slow
 def test_every_block_for_operators_runs(service_runner, tmp_path, django_db_blocker):
     """The last database that a block names is the one that the suite runs on; the first is SQLite."""
     database = ScratchDatabase(tmp_path, django_db_blocker)

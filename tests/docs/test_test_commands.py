@@ -29,6 +29,7 @@ def test_folders_and_scripts_of_pytest_commands_exist():
                 assert (ROOT / argument).exists(), argument
 
 
+@pytest.mark.slow
 def test_seed_command_runs(service_runner):
     runner = service_runner({"10000": "10"})
     runner.execute("python", "manage.py", "migrate", "--verbosity=0")
@@ -36,6 +37,7 @@ def test_seed_command_runs(service_runner):
     assert runner.output == "Added 10 conversations.\n"
 
 
+@pytest.mark.slow
 def test_screenshots_command_runs(service_runner, tmp_path):
     if not shutil.which("chromium") and os.environ.get("CI") != "true":
         pytest.skip("no Chromium found")

@@ -218,6 +218,7 @@ def test_the_units_of_a_text_have_its_words(text):
     assert spaced.split() == split_words(text)
 
 
+@pytest.mark.slow
 def test_each_character_is_found_in_its_decomposed_form():
     for character in map(chr, range(sys.maxunicode + 1)):
         decomposed = unicodedata.normalize("NFD", character)

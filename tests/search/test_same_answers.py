@@ -17,7 +17,7 @@ from tests.api.conftest import APIClient
 from tests.search import random_queries
 from tests.search.random_queries import as_parameters, as_text, matches
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.slow]
 
 NUMBER = 60
 

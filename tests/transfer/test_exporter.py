@@ -205,6 +205,7 @@ def test_items_of_a_long_conversation_take_one_query_per_batch(alice, monkeypatc
         export()
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_items_or_conversations(alice, monkeypatch):
     monkeypatch.setattr(exporter, "ITEMS_PER_QUERY", 20)
     monkeypatch.setattr(exporter, "CONVERSATIONS_PER_QUERY", 20)

@@ -198,6 +198,7 @@ def test_number_of_queries_grows_with_batches_of_items(items, queries, alice, mo
         import_from_lines(*lines)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_items_or_conversations(alice, monkeypatch, tmp_path):
     monkeypatch.setattr(importer, "ITEMS", 20)
     monkeypatch.setattr(importer, "OUTCOMES", 5)

@@ -50,6 +50,7 @@ def test_deletion_requires_the_delete_permission(staff_client, alice):
     assert Conversation.objects.get() == conversation
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("method", "reads"), [("get", 0), ("post", 5000 // ITEMS_PER_QUERY)])
 def test_number_of_queries_grows_only_with_batches_of_items(admin_client, alice, method, reads):
     def queries(conversation: Conversation) -> int:

@@ -249,6 +249,7 @@ def test_export_confirmation_takes_a_constant_number_of_queries(admin_client, al
     assert queries() == few <= 4
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_size_of_the_export(admin_client, alice, monkeypatch):
     monkeypatch.setattr(exporter, "CONVERSATIONS_PER_QUERY", 20)
 
