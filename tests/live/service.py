@@ -134,7 +134,7 @@ class Service:
 
     def _is_answering(self) -> bool:
         assert self._process.poll() is None, self.stderr
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=SECONDS)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
         try:
             connection.request("GET", "/v1/")
             connection.getresponse().read()
