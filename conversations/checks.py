@@ -6,6 +6,7 @@ The settings are checked by every management command that runs Django's checks, 
 """
 
 from collections.abc import Iterator, Sequence
+from math import inf
 from typing import Any
 
 from django.conf import settings
@@ -77,7 +78,7 @@ def _check_default_include() -> Iterator[CheckMessage]:
 
 def _check_default_page_size() -> Iterator[CheckMessage]:
     size: object = app_settings.default_page_size
-    if not isinstance(size, int) or isinstance(size, bool) or not 1 <= size <= MAX_PAGE_SIZE:
+    if not _is_integer(size, minimum=1, maximum=MAX_PAGE_SIZE):
         yield Error(
             f"CONVERSATIONS_DEFAULT_PAGE_SIZE is {size!r}, not a number of rows from 1 to {MAX_PAGE_SIZE}.",
             id="conversations.E015",
@@ -101,13 +102,13 @@ def _check_extra_item_types() -> Iterator[CheckMessage]:
 
 def _check_max_body_bytes() -> Iterator[CheckMessage]:
     limit: object = app_settings.max_body_bytes
-    if not isinstance(limit, int) or limit < 1:
+    if not _is_integer(limit, minimum=1):
         yield Error(f"CONVERSATIONS_MAX_BODY_BYTES is {limit!r}, not a number of bytes.", id="conversations.E004")
 
 
 def _check_max_items_per_request() -> Iterator[CheckMessage]:
     limit: object = app_settings.max_items_per_request
-    if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= MAX_ITEMS_PER_REQUEST:
+    if not _is_integer(limit, minimum=1, maximum=MAX_ITEMS_PER_REQUEST):
         yield Error(
             f"CONVERSATIONS_MAX_ITEMS_PER_REQUEST is {limit!r}, not a number from 1 to {MAX_ITEMS_PER_REQUEST}.",
             id="conversations.E016",
@@ -116,7 +117,7 @@ def _check_max_items_per_request() -> Iterator[CheckMessage]:
 
 def _check_max_json_values() -> Iterator[CheckMessage]:
     limit: object = app_settings.max_json_values
-    if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
+    if not _is_integer(limit, minimum=1):
         yield Error(f"CONVERSATIONS_MAX_JSON_VALUES is {limit!r}, not a number of values.", id="conversations.E013")
 
 
@@ -168,7 +169,7 @@ def _check_replica() -> Iterator[CheckMessage]:
 
 def _check_restore_days() -> Iterator[CheckMessage]:
     days: object = app_settings.restore_days
-    if not isinstance(days, int) or isinstance(days, bool) or not 0 <= days <= MAX_RESTORE_DAYS:
+    if not _is_integer(days, minimum=0, maximum=MAX_RESTORE_DAYS):
         yield Error(
             f"CONVERSATIONS_RESTORE_DAYS is {days!r}, not a number of days from 0 to {MAX_RESTORE_DAYS}.",
             id="conversations.E009",
@@ -228,3 +229,8 @@ def check_packet_size(databases: Sequence[str] | None = None, **kwargs: Any) -> 
                 )
             )
     return messages
+
+
+def _is_integer(value: object, *, minimum: int, maximum: float = inf) -> bool:
+    """Whether it is an integer in these bounds. Python's booleans are integers too, but a mistake here."""
+    return isinstance(value, int) and not isinstance(value, bool) and minimum <= value <= maximum

@@ -6,7 +6,7 @@ conversations than the client asked for.
 
 import re
 from collections.abc import Callable, Iterable
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import django_filters
 from django import forms
@@ -102,7 +102,7 @@ def _created_condition(name: str, values: list[str]) -> CreatedCondition:
         raise errors.duplicate_parameter(name)
     if not _SECONDS.fullmatch(values[0]):
         raise errors.invalid_type(name, expected="an integer", got=values[0])
-    return CreatedCondition(match[1], int(values[0]))  # type: ignore[arg-type]
+    return CreatedCondition(cast(CreatedOperator, match[1]), int(values[0]))
 
 
 class BracketsWidget(forms.Widget):

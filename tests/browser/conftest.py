@@ -1,5 +1,4 @@
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,14 +11,8 @@ from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, expect, sync_playwright
 from pytest_django.live_server_helper import LiveServer
 
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
+from tests.chromium import ARGUMENTS, find_chromium
+
 TIMEOUT = 60_000  # milliseconds; other tests may keep the machine busy
 expect.set_options(timeout=TIMEOUT)
 
@@ -41,7 +34,7 @@ def playwright() -> Iterator[Playwright]:
 
 @pytest.fixture(scope="package")
 def browser(playwright: Playwright, browser_type_launch_args: dict[str, Any]) -> Iterator[Browser]:
-    executable = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    executable = find_chromium()
     if not executable and not Path(playwright.chromium.executable_path).exists() and os.environ.get("CI") != "true":
         pytest.skip("no browser: run `apt-get install chromium` or `playwright install chromium`")
     options = {**browser_type_launch_args, "executable_path": executable, "args": ARGUMENTS}

@@ -22,11 +22,8 @@ def records(admin_user):
 def test_all_columns_are_visible_at_1280_pixels(admin_page: Page, records):
     admin_page.set_viewport_size({"width": 1280, "height": 800})
     admin_page.goto(URL)
-    scroll_width, client_width = admin_page.evaluate(
-        "(() => { const box = document.querySelector('#changelist-form .results');"
-        " return [box.scrollWidth, box.clientWidth]; })()"
-    )
-    assert scroll_width <= client_width
+    results = admin_page.locator("#changelist-form .results")
+    assert results.evaluate("box => box.scrollWidth <= box.clientWidth")
 
 
 def test_access_log_fits_a_narrow_screen(admin_page: Page, records):

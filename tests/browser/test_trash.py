@@ -63,8 +63,5 @@ def test_trash_pages_are_accessible_and_fit_a_narrow_screen(admin_page: Page, co
 def test_all_columns_are_visible_at_1280_pixels(admin_page: Page, conversation):
     admin_page.set_viewport_size({"width": 1280, "height": 800})
     admin_page.goto(LIST_URL)
-    scroll_width, client_width = admin_page.evaluate(
-        "(() => { const box = document.querySelector('#changelist-form .results');"
-        " return [box.scrollWidth, box.clientWidth]; })()"
-    )
-    assert scroll_width <= client_width
+    results = admin_page.locator("#changelist-form .results")
+    assert results.evaluate("box => box.scrollWidth <= box.clientWidth")

@@ -8,7 +8,6 @@ Chromium. Look at the pictures before you commit them.
 
 import os
 import re
-import shutil
 import tempfile
 from argparse import ArgumentParser
 from pathlib import Path
@@ -16,17 +15,10 @@ from types import SimpleNamespace
 
 from playwright.sync_api import Page, sync_playwright
 
+from tests.chromium import ARGUMENTS, find_chromium
 from tests.live.service import ROOT, Service, manage
 
 IMAGES = ROOT / "conversations" / "docs" / "images"
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 IMPORT = "from tests.docs.demo import import_demo; print(import_demo())"
 COLUMNS = "columns=created&columns=owner&columns=first_message&column_key=tenant&column_key=plan&column_key=topic"
 CONDITIONS = (
@@ -38,7 +30,7 @@ CONDITIONS = (
 def take_screenshots(directory: Path) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         database = SimpleNamespace(variables={"DATABASE_URL": f"sqlite:///{scratch}/demo.sqlite3"})
-        service = Service(database, Path(scratch))  # type: ignore[arg-type]
+        service = Service(database, Path(scratch))
         service.start()
         try:
             imported = manage("shell", "-c", IMPORT, **service.variables)
@@ -53,7 +45,7 @@ def _visit(service: Service, conversation_id: str, directory: Path) -> None:
     url = f"http://127.0.0.1:{service.port}/admin/"
     list_url = f"{url}conversations/conversation/"
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=_chromium(), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
         page = browser.new_page(viewport={"width": 1280, "height": 860}, color_scheme="light")
         page.add_init_script("localStorage.setItem('django.admin.navSidebarIsOpen', 'false')")
         _log_in(page, url, password=re.search(r"with the password (\S+)", service.stdout)[1])
@@ -72,10 +64,6 @@ def _log_in(page: Page, url: str, *, password: str) -> None:
     page.get_by_label("Password").fill(password)
     with page.expect_navigation():
         page.get_by_role("button", name="Log in").click()
-
-
-def _chromium() -> str | None:
-    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 if __name__ == "__main__":
