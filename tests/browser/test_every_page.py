@@ -18,11 +18,12 @@ NARROW = {"width": 320, "height": 800}
 INLINE = "script:not([src]):not([type='application/json']), style, [onclick], [onload], [onsubmit], [onchange], "
 INLINE += "[style]:not(.calendarbox, .clockbox)"  # Django's scripts set the position of these two.
 NO_PAGES = ("item", "suggested keys", "suggested values")  # a download, and JSON
+SAME_LOOK = ("deep", "last", "by id", "by name", "by owner", "of a conversation", "of a search", "of a user", "of an action")
 
 
 @pytest.fixture(params=["lists", "transcripts", "other"])
 def pages(request, live_server, admin_user) -> dict[str, str]:
-    """The URLs of the pages by name. Of the conversation list, only the variants that look different."""
+    """The URLs of the pages by name, of each page only the variants that look different."""
     for _ in seed_conversations(conversations=12, items_per=4, seed=1, start=date(2026, 1, 1)):
         pass
     add_other_rows(admin_user, User.objects.get(username="seed-0001"), count=5)
@@ -39,7 +40,7 @@ def pages(request, live_server, admin_user) -> dict[str, str]:
         case "other":
             pages = other_pages()
             assert len(pages) > 30
-    excluded = {*NO_PAGES, *(name for name in pages if name.endswith((", deep", ", last")))}
+    excluded = {*NO_PAGES, *(name for name in pages if name.endswith(SAME_LOOK))}
     return {name: url for name, url in pages.items() if name not in excluded}
 
 

@@ -15,7 +15,7 @@ def test_collapsed_items_are_accessible(admin_page: Page, alice):
 
 
 def test_all_item_types_are_accessible(admin_page: Page, alice):
-    conversation = create_all_item_types(alice)
+    conversation = create_all_item_types(alice, examples=1)
     admin_page.goto(transcript_path(conversation))
     admin_page.get_by_role("button", name="Expand all").click()
     expect(admin_page.locator("#transcript details:not([open])")).to_have_count(0)

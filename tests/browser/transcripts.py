@@ -56,11 +56,14 @@ def transcript_path(conversation: Conversation) -> str:
     return f"/admin/conversations/conversation/{conversation.pk}/change/"
 
 
-def create_all_item_types(owner: Any) -> Conversation:
-    """Create a conversation with all golden items, an unknown type, unpaired calls and outputs, and several scripts."""
+def create_all_item_types(owner: Any, *, examples: int | None = None) -> Conversation:
+    """Create a conversation with all golden items, an unknown type, unpaired calls and outputs, and several scripts.
+
+    `examples` limits the number of items of each type.
+    """
     conversation = Conversation.create_with_items(owner=owner, metadata={"topic": "demo"}, items=validate_items(TALK))
     for item_type in sorted(ITEM_TYPES.keys() - {"item_reference", "compaction_trigger"}):
-        for example in json.loads((GOLDEN / f"{item_type}.json").read_text())["accepted"]:
+        for example in json.loads((GOLDEN / f"{item_type}.json").read_text())["accepted"][:examples]:
             conversation.add_items(items=validate_items([example["sent"]]))
     for item_type in ("item_reference", "compaction_trigger"):  # No request stores these types.
         store_item(
