@@ -18,7 +18,7 @@ NARROW = {"width": 320, "height": 800}
 INLINE = "script:not([src]):not([type='application/json']), style, [onclick], [onload], [onsubmit], [onchange], "
 INLINE += "[style]:not(.calendarbox, .clockbox)"  # Django's scripts set the position of these two.
 NO_PAGES = ("item", "suggested keys", "suggested values")  # a download, and JSON
-SAME_LOOK = ("deep", "last", "by id", "by name", "by owner", "of a conversation", "of a search", "of a user", "of an action")
+SAME_LOOK = ("deep", "last", "by id", "by name", "by owner", "of a conversation", "of a search", "of a user", "an action")
 
 
 @pytest.fixture(params=["lists", "transcripts", "other"])
