@@ -22,6 +22,7 @@ from django.db import router, transaction
 from django.db.models import F, ProtectedError, QuerySet, RestrictedError
 from django.db.models.deletion import Collector
 
+from conversations.db.aliases import write_alias
 from conversations.db.batching import AdaptiveBatch
 from conversations.db.hints import disable_sequential_scans
 from conversations.db.replica import track_owner_writes
@@ -53,7 +54,7 @@ class DeletedCounts(NamedTuple):
 @retry_on_conflict
 def delete_conversation(conversation: Conversation) -> None:
     """Delete a conversation in one transaction. Raise an `APIError` if it does not exist."""
-    with transaction.atomic():
+    with transaction.atomic(using=conversation.write_alias):
         conversation.lock()
         delete_locked(conversation)
 
@@ -79,7 +80,7 @@ class BulkDelete:
     """
 
     def __init__(self, conversations: ConversationQuerySet, *, query: Query, max_rows: int = MAX_ROWS) -> None:
-        self._batch = AdaptiveBatch(using=router.db_for_write(Conversation), max_rows=max_rows)
+        self._batch = AdaptiveBatch(using=write_alias(conversations), max_rows=max_rows)
         self._conversations = conversations.using(self._batch.using)
         self._query = query
         self.matches = self._conversations.matching(query)

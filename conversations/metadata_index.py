@@ -5,7 +5,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from django.db import transaction
+from django.db import router, transaction
 from django.db.models import F
 
 from conversations.db.retry import retry_on_conflict
@@ -13,13 +13,14 @@ from conversations.models import Conversation, MetadataPair
 from conversations.schema.metadata import validate_metadata
 
 
-def find_differences(conversation_ids: Iterable[str]) -> dict[str, list[str]]:
+def find_differences(conversation_ids: Iterable[str], *, using: str | None = None) -> dict[str, list[str]]:
     """Return the differences in words, by id, of conversations whose metadata and index differ.
 
     One statement reads both, so that it sees a parallel update completely or not at all.
     """
     rows = (
-        Conversation.objects.filter(pk__in=conversation_ids)
+        Conversation.objects.using(using)
+        .filter(pk__in=conversation_ids)
         .order_by("pk")
         .values_list(
             "pk",
@@ -46,15 +47,18 @@ def repair(conversation_id: str) -> list[str]:
     The list is empty if there are none or the conversation was deleted. Raise an `APIError` if the metadata, stored
     without validation, can't be indexed.
     """
-    with transaction.atomic():
+    using = router.db_for_write(Conversation)
+    with transaction.atomic(using=using):
+        rows = Conversation.objects.using(using).filter(pk=conversation_id)
         # This update changes nothing, but locks the row: parallel updates of its metadata wait.
-        if not Conversation.objects.filter(pk=conversation_id).update(last_position=F("last_position")):
+        if not rows.update(last_position=F("last_position")):
             return []
-        differences = find_differences([conversation_id]).get(conversation_id, [])
+        differences = find_differences([conversation_id], using=using).get(conversation_id, [])
         if differences:
-            conversation = Conversation.objects.get(pk=conversation_id)
+            conversation = rows.get()
             metadata = validate_metadata(conversation.metadata)
-            MetadataPair.objects.replace(metadata, conversation_id=conversation.pk, owner_id=conversation.owner_id)
+            pairs = MetadataPair.objects.using(using)
+            pairs.replace(metadata, conversation_id=conversation.pk, owner_id=conversation.owner_id)
         return differences
 
 

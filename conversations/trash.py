@@ -11,7 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from django.db import transaction
+from django.contrib.auth import get_user_model
+from django.db import router, transaction
 from django.utils.translation import gettext
 
 from conversations.conf import app_settings
@@ -47,10 +48,11 @@ def move_to_trash(
     if not app_settings.restore_days:
         delete_conversation(conversation)
         return None
-    with transaction.atomic():
+    using = conversation.write_alias
+    with transaction.atomic(using=using):
         conversation.lock()
-        conversation.refresh_from_db()
-        copy = DeletedConversation.objects.create(
+        conversation.refresh_from_db(using=using)
+        copy = DeletedConversation.objects.using(using).create(
             conversation_id=conversation.pk,
             owner_id=conversation.owner_id,
             created_at=conversation.created_at,
@@ -59,9 +61,9 @@ def move_to_trash(
             deleted_by_id=deleted_by.pk if deleted_by else None,
             deleted_by_username=deleted_by.get_username()[:MAX_USERNAME_LENGTH] if deleted_by else "",
         )
-        export = Export(Conversation.objects.filter(pk=conversation.pk))
+        export = Export(Conversation.objects.using(using).filter(pk=conversation.pk))
         for number, content in enumerate(_parts(export), start=1):
-            DeletedPart.objects.create(deleted_conversation=copy, number=number, content=content)
+            DeletedPart.objects.using(using).create(deleted_conversation=copy, number=number, content=content)
         counts = delete_locked(conversation)
         if counts.items != export.item_count:
             raise RuntimeError(f"{copy}: copied {export.item_count} of {counts.items} deleted items.")
@@ -73,16 +75,19 @@ def move_to_trash(
 def restore(deleted: DeletedConversation) -> None:
     """Restore the conversation with its items and indexes and delete its copy, or raise `RestoreError`."""
     name = {"id": str(deleted.conversation_id)}
-    with transaction.atomic():
-        if not DeletedConversation.objects.filter(pk=deleted.pk).lock():
+    using = router.db_for_write(DeletedConversation, instance=deleted)
+    with transaction.atomic(using=using):
+        if not DeletedConversation.objects.using(using).filter(pk=deleted.pk).lock():
             raise RestoreError(gettext("“%(id)s” was already restored or permanently deleted.") % name)
-        outcome = next(import_conversations(open_gzip_chunks(deleted.content()), owner=deleted.owner), None)
+        stream = open_gzip_chunks(deleted.content(using=using))
+        owner = get_user_model()._base_manager.using(using).get(pk=deleted.owner_id)
+        outcome = next(import_conversations(stream, owner=owner, using=using), None)
         if outcome is None or outcome.kind == "bad":
             message = gettext("“%(id)s” can't be restored and stays deleted: %(reason)s")
             raise RestoreError(message % {**name, "reason": outcome.reason if outcome else ""})
         if outcome.kind != "added":
             raise RestoreError(gettext("A conversation “%(id)s” exists already. Delete it first.") % name)
-        deleted.delete()
+        deleted.delete(using=using)
 
 
 def _parts(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from hypothesis import HealthCheck, settings
 
@@ -45,22 +46,25 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker(pytest.mark.browser)
         elif folder == "live" or not {"live_service", "service"}.isdisjoint(item.fixturenames):
             item.add_marker(pytest.mark.live)
-    if app_settings.replica:
-        _adapt_to_replica(config, items)
+    if app_settings.replica or hasattr(django_settings, "OTHER_ALIAS"):
+        _adapt_to_other_alias(config, items)
 
 
-def _adapt_to_replica(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Adapt the tests to a replica.
+def _adapt_to_other_alias(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Adapt the tests to a replica, or to `tests.host.other_alias_settings`.
 
-    A replica has only committed rows, so tests commit. Query counts cover one connection, so tests that count are
+    A replica has only committed rows, so tests commit. Query counts cover the default database, so tests that count are
     deselected.
     """
     counting_tests = [item for item in items if "django_assert_num_queries" in item.fixturenames]
     config.hook.pytest_deselected(items=counting_tests)
     items[:] = [item for item in items if item not in counting_tests]
     for item in items:
-        if "db" in item.fixturenames or item.get_closest_marker("django_db"):
-            item.add_marker(pytest.mark.django_db(transaction=True, databases="__all__"), append=False)
+        own = item.get_closest_marker("django_db")
+        is_committed = bool(app_settings.replica or (own and own.kwargs.get("transaction")))
+        marker = pytest.mark.django_db(transaction=is_committed, databases="__all__")
+        if own or not {"db", "transactional_db"}.isdisjoint(item.fixturenames):
+            item.add_marker(marker, append=False)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from django.db import connection
+from django.db import connections
 
 from conversations.models import Conversation, Item, MetadataPair
 
+connection = connections[Conversation.objects.db]
 TABLES = {model._meta.db_table: model.__name__ for model in (Conversation, Item, MetadataPair)}
 
 

@@ -19,6 +19,7 @@ ROOT = Path(__file__).parent.parent
         ("tests.host.settings", "tests.host.try_it"),
         ("tests.host.unfold_settings", "tests.host.try_unfold"),
         ("tests.host.notes_settings", "tests.host.try_notes"),
+        ("tests.host.two_aliases_settings", "tests.host.try_two_aliases"),
     ],
 )
 def test_app_works_inside_another_project(settings, module):
@@ -36,11 +37,24 @@ def test_tenants_do_not_accept_the_keys_of_each_other(tmp_path, django_db_blocke
         database.drop()
 
 
+@pytest.mark.slow
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="takes long; `.ci/run --full` tests more of the suite so")
+def test_verbs_and_api_work_in_a_database_that_is_not_the_default_one():
+    writing = ("add_items", "create_conversation", "delete_conversation", "delete_item", "update_conversation")
+    files = ["tests/models", *(f"tests/api/test_{name}.py" for name in writing)]
+    options = ["-m", "pytest", "-n", "0", "-q", "-m", "not slow", "-p", "no:cacheprovider"]
+    run_python(*options, *files, DJANGO_SETTINGS_MODULE="tests.host.other_alias_settings")
+
+
 def run_in_host(settings: str, module: str, **variables: str) -> None:
+    run_python("-W", "error", "-m", module, DJANGO_SETTINGS_MODULE=settings, **variables)
+
+
+def run_python(*arguments: str, **variables: str) -> None:
     run = subprocess.run(
-        [sys.executable, "-W", "error", "-m", module],
+        [sys.executable, *arguments],
         cwd=ROOT,
-        env={**os.environ, "DJANGO_SETTINGS_MODULE": settings, **variables},
+        env={**os.environ, **variables},
         capture_output=True,
         text=True,
         timeout=SECONDS,

@@ -6,7 +6,7 @@ from io import BytesIO
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection, transaction
+from django.db import connections, transaction
 from django.db.models import ProtectedError
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -25,6 +25,7 @@ from tests.schema.golden import STORED
 
 MESSAGE = {"role": "user", "content": "hi"}
 UNHEARD_OF = {"type": "unheard_of", "z": 1, "a": [1e22, -0.0, None, {}]}
+connection = connections[Conversation.objects.db]
 MODELS = (Conversation, MetadataPair, Item, ItemText)
 
 

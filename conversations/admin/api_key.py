@@ -95,7 +95,7 @@ class APIKeyAdmin(AppModelAdmin):
         user: Any = obj.user if self._may_choose_user(request) else request.user
         key, secret = APIKey.create(user=user, name=obj.name, expires_at=obj.expires_at)
         obj.pk = key.pk
-        obj.refresh_from_db()
+        obj.refresh_from_db(using=key._state.db)
         text = gettext("The secret of this key is shown only once. Copy it now: {}")
         secret_html = format_html('<code class="conversations-secret">{}</code>', secret)
         self.message_user(request, format_html(text, secret_html), messages.WARNING)

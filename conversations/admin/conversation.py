@@ -6,7 +6,7 @@ from typing import Any, ClassVar, cast
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.db import router, transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -215,7 +215,7 @@ class ConversationAdmin(AppModelAdmin):
         move_to_trash(obj, deleted_by=request.user)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        with transaction.atomic():
+        with transaction.atomic(using=router.db_for_write(Conversation)):
             for conversation in queryset:
                 move_to_trash(conversation, deleted_by=request.user)
 

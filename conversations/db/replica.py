@@ -15,7 +15,7 @@ from typing import Any, ParamSpec, TypeVar
 from urllib.parse import quote
 
 from django.core.cache import cache
-from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, models, transaction
+from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, models, router, transaction
 
 from conversations.conf import app_settings
 from conversations.db.database_key import database_key
@@ -75,7 +75,8 @@ def track_owner_writes(verb: Callable[P, T]) -> Callable[P, T]:
         result = verb(*args, **kwargs)
         if app_settings.replica:
             instance: Any = args[0] if isinstance(args[0] if args else None, models.Model) else result
-            transaction.on_commit(partial(_record_write, _key(instance.owner_id)))
+            using = router.db_for_write(type(instance), instance=instance)
+            transaction.on_commit(partial(_record_write, _key(instance.owner_id)), using=using)
         return result
 
     return run

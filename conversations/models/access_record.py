@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from django.conf import settings
-from django.db import models
+from django.db import models, router
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -89,6 +89,7 @@ class AccessRecord(models.Model):
     @retry_on_conflict
     def complete(self, *, conversation_count: int) -> None:
         """Set the number of conversations at the end of a streamed export, unless it is set already."""
-        unfinished = AccessRecord.objects.filter(pk=self.pk, conversation_count=None)
+        using = router.db_for_write(AccessRecord, instance=self)
+        unfinished = AccessRecord.objects.using(using).filter(pk=self.pk, conversation_count=None)
         unfinished.update(conversation_count=conversation_count)
-        self.refresh_from_db(fields=["conversation_count"])
+        self.refresh_from_db(using=using, fields=["conversation_count"])

@@ -98,7 +98,8 @@ class APIKey(models.Model):
     def _record_use(self, now: datetime) -> None:
         self.last_used_at = now
         stale = Q(last_used_at=None) | Q(last_used_at__lte=now - USE_RECORDED_EVERY)
-        APIKey.objects.filter(stale, pk=self.pk).update(last_used_at=now)
+        keys = APIKey.objects.using(router.db_for_write(APIKey, instance=self))
+        keys.filter(stale, pk=self.pk).update(last_used_at=now)
 
     def _add_to_cache(self, database: DatabaseKey) -> None:
         if len(_cache) >= MAX_CACHED:
@@ -108,8 +109,9 @@ class APIKey(models.Model):
     @retry_on_conflict
     def revoke(self) -> None:
         """Revoke the key. Revoking it again keeps the time of the first revocation."""
-        APIKey.objects.filter(pk=self.pk, revoked_at=None).update(revoked_at=timezone.now())
+        using = router.db_for_write(APIKey, instance=self)
+        APIKey.objects.using(using).filter(pk=self.pk, revoked_at=None).update(revoked_at=timezone.now())
         # Drop the key for every database and schema: tenants may share the row, or read it through different aliases.
         # Dropping it before the update would let a concurrent request cache the key again.
         _cache.pop(self.hash, None)
-        self.refresh_from_db(fields=["revoked_at"])
+        self.refresh_from_db(using=using, fields=["revoked_at"])

@@ -9,6 +9,7 @@ from django.db.models import F
 from django.utils.translation import gettext_lazy as _
 
 from conversations import errors, ids
+from conversations.db.aliases import write_alias
 from conversations.db.fields import BytewiseCharField, VerbatimJSONField
 from conversations.db.pages import Page
 from conversations.db.replica import track_owner_writes
@@ -72,10 +73,13 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
     @retry_on_conflict
     def add_missing_item_texts(self) -> int:
         """Add the items that the full-text index lacks, and return their number."""
-        with transaction.atomic():
-            self.lock()  # Otherwise a concurrent request could add or delete items meanwhile.
-            items = Item.objects.filter(conversation__in=list(self.values_list("pk", flat=True)))
-            return ItemText.objects.add_missing(items)
+        using = write_alias(self)
+        conversations = self.using(using)
+        with transaction.atomic(using=using):
+            conversations.lock()  # Otherwise a concurrent request could add or delete items meanwhile.
+            conversation_ids = list(conversations.values_list("pk", flat=True))
+            items = Item.objects.using(using).filter(conversation__in=conversation_ids)
+            return ItemText.objects.using(using).add_missing(items)
 
 
 class Conversation(models.Model):
@@ -139,25 +143,34 @@ class Conversation(models.Model):
 
         The counters of this instance are updated too. Concurrent appends take turns (see `writer.append`).
         """
-        return writer.append(self, items=items, using=router.db_for_write(Conversation, instance=self))
+        return writer.append(self, items=items, using=self.write_alias)
 
     @track_owner_writes
     @retry_on_conflict
     def delete_item(self, *, item_id: str) -> None:
-        with transaction.atomic():
+        using = self.write_alias
+        with transaction.atomic(using=using):
             self.lock()
-            item = self.items.get_or_api_error(item_id)
-            item.delete()
-            self.item_texts.filter(position=item.position).delete()  # Full-text search may have been on earlier.
+            item = self.items.using(using).get_or_api_error(item_id)
+            item.delete(using=using)
+            texts = self.item_texts.using(using)  # even if full-text search is off: it may have been on earlier
+            texts.filter(position=item.position).delete()
             self.update_counters(item_count=F("item_count") - 1)
 
     @track_owner_writes
     @retry_on_conflict
     def replace_metadata(self, *, metadata: Mapping[str, str]) -> None:
         self.metadata = dict(metadata)
-        with transaction.atomic():
+        using = self.write_alias
+        with transaction.atomic(using=using):
             self._update(metadata=self.metadata)
-            MetadataPair.objects.replace(self.metadata, conversation_id=self.pk, owner_id=self.owner_id)
+            pairs = MetadataPair.objects.using(using)
+            pairs.replace(self.metadata, conversation_id=self.pk, owner_id=self.owner_id)
+
+    @property
+    def write_alias(self) -> str:
+        """The alias of the database that this instance is written to. Its verbs also read from there."""
+        return router.db_for_write(Conversation, instance=self)
 
     def lock(self) -> None:
         """Lock the row by writing to it: SQLite's deferred transactions have no other lock."""
@@ -166,8 +179,8 @@ class Conversation(models.Model):
     def update_counters(self, **values: Any) -> None:
         """Write the values, which may be expressions, and read the results into this instance."""
         self._update(**values)
-        self.refresh_from_db(fields=list(values))
+        self.refresh_from_db(using=self.write_alias, fields=list(values))
 
     def _update(self, **values: Any) -> None:
-        if not Conversation.objects.filter(pk=self.pk).update(**values):
+        if not Conversation.objects.using(self.write_alias).filter(pk=self.pk).update(**values):
             raise errors.conversation_not_found(self.pk)

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations import ids
 from conversations.conf import app_settings
+from conversations.db.aliases import write_alias
 from conversations.db.fields import BytewiseCharField, VerbatimJSONField
 from conversations.db.retry import retry_on_conflict
 
@@ -29,9 +30,10 @@ class DeletedConversationQuerySet(models.QuerySet["DeletedConversation"]):
     @retry_on_conflict
     def delete_with_parts(self) -> int:
         """Delete the rows with their parts, and return the number of conversations."""
-        with transaction.atomic():
-            self.lock()  # Otherwise a row could be restored meanwhile.
-            return self.delete()[1].get(self.model._meta.label, 0)
+        copies = self.using(write_alias(self))
+        with transaction.atomic(using=copies.db):
+            copies.lock()  # Otherwise a row could be restored meanwhile.
+            return copies.delete()[1].get(self.model._meta.label, 0)
 
 
 class DeletedConversation(models.Model):
@@ -77,10 +79,10 @@ class DeletedConversation(models.Model):
     def restorable_until(self) -> datetime:
         return restorable_until(self.deleted_at)
 
-    def content(self) -> Iterator[bytes]:
+    def content(self, *, using: str | None = None) -> Iterator[bytes]:
         """Yield the parts in order, with one at a time in memory."""
         number = 0
-        while part := self.parts.filter(number__gt=number).order_by("number").first():
+        while part := self.parts.using(using).filter(number__gt=number).order_by("number").first():
             yield bytes(part.content)
             number = part.number
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import NamedTuple
 
-from django.db import connections, models, transaction
+from django.db import connections, models, router, transaction
 from django.db.models import F
 
 from conversations import ids
@@ -70,26 +70,29 @@ class Overview(models.Model):
         Return False, and add nothing, if a concurrent run has moved the cursor or has completed a later overview.
         """
         [(name, value)] = cursor.items()
-        with transaction.atomic():
+        using = router.db_for_write(Overview, instance=self)
+        with transaction.atomic(using=using):
+            rows = Overview.objects.using(using).filter(pk=self.pk)
             # If two runs have counted the same rows, only the first one finds the cursor where it was.
-            unmoved = Overview.objects.filter(pk=self.pk, **{name: getattr(self, name)})
-            if not unmoved.update(**cursor):
+            if not rows.filter(**{name: getattr(self, name)}).update(**cursor):
                 return False
-            new_owners = OverviewFigure.objects.add(self, figures)
+            new_owners = OverviewFigure.objects.using(using).add(self, figures)
             if new_owners:
-                Overview.objects.filter(pk=self.pk).update(owner_count=F("owner_count") + new_owners)
+                rows.update(owner_count=F("owner_count") + new_owners)
         setattr(self, name, value)
         return True
 
     @retry_on_conflict
     def complete(self, *, sizes: Mapping[FigureName, int], counted_at: datetime) -> None:
         """Make this the current overview, and delete earlier ones. Do nothing if a later one has replaced it."""
-        with transaction.atomic():
-            if not Overview.objects.filter(pk=self.pk).update(counted_at=counted_at):
+        using = router.db_for_write(Overview, instance=self)
+        with transaction.atomic(using=using):
+            overviews, figures = Overview.objects.using(using), OverviewFigure.objects.using(using)
+            if not overviews.filter(pk=self.pk).update(counted_at=counted_at):
                 return
-            self.figures.filter(kind=FigureKind.SIZE).delete()
-            OverviewFigure.objects.store(self, sizes)
-            earlier = Overview.objects.filter(pk__lt=self.pk)
+            figures.filter(overview=self.pk, kind=FigureKind.SIZE).delete()
+            figures.store(self, sizes)
+            earlier = overviews.filter(pk__lt=self.pk)
             earlier.update(counted_at=None)  # Lock the rows, so that no concurrent run adds figures.
             earlier.delete()
 

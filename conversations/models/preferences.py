@@ -3,9 +3,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
-from django.db import models, router, transaction
+from django.db import models, transaction
 from django.utils.translation import gettext_lazy as _
 
+from conversations.db.aliases import write_alias
 from conversations.db.fields import VerbatimJSONField
 from conversations.db.retry import retry_on_conflict
 
@@ -22,7 +23,7 @@ class PreferencesQuerySet(models.QuerySet["Preferences"]):
     @retry_on_conflict
     def save_choices(self, user: Any, **choices: Any) -> dict[str, Any]:
         """Merge choices, whose values are JSON, into those of the user, and return all of them."""
-        using = router.db_for_write(self.model)
+        using = write_alias(self)
         with transaction.atomic(using=using):
             preferences, _is_new = self.using(using).select_for_update().get_or_create(user=user)
             preferences.choices |= choices

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.auth import get_user_model
-from django.db import models, transaction
+from django.db import models, router, transaction
 from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -67,16 +67,17 @@ class SavedView(models.Model):
         return str(self.name)
 
     @retry_on_conflict
-    def save(self, *args: Any, **kwargs: Any) -> None:
+    def save(self, *args: Any, using: str | None = None, **kwargs: Any) -> None:
         """Save the view. A new default replaces the owner's previous one."""
-        with transaction.atomic():
+        using = using or router.db_for_write(SavedView, instance=self)
+        with transaction.atomic(using=using):
             if self.is_default:
-                self._lock_owner()
-                SavedView.objects.filter(owner=self.owner_id, is_default=True).exclude(pk=self.pk).update(
-                    is_default=False
-                )
-            super().save(*args, **kwargs)
+                self._lock_owner(using)
+                others = SavedView.objects.using(using).filter(owner=self.owner_id).exclude(pk=self.pk)
+                others.filter(is_default=True).update(is_default=False)
+            super().save(*args, using=using, **kwargs)
 
-    def _lock_owner(self) -> None:
+    def _lock_owner(self, using: str) -> None:
         """Lock the owner's row, so that concurrent saves see each other's default. SQLite allows one writer anyway."""
-        get_user_model()._base_manager.select_for_update().filter(pk=self.owner_id).values_list("pk").first()
+        users = get_user_model()._base_manager.using(using).select_for_update()
+        users.filter(pk=self.owner_id).values_list("pk").first()

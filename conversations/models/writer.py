@@ -39,11 +39,11 @@ class WritableConversation(single_statement.ConversationRow, Protocol):
 def create(conversation: WritableConversation, *, items: Sequence[Mapping[str, Any]], using: str) -> None:
     """Store a new conversation with its metadata index and its first items, or nothing."""
     if single_statement.can_create(type(conversation), items, using=using):
-        rows = _build_first_items(conversation, items)
+        rows = _build_first_items(conversation, items, using=using)
         single_statement.create(conversation, rows, build_item_texts(rows, using=using), using=using)
         return
     with transaction.atomic(using=using):
-        rows = _build_first_items(conversation, items)
+        rows = _build_first_items(conversation, items, using=using)
         insert_conversation(conversation, using=using)
         insert_items(rows, using=using)
 
@@ -56,7 +56,7 @@ def append(conversation: WritableConversation, *, items: Sequence[Mapping[str, A
     """
     now = timezone.now()
     if single_statement.can_append(items, using=using):
-        rows = _build_items(conversation, items, first_position=1, now=now)
+        rows = _build_items(conversation, items, first_position=1, now=now, using=using)
         if not single_statement.append(conversation, rows, build_item_texts(rows, using=using), using=using):
             raise errors.conversation_not_found(conversation.pk)
         return rows
@@ -67,7 +67,8 @@ def append(conversation: WritableConversation, *, items: Sequence[Mapping[str, A
             last_position=F("last_position") + count,
             **({"last_item_at": now} if count else {}),
         )
-        rows = _build_items(conversation, items, first_position=conversation.last_position - count + 1, now=now)
+        first_position = conversation.last_position - count + 1
+        rows = _build_items(conversation, items, first_position=first_position, now=now, using=using)
         insert_items(rows, using=using)
         return rows
 
@@ -99,9 +100,11 @@ def insert_items(items: Sequence[Item], *, using: str, batch_size: int | None = 
     ItemText.objects.using(using).add(items)
 
 
-def _build_first_items(conversation: WritableConversation, items: Sequence[Mapping[str, Any]]) -> list[Item]:
+def _build_first_items(
+    conversation: WritableConversation, items: Sequence[Mapping[str, Any]], *, using: str
+) -> list[Item]:
     """Build the unsaved items of a new conversation, and set its counters."""
-    rows = _build_items(conversation, items, first_position=1, now=conversation.created_at)
+    rows = _build_items(conversation, items, first_position=1, now=conversation.created_at, using=using)
     if rows:
         conversation.item_count = conversation.last_position = len(rows)
         conversation.last_item_at = conversation.created_at
@@ -109,7 +112,12 @@ def _build_first_items(conversation: WritableConversation, items: Sequence[Mappi
 
 
 def _build_items(
-    conversation: WritableConversation, items: Sequence[Mapping[str, Any]], *, first_position: int, now: datetime
+    conversation: WritableConversation,
+    items: Sequence[Mapping[str, Any]],
+    *,
+    first_position: int,
+    now: datetime,
+    using: str,
 ) -> list[Item]:
     """Build unsaved items at consecutive positions.
 
@@ -118,11 +126,12 @@ def _build_items(
     """
     stored = [item for item in items if _is_stored(item)]
     sent_ids = [item["id"] for item in stored if item.get("id")]
-    originals = Item.objects.originals(owner_id=conversation.owner_id, item_ids=sent_ids) if sent_ids else {}
+    stored_items = Item.objects.using(using)
+    originals = stored_items.originals(owner_id=conversation.owner_id, item_ids=sent_ids) if sent_ids else {}
     for item in stored:
         if item["type"] == "item_reference" and item["id"] not in originals:
             raise errors.referenced_item_not_found(item["id"])
-    if sent_ids and (len(set(sent_ids)) < len(sent_ids) or conversation.items.has_any(sent_ids)):
+    if sent_ids and (len(set(sent_ids)) < len(sent_ids) or conversation.items.using(using).has_any(sent_ids)):
         raise errors.item_already_in_conversation()
     return [
         Item.build(conversation, position=position, data=_build_data(item, originals), created_at=now)

@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.db import router
 from django.utils import timezone
 
 from conversations import ids
@@ -116,9 +117,10 @@ def day_start_seconds(day: date, zone: tzinfo) -> int:
 def _overview_to_fill(*, rebuild: bool) -> Overview:
     """Return the overview to add figures to: a new one for a rebuild or after a change of the time zone."""
     zone = timezone.get_default_timezone_name()
-    current = Overview.objects.current() or Overview.objects.order_by("-pk").first()
+    overviews = Overview.objects.using(router.db_for_write(Overview))
+    current = overviews.current() or overviews.order_by("-pk").first()
     if rebuild or current is None or current.time_zone != zone:
-        return Overview.objects.create(time_zone=zone)
+        return overviews.create(time_zone=zone)
     return current
 
 
@@ -137,7 +139,7 @@ def _add_batches(overview: Overview, count_next: Callable[[], RollupBatch]) -> I
 
 def _reload_cursors(overview: Overview) -> bool:
     """Load the cursors that a parallel run has moved. Return False if a later rebuild has replaced the overview."""
-    stored = Overview.objects.filter(pk=overview.pk).first()
+    stored = Overview.objects.using(router.db_for_write(Overview, instance=overview)).filter(pk=overview.pk).first()
     if stored:
         overview.last_conversation_id, overview.last_item = stored.last_conversation_id, stored.last_item
     return stored is not None

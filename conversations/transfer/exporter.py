@@ -82,7 +82,7 @@ class Export:
         A batch has at most `ITEMS_PER_QUERY` items.
         """
         for conversations in self._pages():
-            owners = _usernames({conversation.owner_id for conversation in conversations})
+            owners = _usernames(conversations)
             if not self.has_items:
                 yield [
                     ConversationSegment(conversation, owners[conversation.owner_id], items=())
@@ -107,10 +107,12 @@ class Export:
             has_more = page.has_more
 
 
-def _usernames(owner_ids: set[Any]) -> dict[Any, str]:
-    """Return the names of users by primary key, also of users that the default manager hides."""
+def _usernames(conversations: Sequence[Conversation]) -> dict[Any, str]:
+    """Return the names of the owners by primary key, also of users that the default manager hides."""
     User = get_user_model()
-    return dict(User._base_manager.filter(pk__in=owner_ids).values_list("pk", User.USERNAME_FIELD))
+    users = User._base_manager.using(conversations[0]._state.db)
+    owners = users.filter(pk__in={conversation.owner_id for conversation in conversations})
+    return dict(owners.values_list("pk", User.USERNAME_FIELD))
 
 
 def _group_by_item_count(conversations: Iterable[Conversation]) -> Iterator[list[Conversation]]:
@@ -138,7 +140,8 @@ def _read_whole(conversations: list[Conversation], owners: dict[Any, str]) -> li
     """
     items: dict[str, list[Item]] = {conversation.pk: [] for conversation in conversations}
     last_positions = {conversation.pk: conversation.last_position for conversation in conversations}
-    for item in Item.objects.filter(conversation__in=conversations).order_by("conversation_id", "position"):
+    rows = Item.objects.using(conversations[0]._state.db).filter(conversation__in=conversations)
+    for item in rows.order_by("conversation_id", "position"):
         if item.position <= last_positions[item.conversation_id]:
             items[item.conversation_id].append(item)
     for conversation in conversations:
@@ -155,7 +158,8 @@ def _read_in_segments(conversation: Conversation, owner: str) -> Iterator[list[C
     Its `item_count` is written before all items have been read, so an import refuses the conversation if one of them is
     deleted meanwhile.
     """
-    items_in_order = conversation.items.filter(position__lte=conversation.last_position).order_by("position")
+    rows = conversation.items.using(conversation._state.db).filter(position__lte=conversation.last_position)
+    items_in_order = rows.order_by("position")
     items = list(items_in_order[:ITEMS_PER_QUERY])
     yield [ConversationSegment(conversation, owner, items)]
     while len(items) == ITEMS_PER_QUERY:

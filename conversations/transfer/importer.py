@@ -51,7 +51,11 @@ class LineError(Exception):
 
 
 def import_conversations(
-    stream: IO[bytes], *, owner: AbstractBaseUser | None = None, create_users: bool = False
+    stream: IO[bytes],
+    *,
+    owner: AbstractBaseUser | None = None,
+    create_users: bool = False,
+    using: str | None = None,
 ) -> Iterator[Outcome]:
     """Store each conversation completely or not at all, and yield an outcome for each conversation and each bad line.
 
@@ -59,18 +63,21 @@ def import_conversations(
     left as it is. At most `ITEMS` items are in memory, or one line of at most `GROWTH * CONVERSATIONS_MAX_BODY_BYTES`;
     a longer line is bad. A bad line does not stop the import of other conversations.
     """
-    outcomes = _import_groups(stream, owner, create_users)
+    using = using or router.db_for_write(Conversation)
+    outcomes = _import_groups(stream, owner, create_users, using)
     while True:
-        with transaction.atomic():
+        with transaction.atomic(using=using):
             batch = list(islice(outcomes, OUTCOMES))
         yield from batch
         if len(batch) < OUTCOMES:
             break
 
 
-def _import_groups(stream: IO[bytes], owner: AbstractBaseUser | None, create_users: bool) -> Iterator[Outcome]:
+def _import_groups(
+    stream: IO[bytes], owner: AbstractBaseUser | None, create_users: bool, using: str
+) -> Iterator[Outcome]:
     for _, group in groupby(group_lines(read_lines(stream)), key=itemgetter(0)):
-        conversation_import = _ConversationImport(line for _, line in group)
+        conversation_import = _ConversationImport((line for _, line in group), using=using)
         try:
             yield conversation_import.store(owner, create_users)
         except LineError as error:
@@ -87,7 +94,8 @@ class _ConversationImport:
 
     conversation: ConversationLine
 
-    def __init__(self, lines: Iterator[Line]) -> None:
+    def __init__(self, lines: Iterator[Line], *, using: str) -> None:
+        self.using = using
         self.first = next(lines)
         self.lines = lines
         self.surplus: list[Line] = []  # a line that was read beyond the last item
@@ -100,12 +108,12 @@ class _ConversationImport:
             raise LineError(self.first, "an item that does not follow its conversation's line")
         self.conversation = _validate(self.first, validate_conversation_line)
         owner = owner or _find_owner(self.conversation["owner"])
-        existing = Conversation.objects.filter(pk=self.conversation["id"]).first()
+        existing = Conversation.objects.using(self.using).filter(pk=self.conversation["id"]).first()
         if existing:
             self._compare(existing, owner)
             return Outcome("present", self.first.number)
         try:
-            with transaction.atomic():
+            with transaction.atomic(using=self.using):
                 owner = owner or self._create_owner(create_users)
                 return Outcome("added", self.first.number, items=self._store(owner))
         except IntegrityError as error:
@@ -115,8 +123,7 @@ class _ConversationImport:
         """Insert the conversation with its items, and return the number of items."""
         members = {name: value for name, value in self.conversation.items() if name not in ("object", "owner")}
         conversation = Conversation(owner_id=owner.pk, **members)
-        using = router.db_for_write(Conversation)
-        writer.insert_conversation(conversation, using=using)
+        writer.insert_conversation(conversation, using=self.using)
         count = 0
         for batch in self._read_batches():
             self._check_item_ids(batch, has_others=count > 0)
@@ -124,7 +131,7 @@ class _ConversationImport:
                 Item.build(conversation, position=item["position"], data=item["data"], created_at=item["created_at"])
                 for _, item in batch
             ]
-            writer.insert_items(rows, using=using)
+            writer.insert_items(rows, using=self.using)
             count += len(batch)
         return count
 
@@ -139,7 +146,8 @@ class _ConversationImport:
             differing.insert(0, "owner")
         position, are_items_equal = 0, True
         for batch in self._read_batches():
-            stored = existing.items.filter(position__gt=position, position__lte=batch[-1][1]["position"])
+            stored = existing.items.using(self.using)
+            stored = stored.filter(position__gt=position, position__lte=batch[-1][1]["position"])
             rows = stored.order_by("position").values_list("position", "created_at", "data")[: len(batch) + 1]
             lines = [(item["position"], item["created_at"], item["data"]) for _, item in batch]
             are_items_equal = are_items_equal and list(rows) == lines
@@ -179,7 +187,8 @@ class _ConversationImport:
     def _check_item_ids(self, batch: list[tuple[Line, ItemLine]], *, has_others: bool) -> None:
         """Raise an error if an id is twice in the conversation; `has_others` if earlier items are stored already."""
         item_ids = [item["data"]["id"] for _, item in batch]
-        stored = Item.objects.filter(conversation=self.conversation["id"], item_id__in=item_ids)
+        items = Item.objects.using(self.using)
+        stored = items.filter(conversation=self.conversation["id"], item_id__in=item_ids)
         taken = set(stored.values_list("item_id", flat=True)) if has_others else set()
         for (line, _), item_id in zip(batch, item_ids, strict=True):
             if item_id in taken:

@@ -1,6 +1,6 @@
 import pytest
 from django.contrib.auth.models import AnonymousUser, User
-from django.db import connection
+from django.db import connections
 from django.utils import timezone
 
 from conversations.models import AccessRecord
@@ -53,6 +53,7 @@ def test_anonymous_user_is_recorded(db):
 
 @pytest.mark.parametrize("column", ["username", "action", "conversation_id"])
 def test_every_filter_has_an_index_in_id_order(db, column):
+    connection = connections[AccessRecord.objects.db]
     with connection.cursor() as cursor:
         constraints = connection.introspection.get_constraints(cursor, AccessRecord._meta.db_table)
     assert [column, "id"] in [each["columns"] for each in constraints.values() if each["index"]]

@@ -1,7 +1,7 @@
 import re
 
 import pytest
-from django.db import connection
+from django.db import connections
 from django.test.utils import CaptureQueriesContext
 
 from conversations.models import Conversation, Item
@@ -10,6 +10,7 @@ from conversations.schema.items import validate_items
 from tests.plans import capture_statements, plan_steps
 
 HELLO = validate_items([{"role": "user", "content": "Hello!"}])
+connection = connections[Item.objects.db]
 LONG = 2_000 if connection.vendor == "sqlite" else 20_000  # items; SQLite's plans do not depend on the number of rows
 
 

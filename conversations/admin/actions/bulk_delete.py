@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
@@ -9,7 +10,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
-from django.db import transaction
+from django.db import connections, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -60,7 +61,14 @@ class BulkDeleteProgress:
     is_complete: bool = False
 
 
-@method_decorator(transaction.non_atomic_requests, name="dispatch")
+def _non_atomic(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Exempt the view from `ATOMIC_REQUESTS` of every database: routers may put the app into any of them."""
+    for alias in connections:
+        view = transaction.non_atomic_requests(using=alias)(view)
+    return view
+
+
+@method_decorator(_non_atomic, name="dispatch")
 class BulkDeleteView(ModelAdminView):
     """Deletion of any number of conversations after a typed confirmation.
 
@@ -158,7 +166,8 @@ class BulkDeleteView(ModelAdminView):
         if perms_needed or protected:
             progress.kept_count += 1
             return
-        with suppress(APIError), transaction.atomic():  # Another request may have deleted the conversation.
+        using = conversation.write_alias
+        with suppress(APIError), transaction.atomic(using=using):  # Another request may have deleted the conversation.
             self.model_admin.log_deletions(request, [conversation])
             self.model_admin.delete_model(request, conversation)
             progress.deleted_count += 1

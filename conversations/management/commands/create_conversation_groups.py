@@ -2,7 +2,7 @@ from typing import Any
 
 from django.contrib.auth.models import Group, Permission
 from django.core.management.base import BaseCommand, CommandError
-from django.db import transaction
+from django.db import router, transaction
 
 READERS = {"view_conversation", "read_content"}
 GROUPS = {
@@ -25,13 +25,21 @@ class Command(BaseCommand):
         "to them. Other permissions of the groups stay."
     )
 
-    @transaction.atomic
     def handle(self, *, verbosity: int, **options: Any) -> None:
-        for name, codenames in GROUPS.items():
-            permissions = Permission.objects.filter(content_type__app_label="conversations", codename__in=codenames)
-            if len(permissions) < len(codenames):
-                raise CommandError("The permissions do not exist yet: run migrate first.")
-            group, _ = Group.objects.get_or_create(name=name)
-            group.permissions.add(*permissions)
-            if verbosity:
+        using = router.db_for_write(Group)
+        with transaction.atomic(using=using):
+            for name, codenames in GROUPS.items():
+                _add_permissions(name, codenames, using=using)
+        if verbosity:
+            for name, codenames in GROUPS.items():
                 self.stdout.write(f"{name}: {', '.join(sorted(codenames))}")
+
+
+def _add_permissions(name: str, codenames: set[str], *, using: str) -> None:
+    """Give the permissions to the group of this name, which is created if it does not exist."""
+    permissions = Permission.objects.using(using).filter(content_type__app_label="conversations")
+    permissions = permissions.filter(codename__in=codenames)
+    if len(permissions) < len(codenames):
+        raise CommandError("The permissions do not exist yet: run migrate first.")
+    group, _ = Group.objects.using(using).get_or_create(name=name)
+    group.permissions.add(*permissions)

@@ -3,10 +3,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DEFAULT_DB_ALIAS, reset_queries
+from django.db import reset_queries, router
 
 from conversations.management.progress import count_of, show_progress
-from conversations.models import Conversation, ItemText
+from conversations.models import Conversation, ConversationQuerySet, ItemText
 from conversations.search.item_text import full_text_enabled
 
 
@@ -21,15 +21,17 @@ class Command(BaseCommand):
         parser.add_argument("--clear", action="store_true", help="remove all items from the index")
 
     def handle(self, *, clear: bool, **options: Any) -> None:
-        if not clear and not full_text_enabled(using=DEFAULT_DB_ALIAS):
+        using = router.db_for_write(Conversation)
+        if not clear and not full_text_enabled(using=using):
             raise CommandError("Full-text search is off: set CONVERSATIONS_FULL_TEXT = True first.")
-        total = Conversation.objects.count() if self.stderr.isatty() else 0
+        conversations = Conversation.objects.using(using)
+        total = conversations.count() if self.stderr.isatty() else 0
         done = items = 0
-        for conversation_ids in self._batches():
+        for conversation_ids in self._batches(conversations):
             if clear:
-                items += ItemText.objects.filter(conversation__in=conversation_ids).delete()[0]
+                items += ItemText.objects.using(using).filter(conversation__in=conversation_ids).delete()[0]
             else:
-                items += Conversation.objects.filter(pk__in=conversation_ids).add_missing_item_texts()
+                items += conversations.filter(pk__in=conversation_ids).add_missing_item_texts()
             done += len(conversation_ids)
             show_progress(self.stderr, f"{done:,} of {total:,} conversations")
             reset_queries()  # DEBUG would collect them in memory.
@@ -37,8 +39,8 @@ class Command(BaseCommand):
         action = "Removed" if clear else "Added"
         self.stdout.write(f"{action} the texts of {count_of(items, 'item')}.")
 
-    def _batches(self) -> Iterator[list[str]]:
-        rows = Conversation.objects.order_by("pk").values_list("pk", flat=True)
+    def _batches(self, conversations: ConversationQuerySet) -> Iterator[list[str]]:
+        rows = conversations.order_by("pk").values_list("pk", flat=True)
         batch = list(rows[: self.batch_size])
         while batch:
             yield batch
