@@ -78,6 +78,14 @@ def method_not_allowed(method: str | None, path: str) -> APIError:
     )
 
 
+def still_referenced(object_id: str) -> APIError:
+    return APIError(
+        f"'{object_id}' can't be deleted, because other records on this server refer to it or to a part of it.",
+        status=409,
+        code="still_referenced",
+    )
+
+
 def rate_limited() -> APIError:
     return APIError(
         "Rate limit reached. Please try again later.", status=429, type="requests", code="rate_limit_exceeded"

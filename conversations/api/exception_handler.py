@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from django.core.exceptions import BadRequest, SuspiciousOperation
-from django.db import DatabaseError, InterfaceError
+from django.db import DatabaseError, IntegrityError, InterfaceError
 from django.http import Http404, UnreadablePostError
 from rest_framework import exceptions
 from rest_framework.response import Response
@@ -28,6 +28,8 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
     set_rollback()
     error = _to_api_error(exception, context)
     headers = {"Retry-After": str(RETRY_AFTER)} if error.status == 503 else {}
+    if error.status == 409:
+        headers["x-should-retry"] = "false"  # The official clients retry a 409 otherwise.
     if isinstance(exception, exceptions.MethodNotAllowed):
         headers["Allow"] = ", ".join(context["view"].allowed_methods)
     if auth_header := getattr(exception, "auth_header", None):
@@ -66,6 +68,11 @@ def _to_api_error(exception: Exception, context: dict[str, Any]) -> APIError:
         case DatabaseError() | InterfaceError() if is_temporary(exception):
             logger.warning("%s %s: %s (%s)", request.method, request.path, exception, context["view"].request_id)
             return errors.unavailable()
+        case IntegrityError() if request.method == "DELETE":
+            # A foreign key of the project has on_delete=PROTECT or RESTRICT, or the database enforces it.
+            reason = exception.args[0]  # without the rows, which may be many
+            logger.warning("%s %s: %s (%s)", request.method, request.path, reason, context["view"].request_id)
+            return errors.still_referenced(context["kwargs"].get("item_id") or context["kwargs"]["conversation_id"])
     logger.error("%s %s failed (%s)", request.method, request.path, context["view"].request_id, exc_info=exception)
     return errors.server_error(context["view"].request_id)
 

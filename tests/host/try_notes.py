@@ -7,11 +7,13 @@ import django
 django.setup()
 
 from django.core.management import call_command  # noqa: E402
+from django.db import connections  # noqa: E402
+from django.test import Client  # noqa: E402
 
 from conversations.db import batching  # noqa: E402
-from conversations.models import Conversation, Item  # noqa: E402
+from conversations.models import APIKey, Conversation, Item  # noqa: E402
 from conversations.schema.items import validate_items  # noqa: E402
-from tests.host.notes.models import Dispute, Note, Quote, Ticket  # noqa: E402
+from tests.host.notes.models import Dispute, Note, Quote, Receipt, Ticket  # noqa: E402
 from tests.host.people.models import Person  # noqa: E402
 
 call_command("migrate", run_syncdb=True, verbosity=0)
@@ -28,6 +30,34 @@ def create_conversation(count: int) -> Conversation:
 def get_item(conversation: Conversation, number: int) -> Item:
     return conversation.items.get(position=number)
 
+
+# The API refuses to delete what the project's rows protect, in a way that the official clients do not retry.
+# With ATOMIC_REQUESTS, a database would not check DO_NOTHING's constraint before the end of the request.
+connections["default"].settings_dict["ATOMIC_REQUESTS"] = False
+_, secret = APIKey.create(user=person)
+api = Client(headers={"authorization": f"Bearer {secret}"})
+quoted, disputed, receipted = (create_conversation(2) for _ in range(3))
+protecting = [
+    Quote.objects.create(item=get_item(quoted, 1)),
+    Dispute.objects.create(conversation=disputed),
+    Receipt.objects.create(conversation=receipted),
+]
+quote_path = f"{quoted.pk}/items/{get_item(quoted, 1).item_id}"
+for path in (quote_path, quoted.pk, disputed.pk, receipted.pk):
+    refused = api.delete(f"/ai/openai/v1/conversations/{path}")
+    assert refused.status_code == 409, (path, refused.content)
+    assert refused["x-should-retry"] == "false"
+    name = path.rpartition("/")[2]
+    message = f"'{name}' can't be deleted, because other records on this server refer to it or to a part of it."
+    assert refused.json()["error"]["message"] == message
+assert Conversation.objects.count() == 3
+assert Item.objects.count() == 6
+for row in protecting:
+    row.delete()
+for path in (quote_path, quoted.pk, disputed.pk, receipted.pk):
+    deleted = api.delete(f"/ai/openai/v1/conversations/{path}")
+    assert deleted.status_code == 200, (path, deleted.content)
+connections["default"].settings_dict["ATOMIC_REQUESTS"] = True
 
 for count in (3, 1_000):
     free, with_note, quoted, disputed, last = (create_conversation(count) for _ in range(5))

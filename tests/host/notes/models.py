@@ -14,5 +14,9 @@ class Ticket(models.Model):
     conversation = models.ForeignKey("conversations.Conversation", models.SET_NULL, null=True)
 
 
+class Receipt(models.Model):
+    conversation = models.ForeignKey("conversations.Conversation", models.DO_NOTHING)
+
+
 class Dispute(models.Model):
     conversation = models.ForeignKey("conversations.Conversation", models.RESTRICT)
