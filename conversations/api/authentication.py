@@ -13,22 +13,34 @@ from conversations.models import APIKey
 class APIKeyAuthentication(BaseAuthentication):
     """Authentication by `Authorization: Bearer sk-conv-…`, by Basic authentication or by Azure's header `api-key`.
 
-    `request.user` is the key's user, `request.auth` the `APIKey`.
+    `request.user` is the key's user, `request.auth` the `APIKey`. Credentials that do not look like a key are left to
+    the authentication classes that follow.
     """
 
     def authenticate(self, request: Request) -> tuple[Any, APIKey] | None:
         secret = _secret(request)
-        if not secret:
+        if not secret.startswith(api_key_secrets.SECRET_PREFIX):
             return None
         key = APIKey.authenticate(secret)
         if key is None:
-            error = errors.incorrect_api_key(api_key_secrets.mask_secret(secret))
-            raise AuthenticationFailed(error.message, code=error.code)
+            raise _incorrect_api_key(secret)
         key.record_use()
         return key.user, key
 
     def authenticate_header(self, request: Request) -> str:
         return 'Bearer realm="OpenAI API"'
+
+
+def check_unused_secret(request: Request) -> None:
+    """Raise `AuthenticationFailed` if the request names a secret. Call this if no class has authenticated it."""
+    is_key_accepted = any(isinstance(each, APIKeyAuthentication) for each in request.authenticators or ())
+    if is_key_accepted and (secret := _secret(request)):
+        raise _incorrect_api_key(secret)
+
+
+def _incorrect_api_key(secret: str) -> AuthenticationFailed:
+    error = errors.incorrect_api_key(api_key_secrets.mask_secret(secret))
+    return AuthenticationFailed(error.message, code=error.code)
 
 
 def _secret(request: Request) -> str:

@@ -1,6 +1,6 @@
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NoReturn
 
 from django.http import HttpRequest
 from django.utils.module_loading import import_string
@@ -13,6 +13,7 @@ from rest_framework.viewsets import GenericViewSet
 
 from conversations import ids
 from conversations.api import errors
+from conversations.api.authentication import check_unused_secret
 from conversations.api.bodies import read_chunked_body
 from conversations.api.exception_handler import exception_handler
 from conversations.api.json import JSONNegotiation, JSONParser, JSONRenderer
@@ -56,6 +57,11 @@ class OpenAIView(APIView):
         super().initial(request, *args, **kwargs)
         read_chunked_body(request._request)
 
+    def permission_denied(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
+        if not request.successful_authenticator:
+            check_unused_secret(request)
+        super().permission_denied(request, *args, **kwargs)
+
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
         response = super().finalize_response(request, response, *args, **kwargs)
         response["openai-version"] = "2020-10-01"
@@ -65,6 +71,8 @@ class OpenAIView(APIView):
 
 
 class OpenAIViewSet(OpenAIView, GenericViewSet):  # type: ignore[type-arg]
+    """Base of the API's operations, which ignore arguments of the URL prefix under which your project includes them."""
+
     filter_backends = []
     pagination_class = None
 

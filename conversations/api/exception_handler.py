@@ -49,7 +49,8 @@ def _to_api_error(exception: Exception, context: dict[str, Any]) -> APIError:
         case exceptions.NotAuthenticated():
             return APIError("Missing bearer or basic authentication in header", status=exception.status_code)
         case exceptions.AuthenticationFailed():
-            return APIError(str(exception.detail), status=exception.status_code, code=_code(exception))
+            detail = _first_detail(exception.detail)
+            return APIError(detail, status=exception.status_code, code=getattr(detail, "code", None))
         case exceptions.MethodNotAllowed():
             return errors.method_not_allowed(request.method, request.path)
         case exceptions.UnsupportedMediaType():
@@ -77,13 +78,9 @@ def _to_api_error(exception: Exception, context: dict[str, Any]) -> APIError:
     return errors.server_error(context["view"].request_id)
 
 
-def _code(exception: exceptions.APIException) -> str | None:
-    return getattr(exception.detail, "code", None)
-
-
 def _first_detail(detail: Any) -> str:
     """Return the first message in the detail of an `APIException`, which may be a tree of dictionaries and lists."""
     while isinstance(detail, dict | list):
         branches = list(detail.values()) if isinstance(detail, dict) else detail
         detail = branches[0] if branches else ""
-    return str(detail)
+    return detail if isinstance(detail, str) else str(detail)

@@ -1,3 +1,5 @@
+from typing import Any
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -12,12 +14,12 @@ from conversations.search.metadata_pair import Suggestions
 class MetadataSuggestionViewSet(OpenAIViewSet):
     """Autocompletion: metadata keys and values of the caller's conversations, in byte order."""
 
-    def list_keys(self, request: Request) -> Response:
+    def list_keys(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         parameters = suggestion_parameters(request.query_params, max_length=MAX_KEY_LENGTH)
         pairs = MetadataPair.objects.using(self.database).visible_to(request.user)
         return _list_response(pairs.suggestions("key", prefix=parameters.prefix, limit=parameters.limit))
 
-    def list_values(self, request: Request) -> Response:
+    def list_values(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         parameters = suggestion_parameters(request.query_params, max_length=MAX_VALUE_LENGTH, other_names=["key"])
         key = text_parameter(request.query_params, "key", max_length=MAX_KEY_LENGTH)
         if key is None:

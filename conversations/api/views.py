@@ -1,3 +1,5 @@
+from typing import Any
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -18,13 +20,13 @@ class ConversationViewSet(OpenAIViewSet):
 
     serializer_class = ConversationSerializer
 
-    def create(self, request: Request) -> Response:
+    def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         serializer.save(owner=request.user)
         return Response(serializer.data)
 
-    def list(self, request: Request) -> Response:
+    def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         parameters = conversation_page_parameters(request.query_params)
         conversations = self.get_queryset()
         conditions = ConversationFilterSet(request.query_params, conversations).conditions
@@ -32,16 +34,16 @@ class ConversationViewSet(OpenAIViewSet):
         data = self.get_serializer(page.rows, many=True).data
         return Response(list_object(data, has_more=page.has_more))
 
-    def retrieve(self, request: Request, conversation_id: str) -> Response:
+    def retrieve(self, request: Request, conversation_id: str, **kwargs: Any) -> Response:
         return Response(self.get_serializer(self.get_object()).data)
 
-    def update(self, request: Request, conversation_id: str) -> Response:
+    def update(self, request: Request, conversation_id: str, **kwargs: Any) -> Response:
         serializer = ConversationUpdateSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         serializer.instance = self.get_object()
         return Response(self.get_serializer(serializer.save()).data)
 
-    def destroy(self, request: Request, conversation_id: str) -> Response:
+    def destroy(self, request: Request, conversation_id: str, **kwargs: Any) -> Response:
         """Delete for good, as OpenAI does. Only deletions in the admin can be restored."""
         delete_conversation(self.get_object())
         return Response({"id": conversation_id, "object": "conversation.deleted", "deleted": True})
@@ -55,24 +57,24 @@ class ItemViewSet(OpenAIViewSet):
 
     serializer_class = AddItemsSerializer
 
-    def create(self, request: Request, conversation_id: str) -> Response:
+    def create(self, request: Request, conversation_id: str, **kwargs: Any) -> Response:
         include = include_parameter(request.query_params)
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
         items = self.conversations.add_items(conversation_id, **serializer.validated_data)
         return Response(item_list([item.data for item in items], include=include))
 
-    def list(self, request: Request, conversation_id: str) -> Response:
+    def list(self, request: Request, conversation_id: str, **kwargs: Any) -> Response:
         include = include_parameter(request.query_params)
         parameters = page_parameters(request.query_params)
         page = self.conversations.items_page(conversation_id, **vars(parameters))
         return Response(item_list(page.rows, include=include, has_more=page.has_more))
 
-    def retrieve(self, request: Request, conversation_id: str, item_id: str) -> Response:
+    def retrieve(self, request: Request, conversation_id: str, item_id: str, **kwargs: Any) -> Response:
         include = include_parameter(request.query_params)
         return Response(apply_include(self.conversations.item_data(conversation_id, item_id), include))
 
-    def destroy(self, request: Request, conversation_id: str, item_id: str) -> Response:
+    def destroy(self, request: Request, conversation_id: str, item_id: str, **kwargs: Any) -> Response:
         conversation = self.get_object()
         conversation.delete_item(item_id=item_id)
         return Response(ConversationSerializer(conversation).data)

@@ -37,6 +37,27 @@ assert Item.objects.count() == 1
 assert api.get("/ai/openai/v1/nowhere").json()["error"]["message"] == "Invalid URL (GET /ai/openai/v1/nowhere)"
 assert Client().post("/ai/openai/v1/conversations").status_code == 401
 
+for prefix in ("/tenants/acme/v1", "/numbers/1/v1"):
+    url = f"{prefix}/conversations"
+    item = {"role": "user", "content": "Hi!"}
+    conversation = api.post(url, {"items": [item]}, content_type="application/json").json()
+    url_of_items = f"{url}/{conversation['id']}/items"
+    [added] = api.post(url_of_items, {"items": [item]}, content_type="application/json").json()["data"]
+    for method, path, data in (
+        ("get", url, None),
+        ("get", f"{url}/{conversation['id']}", None),
+        ("post", f"{url}/{conversation['id']}", {"metadata": {}}),
+        ("get", url_of_items, None),
+        ("get", f"{url_of_items}/{added['id']}", None),
+        ("delete", f"{url_of_items}/{added['id']}", None),
+        ("delete", f"{url}/{conversation['id']}", None),
+        ("get", f"{prefix}/conversation_metadata/keys", None),
+        ("get", f"{prefix}/conversation_metadata/values?key=topic", None),
+    ):
+        response = getattr(api, method)(path, data, content_type="application/json")
+        assert response.status_code == 200, (method, path, response.content)
+    assert api.get(f"{prefix}/responses").status_code == 404
+
 staff = Client()
 staff.force_login(person)
 for path in (
