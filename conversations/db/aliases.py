@@ -1,4 +1,4 @@
-"""The databases that querysets use, which your project's database routers choose."""
+"""The databases that your project's database routers choose for querysets."""
 
 from typing import Any
 

@@ -5,7 +5,7 @@ from rest_framework.exceptions import AuthenticationFailed
 
 
 class BearerTokenAuthentication(TokenAuthentication):
-    """Tokens of the project in the header that API keys have too. The detail of its error is nested, as in SimpleJWT."""
+    """Tokens of the project, in the header that API keys have too. Errors have a nested detail, as SimpleJWT's have."""
 
     keyword = "Bearer"
 
