@@ -18,6 +18,7 @@ ROOT = Path(__file__).parent.parent
     [
         ("tests.host.settings", "tests.host.try_it"),
         ("tests.host.unfold_settings", "tests.host.try_unfold"),
+        ("tests.host.members_settings", "tests.host.try_members"),
         ("tests.host.notes_settings", "tests.host.try_notes"),
         ("tests.host.tokens_settings", "tests.host.try_tokens"),
         ("tests.host.two_aliases_settings", "tests.host.try_two_aliases"),

@@ -71,7 +71,7 @@ class OpenAIView(APIView):
 
 
 class OpenAIViewSet(OpenAIView, GenericViewSet):  # type: ignore[type-arg]
-    """Base of the API's operations, which ignore arguments of the URL prefix under which your project includes them."""
+    """Base of the API's operations. They ignore the arguments of a URL prefix that your project includes them under."""
 
     filter_backends = []
     pagination_class = None

@@ -71,7 +71,7 @@ def _to_api_error(exception: Exception, context: dict[str, Any]) -> APIError:
             return errors.unavailable()
         case IntegrityError() if request.method == "DELETE":
             # A foreign key of the project has on_delete=PROTECT or RESTRICT, or the database enforces it.
-            reason = exception.args[0]  # without the rows, which may be many
+            reason = exception.args[0]  # without the rows: there may be many
             logger.warning("%s %s: %s (%s)", request.method, request.path, reason, context["view"].request_id)
             return errors.still_referenced(context["kwargs"].get("item_id") or context["kwargs"]["conversation_id"])
     logger.error("%s %s failed (%s)", request.method, request.path, context["view"].request_id, exc_info=exception)

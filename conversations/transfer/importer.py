@@ -7,7 +7,6 @@ from itertools import chain, groupby, islice
 from operator import itemgetter
 from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
-from django.contrib.auth import get_user_model
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, router, transaction
 
@@ -20,7 +19,7 @@ from conversations.schema.export_format import (
     validate_item_line,
 )
 from conversations.transfer.line_reader import Line, group_lines, read_lines
-from conversations.users import find_user
+from conversations.users import create_user, find_user
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -200,15 +199,10 @@ class _ConversationImport:
         username = self.conversation["owner"]
         if not create_users:
             raise LineError(self.first, f"owner: there is no user '{username}'")
-        User = get_user_model()
-        user = User(**{User.USERNAME_FIELD: username})
         try:
-            user.clean_fields(exclude={field.name for field in User._meta.fields} - {User.USERNAME_FIELD})
+            return create_user(username, using=self.using)
         except ValidationError as error:
             raise LineError(self.first, f"owner: {' '.join(error.messages)}") from error
-        user.set_unusable_password()
-        user.save()
-        return user
 
 
 def _validate(line: Line, validate: Callable[[Any], T]) -> T:

@@ -55,6 +55,17 @@ def test_unknown_user_is_created_with_the_create_user_option(db):
     assert not carol.is_staff
 
 
+def test_name_that_the_user_model_refuses_creates_no_user(db):
+    with pytest.raises(CommandError) as raised:
+        run_command("carol smith", "--create-user")
+    assert str(raised.value) == (
+        "There is no user 'carol smith', and none can be created: Enter a valid username. This value may contain only "
+        "letters, numbers, and @/./+/-/_ characters. Create the user in the admin or with createsuperuser, and run "
+        "create_api_key again without --create-user."
+    )
+    assert not User.objects.exists()
+
+
 def test_existing_user_is_not_created_again(alice):
     run_command("alice", "--create-user")
     assert User.objects.get() == alice
@@ -70,7 +81,10 @@ def test_invalid_name_creates_no_user(db):
 def test_the_printed_secret_works_at_once(live_service):
     created = manage("create_api_key", "dora", "--create-user", "--name", "notebook", **live_service.variables)
     assert created.returncode == 0
-    assert created.stderr == ""
+    assert created.stderr == (
+        "Created the user 'dora', who can use the API and has no password. For the admin, set one with changepassword, "
+        "and let a superuser grant the staff status.\n"
+    )
     secret = created.stdout.splitlines()[-1]
     client = Client(live_service.port, secret)
     status, _ = client.post("/conversations")

@@ -4,7 +4,7 @@ from django.conf import settings
 
 
 class OtherAliasRouter:
-    """Database router that uses one database, which is not the default one, for everything."""
+    """Database router that uses a database other than the default one for everything."""
 
     def db_for_read(self, model: Any, **hints: Any) -> str:
         return settings.OTHER_ALIAS

@@ -1,4 +1,4 @@
-"""Settings of the test suite with all tables in a database that is not the default one, which stays empty."""
+"""Settings of the test suite with all tables in another database than the default one, so that this one stays empty."""
 
 from tests.settings import *  # noqa: F403
 from tests.settings import DATABASES

@@ -6,7 +6,7 @@ import django
 
 django.setup()
 
-from django.core.management import call_command  # noqa: E402
+from django.core.management import CommandError, call_command  # noqa: E402
 from django.test import Client  # noqa: E402
 
 from conversations.models import Conversation, Item  # noqa: E402
@@ -18,10 +18,24 @@ call_command("check", fail_level="WARNING")
 call_command("makemigrations", "conversations", check=True, dry_run=True)
 call_command("create_conversation_groups", verbosity=0)
 
+
+def refuse_user(name: str, reason: str) -> None:
+    try:
+        call_command("create_api_key", name, create_user=True)
+    except CommandError as error:
+        assert str(error).startswith(f"There is no user {name!r}, and none can be created: {reason} "), error
+        assert "\n" not in str(error)
+    else:
+        raise AssertionError("the user was created")
+
+
 person = Person(email="ann@example.com", is_staff=True, is_superuser=True)
 person.save()
 out = StringIO()
 call_command("create_api_key", "ann@example.com", stdout=out)
+call_command("create_api_key", "ben@example.com", create_user=True, stdout=StringIO(), stderr=StringIO())
+assert Person.objects.get(email="ben@example.com").has_usable_password() is False
+refuse_user("not an address", "Enter a valid email address.")
 api = Client(headers={"authorization": f"Bearer {out.getvalue().strip()}"})
 
 body = {"metadata": {"topic": "demo"}, "items": [{"role": "user", "content": "Hello!"}]}

@@ -1,4 +1,4 @@
-"""Settings of a project without a default database, which reads from another database than it writes to."""
+"""Settings of a project without a default database that reads from another database than it writes to."""
 
 from tests.host.settings import *  # noqa: F403
 

@@ -36,7 +36,7 @@ class Command(BaseCommand):
 
 
 def _add_permissions(name: str, codenames: set[str], *, using: str) -> None:
-    """Give the permissions to the group of this name, which is created if it does not exist."""
+    """Give the permissions to the group of this name. Create it if it does not exist."""
     permissions = Permission.objects.using(using).filter(content_type__app_label="conversations")
     permissions = permissions.filter(codename__in=codenames)
     if len(permissions) < len(codenames):

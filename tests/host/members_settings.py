@@ -1,0 +1,7 @@
+"""Settings of a project whose users cannot be created with a name alone."""
+
+from tests.host.settings import *  # noqa: F403
+from tests.host.settings import INSTALLED_APPS
+
+INSTALLED_APPS = [*INSTALLED_APPS, "tests.host.members"]
+AUTH_USER_MODEL = "members.Member"
