@@ -3,6 +3,7 @@
 from io import StringIO
 
 import django
+import pytest
 
 django.setup()
 
@@ -20,13 +21,10 @@ call_command("create_conversation_groups", verbosity=0)
 
 
 def refuse_user(name: str, reason: str) -> None:
-    try:
+    with pytest.raises(CommandError) as refused:
         call_command("create_api_key", name, create_user=True)
-    except CommandError as error:
-        assert str(error).startswith(f"There is no user {name!r}, and none can be created: {reason} "), error
-        assert "\n" not in str(error)
-    else:
-        raise AssertionError("the user was created")
+    assert str(refused.value).startswith(f"There is no user {name!r}, and none can be created: {reason} ")
+    assert "\n" not in str(refused.value)
 
 
 person = Person(email="ann@example.com", is_staff=True, is_superuser=True)

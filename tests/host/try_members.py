@@ -3,6 +3,7 @@
 from io import BytesIO, StringIO
 
 import django
+import pytest
 
 django.setup()
 
@@ -17,15 +18,12 @@ for name, reason in (
     ("ann@example.com", "The user model also requires date_of_birth."),
     ("ann", "Enter a valid email address. The user model also requires date_of_birth."),
 ):
-    try:
+    with pytest.raises(CommandError) as refused:
         call_command("create_api_key", name, create_user=True)
-    except CommandError as error:
-        assert str(error) == (
-            f"There is no user {name!r}, and none can be created: {reason} Create the user in the admin or with "
-            "createsuperuser, and run create_api_key again without --create-user."
-        )
-    else:
-        raise AssertionError("the user was created")
+    assert str(refused.value) == (
+        f"There is no user {name!r}, and none can be created: {reason} Create the user in the admin or with "
+        "createsuperuser, and run create_api_key again without --create-user."
+    )
 
 line = (
     b'{"object": "conversation", "id": "conv_1", "owner": "ann@example.com", "created_at": "2026-01-01T00:00:00Z", '

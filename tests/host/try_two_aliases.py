@@ -6,6 +6,7 @@ A test runs this in a process of its own.
 from io import StringIO
 
 import django
+import pytest
 
 django.setup()
 
@@ -63,14 +64,9 @@ for refuse, verb in (
 ):
     if refuse:
         pre_delete.connect(fail, sender=refuse)
-    try:
+    with pytest.raises(IntegrityError):
         verb()
-    except IntegrityError:
-        pass
-    else:
-        raise AssertionError("the verb did not fail")
-    finally:
-        pre_delete.disconnect(fail, sender=refuse)
+    pre_delete.disconnect(fail, sender=refuse)
     assert state() == before
     conversation.refresh_from_db(using="primary")
 
