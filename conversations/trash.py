@@ -51,10 +51,11 @@ def move_to_trash(
     using = conversation.write_alias
     with transaction.atomic(using=using):
         conversation.lock()
-        conversation.refresh_from_db(using=using)
+        conversation.refresh_from_db(using=using, from_queryset=Conversation.objects.select_related("owner"))
         copy = DeletedConversation.objects.using(using).create(
             conversation_id=conversation.pk,
             owner_id=conversation.owner_id,
+            owner_username=conversation.owner.get_username()[:MAX_USERNAME_LENGTH],
             created_at=conversation.created_at,
             metadata=conversation.metadata,
             item_count=conversation.item_count,
@@ -72,14 +73,25 @@ def move_to_trash(
 
 @track_owner_writes
 @retry_on_conflict
-def restore(deleted: DeletedConversation) -> None:
-    """Restore the conversation with its items and indexes and delete its copy, or raise `RestoreError`."""
+def restore(deleted: DeletedConversation, *, owner: AbstractBaseUser | None = None) -> None:
+    """Restore the conversation with its items and indexes and delete its copy, or raise `RestoreError`.
+
+    `owner` replaces the owner of the conversation, and is required if that user was deleted meanwhile.
+    """
     name = {"id": str(deleted.conversation_id)}
+    if owner is not None:
+        deleted.owner_id = owner.pk
     using = router.db_for_write(DeletedConversation, instance=deleted)
     with transaction.atomic(using=using):
         if not DeletedConversation.objects.using(using).filter(pk=deleted.pk).lock():
             raise RestoreError(gettext("“%(id)s” was already restored or permanently deleted.") % name)
         stream = open_gzip_chunks(deleted.content(using=using))
+        if deleted.owner_id is None:
+            message = gettext(
+                "“%(id)s” can't be restored to its owner, because the user “%(owner)s” was deleted. An operator can "
+                "restore it to another user with `restore_conversations --owner`."
+            )
+            raise RestoreError(message % {**name, "owner": deleted.owner_username})
         owner = get_user_model()._base_manager.using(using).get(pk=deleted.owner_id)
         outcome = next(import_conversations(stream, owner=owner, using=using), None)
         if outcome is None or outcome.kind == "bad":

@@ -59,6 +59,7 @@ def add_other_rows(user: Any, owner: Any, *, count: int) -> None:
             DeletedConversation(
                 conversation_id=ids.new_id(ids.CONVERSATION_PREFIX),
                 owner=owner,
+                owner_username=owner.get_username(),
                 created_at=now,
                 metadata={"tenant": f"tenant-{n:04}"},
                 item_count=n % 7,

@@ -7,7 +7,6 @@ from io import BytesIO
 import pytest
 from django.contrib.auth.models import User
 from django.db import connections, transaction
-from django.db.models import ProtectedError
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -104,6 +103,7 @@ def test_deleted_conversation_records_its_metadata_and_deleting_user(alice, bob)
     deleted = move_to_trash(conversation, deleted_by=bob)
     deleted.refresh_from_db()
     assert (deleted.conversation_id, deleted.owner, deleted.created_at) == (key, alice, created_at)
+    assert deleted.owner_username == "alice"
     assert (deleted.metadata, deleted.item_count) == ({"topic": "demo"}, 2)
     assert (deleted.deleted_by, deleted.deleted_by_username) == (bob, "bob")
     assert before <= deleted.deleted_at <= timezone.now()
@@ -201,12 +201,29 @@ def test_retention_of_zero_days_deletes_permanently(alice, settings):
     assert not DeletedConversation.objects.exists()
 
 
-def test_owner_is_protected_while_deleted_conversations_can_be_restored(alice):
+def test_owner_of_deleted_conversations_can_be_deleted_and_the_name_is_kept(alice):
     deleted = move_to_trash(create_conversation(alice, MESSAGE))
-    with pytest.raises(ProtectedError):
-        alice.delete()
-    DeletedConversation.objects.filter(pk=deleted.pk).delete_with_parts()
     alice.delete()
+    deleted.refresh_from_db()
+    assert (deleted.owner, deleted.owner_username) == (None, "alice")
+
+
+def test_conversation_of_a_deleted_user_is_restored_only_to_a_named_owner(alice, bob):
+    deleted = move_to_trash(create_conversation(alice, MESSAGE))
+    alice.delete()
+    User.objects.create_user("alice")  # somebody else who chose the same name
+    deleted = DeletedConversation.objects.get()
+    with pytest.raises(RestoreError) as refused:
+        restore(deleted)
+    assert str(refused.value) == (
+        f"“{deleted}” can't be restored to its owner, because the user “alice” was deleted. An operator can restore it "
+        "to another user with `restore_conversations --owner`."
+    )
+    assert DeletedConversation.objects.get() == deleted
+    restore(deleted, owner=bob)
+    assert Conversation.objects.get().owner == bob
+    assert MetadataPair.objects.get().owner == bob
+    assert not DeletedConversation.objects.exists()
 
 
 def test_only_expired_conversations_are_purged(alice, settings):

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext, ngettext
@@ -29,8 +29,8 @@ class DeletedConversationAdmin(AppModelAdmin):
 
     max_restored_items: ClassVar[int] = 20_000  # per request; restoring them takes some seconds
     actions = ("restore_selected", "delete_selected")
-    fields = ("conversation_id", "owner", "created", "metadata_pairs", "item_count", "deleted", "by", "until")
-    list_display = ("conversation_id", "owner", "metadata_pairs", "item_count", "deleted", "by", "until")
+    fields = ("conversation_id", "owner_name", "created", "metadata_pairs", "item_count", "deleted", "by", "until")
+    list_display = ("conversation_id", "owner_name", "metadata_pairs", "item_count", "deleted", "by", "until")
     ordering = ("-id",)
     paginator = CappedPaginator
     readonly_fields = fields
@@ -42,6 +42,12 @@ class DeletedConversationAdmin(AppModelAdmin):
 
     class Media:
         css: ClassVar = {"all": ("conversations/admin.css", "conversations/trash.css")}
+
+    @admin.display(description=_("owner"))
+    def owner_name(self, deleted: DeletedConversation) -> str:
+        if deleted.owner is None:
+            return gettext("%(name)s (deleted user)") % {"name": deleted.owner_username}
+        return str(deleted.owner)
 
     @admin.display(description=_("metadata"))
     def metadata_pairs(self, deleted: DeletedConversation) -> str:
@@ -78,7 +84,8 @@ class DeletedConversationAdmin(AppModelAdmin):
         if term.startswith(ids.CONVERSATION_PREFIX):
             return queryset.filter(conversation_id=term), False
         owner = find_user(term, include_hidden=True)
-        return (queryset.filter(owner=owner) if owner else queryset.none()), False
+        is_owned = Q(owner=None, owner_username=term)
+        return queryset.filter(is_owned | Q(owner=owner) if owner else is_owned), False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -356,6 +356,10 @@ class Migration(migrations.Migration):
                     conversations.db.fields.BytewiseCharField(max_length=64, verbose_name="conversation"),
                 ),
                 ("created_at", models.DateTimeField(verbose_name="created at")),
+                (
+                    "owner_username",
+                    conversations.db.fields.BytewiseCharField(max_length=255, verbose_name="owner"),
+                ),
                 ("metadata", conversations.db.fields.VerbatimJSONField(verbose_name="metadata")),
                 ("item_count", models.PositiveIntegerField(verbose_name="items")),
                 ("deleted_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="deleted at")),
@@ -378,7 +382,8 @@ class Migration(migrations.Migration):
                     "owner",
                     models.ForeignKey(
                         db_index=False,
-                        on_delete=django.db.models.deletion.PROTECT,
+                        null=True,
+                        on_delete=django.db.models.deletion.SET_NULL,
                         related_name="+",
                         to=settings.AUTH_USER_MODEL,
                         verbose_name="owner",

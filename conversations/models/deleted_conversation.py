@@ -42,8 +42,14 @@ class DeletedConversation(models.Model):
     id = models.BigAutoField(primary_key=True)
     conversation_id = BytewiseCharField(_("conversation"), max_length=ids.MAX_LENGTH)
     owner = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+", verbose_name=_("owner"), db_index=False
+        settings.AUTH_USER_MODEL,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="+",
+        verbose_name=_("owner"),
+        db_index=False,
     )
+    owner_username = BytewiseCharField(_("owner"), max_length=MAX_USERNAME_LENGTH)
     created_at = models.DateTimeField(_("created at"))
     metadata = VerbatimJSONField(_("metadata"))
     item_count = models.PositiveIntegerField(_("items"))

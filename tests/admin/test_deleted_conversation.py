@@ -3,6 +3,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import quote
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -238,10 +239,15 @@ def test_trash_pages_have_the_content_security_policy(admin_client, deleted_conv
         assert admin_client.get(page).headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
 
 
-def test_owner_of_deleted_conversations_cannot_be_deleted(admin_client, alice, deleted_conversation):
+def test_owner_of_deleted_conversations_can_be_deleted(admin_client, alice, deleted_conversation):
     page = reverse("admin:auth_user_delete", args=[alice.pk])
-    html = admin_client.get(page).content.decode()
-    assert "would require deleting the following protected related objects" in html
+    assert "protected" not in admin_client.get(page).content.decode()
+    assert admin_client.post(page, {"post": "yes"}).status_code == 302
+    assert not User.objects.filter(pk=alice.pk).exists()
+    html = admin_client.get(LIST_URL, {"q": "alice"}).content.decode()
     assert deleted_conversation.conversation_id in html
-    admin_client.post(page, {"post": "yes"})
-    alice.refresh_from_db()
+    assert "alice (deleted user)" in html
+    response = admin_client.post(url("deletedconversation_restore", deleted_conversation.pk), follow=True)
+    [message] = response.context["messages"]
+    assert "because the user “alice” was deleted" in message.message
+    assert not Conversation.objects.exists()

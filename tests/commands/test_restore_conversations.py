@@ -43,3 +43,13 @@ def test_conversation_with_an_existing_id_is_not_restored(deleted_conversation, 
     assert stdout == ""
     assert "Delete it first." in stderr
     assert DeletedConversation.objects.get() == deleted_conversation
+
+
+def test_conversation_is_restored_to_the_named_owner(deleted_conversation, alice, bob):
+    alice.delete()
+    _stdout, stderr = run(deleted_conversation.conversation_id)
+    assert "restore it to another user with `restore_conversations --owner`" in stderr
+    assert run("--owner", "nobody", deleted_conversation.conversation_id) == ("", "There is no user 'nobody'.")
+    stdout, stderr = run("--owner", "bob", deleted_conversation.conversation_id)
+    assert (stdout, stderr) == (f"Restored {deleted_conversation} with 2 items.\n", "")
+    assert Conversation.objects.get().owner == bob

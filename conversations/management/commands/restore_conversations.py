@@ -4,6 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from conversations.management.progress import count_of
+from conversations.management.users import get_option_user
 from conversations.models import DeletedConversation
 from conversations.trash import RestoreError, restore
 
@@ -12,9 +13,13 @@ class Command(BaseCommand):
     help = "Restores deleted conversations, even if they are too long to be restored in the admin."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument(
+            "--owner", metavar="USERNAME", help="make this user the owner, for example because the owner was deleted"
+        )
         parser.add_argument("ids", nargs="+", metavar="CONVERSATION", help="the id of a deleted conversation")
 
-    def handle(self, *, ids: list[str], **options: Any) -> None:
+    def handle(self, *, ids: list[str], owner: str | None, **options: Any) -> None:
+        user = get_option_user(owner)
         failed = 0
         for conversation_id in ids:
             deleted = DeletedConversation.objects.filter(conversation_id=conversation_id).order_by("pk").last()
@@ -23,7 +28,7 @@ class Command(BaseCommand):
                 failed += 1
                 continue
             try:
-                restore(deleted)
+                restore(deleted, owner=user)
             except RestoreError as error:
                 self.stderr.write(str(error))
                 failed += 1
