@@ -10,4 +10,4 @@ def write_alias(rows: models.QuerySet[Any]) -> str:
 
     A transaction around the write needs it before: `rows.db` is the alias of the database to read from.
     """
-    return vars(rows)["_db"] or router.db_for_write(rows.model)
+    return vars(rows)["_db"] or router.db_for_write(rows.model, **vars(rows)["_hints"])

@@ -1,11 +1,15 @@
 """Model fields that behave alike on every database, which Django's own fields do not."""
 
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any
 
 import orjson
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.utils import timezone
+
+from conversations import ids
 
 MAX_ENCODED_LENGTH = 80  # InnoDB indexes words of 3 to 84 characters
 
@@ -39,6 +43,23 @@ class WordsField(BytewiseTextField):
         if connection.vendor == "mysql" and isinstance(value, str):
             value = f" {' '.join(map(encode_word, value.split()))} "
         return super().get_db_prep_value(value, connection, prepared)
+
+
+class CreationTimeField(models.DateTimeField):  # type: ignore[type-arg]
+    """Time that a new row takes from its id, a primary key of `conversations.ids`, unless it has a time already."""
+
+    def pre_save(self, model_instance: models.Model, add: bool) -> Any:
+        if add and getattr(model_instance, self.attname) is None:
+            setattr(model_instance, self.attname, _time_of_id(str(model_instance.pk)))
+        return super().pre_save(model_instance, add)
+
+
+def _time_of_id(row_id: str) -> datetime:
+    """Return the time in the id, or the current time if the id has another form."""
+    try:
+        return ids.created_at(row_id)
+    except ValueError:
+        return timezone.now()
 
 
 def encode_word(word: str) -> str:

@@ -58,7 +58,10 @@ class Migration(migrations.Migration):
                         verbose_name="id",
                     ),
                 ),
-                ("created_at", models.DateTimeField(editable=False, verbose_name="created at")),
+                (
+                    "created_at",
+                    conversations.db.fields.CreationTimeField(blank=True, editable=False, verbose_name="created at"),
+                ),
                 (
                     "metadata",
                     conversations.db.fields.VerbatimJSONField(blank=True, default=dict, verbose_name="metadata"),
@@ -80,6 +83,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "conversation",
                 "verbose_name_plural": "conversations",
+                "base_manager_name": "objects",
                 "permissions": [
                     ("read_content", "Can read the content of conversations"),
                     ("export_conversation", "Can export conversations"),

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from django.conf import settings
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations import errors, ids
 from conversations.db.aliases import write_alias
-from conversations.db.fields import BytewiseCharField, VerbatimJSONField
+from conversations.db.fields import BytewiseCharField, CreationTimeField, VerbatimJSONField
 from conversations.db.pages import Page
 from conversations.db.replica import track_owner_writes
 from conversations.db.retry import retry_on_conflict
@@ -24,6 +24,15 @@ from conversations.search.predicates import build_q
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+
+# Another value of these fields would leave the metadata index as it was.
+INDEXED_FIELDS = {"metadata", "owner", "owner_id"}
+USE_VERBS = (
+    "A stored conversation can't be changed so, because its index and its counters would differ from it. Change its "
+    "metadata with conversation.replace_metadata(metadata=…), and its items with add_items() and delete_item(). The "
+    "owner never changes."
+)
 
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):
@@ -62,6 +71,26 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         """Count the matches, up to `maximum`. Raise the same errors as the method `matching`."""
         return planner.capped_count(self, maximum, query=matching)
 
+    def bulk_create(  # type: ignore[override]
+        self, objs: Iterable[Conversation], batch_size: int | None = None, **options: Any
+    ) -> list[Conversation]:
+        """Insert conversations with their metadata index. Options for rows that exist already are not supported."""
+        if any(options.values()):
+            raise TypeError("Conversations that may exist already have to be stored with import_conversations().")
+        conversations = list(objs)
+        using = write_alias(self)
+        with transaction.atomic(using=using, savepoint=False):
+            writer.insert_conversations(conversations, using=using, batch_size=batch_size)
+        return conversations
+
+    def update(self, **values: Any) -> int:
+        """Update the rows, except for fields that the metadata index depends on."""
+        if not INDEXED_FIELDS.isdisjoint(values):
+            raise TypeError(USE_VERBS)
+        return super().update(**values)
+
+    update.alters_data = True  # type: ignore[attr-defined]
+
     def lock(self) -> None:
         """Lock the rows in the order of their ids, so that concurrent callers do not deadlock."""
         rows = self.select_for_update().order_by("pk")
@@ -95,7 +124,7 @@ class Conversation(models.Model):
         verbose_name=_("owner"),
         db_index=False,
     )
-    created_at = models.DateTimeField(_("created at"), editable=False)
+    created_at = CreationTimeField(_("created at"), blank=True, editable=False)
     metadata = VerbatimJSONField(_("metadata"), default=dict, blank=True)
     item_count = models.PositiveIntegerField(_("items"), default=0, editable=False)
     last_position = models.PositiveIntegerField(default=0, editable=False)
@@ -110,10 +139,20 @@ class Conversation(models.Model):
             ("read_content", "Can read the content of conversations"),
             ("export_conversation", "Can export conversations"),
         ]
+        base_manager_name = "objects"  # It refuses `user.conversations.add(conversation)`.
         indexes = [models.Index(fields=["owner", "id"], name="conversations_owner_id")]
 
     def __str__(self) -> str:
         return str(self.id)
+
+    def save(self, *args: Any, using: str | None = None, **kwargs: Any) -> None:
+        """Insert a new conversation with its metadata index. Raise `TypeError` for a stored one."""
+        if not self._state.adding:
+            raise TypeError(USE_VERBS)
+        using = using or self.write_alias
+        with transaction.atomic(using=using, savepoint=False):
+            super().save(*args, using=using, **kwargs)
+            writer.insert_metadata_pairs(self, using=using)
 
     @classmethod
     @track_owner_writes
@@ -152,7 +191,7 @@ class Conversation(models.Model):
         with transaction.atomic(using=using):
             self.lock()
             item = self.items.using(using).get_or_api_error(item_id)
-            item.delete(using=using)
+            Item.objects.using(using).filter(pk=item.pk).delete()
             texts = self.item_texts.using(using)  # even if full-text search is off: it may have been on earlier
             texts.filter(position=item.position).delete()
             self.update_counters(item_count=F("item_count") - 1)
@@ -182,5 +221,7 @@ class Conversation(models.Model):
         self.refresh_from_db(using=self.write_alias, fields=list(values))
 
     def _update(self, **values: Any) -> None:
-        if not Conversation.objects.using(self.write_alias).filter(pk=self.pk).update(**values):
+        # `objects` would refuse to update the metadata. The caller updates the index with it.
+        rows: models.QuerySet[Conversation] = models.QuerySet(Conversation, using=self.write_alias)
+        if not rows.filter(pk=self.pk).update(**values):
             raise errors.conversation_not_found(self.pk)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NoReturn
 
 from django.db import models
 from django.db.models import Case, Count, F, Max, Min, Q, Sum, TextField, When
@@ -136,6 +136,18 @@ class Item(models.Model):
 
     def __str__(self) -> str:
         return str(self.item_id)
+
+    def save(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(
+            "Items are appended with conversation.add_items(items=[…]), because the counters and the index of the "
+            "conversation change with them. A stored item never changes."
+        )
+
+    def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError(
+            "Items are deleted with conversation.delete_item(item_id=…), because the counters and the index of the "
+            "conversation change with them."
+        )
 
     @classmethod
     def build(cls, conversation: Any, *, position: int, data: dict[str, Any], created_at: datetime) -> Item:

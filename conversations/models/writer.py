@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 
 from conversations import errors, ids
@@ -44,7 +44,7 @@ def create(conversation: WritableConversation, *, items: Sequence[Mapping[str, A
         return
     with transaction.atomic(using=using):
         rows = _build_first_items(conversation, items, using=using)
-        insert_conversation(conversation, using=using)
+        conversation.save(force_insert=True, using=using)
         insert_items(rows, using=using)
 
 
@@ -73,16 +73,18 @@ def append(conversation: WritableConversation, *, items: Sequence[Mapping[str, A
         return rows
 
 
-def insert_conversation(conversation: WritableConversation, *, using: str) -> None:
-    """Insert a conversation with its metadata index, in the caller's transaction. Sends the signals of `save`."""
-    conversation.save(force_insert=True, using=using)
+def insert_metadata_pairs(conversation: WritableConversation, *, using: str) -> None:
+    """Insert the metadata index of a new conversation, in the transaction that inserts the conversation."""
     pairs = build_metadata_pairs(conversation.metadata, conversation_id=conversation.pk, owner_id=conversation.owner_id)
     MetadataPair.objects.using(using).bulk_create(pairs)
 
 
-def insert_conversations(conversations: Sequence[Any], *, using: str, batch_size: int) -> None:
-    """Insert many conversations like `insert_conversation`, but with `batch_size` rows per statement and no signals."""
-    type(conversations[0])._base_manager.using(using).bulk_create(conversations, batch_size=batch_size)
+def insert_conversations(conversations: Sequence[Any], *, using: str, batch_size: int | None = None) -> None:
+    """Insert many conversations as `save` does, but with `batch_size` rows per statement and no signals."""
+    if not conversations:
+        return
+    rows: QuerySet[Any] = QuerySet(type(conversations[0]), using=using)
+    rows.bulk_create(conversations, batch_size=batch_size)
     pairs = [
         pair
         for conversation in conversations

@@ -122,7 +122,7 @@ class _ConversationImport:
         """Insert the conversation with its items, and return the number of items."""
         members = {name: value for name, value in self.conversation.items() if name not in ("object", "owner")}
         conversation = Conversation(owner_id=owner.pk, **members)
-        writer.insert_conversation(conversation, using=self.using)
+        conversation.save(force_insert=True, using=self.using)
         count = 0
         for batch in self._read_batches():
             self._check_item_ids(batch, has_others=count > 0)

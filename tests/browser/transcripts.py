@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from django.db.models import F
+
 from conversations.models import Conversation, Item
 from conversations.schema.items import ITEM_TYPES, validate_items
 
@@ -75,10 +77,8 @@ def create_all_item_types(owner: Any, *, examples: int | None = None) -> Convers
 
 def store_item(conversation: Conversation, data: Any, *, item_type: str = "hologram", item_id: str = "holo_1") -> Item:
     """Store an item that no request can store, but a newer version or a restored backup might contain."""
-    conversation.last_position += 1
-    conversation.item_count += 1
-    conversation.save()
-    return Item.objects.create(
+    conversation.update_counters(last_position=F("last_position") + 1, item_count=F("item_count") + 1)
+    item = Item(
         conversation=conversation,
         position=conversation.last_position,
         item_id=item_id,
@@ -86,3 +86,5 @@ def store_item(conversation: Conversation, data: Any, *, item_type: str = "holog
         data=data,
         created_at=conversation.created_at,
     )
+    [item] = Item.objects.bulk_create([item])
+    return item

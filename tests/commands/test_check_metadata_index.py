@@ -4,6 +4,7 @@ from io import StringIO
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection, transaction
+from django.db.models import QuerySet
 
 from conversations.deletion import delete_conversation
 from conversations.management.commands.check_metadata_index import MAX_LINES, Command
@@ -192,7 +193,7 @@ def test_output_is_limited_to_100_lines_but_all_differences_are_counted(alice):
 def test_invalid_metadata_is_not_indexed_and_does_not_block_other_repairs(metadata, difference, error, conversations):
     remove_all(conversations[3].metadata_pairs, None)
     first = conversations[0]
-    Conversation.objects.filter(pk=first.pk).update(metadata=metadata)
+    QuerySet(Conversation).filter(pk=first.pk).update(metadata=metadata)
     assert check_with_differences()[0][0] == f"{first.pk}: {difference}"
     lines, message = check_with_differences("--repair")
     assert lines[0].startswith(f"{first.pk}: {error}")

@@ -2,7 +2,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from conversations.models import Conversation
+from conversations.models import Conversation, Item
 from conversations.owned_conversations import OwnedConversations
 from conversations.schema.items import validate_items
 
@@ -54,9 +54,8 @@ def test_statements_are_not_prepared_if_prepare_threshold_is_none(alice, monkeyp
 
 def test_statements_with_literal_values_are_not_cached(alice):
     conversation = read_and_write(alice, text="planted")
-    conversation.items.create(
-        position=9, item_id="msg_9", type="message", data={"text": "planted"}, created_at="2026-01-01T00:00Z"
-    )
+    values = {"item_id": "msg_9", "type": "message", "data": {"text": "planted"}, "created_at": "2026-01-01T00:00Z"}
+    conversation.items.bulk_create([Item(conversation=conversation, position=9, **values)])
     manager = connection.connection._prepared
     cached = [query for query, _ in [*manager._names, *manager._counts]]
     assert not any(b"planted" in query for query in cached)

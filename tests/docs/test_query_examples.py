@@ -9,7 +9,7 @@ from django.db import connection
 from django.test import Client
 
 from conversations import ids
-from conversations.models import Conversation, writer
+from conversations.models import Conversation
 from conversations.schema.items import validate_items
 from conversations.schema.query.nodes import EVERYTHING, Query
 from conversations.schema.query.parser import parse_query
@@ -72,7 +72,7 @@ def names(alice) -> dict[str, str]:
         nanoseconds = int(created_at.timestamp()) * 1_000_000_000
         conversation_id = ids.compose_id(ids.CONVERSATION_PREFIX, nanoseconds=nanoseconds, bits=0)
         conversation = Conversation(id=conversation_id, owner=alice, created_at=created_at, metadata=metadata)
-        writer.insert_conversation(conversation, using="default")
+        conversation.save()
         conversation.add_items(items=validate_items([{"role": "user", "content": text} for text in texts]))
         names[conversation_id] = name
     return names

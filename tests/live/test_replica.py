@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from django.db.models import QuerySet
 
 from conversations.conf import app_settings
 from conversations.models import Conversation
@@ -80,7 +81,7 @@ def alice_and_bob(service) -> tuple[Caller, Caller]:
 def change_metadata_untracked(service: Service, conversation: Any, metadata: dict[str, str]) -> None:
     """Change the row on the primary without recording that its owner wrote."""
     with service.database.open() as alias:
-        assert Conversation.objects.using(alias).filter(pk=conversation["id"]).update(metadata=metadata)
+        assert QuerySet(Conversation, using=alias).filter(pk=conversation["id"]).update(metadata=metadata)
 
 
 def test_writer_reads_its_own_write_and_others_read_the_replica(service, alice_and_bob):

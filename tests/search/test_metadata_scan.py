@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conversations import ids
-from conversations.models import Conversation, MetadataPair
+from conversations.models import Conversation
 from conversations.schema.query.nodes import And, MetadataCondition, Or
 from conversations.search.metadata_scan import MetadataScan
 from tests.plans import capture_statements
@@ -56,12 +56,6 @@ def scattered_conversations(alice) -> list[Conversation]:
         created_at = ids.created_at(conversation_id)
         rows.append(Conversation(id=conversation_id, owner=alice, created_at=created_at, metadata=metadata))
     Conversation.objects.bulk_create(rows)
-    pairs = [
-        MetadataPair(conversation=row, owner=alice, key=key, value=value)
-        for row in rows
-        for key, value in row.metadata.items()
-    ]
-    MetadataPair.objects.bulk_create(pairs)
     return rows
 
 
