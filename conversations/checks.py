@@ -46,6 +46,7 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
         *_check_replica(),
         *_check_restore_days(),
         *_check_unknown_item_fields(),
+        *_check_use_tz(),
     ]
 
 
@@ -181,6 +182,15 @@ def _check_unknown_item_fields() -> Iterator[CheckMessage]:
         yield Error(
             f"CONVERSATIONS_UNKNOWN_ITEM_FIELDS is {app_settings.unknown_item_fields!r}, not 'keep' or 'reject'.",
             id="conversations.E005",
+        )
+
+
+def _check_use_tz() -> Iterator[CheckMessage]:
+    if not settings.USE_TZ:
+        yield Error(
+            "USE_TZ is False, but conversations and items have times with a time zone, as their ids do.",
+            hint="Set USE_TZ = True. The time zone chapter of Django's documentation has a migration guide.",
+            id="conversations.E017",
         )
 
 

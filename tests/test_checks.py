@@ -60,6 +60,12 @@ def test_invalid_setting_is_reported(settings, setting, value, check_id):
     assert setting in message.msg
 
 
+def test_times_without_time_zones_are_reported(settings):
+    settings.USE_TZ = False
+    [message] = check_settings()
+    assert (message.id, "USE_TZ" in message.msg) == ("conversations.E017", True)
+
+
 LOCAL = {"default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}}
 SHARED = {"default": {"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": "/nowhere"}}
 ROUTERS = ["conversations.db.replica.ReplicaRouter"]

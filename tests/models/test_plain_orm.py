@@ -36,7 +36,7 @@ def save(alice) -> Conversation:
 
 
 def get_or_create(alice) -> Conversation:
-    return Conversation.objects.get_or_create(owner=alice, metadata=DEMO, pk=ids.new_conversation_id())[0]
+    return Conversation.objects.get_or_create({"metadata": DEMO}, owner=alice)[0]
 
 
 def update_or_create(alice) -> Conversation:
