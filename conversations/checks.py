@@ -22,6 +22,7 @@ from conversations.schema.items import ITEM_TYPES
 from conversations.search.item_text import full_text_enabled
 
 MAX_API_KEY_SECONDS = 3_600  # the longest time that a revoked key may go on working
+MAX_BODY_SECONDS = 3_600
 MAX_ITEMS_PER_REQUEST = 10_000  # as many ids as every database takes in one statement, with room to spare
 MAX_RESTORE_DAYS = 36_500  # 100 years
 SINGLE_PROCESS_CACHES = (
@@ -35,10 +36,12 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
     return [
         *_check_api_key_seconds(),
         *_check_authentication_classes(),
+        *_check_body_seconds(),
         *_check_default_include(),
         *_check_default_page_size(),
         *_check_extra_item_types(),
         *_check_max_body_bytes(),
+        *_check_max_bytes_in_flight(),
         *_check_max_items_per_request(),
         *_check_max_json_values(),
         *_check_full_text(),
@@ -65,6 +68,15 @@ def _check_authentication_classes() -> Iterator[CheckMessage]:
             import_string(path)
         except ImportError as error:
             yield Error(f"CONVERSATIONS_AUTHENTICATION_CLASSES: {error}", id="conversations.E001")
+
+
+def _check_body_seconds() -> Iterator[CheckMessage]:
+    seconds: object = app_settings.body_seconds
+    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 < seconds <= MAX_BODY_SECONDS:
+        yield Error(
+            f"CONVERSATIONS_BODY_SECONDS is {seconds!r}, not a number of seconds above 0 and up to {MAX_BODY_SECONDS}.",
+            id="conversations.E019",
+        )
 
 
 def _check_default_include() -> Iterator[CheckMessage]:
@@ -105,6 +117,18 @@ def _check_max_body_bytes() -> Iterator[CheckMessage]:
     limit: object = app_settings.max_body_bytes
     if not _is_integer(limit, minimum=1):
         yield Error(f"CONVERSATIONS_MAX_BODY_BYTES is {limit!r}, not a number of bytes.", id="conversations.E004")
+
+
+def _check_max_bytes_in_flight() -> Iterator[CheckMessage]:
+    limit: object = app_settings.max_bytes_in_flight
+    max_body_bytes: object = app_settings.max_body_bytes
+    minimum = max_body_bytes if isinstance(max_body_bytes, int) else 1
+    if not _is_integer(limit, minimum=minimum):
+        yield Error(
+            f"CONVERSATIONS_MAX_BYTES_IN_FLIGHT is {limit!r}, not a number of bytes of at least "
+            f"CONVERSATIONS_MAX_BODY_BYTES, which is {max_body_bytes!r}.",
+            id="conversations.E018",
+        )
 
 
 def _check_max_items_per_request() -> Iterator[CheckMessage]:

@@ -27,6 +27,11 @@ class AppSettings:
         return self._get("AUTHENTICATION_CLASSES", ["conversations.api.authentication.APIKeyAuthentication"])
 
     @property
+    def body_seconds(self) -> float:
+        """How long the service waits for the body of a request, in seconds."""
+        return self._get("BODY_SECONDS", 60)
+
+    @property
     def default_include(self) -> Sequence[str]:
         """`include` values that apply to every request."""
         return self._get("DEFAULT_INCLUDE", [])
@@ -49,6 +54,11 @@ class AppSettings:
     @property
     def max_body_bytes(self) -> int:
         return self._get("MAX_BODY_BYTES", 32 * 1024 * 1024)
+
+    @property
+    def max_bytes_in_flight(self) -> int:
+        """How many bytes of request bodies each process of the service holds at once."""
+        return self._get("MAX_BYTES_IN_FLIGHT", 256 * 1024 * 1024)
 
     @property
     def max_items_per_request(self) -> int:

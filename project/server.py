@@ -1,34 +1,55 @@
 """The HTTP server and the processes that it starts."""
 
 import gc
+import resource
 import signal
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from django.utils.module_loading import import_string
-from granian.constants import Interfaces
+from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
-from granian.server import Server
+from granian.server import mp
+
+from project.body_reader import MAX_READERS, BodyReader
+from project.memory import configure_malloc
 
 GC_THRESHOLD = 2_000  # allocations between two garbage collections; about as many as one request makes
 TCP_MIGRATION = Path("/proc/sys/net/ipv4/tcp_migrate_req")  # on Linux
+MAX_CONNECTIONS = 8_192  # per worker, silent clients included
+OTHER_FILES = 256  # that a worker may have open, besides its connections
+SPARE_READERS = 24  # threads for requests without a body, and for bodies that are refused
 STOP_SECONDS = 30  # for requests in flight, and for a worker that was still starting when the signal came
+
+
+class _BodyReadingServer(mp.MPServer):
+    """Server whose threads read bodies, and do not run Django.
+
+    The number of threads is set after `serve` has checked it: Granian warns of more threads than can run Python well.
+    """
+
+    def startup(self, *args: Any) -> None:
+        self.blocking_threads = MAX_READERS + SPARE_READERS
+        super().startup(*args)  # type: ignore[no-untyped-call]
 
 
 def serve(*, host: str, port: int, workers: int, threads: int) -> None:
     """Serve `project.wsgi.application` until a signal stops the process. A worker that dies is replaced."""
-    Server(
+    _BodyReadingServer(
         "project.wsgi.application",
+        http=HTTPModes.http1,
         address=host,
         port=port,
         interface=Interfaces.WSGI,
         workers=workers,
-        blocking_threads=threads,
+        blocking_threads=1,
+        backpressure=_raise_file_limit() - OTHER_FILES,
         respawn_failed_workers=True,
         workers_kill_timeout=STOP_SECONDS,
         log_level=LogLevels.warning,
-    ).serve(target_loader=_load_application)
+    ).serve(target_loader=partial(_load_application, threads=threads))
 
 
 def resets_waiting_connections(*, workers: int) -> bool:
@@ -41,7 +62,17 @@ def resets_waiting_connections(*, workers: int) -> bool:
     return workers > 1 and TCP_MIGRATION.exists() and TCP_MIGRATION.read_text().strip() == "0"
 
 
-def _load_application(path: str) -> Callable[..., Any]:
+def _raise_file_limit() -> int:
+    """Raise this process's limit of open files for `MAX_CONNECTIONS`, as far as it may, and return it."""
+    limit, maximum = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_CONNECTIONS + OTHER_FILES
+    if limit < wanted and (maximum == resource.RLIM_INFINITY or limit < maximum):
+        limit = wanted if maximum == resource.RLIM_INFINITY else min(wanted, maximum)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, maximum))
+    return min(limit, wanted)
+
+
+def _load_application(path: str, *, threads: int) -> Callable[..., Any]:
     """Prepare a worker process and import its WSGI application.
 
     Ctrl-C sends SIGINT to every process of the terminal. Workers ignore it, because the main process stops them with
@@ -51,6 +82,8 @@ def _load_application(path: str) -> Callable[..., Any]:
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     application: Callable[..., Any] = import_string(path)
+    _read_bodies_first(threads)
+    configure_malloc()
     # Modules live as long as the process, so the collector need not scan them. Objects of requests in flight on other
     # threads survive a collection and move to an older generation. Unless the older generations are collected as often
     # as the youngest, memory keeps growing.
@@ -58,3 +91,13 @@ def _load_application(path: str) -> Callable[..., Any]:
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 1, 1)
     return application
+
+
+def _read_bodies_first(threads: int) -> None:
+    """Replace the function that Granian's threads call by a `BodyReader`. Granian has no setting for it."""
+    build_callback = mp._wsgi_call_wrap  # type: ignore[attr-defined]
+
+    def build_reader(*args: Any) -> BodyReader:
+        return BodyReader(build_callback(*args), threads=threads)
+
+    mp._wsgi_call_wrap = build_reader  # type: ignore[attr-defined, assignment]

@@ -1,16 +1,25 @@
 from io import BytesIO
 
 from django.core.handlers.wsgi import WSGIRequest
-from django.http import HttpRequest
+from django.http import HttpRequest, UnreadablePostError
 
 from conversations.api import errors
 from conversations.conf import app_settings
+from conversations.errors import APIError
+
+
+class BodyError(OSError):
+    """Raised by the server's input stream, to have a request answered with an error instead of reading its body."""
+
+    def __init__(self, error: APIError) -> None:
+        super().__init__(error.message)
+        self.error = error
 
 
 def read_chunked_body(request: HttpRequest) -> None:
     """Read a body sent in chunks and set its Content-Length, without which Django treats the body as empty.
 
-    Raise `APIError` with status 411 if the server does not mark the end of such a body.
+    Raise `APIError` if the body is cut, or, with status 411, if the server does not mark the end of such a body.
     """
     if not isinstance(request, WSGIRequest):
         return  # Under ASGI, Django has read the whole body already.
@@ -18,6 +27,9 @@ def read_chunked_body(request: HttpRequest) -> None:
         return
     if not request.environ.get("wsgi.input_terminated"):
         raise errors.body_length_missing()
-    body = request.environ["wsgi.input"].read(app_settings.max_body_bytes + 1)
+    try:
+        body = request.environ["wsgi.input"].read(app_settings.max_body_bytes + 1)
+    except OSError as error:
+        raise UnreadablePostError(*error.args) from error  # as Django does for a body with a length
     request.META["CONTENT_LENGTH"] = str(len(body))
     request._stream = BytesIO(body)

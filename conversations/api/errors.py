@@ -26,6 +26,14 @@ def body_too_large(*, maximum: int) -> APIError:
     )
 
 
+def body_incomplete() -> APIError:
+    return APIError("Invalid body: the connection ended before the end of the body.", code="incomplete_body")
+
+
+def body_too_slow() -> APIError:
+    return APIError("The request body was not complete in time. Please try again later.", status=408)
+
+
 def body_length_missing() -> APIError:
     return APIError("Missing 'Content-Length' header. Send the body with its length.", status=411)
 

@@ -11,6 +11,7 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from conversations.api import errors
+from conversations.api.bodies import BodyError
 from conversations.db.errors import is_temporary
 from conversations.errors import APIError
 
@@ -61,8 +62,10 @@ def _to_api_error(exception: Exception, context: dict[str, Any]) -> APIError:
             return APIError(_first_detail(exception.detail), status=exception.status_code)
         case Http404():
             return errors.invalid_url(request.method, request.path)
+        case UnreadablePostError(__cause__=BodyError(error=error)):
+            return error
         case UnreadablePostError():  # The client closed the connection before it had sent the whole body.
-            return errors.invalid_json()
+            return errors.body_incomplete()
         case BadRequest() | SuspiciousOperation():
             logger.warning("%s %s: %r (%s)", request.method, request.path, exception, context["view"].request_id)
             return errors.bad_request(exception)

@@ -34,11 +34,15 @@ class JSONParser(BaseParser):
     ) -> Any:
         maximum = app_settings.max_body_bytes
         # The header is there: DRF does not call a parser for a request without it or with a length of 0.
-        if int((parser_context or {})["request"].META["CONTENT_LENGTH"]) > maximum:
+        length = int((parser_context or {})["request"].META["CONTENT_LENGTH"])
+        if length > maximum:
             _discard_body(stream, 2 * maximum)
             raise errors.body_too_large(maximum=maximum)
+        body = stream.read()
+        if len(body) < length:  # Some servers raise no error if the connection ends before the body does.
+            raise errors.body_incomplete()
         try:
-            return loads(stream.read(), max_values=app_settings.max_json_values)
+            return loads(body, max_values=app_settings.max_json_values)
         except ValueError:
             raise errors.invalid_json() from None
 

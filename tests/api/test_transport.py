@@ -214,6 +214,28 @@ def test_chunked_body_is_read_to_its_end(as_alice, assert_error, settings):
     assert Conversation.objects.count() == 1
 
 
+class BrokenStream(BytesIO):
+    """The input of a server that raises an error if the connection ends before the body does."""
+
+    def read(self, size: int = -1) -> bytes:
+        raise OSError("the connection was reset")
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"CONTENT_LENGTH": "1000", "wsgi.input": BytesIO(b"{}")},
+        {"CONTENT_LENGTH": "1000", "wsgi.input": BrokenStream()},
+        {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input": BrokenStream()},
+    ],
+)
+def test_body_that_is_cut_is_refused(as_alice, assert_error, environ):
+    response = as_alice.send("/conversations", b"{}", **{"wsgi.input_terminated": True, **environ})
+    message = "Invalid body: the connection ended before the end of the body."
+    assert_error(response, 400, message, code="incomplete_body")
+    assert not Conversation.objects.exists()
+
+
 @pytest.mark.parametrize(
     "path", ["responses", "responses/resp_1", "chat/completions", "models", "models/x", "embeddings"]
 )

@@ -14,7 +14,7 @@ from django.http.request import validate_host
 from conversations.models import APIKey
 from project.server import resets_waiting_connections, serve
 
-DEFAULT_THREADS = 4  # per worker; they share one interpreter, and a slow client occupies one
+DEFAULT_THREADS = 4  # per worker; they share one interpreter
 LOOPBACK_HOSTS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - the URL to print for "all interfaces"
 EXAMPLE = '{"metadata": {"topic": "demo"}, "items": [{"type": "message", "role": "user", "content": "Hello!"}]}'
 
