@@ -9,7 +9,7 @@ them, and one that forgot would show deleted text. Restoring imports the copy ag
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.db import router, transaction
@@ -85,14 +85,15 @@ def restore(deleted: DeletedConversation, *, owner: AbstractBaseUser | None = No
     with transaction.atomic(using=using):
         if not DeletedConversation.objects.using(using).filter(pk=deleted.pk).lock():
             raise RestoreError(gettext("“%(id)s” was already restored or permanently deleted.") % name)
-        stream = open_gzip_chunks(deleted.content(using=using))
-        if deleted.owner_id is None:
+        owner_id: Any = deleted.owner_id
+        owner = get_user_model()._base_manager.using(using).filter(pk=owner_id).first()
+        if owner is None:
             message = gettext(
                 "“%(id)s” can't be restored to its owner, because the user “%(owner)s” was deleted. An operator can "
                 "restore it to another user with `restore_conversations --owner`."
             )
             raise RestoreError(message % {**name, "owner": deleted.owner_username})
-        owner = get_user_model()._base_manager.using(using).get(pk=deleted.owner_id)
+        stream = open_gzip_chunks(deleted.content(using=using))
         outcome = next(import_conversations(stream, owner=owner, using=using), None)
         if outcome is None or outcome.kind == "bad":
             message = gettext("“%(id)s” can't be restored and stays deleted: %(reason)s")

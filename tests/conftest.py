@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from conversations.admin.list.change_list import ConversationChangeList
 from conversations.conf import app_settings
 from conversations.models import APIKey
+from tests.asgi_client import ASGIClientHandler
 from tests.live.database import ScratchDatabase
 from tests.live.service import Service
 from tests.waiting import SECONDS
@@ -71,6 +72,15 @@ def _adapt_to_other_alias(config: pytest.Config, items: list[pytest.Item]) -> No
 def _long_query_budget() -> None:
     """Raise the admin list's time budget, so that results do not depend on how busy the machine is."""
     ConversationChangeList.max_seconds = ConversationChangeList.max_count_seconds = 600
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _asgi_client() -> Iterator[None]:
+    """Send the requests of Django's test client through its ASGI handler, under `tests.host.asgi_settings`."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        if hasattr(django_settings, "USES_ASGI"):
+            monkeypatch.setattr("django.test.client.ClientHandler", ASGIClientHandler)
+        yield
 
 
 @pytest.fixture

@@ -1,4 +1,5 @@
-from io import BytesIO
+from io import SEEK_END, BytesIO
+from typing import Any
 
 from django.core.handlers.wsgi import WSGIRequest
 from django.http import HttpRequest, UnreadablePostError
@@ -21,9 +22,15 @@ def read_chunked_body(request: HttpRequest) -> None:
 
     Raise `APIError` if the body is cut, or, with status 411, if the server does not mark the end of such a body.
     """
+    if request.META.get("CONTENT_LENGTH"):
+        return
     if not isinstance(request, WSGIRequest):
-        return  # Under ASGI, Django has read the whole body already.
-    if not request.META.get("HTTP_TRANSFER_ENCODING") or request.META.get("CONTENT_LENGTH"):
+        # Under ASGI, Django has read the whole body into a file already. HTTP/2 needs no header for such a body.
+        file: Any = request._stream
+        request.META["CONTENT_LENGTH"] = str(file.seek(0, SEEK_END))
+        file.seek(0)
+        return
+    if not request.META.get("HTTP_TRANSFER_ENCODING"):
         return
     if not request.environ.get("wsgi.input_terminated"):
         raise errors.body_length_missing()

@@ -1,0 +1,5 @@
+"""Settings of the test suite with requests that go through Django's ASGI handler."""
+
+from tests.settings import *  # noqa: F403
+
+USES_ASGI = True
