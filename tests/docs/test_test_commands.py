@@ -2,11 +2,11 @@
 
 import os
 import shlex
-import shutil
 
 import pytest
 from django.db import connection
 
+from tests.chromium import find_chromium
 from tests.docs.pages import README, ROOT, TESTING, Block, read_blocks
 
 pytestmark = pytest.mark.skipif(connection.vendor != "sqlite", reason="uses SQLite, whatever the suite runs on")
@@ -39,7 +39,7 @@ def test_seed_command_runs(service_runner):
 
 @pytest.mark.slow
 def test_screenshots_command_runs(service_runner, tmp_path):
-    if not shutil.which("chromium") and os.environ.get("CI") != "true":
+    if not find_chromium() and os.environ.get("CI") != "true":
         pytest.skip("no Chromium found")
     service_runner({"screenshots": f"screenshots --output {tmp_path}"}).run(block_with("tests.docs.screenshots"))
     assert {path.name for path in tmp_path.glob("*.png")} == {"list.png", "transcript.png"}
