@@ -2,12 +2,15 @@ import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from django.apps import apps
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
 from hypothesis import HealthCheck, settings
 
 from conversations.admin.list.change_list import ConversationChangeList
@@ -81,6 +84,13 @@ def _asgi_client() -> Iterator[None]:
         if hasattr(django_settings, "USES_ASGI"):
             monkeypatch.setattr("django.test.client.ClientHandler", ASGIClientHandler)
         yield
+
+
+@pytest.fixture
+def django_assert_num_queries(db: None, django_assert_num_queries: Callable[..., Any]) -> Callable[..., Any]:
+    """Load the content types first: Django caches them, so the counts would depend on the tests that ran before."""
+    ContentType.objects.get_for_models(*apps.get_app_config("conversations").get_models())
+    return django_assert_num_queries
 
 
 @pytest.fixture
