@@ -17,7 +17,6 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from conversations.admin.transcript import markdown
 from conversations.admin.transcript.safe_urls import escape_bidi_controls
 
 Label = str | Promise
@@ -53,6 +52,8 @@ class Block:
     url: str = ""
     blocks: list[Block] = field(default_factory=list)
     limit: int = MAX_CHARACTERS
+    html: SafeString | None = None  # of Markdown, or None to show its plain text
+    note: Label = ""
 
     @property
     def template(self) -> str:
@@ -78,11 +79,6 @@ class Block:
     @property
     def preview(self) -> str:
         return " ".join(self.whole_text[: PREVIEW_CHARACTERS * 2].split())[:PREVIEW_CHARACTERS]
-
-    @property
-    def html(self) -> SafeString | None:
-        """The text as HTML, or None to show it as plain text: if it is truncated, or `markdown.render` returns None."""
-        return None if self.is_truncated else markdown.render(self.whole_text)
 
     @property
     def terminal_text(self) -> str:

@@ -3,113 +3,186 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
+from html import escape
+from typing import Any
 
 import nh3
 from django.utils.safestring import SafeString, mark_safe
-from markdown_it import MarkdownIt
-from markdown_it.token import Token
+from pyromark import Markdown, Options
+from pyromark.event import Event
 
 from conversations.admin.transcript.safe_urls import is_mailto, web_host
 
-# A text beyond one of these limits is shown as plain text.
-MAX_CHARACTERS = 150_000
+# A message may be written to keep the server busy. The parser's time grows with the characters of the text and with the
+# cells of its tables, and the time of all other steps with the characters of the HTML. So limits bound a page's time.
+MAX_HTML_CHARACTERS = 500_000  # of all messages on the page
+MAX_CELLS = 500_000  # per message; the parser fills up each row of a table
 MAX_LEVELS = 100
-MAX_COLUMNS = 60
-MAX_ROWS = 2_000
-MAX_BRACKETS = 1_500
-MAX_HTML_CHARACTERS = 1_000_000
+INTERNATIONAL_HOST_COST = 10  # To encode a character of such a host takes as long as to write this many characters.
 FIRST_HEADING_LEVEL = 4  # below the headings of the page, the transcript and the item
 
 # Most messages have none of these marks, and are not parsed because they would look the same.
 MARKS = re.compile(r"[*_`#\[<>|~\\&]|^ *(?:[-+=]|\d+[.)])|^(?: {4}|\t)", re.MULTILINE)
 
+PARSER = Markdown(options=Options.ENABLE_TABLES | Options.ENABLE_STRIKETHROUGH)
+HEAD_END = "</tr></thead><tbody>\n"
+ELEMENTS: Mapping[str, tuple[str, str]] = {  # what to write at the start and at the end
+    "Emphasis": ("<em>", "</em>"),
+    "HtmlBlock": ("<p>", "</p>\n"),
+    "Item": ("<li>", "</li>\n"),
+    "Paragraph": ("<p>", "</p>\n"),
+    "Strikethrough": ("<s>", "</s>"),
+    "Strong": ("<strong>", "</strong>"),
+    "TableCell": ("<td>", "</td>"),
+    "TableHead": ("<thead><tr>", HEAD_END),
+    "TableRow": ("<tr>", "</tr>\n"),
+}
 TAGS = {
     *("a", "blockquote", "br", "code", "em", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s", "strong", "ul"),
-    *("small", "table", "tbody", "td", "th", "thead", "tr"),
+    *("table", "tbody", "td", "th", "thead", "tr"),
 }
 ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
 REL = "noopener noreferrer nofollow"
 
 
-def render(text: str) -> SafeString | None:
-    """Return the text as HTML, or None if it has no Markdown or is too long, deep or wide to be rendered."""
-    if len(text) > MAX_CHARACTERS or not MARKS.search(text) or _is_costly(text):
-        return None
-    try:
-        tokens = PARSER.parse(text)
-        if any(token.level >= MAX_LEVELS for token in _walk(tokens)):
+class LimitExceededError(Exception):
+    """The Markdown is nested too deeply, or more than a page may have."""
+
+
+def has_marks(text: str) -> bool:
+    """Whether the text may look different as Markdown."""
+    return bool(MARKS.search(text))
+
+
+class MarkdownPage:
+    """The Markdown of the messages on one page, which share the limit of the HTML's characters."""
+
+    def __init__(self) -> None:
+        self._characters_left = MAX_HTML_CHARACTERS
+
+    def render(self, text: str) -> SafeString | None:
+        """Return the text as HTML, or None if it exceeds a limit."""
+        columns = max(line.count("|") for line in text.split("\n")) + 1
+        if columns * text.count("\n") > MAX_CELLS or self._characters_left <= 0:
             return None
-        _lower_headings(tokens)
-        for token in tokens:
-            if token.children:
-                token.children = list(_add_hosts(token.children))
-        html = PARSER.renderer.render(tokens, PARSER.options, {})
-    except RecursionError:
-        return None
-    if len(html) > MAX_HTML_CHARACTERS:
-        return None
-    clean = nh3.clean(
-        html,
-        tags=TAGS,
-        attributes=ATTRIBUTES,
-        url_schemes={"http", "https", "mailto"},
-        link_rel=REL,
-        # The table's tabindex lets a keyboard scroll a wide table.
-        set_tag_attribute_values={"a": {"target": "_blank"}, "table": {"tabindex": "0"}},
-    )
-    return mark_safe(clean)  # noqa: S308  # nh3 has cleaned it
+        writer = _HTMLWriter(self._characters_left)
+        try:
+            html = writer.write(text)
+        except LimitExceededError:
+            return None
+        finally:
+            self._characters_left = writer.characters_left
+        clean = nh3.clean(
+            html,
+            tags=TAGS,
+            attributes=ATTRIBUTES,
+            url_schemes={"http", "https", "mailto"},
+            link_rel=REL,
+            # The table's tabindex lets a keyboard scroll a wide table.
+            set_tag_attribute_values={"a": {"target": "_blank"}, "table": {"tabindex": "0"}},
+        )
+        return mark_safe(clean)  # noqa: S308  # nh3 has cleaned it
 
 
-def _parser() -> MarkdownIt:
-    # The parser drops text that is nested more deeply than its limit, so its limit is above MAX_LEVELS.
-    options = {"html": False, "breaks": True, "maxNesting": MAX_LEVELS + 10}
-    parser = MarkdownIt("commonmark", options).enable(["table", "strikethrough"]).disable("image")
-    parser.validateLink = lambda url: bool(web_host(url)) or is_mailto(url)  # type: ignore[method-assign]
-    return parser
+class _HTMLWriter:
+    """Writes the parser's events as HTML, and raises `LimitExceededError` when no characters are left."""
 
+    def __init__(self, characters_left: int) -> None:
+        self.characters_left = characters_left
+        self._chunks: list[str] = []
+        self._ends: list[str] = []  # what to write at the ends of the open elements
+        self._outline: list[str] = []
+        self._host = ""  # of the open link
+        self._link_text: list[str] | None = None
 
-PARSER = _parser()
+    def write(self, text: str) -> str:
+        for event in PARSER.events(text):
+            self._write_event(event)
+        return "".join(self._chunks)
 
+    def _write_event(self, event: Event) -> None:
+        match event:
+            case {"Text": str(text)}:
+                self._append_text(text, escape(text, quote=False))
+            case {"Code": str(text)}:
+                self._append_text(text, f"<code>{escape(text, quote=False)}</code>")
+            case {"Html": str(text)} | {"InlineHtml": str(text)}:
+                self._append_text(text, escape(text, quote=False).replace("\n", "<br>\n"))
+            case "SoftBreak" | "HardBreak":
+                self._append("<br>\n")
+            case "Rule":
+                self._append("<hr>\n")
+            case {"Start": tag}:
+                start, end = self._element(tag)
+                self._ends.append(end)
+                self._append(start)
+            case {"End": _}:
+                end = self._ends.pop()
+                self._append(end)
+                if end == "</a>":
+                    self._append_host()
 
-def _is_costly(text: str) -> bool:
-    """Whether parsing may take seconds.
+    def _append(self, html: str) -> None:
+        self.characters_left -= len(html)
+        if self.characters_left < 0 or len(self._ends) > MAX_LEVELS:
+            raise LimitExceededError
+        self._chunks.append(html)
 
-    The time grows with the square of the number of brackets, and with a table's rows times its columns, because the
-    parser adds missing cells.
-    """
-    pipes = [line.count("|") for line in text.splitlines() if "|" in line]
-    return text.count("[") > MAX_BRACKETS or len(pipes) > MAX_ROWS or max(pipes, default=0) > MAX_COLUMNS
+    def _append_text(self, text: str, html: str) -> None:
+        self._append(html)
+        if self._link_text is not None:
+            self._link_text.append(text)
 
+    def _append_host(self) -> None:
+        """Add the host after a link whose text does not begin with it."""
+        host, text = self._host, "".join(self._link_text or ())
+        self._link_text = None
+        if host and not re.match(rf"\s*(https?://)?{re.escape(host)}(?![\w.@:-])", text, re.IGNORECASE):
+            self._append(f" ({host})")
 
-def _walk(tokens: Iterable[Token]) -> Iterable[Token]:
-    for token in tokens:
-        yield token
-        yield from token.children or ()
+    def _element(self, tag: Any) -> tuple[str, str]:
+        """Return what to write at the start and at the end of an element."""
+        match tag:
+            case "TableCell" if self._ends[-1] == HEAD_END:
+                return "<th>", "</th>"
+            case str(name):
+                return ELEMENTS[name]
+            case {"Link": link}:
+                return self._link(link)
+            case {"Image": link}:
+                # An image is shown as a link to it, or as its description if it is part of a link.
+                start, end = ("", "") if self._link_text is not None else self._link(link)
+                return f"!{start}", end
+            case {"Heading": {"level": level}}:
+                element = self._lower_heading(level)
+                return f"<{element}>", f"</{element}>\n"
+            case {"List": int(start)}:
+                return f'<ol start="{start}">\n', "</ol>\n"
+            case {"List": None}:
+                return "<ul>\n", "</ul>\n"
+            case {"CodeBlock": _}:
+                return "<pre><code>", "</code></pre>\n"
+            case {"Table": _}:
+                return "<table>", "</tbody></table>\n"
+            case _:
+                return "<blockquote>\n", "</blockquote>\n"
 
+    def _link(self, link: Any) -> tuple[str, str]:
+        """Return the start and the end of a link. Write any other URL than a safe one as text."""
+        url = f"mailto:{link['dest_url']}" if link["link_type"] == "Email" else link["dest_url"]
+        if not url.isascii():
+            self.characters_left -= len(url) * INTERNATIONAL_HOST_COST
+        host = web_host(url)
+        if not host and not is_mailto(url):
+            return "", "" if link["link_type"] == "Autolink" else f" ({escape(url)})"
+        self._host, self._link_text = host, []
+        title = f' title="{escape(link["title"])}"' if link["title"] else ""
+        return f'<a href="{escape(url)}"{title}>', "</a>"
 
-def _lower_headings(tokens: Iterable[Token]) -> None:
-    """Make headings start below the item's heading, and skip no level."""
-    outline: list[str] = []
-    for token in tokens:
-        if token.type == "heading_open":
-            while outline and outline[-1] >= token.tag:
-                outline.pop()
-            outline.append(token.tag)
-        if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(FIRST_HEADING_LEVEL + len(outline) - 1, 6)}"
-
-
-def _add_hosts(tokens: Iterable[Token]) -> Iterable[Token]:
-    """Add the host after each link whose text does not begin with it."""
-    host, link_text = "", ""
-    for token in tokens:
-        yield token
-        if token.type == "link_open":
-            host, link_text = web_host(token.attrGet("href")), ""
-        elif token.type == "link_close":
-            if host and not re.match(rf"\s*(https?://)?{re.escape(host)}(?![\w.@:-])", link_text, re.IGNORECASE):
-                yield Token("text", "", 0, content=f" ({host})")
-            host = ""
-        else:
-            link_text += token.content
+    def _lower_heading(self, level: str) -> str:
+        """Return the element of a heading, so that headings start below the item's heading and skip no level."""
+        while self._outline and self._outline[-1] >= level:
+            self._outline.pop()
+        self._outline.append(level)
+        return f"h{min(FIRST_HEADING_LEVEL + len(self._outline) - 1, 6)}"

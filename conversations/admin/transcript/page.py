@@ -1,16 +1,18 @@
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from functools import cached_property
 from typing import ClassVar
 
 from django.http import QueryDict
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
-from conversations.admin.transcript.blocks import flatten
+from conversations.admin.transcript.blocks import Block, flatten
 from conversations.admin.transcript.item import TranscriptItem
 from conversations.admin.transcript.item_types import ITEM_DISPLAYS
+from conversations.admin.transcript.markdown import MarkdownPage, has_marks
 from conversations.admin.transcript.page_urls import TOGGLED_PARAMETER, PageURLs
 from conversations.admin.transcript.pairing import pair
 from conversations.models import Conversation, Item, ItemQuerySet
@@ -18,7 +20,6 @@ from conversations.models.item import TypeStatistics
 from conversations.schema.json_limits import UNSTORABLE_CHARACTER
 
 MAX_PAGE_CHARACTERS = 1_000_000
-MAX_MARKDOWN_CHARACTERS = 150_000  # per page; rendering them takes half a second
 MIN_BLOCK_CHARACTERS = 2_000  # of each block, even if the page is full
 
 
@@ -71,7 +72,9 @@ class Transcript:
             if approval := item.facts.get("approval_request_id"):
                 item.fact_urls = {"approval_request_id": self._urls.item(approval)}
         pair(items, self._stored_items, self._urls.item)
-        _limit_size(items)
+        blocks = list(flatten(block for item in items for block in item.blocks))
+        _limit_size(blocks)
+        render_markdown(blocks)
         return items
 
     @cached_property
@@ -179,15 +182,22 @@ class Transcript:
         return items.page(limit=self._limit, order="asc").rows
 
 
-def _limit_size(items: list[TranscriptItem]) -> None:
-    """Truncate the blocks that would make the page too large, and show as plain text what would render too slowly."""
-    characters, markdown_characters = MAX_PAGE_CHARACTERS, MAX_MARKDOWN_CHARACTERS
-    for block in flatten(block for item in items for block in item.blocks):
+def _limit_size(blocks: Iterable[Block]) -> None:
+    """Truncate the blocks that would make the page too large."""
+    characters = MAX_PAGE_CHARACTERS
+    for block in blocks:
         block.limit = min(block.limit, max(characters, MIN_BLOCK_CHARACTERS))
         characters -= block.size
-        if block.kind == "markdown":
-            markdown_characters -= block.size
-            block.kind = "markdown" if markdown_characters >= 0 else "text"
+
+
+def render_markdown(blocks: Iterable[Block]) -> None:
+    """Render the Markdown of the page. A text that is truncated or exceeds the page's limits stays plain."""
+    page = MarkdownPage()
+    for block in blocks:
+        if block.kind == "markdown" and has_marks(block.whole_text) and not block.is_truncated:
+            block.html = page.render(block.whole_text)
+            if block.html is None:
+                block.note = _("Shown as plain text because formatting it would take too long.")
 
 
 def _type_label(item_type: str) -> str:

@@ -8,6 +8,7 @@ from django.utils.html import escape
 
 from conversations.admin.transcript.item import TranscriptItem
 from conversations.admin.transcript.item_types import ITEM_DISPLAYS
+from conversations.admin.transcript.page import render_markdown
 from conversations.models import Conversation, Item
 from conversations.schema.items import ITEM_TYPES, validate_items
 
@@ -21,6 +22,7 @@ def render_item(data, item_type: str | None = None) -> str:
     item_type = data["type"] if item_type is None else item_type
     row = Item(position=1, item_id="x_1", type=item_type, data=data, created_at=timezone.now())
     item = TranscriptItem(row)
+    render_markdown(item.blocks)
     return render_to_string(item.template_names, {"item": item})
 
 

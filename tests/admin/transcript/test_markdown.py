@@ -2,7 +2,12 @@ import re
 
 import pytest
 
-from conversations.admin.transcript.markdown import MAX_CHARACTERS, render
+from conversations.admin.transcript.blocks import MAX_CHARACTERS
+from conversations.admin.transcript.markdown import MAX_HTML_CHARACTERS, MarkdownPage
+
+
+def render(text):
+    return MarkdownPage().render(text)
 
 
 def test_commonmark_tables_and_code_are_rendered():
@@ -84,18 +89,72 @@ def test_heading_levels_start_below_the_item_heading_without_gaps():
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "html"),
     [
-        "a" * (MAX_CHARACTERS + 1),
-        ">" * 200 + " a",
-        "\n".join("  " * n + "- a" for n in range(120)),
-        "|a" * 100 + "|\n" + "|-" * 100 + "|\n",
-        "|a|\n|-|\n" + "|b|\n" * 5_000,
-        "[" * 100_000,
-        "![" * 70_000,
-        "[" * 50_000 + "]" * 50_000,
-        "[a]: https://e.org/" + "x" * 1_900 + "\n\n" + "[a] " * 1_400,
+        ("[a](/admin/logout/)", "<p>a (/admin/logout/)</p>\n"),
+        ("<javascript:alert(1)>", "<p>javascript:alert(1)</p>\n"),
+        ("*a*<br>b", "<p><em>a</em>&lt;br&gt;b</p>\n"),
+        ("<div>\n*a*\n</div>", "<p>&lt;div&gt;<br>\n*a*<br>\n&lt;/div&gt;</p>\n"),
     ],
 )
-def test_overly_long_deep_or_wide_markdown_is_not_rendered(text):
+def test_unsafe_links_and_html_are_shown_as_text(text, html):
+    assert render(text) == html
+
+
+def test_images_become_links():
+    image = "![chart](https://e.org/a.png)"
+    assert re.fullmatch(r'<p>!<a href="https://e.org/a.png"[^>]*>chart</a> \(e.org\)</p>\n', render(image))
+    assert re.fullmatch(
+        r'<p><a href="https://e.org/b"[^>]*>!chart</a> \(e.org\)</p>\n', render(f"[{image}](https://e.org/b)")
+    )
+
+
+@pytest.mark.parametrize(
+    "text", [">" * 200 + " a", "\n".join("  " * n + "- a" for n in range(120)), "*a " * 200 + "b* " * 200]
+)
+def test_deeply_nested_markdown_is_not_rendered(text):
     assert render(text) is None
+
+
+def test_table_of_few_characters_and_many_cells_is_not_rendered():
+    assert render("|a" * 1_000 + "\n" + "|-" * 1_000 + "\n" + "b\n" * 1_000) is None
+
+
+def repeat(text):
+    return (text * (MAX_CHARACTERS // len(text) + 1))[:MAX_CHARACTERS]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(">" * 90 + "a\n" + repeat("b\n"), id="lines that continue a nested quote"),
+        pytest.param(repeat(">" * 45 + "a\n\n"), id="nested quotes"),
+        pytest.param(repeat("- " * 45 + "a\n"), id="nested lists"),
+        pytest.param(repeat("> - " * 24 + "a\n"), id="quotes with lists"),
+        pytest.param(repeat("- a\n"), id="list items"),
+        pytest.param(repeat("# a\n"), id="headings"),
+        pytest.param(repeat("```\n"), id="fences"),
+        pytest.param(repeat("a*b\n"), id="line breaks"),
+        pytest.param(repeat("*_"), id="emphasis"),
+        pytest.param(repeat("**a *b "), id="open emphasis"),
+        pytest.param("[*" * 745 + repeat("*a"), id="brackets with emphasis"),
+        pytest.param(repeat("["), id="open brackets"),
+        pytest.param("[" * 50_000 + "]" * 50_000, id="nested brackets"),
+        pytest.param(repeat("[a]("), id="open links"),
+        pytest.param("".join("a" + "`" * n for n in range(1, 540)), id="runs of backticks"),
+        pytest.param(repeat("[a]: https://e.org 'b\n"), id="open link definitions"),
+        pytest.param("[a]: https://e.org/" + "x" * 1_900 + "\n\n" + repeat("[a] "), id="links of a long definition"),
+        pytest.param("".join(f"[a](https://{'ä' * 50}{n}.org) " for n in range(2_000)), id="international hosts"),
+        pytest.param(repeat("<https://e.org/>"), id="links without a text"),
+        pytest.param(repeat("&amp;"), id="entities"),
+        pytest.param(repeat("<a b='c'>"), id="HTML"),
+        pytest.param(repeat("|a" * 60 + "\n" + "|-" * 60 + "\n" + "b\n" * 10 + "\n"), id="tables with missing cells"),
+    ],
+)
+def test_page_of_hostile_markdown_writes_a_limited_amount_of_html(text):
+    page = MarkdownPage()
+    rendered = [html for _ in range(20) if (html := page.render(text[:MAX_CHARACTERS]))]
+    links = sum(html.count("<a ") for html in rendered)
+    attributes = len(' target="_blank" rel="noopener noreferrer nofollow"')  # which the cleaner adds
+    assert sum(map(len, rendered)) - links * attributes <= MAX_HTML_CHARACTERS
+    assert page.render("*a*") is None

@@ -8,7 +8,8 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from conversations.admin.transcript.page import MAX_MARKDOWN_CHARACTERS, MIN_BLOCK_CHARACTERS, Transcript
+from conversations.admin.transcript.markdown import MAX_HTML_CHARACTERS
+from conversations.admin.transcript.page import MIN_BLOCK_CHARACTERS, Transcript
 from conversations.models import Conversation, Item
 from conversations.schema.items import validate_items
 
@@ -244,12 +245,23 @@ def test_page_of_long_messages_shows_the_start_of_each(alice):
     items = validate_items([{"role": "user", "content": text}] * 20)
     conversation = Conversation.create_with_items(owner=alice, items=items)
     parts = [item.blocks[0] for item in open_page(conversation, transcript_class=Transcript).items]
-    assert sum(len(part.text) for part in parts if part.kind == "markdown") <= MAX_MARKDOWN_CHARACTERS
-    assert parts[0].kind == "markdown"
-    assert parts[-1].kind == "text"
+    assert sum(len(part.html) for part in parts if part.html) <= MAX_HTML_CHARACTERS
+    assert parts[0].html
+    assert parts[-1].html is None
     assert parts[-1].is_truncated
     assert len(parts[-1].text) == MIN_BLOCK_CHARACTERS
     assert sum(part.size for part in parts) < 2_200_000
+
+
+def test_messages_beyond_the_limit_of_formatting_are_plain_text_with_a_note(admin_client, alice):
+    items = validate_items([{"role": "user", "content": "> " * 40 + "*a*\n" + "b\n" * 10_000}] * 15)
+    conversation = Conversation.create_with_items(owner=alice, items=items)
+    html = admin_client.get(url(conversation)).content.decode()
+    formatted, plain = html.count("<em>a</em>"), html.count("&gt; *a*\nb")
+    notes = html.count("Shown as plain text because formatting it would take too long.")
+    assert formatted + plain == 15
+    assert 0 < plain == notes < 15
+    assert formatted * 10_000 * len("b<br>\n") <= MAX_HTML_CHARACTERS
 
 
 def test_page_of_very_long_items_holds_fewer_items(alice):
