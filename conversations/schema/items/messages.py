@@ -9,11 +9,11 @@ from conversations import errors
 from conversations.schema.items.content import InputContent, OutputContent
 from conversations.schema.items.hidden_members import HiddenMember
 from conversations.schema.items.registry import item_type
-from conversations.schema.items.types import CompletedStatus, JSONObject, OneOf
+from conversations.schema.items.types import CompletedStatus, JSONObject, LongText, OneOf
 
 # Members of messages in the Chat Completions API. As unknown members, they would break the replay of the conversation.
 CHAT_MEMBERS = frozenset({"annotations", "audio", "function_call", "name", "refusal", "tool_call_id", "tool_calls"})
-_CHAT_REPLACEMENTS = {
+CHAT_REPLACEMENTS = {
     "function_call": "the call as an item of type 'function_call'",
     "refusal": "it as a content part of type 'refusal'",
     "tool_call_id": "the output as an item of type 'function_call_output'",
@@ -26,7 +26,7 @@ def without_chat_members(message: dict[str, Any], *, path: str) -> dict[str, Any
 
     Raise an error if one is not null and the information in it has another place in the Conversations API.
     """
-    for name, replacement in _CHAT_REPLACEMENTS.items():
+    for name, replacement in CHAT_REPLACEMENTS.items():
         if message.get(name) is not None:
             raise errors.APIError(
                 f"Unknown parameter: '{path}.{name}'. Only messages of the Chat Completions API have it. "
@@ -62,7 +62,9 @@ class InputMessage(JSONObject):
     id: NotRequired[str | None]
     type: Literal["message"]
     status: NotRequired[CompletedStatus]
-    content: Annotated[list[InputContent], BeforeValidator(_as_input_text)]
+    content: Annotated[
+        list[InputContent], BeforeValidator(_as_input_text, json_schema_input_type=LongText | list[InputContent])
+    ]
     phase: NotRequired[Annotated[None, BeforeValidator(_refuse_phase)]]
     role: Literal["system", "developer", "user"]
 
@@ -71,7 +73,9 @@ class OutputMessage(JSONObject):
     id: NotRequired[str | None]
     type: Literal["message"]
     status: NotRequired[CompletedStatus]
-    content: Annotated[list[OutputContent], BeforeValidator(_as_output_text)]
+    content: Annotated[
+        list[OutputContent], BeforeValidator(_as_output_text, json_schema_input_type=str | list[OutputContent])
+    ]
     phase: NotRequired[Literal["commentary", "final_answer"] | None]
     role: Literal["assistant"]
 

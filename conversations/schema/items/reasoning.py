@@ -11,7 +11,7 @@ from conversations.schema.items.registry import item_type
 from conversations.schema.items.types import JSONObject, Status
 
 
-class ReasoningMembers(JSONObject):
+class Reasoning(JSONObject):
     id: NotRequired[str | None]
     type: Literal["reasoning"]
     status: NotRequired[Status]
@@ -27,9 +27,12 @@ def _check_is_usable(item: dict[str, Any]) -> dict[str, Any]:
     return item
 
 
-Reasoning = Annotated[ReasoningMembers, AfterValidator(_check_is_usable)]
-
-item_type(id_prefix="rs_", searchable=("summary", "content"), hidden=(HiddenMember("encrypted_content"),))(Reasoning)
+_USABLE_SCHEMA: dict[str, Any] = {
+    "anyOf": [{"required": [name], "properties": {name: {"type": "string"}}} for name in ("id", "encrypted_content")]
+}
+item_type(id_prefix="rs_", searchable=("summary", "content"), hidden=(HiddenMember("encrypted_content"),))(
+    Annotated[Reasoning, AfterValidator(_check_is_usable), Field(json_schema_extra=_USABLE_SCHEMA)]
+)
 
 
 @item_type(id_prefix="cmp_", searchable=())

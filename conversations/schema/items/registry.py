@@ -73,6 +73,11 @@ def item_id_prefix(item_type: str) -> str:
     return registered.id_prefix if registered else EXTRA_ITEM_PREFIX
 
 
+def known_id_prefixes() -> list[str]:
+    """Return the prefixes of conversations and of the item types whose prefix at OpenAI is known."""
+    return sorted(_known_prefixes)
+
+
 def check_item_id(item_id: Any, *, item_type: str, path: str) -> None:
     """Raise an error that names `path` unless an item of this type can have the id.
 

@@ -15,6 +15,9 @@ from typing_extensions import TypedDict, is_typeddict
 from conversations.schema.validation_errors import TAG
 
 OTHER = TAG * 2  # the tag of an object that is none of the alternatives of an open union
+# Metadata of the core schemas, for their JSON Schema: the member that distinguishes the alternatives of a `OneOf`, and
+# the values of an `Open` text that are known.
+MEMBER, KNOWN_VALUES = "conversations_member", "conversations_known_values"
 _NULLABLE = {"any", "default", "none", "nullable"}  # A "default" comes from `DefaultTo`, which replaces null itself.
 
 
@@ -53,7 +56,7 @@ class OneOf:
                 return TAG + json.dumps(tag)
             return OTHER if self.is_open and TAG + tag not in choices else TAG + tag
 
-        return core_schema.tagged_union_schema(choices, discriminator=discriminate)
+        return core_schema.tagged_union_schema(choices, discriminator=discriminate, metadata={MEMBER: self.key})
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,7 @@ class OneJSONType:
 
 class _AnyText:
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        return core_schema.str_schema(strict=True)
+        return core_schema.str_schema(strict=True, metadata={KNOWN_VALUES: list(get_args(source))})
 
 
 T = TypeVar("T")
