@@ -1,4 +1,4 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.utils.translation import gettext_lazy as _
 
 
@@ -9,3 +9,6 @@ class ConversationsConfig(AppConfig):
 
     def ready(self) -> None:
         from conversations import checks  # noqa: F401 - registers the system checks
+
+        if apps.is_installed("drf_spectacular"):
+            from conversations.api.openapi import extensions  # noqa: F401 - registers the extensions

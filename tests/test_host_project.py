@@ -29,6 +29,12 @@ def test_app_works_inside_another_project(settings, module):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("version", ["3.0.3", "3.1.0"])
+def test_description_of_another_project_includes_the_app_without_warnings(version):
+    run_in_host("tests.host.spectacular_settings", "tests.host.try_spectacular", OAS_VERSION=version)
+
+
+@pytest.mark.slow
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="django-tenants needs PostgreSQL's schemas")
 def test_tenants_do_not_accept_the_keys_of_each_other(tmp_path, django_db_blocker):
     database = ScratchDatabase(tmp_path, django_db_blocker)

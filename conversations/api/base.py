@@ -101,6 +101,8 @@ class OpenAIViewSet(OpenAIView, GenericViewSet):  # type: ignore[type-arg]
 class InvalidURLView(OpenAIView):
     """The answer to a URL that this API does not have."""
 
+    schema = None  # It is in no description of the API.
+
     def get_authenticators(self) -> list[BaseAuthentication]:
         return []
 

@@ -1,0 +1,29 @@
+"""Describe the project's own API and the app's. A test runs this in a process of its own."""
+
+import json
+from io import StringIO
+
+import django
+
+django.setup()
+
+from django.core.management import call_command  # noqa: E402
+
+call_command("check", deploy=True, fail_level="WARNING")
+out = StringIO()
+call_command("spectacular", format="openapi-json", validate=True, fail_on_warn=True, stdout=out)
+description = json.loads(out.getvalue())
+
+schemas = description["components"]["schemas"]
+own = {name for name in schemas if not name.startswith("conversations.")}
+assert own == {"Conversation", "PatchedConversation", "RoleEnum", "StatusEnum"}, own
+assert schemas["StatusEnum"]["enum"] == ["open", "closed"]
+
+paths = {path for path in description["paths"] if path.startswith("/{tenant}/v1/")}
+assert len(paths) == 6, paths
+create = description["paths"]["/{tenant}/v1/conversations"]["post"]
+assert [each["name"] for each in create["parameters"]] == ["tenant"]
+assert create["operationId"] == "createConversation"
+assert {"conversations.bearer": []} in create["security"]
+[response] = create["responses"]["200"]["content"].values()
+assert response["schema"] == {"$ref": "#/components/schemas/conversations.Conversation"}
