@@ -8,6 +8,8 @@ from django.urls import resolve
 
 from project.errors import disallowed_host, is_for_api
 
+DOCUMENTATION = (f"{settings.API_PREFIX}/docs", f"{settings.API_PREFIX}/openapi.json")
+
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 
@@ -23,7 +25,7 @@ def dispatch_api_directly(get_response: GetResponse) -> GetResponse:
             request.get_host()
         except DisallowedHost:
             return disallowed_host(request)
-        if not is_for_api(request):
+        if not is_for_api(request) or request.path_info in DOCUMENTATION:
             return get_response(request)
         path = request.path_info.removeprefix(settings.API_PREFIX)
         request.resolver_match = match = resolve(path, urlconf="conversations.urls")

@@ -7,6 +7,7 @@ from typing import Any
 from django.core.exceptions import ImproperlyConfigured
 from environs import Env, EnvError, validate
 
+from conversations import __version__
 from project.secret_key import load_or_create_secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -95,6 +96,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.sessions",
     "django.contrib.messages",
+    "drf_spectacular_sidecar",  # only static files
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
 ]
@@ -131,6 +133,16 @@ TEMPLATES = [
 
 API_PREFIX = "/v1"
 ROOT_URLCONF = "project.urls"
+
+SPECTACULAR_SETTINGS = {
+    "OAS_VERSION": "3.1.0",
+    "TITLE": "Conversations",
+    "DESCRIPTION": "OpenAI's Conversations API, self-hosted, with a list of conversations and queries by metadata.",
+    "VERSION": __version__,
+    "SERVERS": [{"url": API_PREFIX}],
+    "TAGS": [{"name": name} for name in ("Conversations", "Conversation items", "Conversation metadata")],
+    "POSTPROCESSING_HOOKS": [],
+}
 
 if CORS_ALLOWED_ORIGINS:
     INSTALLED_APPS.append("corsheaders")
