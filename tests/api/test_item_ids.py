@@ -97,12 +97,41 @@ def test_output_with_the_id_of_its_call_is_not_replaced_by_an_output_of_another_
         assert stored == item
 
 
-def test_output_with_the_id_of_its_call_is_refused_in_the_same_conversation(as_alice, assert_error):
-    action = {"type": "exec", "command": ["ls"], "env": {}}
-    call = {"type": "local_shell_call", "id": "lsh_1", "call_id": "call_1", "status": "completed", "action": action}
-    response = as_alice.post("/conversations", {"items": [call, {**SHELL_OUTPUT, "id": "lsh_1"}]})
+SHELL_CALL = {
+    "type": "local_shell_call",
+    "id": "lsh_1",
+    "call_id": "call_1",
+    "status": "completed",
+    "action": {"type": "exec", "command": ["ls"], "env": {}},
+}
+
+
+def test_shell_output_with_the_id_of_its_call_gets_the_call_id_in_the_same_request(as_alice):
+    call, output = as_alice.items(as_alice.new_conversation(SHELL_CALL, {**SHELL_OUTPUT, "id": "lsh_1"}))
+    assert (call["id"], output) == ("lsh_1", {**SHELL_OUTPUT, "id": "call_1"})
+
+
+def test_shell_output_with_the_id_of_its_call_gets_the_call_id_in_a_later_request(as_alice, as_bob):
+    as_bob.new_conversation({**SHELL_CALL, "call_id": "call_of_bob"})
+    conversation_id = as_alice.new_conversation(SHELL_CALL)
+    response = as_alice.post(f"/conversations/{conversation_id}/items", {"items": [{**SHELL_OUTPUT, "id": "lsh_1"}]})
+    assert [item["id"] for item in response.json()["data"]] == ["call_1"]
+    assert [item["id"] for item in as_alice.items(conversation_id)] == ["lsh_1", "call_1"]
+
+
+@pytest.mark.parametrize("call_id", ["lsh_1", "a b", "", "fc_1", "x" * 65])
+def test_shell_output_gets_a_new_id_if_the_call_id_cannot_be_an_item_id(as_alice, call_id):
+    call = {**SHELL_CALL, "call_id": call_id}
+    _, output = as_alice.items(as_alice.new_conversation(call, {**SHELL_OUTPUT, "id": "lsh_1"}))
+    assert re.fullmatch("lsho_[0-9a-f]{48}", output["id"])
+
+
+def test_second_output_of_a_shell_call_is_refused(as_alice, assert_error):
+    output = {**SHELL_OUTPUT, "id": "lsh_1"}
+    conversation_id = as_alice.new_conversation(SHELL_CALL, output)
+    response = as_alice.post(f"/conversations/{conversation_id}/items", {"items": [output]})
     assert_error(response, 400, "Item already in conversation", param="items", code="item_already_in_conversation")
-    assert len(as_alice.items(as_alice.new_conversation(call, {**SHELL_OUTPUT, "id": "call_1"}))) == 2
+    assert len(as_alice.items(conversation_id)) == 2
 
 
 def test_item_is_not_replaced_by_an_item_of_another_type_with_the_same_id(as_alice):

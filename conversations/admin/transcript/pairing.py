@@ -47,17 +47,16 @@ def _find_call(
 ) -> TranscriptItem | None:
     """Return the nearest earlier call that has no output yet, or else a later one, or else one that has an output."""
     key = _pairing_key(output)
-    if key is None:
-        return _preceding_shell_call(output, items)
-    candidates = [call for call in calls if call.type == CALL_TYPES[output.type] and _pairing_key(call) == key]
+    candidates = [call for call in calls if key and call.type == CALL_TYPES[output.type] and _pairing_key(call) == key]
     earlier = [call for call in candidates if call.position < output.position]
     unpaired = [call for call in candidates if not call.outputs]
     unpaired_earlier = [call for call in earlier if not call.outputs]
-    return next(iter(unpaired_earlier[-1:] or unpaired or earlier[-1:] or candidates), None)
+    nearest = unpaired_earlier[-1:] or unpaired or earlier[-1:] or candidates
+    return nearest[0] if nearest else _preceding_shell_call(output, items)
 
 
 def _preceding_shell_call(output: TranscriptItem, items: Sequence[TranscriptItem]) -> TranscriptItem | None:
-    """Return the local shell call just before its output, which has no call id."""
+    """Return the local shell call just before its output, whose id may name no call."""
     if output.type != "local_shell_call_output":
         return None
     earlier = [item for item in items if item.position < output.position][-1:]

@@ -93,3 +93,12 @@ def check_item_id(item_id: Any, *, item_type: str, path: str) -> None:
     for prefix in _known_prefixes:
         if item_id.startswith(prefix):
             raise errors.foreign_id_prefix(path, item_id, prefix=prefix)
+
+
+def is_item_id(value: Any, *, item_type: str) -> bool:
+    """Whether an item of this type can have the id."""
+    try:
+        check_item_id(value, item_type=item_type, path="id")
+    except errors.APIError:
+        return False
+    return True

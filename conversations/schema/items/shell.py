@@ -26,7 +26,8 @@ class LocalShellCall(JSONObject):
     call_id: str
 
 
-@item_type(id_prefix="lsho_", is_prefix_known=False, searchable=("output",))
+# An output has no `call_id`. OpenAI describes its id in the words that describe the `call_id` of a call.
+@item_type(id_prefix="lsho_", is_prefix_known=False, searchable=("output",), pairing_member="id")
 class LocalShellCallOutput(JSONObject):
     id: NotRequired[str | None]
     type: Literal["local_shell_call_output"]

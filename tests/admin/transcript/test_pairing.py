@@ -98,6 +98,14 @@ def test_local_shell_output_is_paired_with_the_preceding_call(alice):
     assert orphans(create_conversation(alice, shell, TEXT, answer)) == [1, 3]
 
 
+def test_local_shell_output_is_paired_with_the_call_whose_call_id_is_its_id(alice):
+    calls = [call(call_id, type="local_shell_call") for call_id in ("a", "b")]
+    answers = [{"id": call_id, "type": "local_shell_call_output", "output": "ok"} for call_id in ("a", "b")]
+    conversation = create_conversation(alice, *calls, TEXT, *answers)
+    assert pairs(conversation) == {1: [4], 2: [5]}
+    assert orphans(conversation) == []
+
+
 def test_server_side_tool_search_is_not_an_orphan(alice):
     search = {"type": "tool_search_call", "call_id": None}
     assert orphans(create_conversation(alice, search, {"type": "tool_search_output", "call_id": None})) == []

@@ -52,7 +52,7 @@ def test_output_type_of_a_call_is_registered_and_has_its_pairing_member(item_typ
         assert item_type.pairing_member in member_names(item_type)
         output = ITEM_TYPES[item_type.output_type]
         assert not output.output_type
-        assert output.pairing_member in member_names(output) or output.name == "local_shell_call_output"
+        assert output.pairing_member in member_names(output)
 
 
 @each_item_type
