@@ -54,13 +54,14 @@ def created_conditions(parameters: Parameters) -> Query:
 
 
 def query_conditions(parameters: Parameters) -> Query:
+    condition: Query = And(())
     for name, values in parameters:
         if name != "query":
             raise errors.unknown_parameter(name)
         if len(values) > 1:
             raise errors.duplicate_parameter(name)
-        return parse_query(values[0])
-    return And(())
+        condition = parse_query(values[0])
+    return condition
 
 
 def _metadata_condition(name: str, values: list[str]) -> Query:

@@ -219,6 +219,7 @@ REFUSED = {
         "invalid_type",
     ),
     "query[a]=x": ("Unknown parameter: 'query[a]'.", "query[a]", "unknown_parameter"),
+    "query=a:b&query[a]=x": ("Unknown parameter: 'query[a]'.", "query[a]", "unknown_parameter"),
     "after=msg_1": ("Invalid 'after': 'msg_1'. Expected the ID of a conversation.", "after", "invalid_cursor"),
     "before=": ("Invalid 'before': ''. Expected the ID of a conversation.", "before", "invalid_cursor"),
     "after=conv_1&before=conv_2": (
