@@ -1,5 +1,7 @@
 import pytest
 
+from tests.transfer.import_lines import CONVERSATION, ID, import_from_lines
+
 IMAGE = {"role": "user", "content": [{"type": "input_image", "image_url": "data:image/png;base64,AA=="}]}
 REASONING = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "secret"}
 BOTH = ["message.input_image.image_url", "reasoning.encrypted_content"]
@@ -38,3 +40,9 @@ def test_default_include_setting_reveals_members(as_alice, path, settings):
     settings.CONVERSATIONS_DEFAULT_INCLUDE = ["message.input_image.image_url"]
     assert revealed_members(as_alice.get(path)) == ["image"]
     assert revealed_members(as_alice.get(f"{path}&include[]=reasoning.encrypted_content")) == ["image", "reasoning"]
+
+
+def test_imported_message_without_content_is_returned(as_alice):
+    import_from_lines(*CONVERSATION)
+    assert as_alice.items(ID) == [{"id": "msg_2", "type": "message"}, {"id": "msg_4", "type": "message"}]
+    assert as_alice.get(f"/conversations/{ID}/items/msg_2").json() == {"id": "msg_2", "type": "message"}

@@ -82,6 +82,38 @@ def test_hiding_changes_includable_members_only(case):
     }
 
 
+HIDING_TYPES = sorted({value.partition(".")[0] for value in INCLUDABLE})
+UNUSUAL = [
+    None,
+    "text",
+    7,
+    {},
+    [],
+    [None],
+    ["text"],
+    [[]],
+    [{}],
+    [{"type": None}],
+    [{"type": []}],
+    [{"type": "unknown"}],
+]
+
+
+@pytest.mark.parametrize("value", UNUSUAL)
+@pytest.mark.parametrize("member", ["action", "content", "output"])
+@pytest.mark.parametrize("item_type", HIDING_TYPES)
+def test_imported_item_with_an_unusual_structure_is_shown(item_type, member, value):
+    item = {"id": "x_1", "type": item_type, member: value}
+    assert apply_include(item, INCLUDABLE) == item
+    assert apply_include(item, ())[member] == value
+
+
+@pytest.mark.parametrize("item_type", HIDING_TYPES)
+def test_imported_item_without_any_members_is_shown(item_type):
+    item = {"id": "x_1", "type": item_type}
+    assert {name for name, value in apply_include(item, ()).items() if value is not None} == {"id", "type"}
+
+
 def test_file_search_without_results_has_null_results():
     item = {"type": "file_search_call", "queries": []}
     assert apply_include(item, ()) == item | {"results": None}

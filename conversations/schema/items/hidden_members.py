@@ -12,7 +12,8 @@ class HiddenMember:
     """A member of an item, and the value that replaces it in answers.
 
     The member belongs to the item itself, to the object in the item's member `parent`, or to the parts of the item's
-    content that have the type `part_type`. The default substitute, `OMIT`, removes the member.
+    content that have the type `part_type`. The default substitute, `OMIT`, removes the member. Imported items may have
+    another structure, and then no such member.
     """
 
     name: str
@@ -29,17 +30,23 @@ class HiddenMember:
         if self.part_type:
             return self._hide_in_parts(item)
         if self.parent:
-            return item | {self.parent: self._hide(item[self.parent])}
+            members = item.get(self.parent)
+            return item | {self.parent: self._hide(members)} if isinstance(members, dict) else item
         return self._hide(item)
 
     def _hide_in_parts(self, item: dict[str, Any]) -> dict[str, Any]:
         name, part_type, substitute = self.name, self.part_type, self.substitute
-        for part in item["content"]:
-            if part["type"] == part_type and part.get(name, OMIT) != substitute:
+        content = item.get("content")
+        if not isinstance(content, list):
+            return item
+        for part in content:
+            if isinstance(part, dict) and part.get("type") == part_type and part.get(name, OMIT) != substitute:
                 break
         else:
             return item  # Most messages have nothing to hide. Copying them would double the time of a page.
-        parts = [self._hide(part) if part["type"] == part_type else part for part in item["content"]]
+        parts = [
+            self._hide(part) if isinstance(part, dict) and part.get("type") == part_type else part for part in content
+        ]
         return item | {"content": parts}
 
     def _hide(self, members: dict[str, Any]) -> dict[str, Any]:
