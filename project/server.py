@@ -1,11 +1,15 @@
 """The HTTP server and the processes that it starts."""
 
 import gc
+import os
 import resource
 import signal
 from collections.abc import Callable
 from functools import partial
+from multiprocessing.connection import wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 from django.utils.module_loading import import_string
@@ -21,23 +25,37 @@ TCP_MIGRATION = Path("/proc/sys/net/ipv4/tcp_migrate_req")  # on Linux
 MAX_CONNECTIONS = 8_192  # per worker, silent clients included
 OTHER_FILES = 256  # that a worker may have open, besides its connections
 SPARE_READERS = 24  # threads for requests without a body, and for bodies that are refused
-STOP_SECONDS = 30  # for requests in flight, and for a worker that was still starting when the signal came
+STOP_SECONDS = 30  # for requests in flight
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class _BodyReadingServer(mp.MPServer):
-    """Server whose threads read bodies, and do not run Django.
+class _Server(mp.MPServer):
+    """Server whose threads read bodies, and do not run Django. Signals to stop reach it and its workers reliably.
 
     The number of threads is set after `serve` has checked it: Granian warns of more threads than can run Python well.
     """
 
     def startup(self, *args: Any) -> None:
         self.blocking_threads = MAX_READERS + SPARE_READERS
+        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # also in the workers, which inherit it
         super().startup(*args)  # type: ignore[no-untyped-call]
+        _handle_in_thread(*STOP_SIGNALS)
+
+    def _spawn_worker(self, *args: Any, **options: Any) -> mp.WorkerProcess:
+        """Return a worker that is alive until its process has ended.
+
+        Two threads of Granian's wait for the process. Only one of them learns that it has ended, so that the other may
+        find it alive, and warn that it has to kill it.
+        """
+        worker: mp.WorkerProcess = super()._spawn_worker(*args, **options)
+        process: BaseProcess = worker.inner
+        worker.is_alive = lambda: not wait([process.sentinel], timeout=0)  # type: ignore[method-assign]
+        return worker
 
 
 def serve(*, host: str, port: int, workers: int, threads: int) -> None:
     """Serve `project.wsgi.application` until a signal stops the process. A worker that dies is replaced."""
-    _BodyReadingServer(
+    _Server(
         "project.wsgi.application",
         http=HTTPModes.http1,
         address=host,
@@ -76,11 +94,10 @@ def _load_application(path: str, *, threads: int) -> Callable[..., Any]:
     """Prepare a worker process and import its WSGI application.
 
     Ctrl-C sends SIGINT to every process of the terminal. Workers ignore it, because the main process stops them with
-    SIGTERM, and Granian's worker may hang when both signals arrive together. SIGTERM gets its default action, because
-    Granian's own handler would miss a signal that arrives while the application loads.
+    SIGTERM. That ends a worker at once as long as the application loads.
     """
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGTERM, lambda *args: os._exit(1))
+    _handle_in_thread(signal.SIGTERM)
     application: Callable[..., Any] = import_string(path)
     _read_bodies_first(threads)
     configure_malloc()
@@ -91,6 +108,22 @@ def _load_application(path: str, *, threads: int) -> Callable[..., Any]:
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 1, 1)
     return application
+
+
+def _handle_in_thread(*signals: signal.Signals) -> None:
+    """Start a thread that waits for one of the signals, which every thread blocks, and calls the handler of SIGTERM.
+
+    The kernel may give a signal to any thread that does not block it, but Python calls its handler in the main thread,
+    which may be waiting for a lock until the end. A busy worker then missed the signal to stop, served requests for
+    another 30 seconds, and was killed while it answered some.
+    """
+
+    def handle() -> None:
+        signal.sigwait(signals)
+        handler: Any = signal.getsignal(signal.SIGTERM)
+        handler(signal.SIGTERM, None)
+
+    Thread(target=handle, name="signals", daemon=True).start()
 
 
 def _read_bodies_first(threads: int) -> None:

@@ -1,16 +1,18 @@
 import http.client
 import json
 import re
+import signal
 import socket
 import subprocess
 import threading
+from pathlib import Path
 
 import pytest
 
 from conversations.models import APIKey, Conversation
 from project.server import TCP_MIGRATION
 from tests.live.client import Client, user_message
-from tests.live.service import Service, manage
+from tests.live.service import WORKERS, Service, manage
 from tests.live.staff import Staff
 from tests.waiting import SECONDS, wait_until
 
@@ -90,6 +92,26 @@ class UnfinishedRequest:
             return response.status, json.loads(response.read())
 
 
+def threads_that_accept(number, *, process):
+    threads = []
+    for thread in Path(f"/proc/{process}/task").iterdir():
+        blocked = re.search(r"^SigBlk:\t(\w+)$", (thread / "status").read_text(), re.MULTILINE)[1]
+        if not int(blocked, 16) >> (number - 1) & 1:
+            threads.append(int(thread.name))
+    return threads
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's table of threads")
+def test_one_thread_that_is_not_the_main_thread_accepts_the_signals_to_stop(live_service):
+    main = live_service.session
+    workers = [int(child) for child in Path(f"/proc/{main}/task/{main}/children").read_text().split()]
+    assert len(workers) == WORKERS
+    for process in (main, *workers):
+        [thread] = threads_that_accept(signal.SIGTERM, process=process)
+        assert thread != process
+        assert threads_that_accept(signal.SIGINT, process=process) == [thread] * (process == main)
+
+
 @pytest.mark.parametrize("stop", [Service.interrupt, Service.terminate])
 def test_shutdown_lets_requests_in_flight_finish(service, stop):
     service.start()
@@ -132,6 +154,7 @@ def test_shutdown_under_load_truncates_and_loses_no_response(service, stop):
         thread.join()
     assert service.wait() == 0
     assert service.stderr == ""
+    assert "Killing" not in service.stdout
     assert len(failures) == 8
     assert not [error for error in failures if isinstance(error, http.client.IncompleteRead)]
     with service.database.open() as alias:
