@@ -62,13 +62,16 @@ def _postgresql_timeout(seconds: float, using: str) -> Iterator[None]:
 
 @contextmanager
 def _mysql_timeout(seconds: float, using: str) -> Iterator[None]:
-    """Set the session's time-out for statements: in seconds on MariaDB, in milliseconds on MySQL."""
+    """Set the session's time-out for statements: a float of seconds on MariaDB, an integer of milliseconds on MySQL."""
     connection: Any = connections[using]
-    name, factor = ("max_statement_time", 1) if connection.mysql_is_mariadb else ("max_execution_time", 1_000)
+    if connection.mysql_is_mariadb:
+        name, value = "max_statement_time", seconds
+    else:
+        name, value = "max_execution_time", max(round(seconds * 1_000), 1)  # 0 means no limit
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT @@SESSION.{name}")
         [previous] = cursor.fetchone()
-        cursor.execute(f"SET SESSION {name} = %s", [seconds * factor])
+        cursor.execute(f"SET SESSION {name} = %s", [value])
     try:
         yield
     finally:
