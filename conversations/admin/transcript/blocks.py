@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, Literal
 
 from django.utils.functional import Promise
@@ -25,6 +26,7 @@ BlockKind = Literal[
 ]
 
 MAX_CHARACTERS = 150_000  # per block
+MAX_BLOCKS = 2_000  # per page; the templates of a thousand take a fifth of a second
 MAX_LEVELS = 100  # A JSON text with deeper nesting is not indented: its lines would begin with more than 200 spaces.
 MAX_SHORT_CHARACTERS = 80  # A longer member does not get a line of its own.
 MAX_OPAQUE_CHARACTERS = 1_000  # Longer encoded data, such as Base64, is truncated.
@@ -101,6 +103,23 @@ def flatten(blocks: Iterable[Block]) -> Iterable[Block]:
         yield from flatten(block.blocks)
 
 
+def first_blocks(blocks: Iterable[Block], maximum: int) -> list[Block]:
+    """Return the first blocks, at most `maximum` with those inside them, and drop the others."""
+    first: list[Block] = []
+    for block in blocks:
+        if maximum <= 0:
+            break
+        block.blocks = first_blocks(block.blocks, maximum - 1)
+        maximum -= sum(1 for _block in flatten([block]))
+        first.append(block)
+    return first
+
+
+def render_each(render: Callable[[Label, Any], Iterable[Block]], label: Label, members: Iterable[Any]) -> list[Block]:
+    """Render the members of a list. Stop when there are more blocks than a page shows."""
+    return list(islice((block for member in members for block in render(label, member)), MAX_BLOCKS + 1))
+
+
 def as_json(label: Label, value: Any) -> list[Block]:
     return [Block("code", label, pretty_json(_truncate_opaque_members(value)))]
 
@@ -148,6 +167,8 @@ def as_lines(label: Label, value: Any) -> list[Block]:
 def remaining_fields(members: dict[Any, Any]) -> list[Block]:
     """Show short members on a line each, and the others together as JSON. Leave out null, [] and {}."""
     filled = {name: value for name, value in members.items() if value not in (None, [], {})}
+    if not filled:
+        return []
     lines = {
         name: value if isinstance(value, str) else pretty_json(value, indented=False) for name, value in filled.items()
     }

@@ -13,7 +13,14 @@ from django.http import HttpResponse
 from django.utils.http import content_disposition_header
 from django.utils.translation import gettext
 
-from conversations.admin.transcript.blocks import Block, as_json, flatten, pretty_json, remaining_fields
+from conversations.admin.transcript.blocks import (
+    Block,
+    as_json,
+    first_blocks,
+    flatten,
+    pretty_json,
+    remaining_fields,
+)
 from conversations.admin.transcript.item_types import ITEM_DISPLAYS, ROLE_NAMES, ItemDisplay
 from conversations.admin.transcript.safe_urls import escape_bidi_controls
 from conversations.models import Item
@@ -47,6 +54,7 @@ class TranscriptItem:
         self.outputs: list[TranscriptItem] = []
         self.counterpart_links: list[tuple[int, str]] = []
         self.is_orphan = False
+        self.is_truncated = False
         self.url = ""
         self.switch_url = ""
         self.fact_urls: dict[str, str] = {}
@@ -123,6 +131,15 @@ class TranscriptItem:
     @property
     def size(self) -> int:
         return sum(block.size for block in flatten(self.blocks))
+
+    @property
+    def block_count(self) -> int:
+        return sum(1 for _block in flatten(self.blocks))
+
+    def limit_blocks(self, maximum: int) -> None:
+        self.is_truncated = self.block_count > maximum
+        if self.is_truncated:
+            self.blocks = first_blocks(self.blocks, maximum)
 
 
 def download_response(item: Item) -> HttpResponse:

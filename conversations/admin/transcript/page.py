@@ -9,7 +9,7 @@ from django.http import QueryDict
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations.admin.transcript.blocks import Block, flatten
+from conversations.admin.transcript.blocks import MAX_BLOCKS, Block, flatten
 from conversations.admin.transcript.item import TranscriptItem
 from conversations.admin.transcript.item_types import ITEM_DISPLAYS
 from conversations.admin.transcript.markdown import MarkdownPage, has_marks
@@ -21,6 +21,7 @@ from conversations.schema.json_limits import UNSTORABLE_CHARACTER
 
 MAX_PAGE_CHARACTERS = 1_000_000
 MIN_BLOCK_CHARACTERS = 2_000  # of each block, even if the page is full
+MIN_ITEM_BLOCKS = 10  # of each item, even if the page is full
 
 
 class Transcript:
@@ -72,6 +73,7 @@ class Transcript:
             if approval := item.facts.get("approval_request_id"):
                 item.fact_urls = {"approval_request_id": self._urls.item(approval)}
         pair(items, self._stored_items, self._urls.item)
+        _limit_blocks(items)
         blocks = list(flatten(block for item in items for block in item.blocks))
         _limit_size(blocks)
         render_markdown(blocks)
@@ -180,6 +182,14 @@ class Transcript:
         elif self.after is not None:
             items = items.filter(position__gt=self.after)
         return items.page(limit=self._limit, order="asc").rows
+
+
+def _limit_blocks(items: Iterable[TranscriptItem]) -> None:
+    """Drop the last blocks of items that would make the page too large."""
+    left = MAX_BLOCKS
+    for item in items:
+        item.limit_blocks(max(left, MIN_ITEM_BLOCKS))
+        left -= item.block_count
 
 
 def _limit_size(blocks: Iterable[Block]) -> None:

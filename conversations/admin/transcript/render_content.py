@@ -12,7 +12,15 @@ from django.template.defaultfilters import filesizeformat
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations.admin.transcript.blocks import Block, BlockKind, Label, as_json, remaining_fields, truncate_opaque
+from conversations.admin.transcript.blocks import (
+    Block,
+    BlockKind,
+    Label,
+    as_json,
+    remaining_fields,
+    render_each,
+    truncate_opaque,
+)
 from conversations.admin.transcript.safe_urls import escape_bidi_controls, web_host
 
 MAX_IMAGE_CHARACTERS = 4_000_000  # of Base64, so an image of 3 MB
@@ -31,7 +39,7 @@ def as_content(label: Label, value: Any, *, kind: BlockKind = "text") -> list[Bl
     if isinstance(value, str):
         return [Block(kind, label, value)]
     if isinstance(value, list):
-        return [block for part in value for block in as_content_part(label, part, kind=kind)]
+        return render_each(partial(as_content_part, kind=kind), label, value)
     return as_json(label, value)
 
 

@@ -18,6 +18,7 @@ from conversations.admin.transcript.blocks import (
     as_terminal,
     pretty_json,
     remaining_fields,
+    render_each,
 )
 from conversations.admin.transcript.render_content import as_content_part, as_image, as_link
 from conversations.admin.transcript.safe_urls import escape_bidi_controls
@@ -27,7 +28,7 @@ def as_outputs(label: Label, value: Any) -> list[Block]:
     """Render the outputs of code or shell commands: a list of logs, images, or pairs of stdout and stderr."""
     if not isinstance(value, list):
         return as_json_text(label, value)
-    return [block for member in value for block in _output(label, member)]
+    return render_each(_output, label, value)
 
 
 def as_terminal_output(label: Label, value: Any) -> list[Block]:
@@ -85,19 +86,19 @@ def as_web_action(label: Label, value: Any) -> list[Block]:
 def as_sources(label: Label, value: Any) -> list[Block]:
     if not isinstance(value, list):
         return as_json(label, value)
-    return [block for member in value for block in _source(label, member)]
+    return render_each(_source, label, value)
 
 
 def as_file_results(label: Label, value: Any) -> list[Block]:
     if not isinstance(value, list):
         return as_json(label, value)
-    return [block for member in value for block in _file_result(label, member)]
+    return render_each(_file_result, label, value)
 
 
 def as_tools(label: Label, value: Any) -> list[Block]:
     if not isinstance(value, list):
         return as_json(label, value)
-    return [block for member in value for block in _tool(label, member)]
+    return render_each(_tool, label, value)
 
 
 def as_approval(label: Label, value: Any) -> list[Block]:

@@ -8,8 +8,10 @@ from django.http import QueryDict
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from conversations.admin.transcript.blocks import MAX_BLOCKS, first_blocks, flatten
 from conversations.admin.transcript.markdown import MAX_HTML_CHARACTERS
-from conversations.admin.transcript.page import MIN_BLOCK_CHARACTERS, Transcript
+from conversations.admin.transcript.page import MIN_BLOCK_CHARACTERS, MIN_ITEM_BLOCKS, Transcript
+from conversations.admin.transcript.render_tools import as_tools
 from conversations.models import Conversation, Item
 from conversations.schema.items import validate_items
 
@@ -262,6 +264,23 @@ def test_messages_beyond_the_limit_of_formatting_are_plain_text_with_a_note(admi
     assert formatted + plain == 15
     assert 0 < plain == notes < 15
     assert formatted * 10_000 * len("b<br>\n") <= MAX_HTML_CHARACTERS
+
+
+def test_page_of_messages_with_many_parts_shows_the_first_of_each(admin_client, alice):
+    parts = [{"type": "input_text", "text": "a"}] * (MAX_BLOCKS - 5)
+    items = validate_items([{"role": "user", "content": parts}] * 3)
+    conversation = Conversation.create_with_items(owner=alice, items=items)
+    counts = [len(item.blocks) for item in open_page(conversation, transcript_class=Transcript).items]
+    assert counts == [len(parts), MIN_ITEM_BLOCKS, MIN_ITEM_BLOCKS]
+    html = admin_client.get(url(conversation)).content.decode()
+    assert html.count("Only the beginning of this item is shown.") == 2
+
+
+def test_blocks_inside_others_count_towards_the_limit():
+    tool = {"type": "function", "name": "f", "description": "d", "parameters": {}, "strict": True}
+    group = {"type": "namespace", "name": "n", "tools": [tool] * 5}
+    blocks = as_tools("Tool", [group, group])
+    assert len(list(flatten(first_blocks(blocks, 7)))) == 7
 
 
 def test_page_of_very_long_items_holds_fewer_items(alice):
