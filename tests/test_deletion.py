@@ -2,7 +2,7 @@ import gc
 import tracemalloc
 
 import pytest
-from django.db import connection
+from django.db import connections
 
 from conversations.db import batching
 from conversations.deletion import BulkDelete, delete_conversation
@@ -12,6 +12,7 @@ from conversations.schema.items import validate_items
 from conversations.schema.query.parser import parse_query
 from tests.plans import plan_steps
 
+connection = connections[Conversation.objects.db]
 # MariaDB and MySQL find only committed rows through a full-text index.
 pytestmark = pytest.mark.django_db(transaction=connection.vendor == "mysql")
 
