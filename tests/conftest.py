@@ -7,10 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.apps import apps
 from django.conf import settings as django_settings
 from django.contrib.auth.models import User
-from django.contrib.contenttypes.models import ContentType
 from hypothesis import HealthCheck, settings
 
 from conversations.admin.list.change_list import ConversationChangeList
@@ -19,6 +17,7 @@ from conversations.models import APIKey
 from tests.asgi_client import ASGIClientHandler
 from tests.live.database import ScratchDatabase
 from tests.live.service import Service
+from tests.queries import load_content_types
 from tests.waiting import SECONDS
 
 TESTS = Path(__file__).parent
@@ -88,8 +87,7 @@ def _asgi_client() -> Iterator[None]:
 
 @pytest.fixture
 def django_assert_num_queries(db: None, django_assert_num_queries: Callable[..., Any]) -> Callable[..., Any]:
-    """Load the content types first: Django caches them, so the counts would depend on the tests that ran before."""
-    ContentType.objects.get_for_models(*apps.get_app_config("conversations").get_models())
+    load_content_types()
     return django_assert_num_queries
 
 

@@ -7,7 +7,6 @@ from io import BytesIO
 import pytest
 from django.contrib.auth.models import User
 from django.db import connections, transaction
-from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from conversations import deletion, trash
@@ -20,6 +19,7 @@ from conversations.schema.query.parser import parse_query
 from conversations.transfer.exporter import Export
 from conversations.transfer.importer import import_conversations
 from conversations.trash import RestoreError, move_to_trash, restore
+from tests.queries import CapturedQueries
 from tests.schema.golden import STORED
 
 MESSAGE = {"role": "user", "content": "hi"}
@@ -242,7 +242,7 @@ def test_expired_conversations_are_purged_in_batches(alice, monkeypatch):
     for _ in range(5):
         backdate(move_to_trash(create_conversation(alice, MESSAGE)), days=31)
     batch = 2 + 4 + 4  # keys, keys of parts, savepoints, lock, rows, parts, rows
-    with CaptureQueriesContext(connection) as queries:
+    with CapturedQueries(connection) as queries:
         assert list(purge_trash()) == [2, 2, 1]
     # SQLite also merges its full-text index, in as many savepoints as the state of the index needs.
     merges = sum("'merge'" in query["sql"] for query in queries)
@@ -254,9 +254,9 @@ def test_number_of_queries_grows_only_with_batches_of_items(alice):
     def queries(count: int) -> tuple[int, int]:
         conversation = create_conversation(alice)
         conversation.add_items(items=validate_items([MESSAGE]) * count)
-        with CaptureQueriesContext(connection) as deleting:
+        with CapturedQueries(connection) as deleting:
             deleted = move_to_trash(conversation)
-        with CaptureQueriesContext(connection) as restoring:
+        with CapturedQueries(connection) as restoring:
             restore(deleted)
         return len(deleting), len(restoring)
 

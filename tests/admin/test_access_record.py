@@ -2,12 +2,12 @@ import pytest
 from django.contrib.admin.utils import quote
 from django.contrib.auth.models import User
 from django.db import DatabaseError, connection
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from conversations.deletion import delete_conversation
 from conversations.models import AccessRecord, Conversation
 from conversations.schema.items import validate_items
+from tests.queries import CapturedQueries
 
 LIST_URL = reverse("admin:conversations_accessrecord_changelist")
 READ, EXPORT, SEARCH = AccessRecord.Action
@@ -60,7 +60,7 @@ def test_pages_without_content_are_not_recorded(admin_client, conversation):
 
 
 def test_access_is_recorded_before_the_items_are_read(admin_client, conversation):
-    with CaptureQueriesContext(connection) as captured:
+    with CapturedQueries(connection) as captured:
         admin_client.get(transcript_url(conversation))
     statements = [query["sql"] for query in captured]
     insert = next(n for n, sql in enumerate(statements) if sql.startswith("INSERT") and "accessrecord" in sql)

@@ -5,7 +5,6 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import quote
 from django.contrib.auth.models import User
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
@@ -15,6 +14,7 @@ from conversations.admin.csp import CONTENT_SECURITY_POLICY
 from conversations.models import Conversation, DeletedConversation, DeletedPart, Item
 from conversations.schema.items import validate_items
 from conversations.trash import move_to_trash
+from tests.queries import CapturedQueries
 
 CONVERSATIONS_URL = reverse("admin:conversations_conversation_changelist")
 LIST_URL = reverse("admin:conversations_deletedconversation_changelist")
@@ -126,7 +126,7 @@ def test_deleted_conversations_are_found_by_owner_and_by_id(admin_client, alice,
 
 def test_trash_list_takes_a_constant_number_of_queries(admin_client, alice, bob):
     def queries() -> int:
-        with CaptureQueriesContext(connection) as captured:
+        with CapturedQueries(connection) as captured:
             assert admin_client.get(LIST_URL).status_code == 200
         assert not any(DeletedPart._meta.db_table in query["sql"] for query in captured)
         return len(captured)
@@ -212,7 +212,7 @@ def test_permanent_deletion_does_not_read_the_stored_content(staff_client, delet
     assert "Delete selected conversations for good" in client.get(LIST_URL).content.decode()
     page = url("deletedconversation_delete", deleted_conversation.pk) if way == "one" else LIST_URL
     form = {} if way == "one" else action("delete_selected", deleted_conversation)
-    with CaptureQueriesContext(connection) as captured:
+    with CapturedQueries(connection) as captured:
         html = (client.get(page) if way == "one" else client.post(page, form)).content.decode()
         assert deleted_conversation.conversation_id in html
         assert client.post(page, {**form, "post": "yes"}).status_code == 302

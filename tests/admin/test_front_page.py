@@ -6,13 +6,13 @@ from django.core.management import call_command
 from django.db import connection
 from django.http import HttpResponse
 from django.test import RequestFactory
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from conversations.admin.csp import CONTENT_SECURITY_POLICY
 from conversations.models import AccessRecord, Conversation
 from conversations.schema.items import validate_items
 from project.security import content_security_policy
+from tests.queries import CapturedQueries
 
 URL = reverse("admin:index")
 HEADER = "Content-Security-Policy"
@@ -50,7 +50,7 @@ def test_front_page_shows_totals_and_storage(admin_client, alice, bob):
 
 def test_front_page_takes_a_constant_number_of_queries(admin_client, alice):
     def queries() -> int:
-        with CaptureQueriesContext(connection) as captured:
+        with CapturedQueries(connection) as captured:
             admin_client.get(URL)
         return len(captured)
 

@@ -7,7 +7,6 @@ from django.contrib.admin import AdminSite
 from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.urls import path, reverse
 from django.utils import timezone
 
@@ -16,6 +15,7 @@ from conversations.deletion import delete_conversation
 from conversations.models import AccessRecord, APIKey, Conversation, Item, Overview
 from conversations.overview.report import MAX_NEW
 from conversations.schema.items import validate_items
+from tests.queries import CapturedQueries
 from tests.seed import seed_conversations
 
 URL = reverse("admin:conversations_overview")
@@ -132,7 +132,7 @@ def test_each_chart_has_a_table_with_the_same_figures(admin_client, seeded_datab
 
 def test_overview_takes_a_constant_number_of_queries(admin_client, seeded_database, alice):
     def queries() -> list[str]:
-        with CaptureQueriesContext(connection) as captured:
+        with CapturedQueries(connection) as captured:
             assert admin_client.get(URL, {"days": 90}).status_code == 200
         return [query["sql"] for query in captured]
 

@@ -4,11 +4,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.http import urlencode
 
 from conversations.models import Conversation, SavedView
+from tests.queries import CapturedQueries
 
 LIST_URL = reverse("admin:conversations_conversation_changelist")
 ADD_URL = reverse("admin:conversations_savedview_add")
@@ -276,7 +276,7 @@ def test_saved_views_require_the_view_conversation_permission(staff_client, alic
 
 def test_view_bar_takes_a_constant_number_of_queries(staff, user, alice):
     def queries() -> int:
-        with CaptureQueriesContext(connection) as captured:
+        with CapturedQueries(connection) as captured:
             assert staff.get(LIST_URL).status_code == 200
         return len(captured)
 

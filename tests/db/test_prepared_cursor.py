@@ -1,10 +1,10 @@
 import pytest
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 
 from conversations.models import Conversation, Item
 from conversations.owned_conversations import OwnedConversations
 from conversations.schema.items import validate_items
+from tests.queries import CapturedQueries
 
 pytestmark = pytest.mark.skipif(connection.vendor != "postgresql", reason="prepared statements of PostgreSQL")
 
@@ -41,7 +41,7 @@ def test_frequent_statements_are_prepared_once(alice, monkeypatch):
 
 def test_query_log_shows_the_sent_parameters(alice):
     conversation = read_and_write(alice)
-    with CaptureQueriesContext(connection) as statements:
+    with CapturedQueries(connection) as statements:
         OwnedConversations(alice).get(conversation.pk)
     assert conversation.pk in statements[-1]["sql"]
 

@@ -2,12 +2,12 @@ import re
 
 import pytest
 from django.db import connections
-from django.test.utils import CaptureQueriesContext
 
 from conversations.models import Conversation, Item
 from conversations.owned_conversations import OwnedConversations
 from conversations.schema.items import validate_items
 from tests.plans import capture_statements, plan_steps
+from tests.queries import CapturedQueries
 
 HELLO = validate_items([{"role": "user", "content": "Hello!"}])
 connection = connections[Item.objects.db]
@@ -27,7 +27,7 @@ def short_and_long(transactional_db, alice):  # ANALYZE ends a transaction on My
 
 
 def selects_of_a_page(conversation, **page):
-    with CaptureQueriesContext(connection) as queries:
+    with CapturedQueries(connection) as queries:
         conversation.items.page(limit=20, **page)
     return [query["sql"] for query in queries]
 

@@ -2,7 +2,6 @@ import re
 
 import pytest
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -10,6 +9,7 @@ from conversations.errors import APIError
 from conversations.models import Conversation
 from conversations.schema.query.nodes import And, MetadataCondition, Not, Or
 from conversations.schema.query.operators import METADATA_OPERATORS
+from tests.queries import CapturedQueries
 from tests.search import random_queries
 
 DEMO = MetadataCondition("topic", "eq", ("demo",))
@@ -49,7 +49,7 @@ def test_capped_count_applies_other_filters(alice, bob, query, monkeypatch):
 def test_capped_count_reads_no_more_rows_than_it_counts(alice, query):
     for _ in range(5):
         Conversation.create_with_items(owner=alice, metadata={"topic": "demo"})
-    with CaptureQueriesContext(connection) as queries:
+    with CapturedQueries(connection) as queries:
         Conversation.objects.capped_count(3, matching=query)
     statements = [each["sql"] for each in queries]
     assert all(re.search(r"LIMIT 3\)|MIN\(.* LIMIT 250\)", sql) for sql in statements), statements

@@ -3,7 +3,6 @@ from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.models import LogEntry
 from django.db import connection, connections
 from django.test import Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import resolve
 from django.utils.http import urlencode
 
@@ -23,6 +22,7 @@ from tests.admin.actions.bulk_delete_page import (
     message_texts,
     select_in_list,
 )
+from tests.queries import CapturedQueries
 
 
 @pytest.fixture
@@ -202,7 +202,7 @@ def test_number_of_queries_does_not_grow_with_items(client, alice, settings):
         if count:
             conversation.add_items(items=validate_items([{"role": "user", "content": "hi"}]) * count)
         page = client.get(bulk_delete_url(DEMO))
-        with CaptureQueriesContext(connection) as captured:
+        with CapturedQueries(connection) as captured:
             client.post(bulk_delete_url(DEMO), {**hidden_fields(page), "typed": "1"})
         assert not Conversation.objects.exists()
         return len(captured)

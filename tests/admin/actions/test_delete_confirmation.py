@@ -2,12 +2,12 @@ import pytest
 from django.contrib.admin.models import LogEntry
 from django.contrib.admin.utils import quote
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from conversations.models import Conversation, Item, MetadataPair
 from conversations.schema.items import validate_items
 from conversations.transfer.exporter import ITEMS_PER_QUERY
+from tests.queries import CapturedQueries
 
 MESSAGE = {"role": "user", "content": "hi"}
 
@@ -54,7 +54,7 @@ def test_deletion_requires_the_delete_permission(staff_client, alice):
 @pytest.mark.parametrize(("method", "reads"), [("get", 0), ("post", 5000 // ITEMS_PER_QUERY)])
 def test_number_of_queries_grows_only_with_batches_of_items(admin_client, alice, method, reads):
     def queries(conversation: Conversation) -> int:
-        with CaptureQueriesContext(connection) as captured:
+        with CapturedQueries(connection) as captured:
             getattr(admin_client, method)(delete_url(conversation), {"post": "yes"} if method == "post" else {})
         return len(captured)
 

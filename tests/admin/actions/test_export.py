@@ -9,7 +9,6 @@ from asgiref.sync import async_to_sync
 from django.contrib.admin.utils import quote
 from django.db import DatabaseError, connection
 from django.test import AsyncClient, Client
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import urlencode
@@ -20,6 +19,7 @@ from conversations.models import AccessRecord, Conversation
 from conversations.schema.items import validate_items
 from conversations.transfer import exporter
 from conversations.transfer.importer import import_conversations
+from tests.queries import CapturedQueries
 
 LIST_URL = reverse("admin:conversations_conversation_changelist")
 URL = reverse("admin:conversations_conversation_export_list")
@@ -211,7 +211,7 @@ def test_text_filters_match_nothing_without_the_read_content_permission(staff_cl
 
 
 def test_csv_of_conversations_reads_no_items(admin_client, conversations):
-    with CaptureQueriesContext(connection) as queries:
+    with CapturedQueries(connection) as queries:
         export(admin_client, "csv").getvalue()
     assert not any("conversations_item" in query["sql"] for query in queries)
 
@@ -238,7 +238,7 @@ def test_export_confirmation_counts_up_to_the_cap(admin_client, conversations, m
 
 def test_export_confirmation_takes_a_constant_number_of_queries(admin_client, alice):
     def queries() -> int:
-        with CaptureQueriesContext(connection) as captured:
+        with CapturedQueries(connection) as captured:
             admin_client.get(URL, DEMO)
         return len(captured)
 

@@ -2,7 +2,6 @@ import re
 
 import pytest
 from django.db import connection
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from conversations.admin import ConversationAdmin
@@ -10,6 +9,7 @@ from conversations.admin.list.change_list import ConversationChangeList
 from conversations.deletion import delete_conversation
 from conversations.models import Conversation
 from conversations.schema.items import validate_items
+from tests.queries import CapturedQueries
 
 URL = reverse("admin:conversations_conversation_changelist")
 
@@ -82,7 +82,7 @@ FILTERS = [{}, {"owner": "alice"}, {"metadata_key": "k", "metadata_value": "v"},
 
 @pytest.mark.parametrize("parameters", FILTERS)
 def test_no_query_counts_unbounded_or_uses_offset(admin_client, ids, parameters):
-    with CaptureQueriesContext(connection) as queries:
+    with CapturedQueries(connection) as queries:
         first = admin_client.get(URL, parameters)
         admin_client.get(f"{URL}{first.context['cl'].next_url}")
         admin_client.get(f"{URL}{first.context['cl'].last_url}")

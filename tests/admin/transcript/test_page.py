@@ -5,7 +5,6 @@ import pytest
 from django.contrib.admin.utils import quote
 from django.db import connection
 from django.http import QueryDict
-from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from conversations.admin.transcript.blocks import MAX_BLOCKS, first_blocks, flatten
@@ -14,6 +13,7 @@ from conversations.admin.transcript.page import MIN_BLOCK_CHARACTERS, MIN_ITEM_B
 from conversations.admin.transcript.render_tools import as_tools
 from conversations.models import Conversation, Item
 from conversations.schema.items import validate_items
+from tests.queries import CapturedQueries
 
 
 class ShortPages(Transcript):
@@ -193,7 +193,7 @@ def test_page_cost_does_not_grow_with_the_length_of_the_conversation(admin_clien
             for position in range(2, number + 1)
         )
         Conversation.objects.filter(pk=conversation.pk).update(last_position=number, item_count=number)
-        with CaptureQueriesContext(connection) as queries:
+        with CapturedQueries(connection) as queries:
             page = admin_client.get(url(conversation) + place)
         return len(queries), len(page.context["transcript"].items)
 
