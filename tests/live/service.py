@@ -83,10 +83,10 @@ class Service:
         assert created.returncode == 0, created.stderr
         return created.stdout.splitlines()[-1]
 
-    def start(self) -> None:
+    def start(self, *arguments: str) -> None:
         with self._stdout_path.open("wb") as stdout, self._stderr_path.open("wb") as stderr:
             self._process = subprocess.Popen(
-                [sys.executable, "manage.py", "serve", "--port", str(self.port), "--workers", str(WORKERS)],
+                [sys.executable, "manage.py", "serve", "--port", str(self.port), "--workers", str(WORKERS), *arguments],
                 cwd=ROOT,
                 env=clean_environment(**self.variables),
                 stdout=stdout,

@@ -46,18 +46,24 @@ def test_second_start_prints_and_changes_no_secret(service, database):
     secret, before = service.secret, api_keys(database)
     service.stop()
     service.start()
-    *hints, line = service.stdout.splitlines()
-    assert line == (
+    assert service.stdout == (
         f"Serving the API at {service.base_url} and the admin at http://127.0.0.1:{service.port}/admin/. "
-        "Stop with Ctrl-C."
+        "Stop with Ctrl-C.\n"
     )
-    is_hint_due = TCP_MIGRATION.exists() and TCP_MIGRATION.read_text() == "0\n"
-    assert [hint.endswith("net.ipv4.tcp_migrate_req to 1.") for hint in hints] == [True] * is_hint_due
     client = Client(service.port, secret)
     assert client.post("/conversations")[0] == 200
     client.close()
     service.stop()
     assert api_keys(database) == before
+
+
+def test_kernel_parameter_is_mentioned_only_where_other_machines_can_connect(service):
+    is_missing = TCP_MIGRATION.exists() and TCP_MIGRATION.read_text() == "0\n"
+    service.variables["ALLOWED_HOSTS"] = "127.0.0.1,0.0.0.0"
+    for host, is_hint_due in (("127.0.0.1", False), ("0.0.0.0", is_missing)):
+        service.start("--host", host)
+        assert service.stdout.count("net.ipv4.tcp_migrate_req to 1.\n") == is_hint_due
+        service.stop()
 
 
 def test_used_port_is_reported_in_one_line(live_service):
