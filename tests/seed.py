@@ -1,6 +1,6 @@
 """Store any number of made-up conversations, to see how a large store looks and how fast it is.
 
-    DATABASE_URL=postgres://… python -m tests.seed --conversations 10000
+    DATABASE_URL=postgres://… SECRET_KEY=x .venv/bin/python -m tests.seed --conversations 10000
 
 Ids, times, owners, metadata and items depend only on the seed: the same seed makes the same rows in any database.
 """
@@ -24,7 +24,8 @@ if not apps.ready:
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
-from django.db import IntegrityError, reset_queries, router, transaction
+from django.db import DatabaseError, IntegrityError, connections, reset_queries, router, transaction
+from django.db.migrations.executor import MigrationExecutor
 
 from conversations import ids
 from conversations.management.progress import show_progress
@@ -196,6 +197,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, conversations: int, items_per: float, seed: int, start: date, **options: Any) -> None:
+        self._check_database_is_migrated()
         done = 0
         try:
             for done in seed_conversations(conversations=conversations, items_per=items_per, seed=seed, start=start):
@@ -205,6 +207,15 @@ class Command(BaseCommand):
             added = f"{done:,} were added" if done else "Nothing was added"
             raise CommandError(f"Conversations of seed {seed} exist. {added}. Choose another --seed.") from error
         self.stdout.write(f"Added {done:,} conversations.")
+
+    def _check_database_is_migrated(self) -> None:
+        try:
+            executor = MigrationExecutor(connections[router.db_for_write(Conversation)])
+            is_migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+        except DatabaseError as error:
+            raise CommandError(f"Can't use the database: {' '.join(str(error).split())}") from error
+        if not is_migrated:
+            raise CommandError("The database is not up to date. Run `python manage.py migrate` first.")
 
 
 def _count(text: str) -> int:

@@ -14,6 +14,7 @@ README = ROOT / "README.md"
 DOCS = ROOT / "conversations" / "docs"
 OPERATING = ROOT / "project" / "README.md"
 TESTING = ROOT / "tests" / "README.md"
+GUIDES = sorted((ROOT / ".github").glob("*.md"))  # for contributors and maintainers
 PAGES = [README, *sorted(DOCS.glob("*.md")), OPERATING, TESTING]
 
 

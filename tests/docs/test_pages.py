@@ -13,6 +13,7 @@ from conversations.conf import AppSettings
 from project import settings as service_settings
 from tests.docs.pages import (
     DOCS,
+    GUIDES,
     OPERATING,
     PAGES,
     README,
@@ -29,16 +30,22 @@ MAX_README_WORDS = 900
 MAX_PICTURE_BYTES = 150_000
 INTEGRATION = DOCS / "django-integration.md"
 
-GUIDES = sorted((ROOT / ".github").glob("*.md"))
-
-each_page = pytest.mark.parametrize("document", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+each_document = pytest.mark.parametrize("document", [*PAGES, *GUIDES], ids=lambda path: str(path.relative_to(ROOT)))
 
 
 def test_readme_is_short():
     assert len(README.read_text().split()) <= MAX_README_WORDS
 
 
-@pytest.mark.parametrize("document", [*PAGES, *GUIDES], ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("page", [README, INTEGRATION], ids=lambda path: path.name)
+def test_page_says_that_there_is_no_release_until_a_version_in_the_changelog_has_a_date(page):
+    versions = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    is_released = any(re.fullmatch(r"[\d.]+, \d{4}-\d\d-\d\d", version) for version in versions)
+    assert versions
+    assert ("There is no release yet." in page.read_text()) == (not is_released)
+
+
+@each_document
 def test_relative_links_lead_to_files_and_headings(document):
     links = [link for link in read_links(document) if not re.match("https?:", link)]
     for link in links:
@@ -67,10 +74,10 @@ def test_pictures_are_small_and_shown_somewhere():
     assert links == pictures
 
 
-@each_page
+@each_document
 def test_commands_in_the_text_have_these_arguments(document):
     """Check the code spans; the commands of code blocks are run by other tests."""
-    for span in read_code_spans(document):
+    for span in (each.removeprefix(".venv/bin/") for each in read_code_spans(document)):
         match shlex.split(span) if span.startswith("python ") else []:
             case ["python", "manage.py", name, *arguments]:
                 parse_command(name, arguments)
@@ -78,7 +85,9 @@ def test_commands_in_the_text_have_these_arguments(document):
                 assert find_spec(module), span
 
 
-@pytest.mark.parametrize(("document", "header"), [(INTEGRATION, "`python manage.py`"), (TESTING, "`python -m`")])
+@pytest.mark.parametrize(
+    ("document", "header"), [(INTEGRATION, "`python manage.py`"), (TESTING, "`.venv/bin/python -m`")]
+)
 def test_commands_of_tables_exist(document, header):
     cells = [row[0] for row in read_table(document, header=header)]
     commands = [shlex.split(span) for cell in cells for span in re.findall("`(.+?)`", cell)]
