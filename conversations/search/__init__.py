@@ -16,8 +16,8 @@ The physical operators
 ----------------------
 `IndexRange`: adjacent rows of one index, which share a key and perhaps a value.
 `IndexScan`: ranges that together contain every match, such as one range for each value of `in`. A query with AND has
-    several candidates, and any one of them suffices. OR needs a scan of each side. `ne`, `nin`, `contains`, `suffix`
-    and `exists` read all rows of their key. NOT has no scan of its own.
+    several candidates, and any one of them suffices. OR needs a scan of each side. Operators whose `IndexUse` is
+    neither `VALUES` nor `PREFIX`, such as `ne` and `contains`, read all rows of their key. NOT has no scan of its own.
 `RowPredicate`: the whole query as SQL for one row of a scan. Conditions on other keys are scalar subqueries by primary
     key, because a database may turn EXISTS into a join that starts from the wrong side.
 `MetadataScan`: the matching ids, in steps. Each step reads the next rows of the best scan and filters them by the row

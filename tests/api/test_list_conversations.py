@@ -1,5 +1,8 @@
 import pytest
 
+from conversations.errors import join_quoted
+from conversations.schema.query.operators import METADATA_OPERATORS
+
 
 @pytest.fixture
 def ids(as_alice, as_bob):
@@ -135,7 +138,7 @@ def test_metadata_keys_with_special_characters_match_literally(as_alice, key):
     assert list_ids(as_alice.get("/conversations", query=f'metadata["{quoted}"]:"\'; --"')) == [conversation_id]
 
 
-OPERATORS = "'eq', 'ne', 'in', 'nin', 'contains', 'prefix', 'suffix', and 'exists'"
+OPERATORS = join_quoted(METADATA_OPERATORS, "and")
 REFUSED = {
     "foo=1": ("Unknown parameter: 'foo'.", "foo", "unknown_parameter"),
     "metadat[a]=1": ("Unknown parameter: 'metadat[a]'.", "metadat[a]", "unknown_parameter"),

@@ -12,6 +12,7 @@ from conversations import ids
 from conversations.models import Conversation
 from conversations.schema.items import validate_items
 from conversations.schema.query.nodes import EVERYTHING, Query
+from conversations.schema.query.operators import METADATA_OPERATORS
 from conversations.schema.query.parser import parse_query
 from tests.docs.pages import DOCS, read_table
 
@@ -85,6 +86,11 @@ def matches(query: Query = EVERYTHING) -> set[str]:
 def test_tables_have_these_examples():
     assert [code_of(row[0]) for row in read_table(LANGUAGE, header="Query")] == list(QUERIES)
     assert [code_of(row[0]) for row in read_table(LANGUAGE, header="Parameter")] == list(PARAMETERS)
+
+
+def test_table_has_an_example_of_every_operator():
+    operators = re.findall(r"^metadata\[\w+\]\[(\w+)\]", "\n".join(PARAMETERS), re.MULTILINE)
+    assert set(operators) == METADATA_OPERATORS.keys()
 
 
 def test_queries_match_the_conversations_that_the_table_describes(names):

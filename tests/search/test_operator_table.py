@@ -15,6 +15,7 @@ from tests.schema.query.test_operators import EXAMPLES
 
 PACKAGE = Path(conversations.__file__).parent
 DOCUMENTATION = [PACKAGE.parent / "README.md", *PACKAGE.glob("docs/*.md")]
+CHANGELOG = PACKAGE.parent / "CHANGELOG.md"
 PARAMETER_FORMS = {Arity.NO_VALUE: "{}=true", Arity.ONE_VALUE: "{}", Arity.MANY_VALUES: "{}[]"}
 
 
@@ -32,6 +33,7 @@ def test_every_operator_is_documented():
     for row in rows:
         assert re.findall(r"`([^`]+)`", row)[: len(parameters)] == parameters
     assert rows
+    assert {name for name in METADATA_OPERATORS if f"`{name}`" not in CHANGELOG.read_text()} == set()
 
 
 @pytest.mark.parametrize("name", [name for name, each in METADATA_OPERATORS.items() if not each.is_bounded])

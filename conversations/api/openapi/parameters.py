@@ -25,6 +25,12 @@ _VALUES_BY_ARITY: dict[Arity, dict[str, Any]] = {
 }
 
 
+# The operators of metadata conditions that take several values, as in "`in` and `nin`".
+_LIST_OPERATORS = " and ".join(
+    f"`{each.name}`" for each in METADATA_OPERATORS.values() if each.arity is Arity.MANY_VALUES
+)
+
+
 def _path(name: str, schema: dict[str, Any]) -> Parameter:
     return {"name": name, "in": "path", "required": True, "schema": schema}
 
@@ -76,7 +82,7 @@ METADATA = _query(
         },
     },
     "Conditions on metadata. All must hold: `metadata[key]=value`, or `metadata[key][operator]=value` with "
-    f"one of the operators {', '.join(METADATA_OPERATORS)}. The values of `in` and `nin` are written "
+    f"one of the operators {', '.join(METADATA_OPERATORS)}. The values of {_LIST_OPERATORS} are written "
     f"`metadata[key][in][]=a&metadata[key][in][]=b`. At most {MAX_CONDITIONS} conditions.",
     style="deepObject",
     explode=True,

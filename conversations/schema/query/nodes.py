@@ -80,7 +80,7 @@ def iter_conditions(query: Query) -> Iterator[Condition]:
 def is_bounded(query: Query) -> bool:
     """Whether the number of rows read per match has a bound, because an index leads to the matches.
 
-    `contains`, `suffix` and `Not` have no bound, unless another condition that must also hold has one.
+    `Not` and operators with `IndexUse.NONE` have no bound, unless another condition that must also hold has one.
     """
     match query:
         case And(parts):

@@ -2,7 +2,12 @@ import pytest
 
 from conversations.errors import APIError
 from conversations.schema.query.nodes import CreatedCondition, MetadataCondition
+from conversations.schema.query.operators import VALUE_SIGNS
 from conversations.schema.query.parser import parse_query
+
+# What a syntax error expects after a key, such as ':', '~' or '^'.
+*_signs, _last_sign = map(repr, VALUE_SIGNS)
+OPERATOR = f"{', '.join(_signs)} or {_last_sign} after the key"
 
 
 def eq(key, value):

@@ -3,11 +3,14 @@
 from hypothesis import strategies as st
 
 from conversations.schema.query.nodes import And, CreatedCondition, MetadataCondition, Not, Or
-from tests.schema.query.query_trees import contains, created, eq, has, prefix
+from conversations.schema.query.operators import NO_VALUE_SIGNS, VALUE_SIGNS
+from tests.schema.query.query_trees import created
 
 pieces = st.sampled_from(
     [
-        *'()-"\\:~^*[]<>= ',
+        *'()-"\\[]<>= ',
+        *VALUE_SIGNS,
+        *NO_VALUE_SIGNS,
         "AND",
         "OR",
         " AND ",
@@ -25,11 +28,11 @@ texts = st.text(max_size=60) | st.lists(pieces | st.characters(), max_size=80).m
 storable = st.characters(exclude_characters="\0", exclude_categories=["Cs"])
 keys = st.text(storable, min_size=1, max_size=6)
 values = st.text(storable, max_size=6)
+_names_with_value = [operator.name for operator in VALUE_SIGNS.values()]
+_names_without_value = [operator.name for operator in NO_VALUE_SIGNS.values()]
 leaves = (
-    st.builds(eq, keys, values)
-    | st.builds(contains, keys, values)
-    | st.builds(prefix, keys, values)
-    | st.builds(has, keys)
+    st.builds(MetadataCondition, keys, st.sampled_from(_names_with_value), st.tuples(values))
+    | st.builds(MetadataCondition, keys, st.sampled_from(_names_without_value))
     | st.builds(created, st.sampled_from(["gt", "gte", "lt", "lte"]), st.integers(-(10**12) + 1, 10**12 - 1))
 )
 
@@ -64,7 +67,5 @@ def format_tree(tree):
             return f"-{format_tree(of)}"
         case CreatedCondition(operator, seconds):
             return f"created{ {'gt': '>', 'gte': '>=', 'lt': '<', 'lte': '<='}[operator] }{seconds}"
-        case MetadataCondition(key, "exists"):
-            return f"metadata[{quote(key)}]:*"
-        case MetadataCondition(key, operator, (value,)):
-            return f"metadata[{quote(key)}]{ {'eq': ':', 'contains': '~', 'prefix': '^'}[operator] }{quote(value)}"
+        case MetadataCondition(key, _, values):
+            return f"metadata[{quote(key)}]{tree.definition.sign}{''.join(map(quote, values))}"

@@ -4,7 +4,7 @@ import pytest
 
 from conversations.schema.query.nodes import And, Not, Or
 from conversations.schema.query.parser import parse_query
-from tests.schema.query.query_trees import A, B, C, D, contains, created, eq, has, prefix, query_error
+from tests.schema.query.query_trees import OPERATOR, A, B, C, D, contains, created, eq, has, prefix, query_error
 
 NEW_YEAR = 1767225600  # 2026-01-01T00:00:00Z
 DAY = 86_400
@@ -130,7 +130,6 @@ ACCEPTED = {
     ),
 }
 
-OPERATOR = "':', '~' or '^' after the key"
 VALUE = "a word or a text in double quotes directly after"
 TIME = "a date, an ISO date-time or Unix seconds directly after"
 COMPARISON = "'>', '>=', '<' or '<=' after 'created' (a metadata key of that name is written metadata[\"created\"])"

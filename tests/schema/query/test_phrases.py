@@ -3,6 +3,7 @@ import pytest
 from conversations.errors import APIError
 from conversations.schema.query.nodes import And, MetadataCondition, Not, Or, TextCondition, collect_phrases, is_bounded
 from conversations.schema.query.parser import parse_query
+from tests.schema.query.query_trees import OPERATOR
 
 DEMO = MetadataCondition("topic", "eq", ("demo",))
 REFUND, POLICY, BOTH = TextCondition("refund"), TextCondition("policy"), TextCondition("refund policy")
@@ -37,7 +38,6 @@ def test_word_or_quoted_phrase_is_parsed_as_a_text_condition(text, tree):
 
 PHRASE = "a phrase with a letter, a digit or an emoji"
 AFTER = "a space, ')' or the end after the condition"
-OPERATOR = "':', '~' or '^' after the key"
 
 
 @pytest.mark.parametrize(
