@@ -2,11 +2,17 @@
 
 import pytest
 from agents import Agent, OpenAIConversationsSession, ProgrammaticToolCallingTool, RunConfig, Runner, function_tool
+from agents.testing import ScriptedModel, assistant_message, function_call
 from openai import NotFoundError
-from openai.types.responses import ResponseFunctionWebSearch
 from openai.types.responses.response_output_item import Program, ProgramOutput
 
-from tests.sdk.scripted_model import ScriptedModel, assistant_message, reasoning_item, tool_call
+from tests.sdk.model_outputs import (
+    WITHOUT_ID,
+    hosted_calls,
+    reasoning_with_signature,
+    reasoning_with_summary,
+    web_search,
+)
 
 WITHOUT_TRACING = RunConfig(tracing_disabled=True)
 
@@ -29,6 +35,10 @@ def user_messages(*texts):
 
 def texts(items):
     return [item["content"][0]["text"] for item in items]
+
+
+def without(items, *names):
+    return [{name: value for name, value in item.items() if name not in names} for item in items]
 
 
 def test_a_new_session_is_an_empty_conversation(session, async_client, run):
@@ -94,26 +104,17 @@ def weather(city: str) -> str:
     return f"rain in {city}"
 
 
-# The Agents SDK gives this id to the items of models that have none, and removes it before a session stores them.
-WITHOUT_ID = "__fake_id__"
-
-
 def test_run_with_reasoning_and_hosted_tools_of_a_model_without_ids_stores_every_item(session, run):
     model = ScriptedModel(
         [
-            reasoning_item("The weather is asked for.", id=WITHOUT_ID, encrypted_content="gAAAA"),
-            ResponseFunctionWebSearch.model_validate(
-                {
-                    "id": "ws_1",
-                    "type": "web_search_call",
-                    "status": "incomplete",
-                    "action": {"type": "search", "query": "x"},
-                }
-            ),
-            Program(id="cm_123", type="program", call_id="call_2", code="1 + 1", fingerprint="f"),
-            ProgramOutput(id="cmo_123", type="program_output", call_id="call_2", result="2", status="completed"),
-            assistant_message("It rains in Köln.", id=WITHOUT_ID),
-        ],
+            [
+                reasoning_with_summary("The weather is asked for."),
+                web_search(id="ws_1", status="incomplete"),
+                Program(id="cm_123", type="program", call_id="call_2", code="1 + 1", fingerprint="f"),
+                ProgramOutput(id="cmo_123", type="program_output", call_id="call_2", result="2", status="completed"),
+                assistant_message("It rains in Köln.", item_id=WITHOUT_ID),
+            ]
+        ]
     )
     agent = Agent(name="Assistant", model=model, tools=[ProgrammaticToolCallingTool()])
     run(Runner.run(agent, "What is the weather in Köln?", session=session, run_config=WITHOUT_TRACING))
@@ -131,11 +132,13 @@ def test_run_with_reasoning_and_hosted_tools_of_a_model_without_ids_stores_every
 def test_run_stores_its_turns_for_the_next_run(session, async_client, run):
     model = ScriptedModel(
         [
-            reasoning_item("The weather is asked for.", id="rs_1", encrypted_content="gAAAA"),
-            tool_call("weather", '{"city": "Köln"}', id="fc_1", call_id="call_1"),
-        ],
-        [assistant_message("It rains in Köln.", id="msg_1")],
-        [assistant_message("Yes, take one.", id="msg_2")],
+            [
+                reasoning_with_summary("The weather is asked for.", id="rs_1"),
+                function_call("weather", '{"city": "Köln"}', item_id="fc_1", call_id="call_1"),
+            ],
+            [assistant_message("It rains in Köln.", item_id="msg_1")],
+            [assistant_message("Yes, take one.", item_id="msg_2")],
+        ]
     )
     agent = Agent(name="Assistant", model=model, tools=[weather])
 
@@ -160,7 +163,7 @@ def test_run_stores_its_turns_for_the_next_run(session, async_client, run):
 
     second = run(Runner.run(agent, "Do I need an umbrella?", session=session, run_config=WITHOUT_TRACING))
     assert second.final_output == "Yes, take one."
-    last_input = model.inputs[-1]
+    last_input = model.last_call.input
     user_items = [item for item in last_input if item.get("role") == "user"]
     assert user_items[0]["content"][0]["text"] == "What is the weather in Köln?"
     assert user_items[1]["content"] == "Do I need an umbrella?"
@@ -178,10 +181,51 @@ def test_run_stores_its_turns_for_the_next_run(session, async_client, run):
 
 
 def test_run_of_many_turns_is_stored_completely(session, run):
-    turns = [[assistant_message(f"answer {number}", id=f"msg_{number}")] for number in range(12)]
-    agent = Agent(name="Assistant", model=ScriptedModel(*turns))
+    model = ScriptedModel([[assistant_message(f"answer {number}", item_id=f"msg_{number}")] for number in range(12)])
+    agent = Agent(name="Assistant", model=model)
     for number in range(12):
         run(Runner.run(agent, f"question {number}", session=session, run_config=WITHOUT_TRACING))
     expected = [text for number in range(12) for text in (f"question {number}", f"answer {number}")]
     assert texts(run(session.get_items())) == expected
-    assert texts(agent.model.inputs[-1][:22]) == expected[:22]
+    assert texts(model.last_call.input[:22]) == expected[:22]
+
+
+@function_tool
+def list_linux_systems(machine: int) -> str:
+    return f"machine {machine}: Wsl"
+
+
+def test_run_with_thirty_parallel_calls_is_read_back_and_replayed_completely(session, async_client, run):
+    calls = [
+        function_call("list_linux_systems", {"machine": number}, call_id=f"call_{number}", item_id=WITHOUT_ID)
+        for number in range(30)
+    ]
+    hosted = hosted_calls("parallel")
+    model = ScriptedModel(
+        [
+            [reasoning_with_signature("Ask all machines."), *hosted, *calls],
+            [reasoning_with_signature("All have answered."), assistant_message("All have WSL.", item_id=WITHOUT_ID)],
+            [assistant_message("Thirty.", item_id=WITHOUT_ID)],
+        ]
+    )
+    agent = Agent(name="Assistant", model=model, tools=[list_linux_systems])
+    question = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Who has WSL?"}]}
+    first = run(Runner.run(agent, [question], session=session, run_config=WITHOUT_TRACING))
+    produced = without(first.to_input_list(), "id")
+    assert len(produced) == 1 + 1 + len(hosted) + 2 * len(calls) + 2
+
+    resumed = OpenAIConversationsSession(openai_client=async_client, conversation_id=session.session_id)
+    history = run(resumed.get_items())
+    read = zip(history, without(produced, "encrypted_content"), strict=True)
+    assert [item | members for item, members in read] == history
+    run(Runner.run(agent, "How many?", session=resumed, run_config=WITHOUT_TRACING))
+    assert without(model.last_call.input[:-1], "id") == without(history, "id")
+    assert texts(run(resumed.get_items(limit=2))) == ["How many?", "Thirty."]
+
+    async def list_signatures():
+        items = async_client.conversations.items.list(
+            session.session_id, order="asc", include=["reasoning.encrypted_content"]
+        )
+        return [item.encrypted_content async for item in items if item.type == "reasoning"]
+
+    assert run(list_signatures()) == ["signature of Ask all machines.", "signature of All have answered."]
