@@ -15,13 +15,13 @@ from conversations.admin.list.change_list import ConversationChangeList
 from conversations.conf import app_settings
 from conversations.models import APIKey
 from tests.asgi_client import ASGIClientHandler
-from tests.live.database import ScratchDatabase
-from tests.live.service import Service
+from tests.live.service import Service, running_service
 from tests.queries import load_content_types
 from tests.waiting import SECONDS
 
 TESTS = Path(__file__).parent
 FEW = 4  # files or tests on the command line
+NODE_PACKAGES = ("openai@^7", "@openai/agents@^0.20", "zod@^4")
 
 # HYPOTHESIS_PROFILE=thorough, or `--hypothesis-profile thorough`, tries ten times as many examples, each time others.
 settings.register_profile("quick", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -115,28 +115,20 @@ def bob_secret(bob) -> str:
 def live_service(tmp_path_factory, django_db_blocker) -> Iterator[Service]:
     """A running service that tests share. A test must not stop it or change data of other tests."""
     directory = tmp_path_factory.mktemp("live")
-    database = ScratchDatabase(directory, django_db_blocker)
-    service = Service(database, directory, CONVERSATIONS_MAX_BODY_BYTES="1000000")
-    database.create()
-    try:
-        service.start()
+    with running_service(directory, django_db_blocker, CONVERSATIONS_MAX_BODY_BYTES="1000000") as service:
         yield service
-        service.stop()
-    finally:
-        service.kill()
-        database.drop()
 
 
 @pytest.fixture(scope="session")
 def node_directory(pytestconfig: pytest.Config) -> Path:
-    """Return a directory with OpenAI's SDK for JavaScript; pytest's cache keeps it, because installation is slow."""
+    """Return a directory with OpenAI's SDKs for JavaScript; pytest's cache keeps it, because installation is slow."""
     if not shutil.which("npm"):
         stop = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
         stop("npm is not installed")
     directory = pytestconfig.cache.mkdir("openai-javascript")
     with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # Processes of pytest-xdist share the cache.
-        if not (directory / "node_modules" / "openai").exists():
-            install = ["npm", "install", "openai@^7", "--no-audit", "--no-fund", "--prefix", str(directory)]
+        if not (directory / "node_modules" / "@openai" / "agents").exists():
+            install = ["npm", "install", *NODE_PACKAGES, "--no-audit", "--no-fund", "--prefix", str(directory)]
             subprocess.run(install, check=True, capture_output=True, timeout=SECONDS)
     return directory

@@ -7,7 +7,11 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+
+from pytest_django.plugin import DjangoDbBlocker
 
 from tests.live.database import ScratchDatabase
 from tests.waiting import SECONDS, wait_until
@@ -143,3 +147,18 @@ class Service:
         finally:
             connection.close()
         return True
+
+
+@contextmanager
+def running_service(directory: Path, blocker: DjangoDbBlocker, **variables: str) -> Iterator[Service]:
+    """Start a service on a database of its own, and stop it at the end of the block."""
+    database = ScratchDatabase(directory, blocker)
+    service = Service(database, directory, **variables)
+    database.create()
+    try:
+        service.start()
+        yield service
+        service.stop()
+    finally:
+        service.kill()
+        database.drop()
