@@ -12,6 +12,7 @@ from tests.docs.pages import Block
 
 TIMEOUT = 600  # seconds
 FILE_COMMENT = re.compile(r"^# (\S+\.py)\n", re.MULTILINE)
+SEPARATOR = "-- next block --"  # between the outputs of a page's JavaScript blocks, which run as one script
 PYTHON_SESSION = Path(__file__).with_name("python_session.py")
 
 
@@ -83,8 +84,8 @@ class Runner:
         assert self._node_directory
         script = self._node_directory / "documentation.mjs"
         self._scripts.append(text)
-        script.write_text("\n".join(self._scripts))
-        self.output = self.execute("node", str(script))
+        script.write_text(f'\nconsole.log("{SEPARATOR}");\n'.join(self._scripts))
+        self.output = self.execute("node", str(script)).rpartition(SEPARATOR)[2]
 
     def _run_csharp(self, text: str) -> None:
         """Send the body of the request to its endpoint: no machine of this project has .NET."""

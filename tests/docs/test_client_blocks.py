@@ -31,6 +31,6 @@ def test_every_block_for_clients_runs(live_service, node_directory, tmp_path):
     runner.close()
     with live_service.database.open() as alias:
         created = Conversation.objects.using(alias).filter(owner__username=USERNAME)
-        # curl, Python and C# create one each, JavaScript one in each of its two blocks, and so does the session.
-        assert created.count() == 6
-        assert created.matching(parse_query("topic:demo")).count() == 6
+        # curl, Python, C# and both sessions create one each. The first JavaScript block runs with each of the three.
+        assert created.count() == 8
+        assert created.matching(parse_query("topic:demo")).count() == 8
