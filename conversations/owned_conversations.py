@@ -82,7 +82,7 @@ class OwnedConversations:
             conversation = Conversation.from_db(self.using, ["id", "owner_id"], [conversation_id, self.owner_id])
         else:
             conversation = self.get(conversation_id)
-        return conversation.add_items(items=items)
+        return conversation.add_items(items, validate=False)
 
     @retry_on_conflict
     def _fetch(self, query: CompiledQuery[Any], *options: Any, **values: Any) -> list[list[Any]]:
@@ -97,7 +97,7 @@ def _build_items_query(order: Literal["asc", "desc"], count: int, has_after: boo
     items = _visible_items()
     if has_after:
         after = Item.objects.filter(conversation=_conversation(), item_id=Parameter("after", field=_field("item_id")))
-        position = after.values("position")
+        position = after.order_by().values("position")
         items = items.filter(position__gt=position) if order == "asc" else items.filter(position__lt=position)
     return items.order_by("position" if order == "asc" else "-position").values_list("data")[:count]
 
@@ -109,7 +109,7 @@ def _build_item_query() -> Any:
 def _visible_items() -> Any:
     """Return the items of a conversation if the owner has it. With a join instead, SQLite might sort all of them."""
     is_owned = Exists(Conversation.objects.filter(pk=_conversation(), owner=_owner()))
-    return Item.objects.filter(is_owned, conversation=_conversation())
+    return Item.objects.filter(is_owned, conversation=_conversation()).order_by()
 
 
 def _conversation() -> Parameter:

@@ -61,6 +61,7 @@ class ConversationAdmin(AppModelAdmin):
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
     sortable_by = ("id",)
+    view_on_site = False  # The absolute URL of a conversation leads to this admin.
     change_list_class: ClassVar[type[ConversationChangeList]] = ConversationChangeList
     transcript_class: ClassVar[type[Transcript]] = Transcript
     overview_days: ClassVar[tuple[int, ...]] = (30, 7, 90)  # periods to choose from; the first is the default
@@ -227,7 +228,7 @@ class ConversationAdmin(AppModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Conversation, form: ModelForm[Any], change: bool) -> None:
         if "metadata" in form.changed_data:
-            obj.replace_metadata(metadata=form.cleaned_data["metadata"])
+            obj.replace_metadata(form.cleaned_data["metadata"], validate=False)
 
     def render_change_form(
         self,

@@ -6,8 +6,8 @@ from rest_framework import serializers
 
 from conversations import errors
 from conversations.conf import app_settings
-from conversations.schema.items import validate_items
 from conversations.schema.metadata import validate_metadata
+from conversations.validation import validate_request_items
 
 
 class SchemaField(serializers.Field):  # type: ignore[type-arg]
@@ -31,12 +31,7 @@ class ItemsField(SchemaField):
         self.allow_empty = allow_empty
 
     def to_internal_value(self, data: Any) -> list[dict[str, Any]]:
-        items = validate_items(
-            data,
-            max_items=app_settings.max_items_per_request,
-            unknown_fields=app_settings.unknown_item_fields,
-            extra_types=app_settings.extra_item_types,
-        )
+        items = validate_request_items(data, max_items=app_settings.max_items_per_request)
         if not items and not self.allow_empty:
             raise errors.empty_array("items")
         return items

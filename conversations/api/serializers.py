@@ -49,10 +49,11 @@ class ConversationSerializer(StrictSerializer):
     items = ItemsField(required=False, allow_null=True)
 
     def create(self, validated_data: dict[str, Any]) -> Conversation:
-        return Conversation.create_with_items(
+        return Conversation.objects.create_with_items(
             owner=validated_data["owner"],
             metadata=validated_data.get("metadata") or {},
             items=validated_data.get("items") or [],
+            validate=False,
         )
 
     def to_representation(self, instance: Conversation) -> dict[str, Any]:
@@ -68,7 +69,7 @@ class ConversationUpdateSerializer(StrictSerializer):
     metadata = MetadataField()
 
     def update(self, instance: Conversation, validated_data: dict[str, Any]) -> Conversation:
-        instance.replace_metadata(metadata=validated_data["metadata"])
+        instance.replace_metadata(validated_data["metadata"], validate=False)
         return instance
 
 

@@ -76,5 +76,5 @@ class ItemViewSet(OpenAIViewSet):
 
     def destroy(self, request: Request, conversation_id: str, item_id: str, **kwargs: Any) -> Response:
         conversation = self.get_object()
-        conversation.delete_item(item_id=item_id)
+        conversation.delete_item(item_id)
         return Response(ConversationSerializer(conversation).data)

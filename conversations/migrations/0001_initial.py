@@ -115,6 +115,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "item",
                 "verbose_name_plural": "items",
+                "ordering": ("conversation", "position"),
                 "constraints": [
                     models.UniqueConstraint(
                         fields=("conversation", "position"), name="conversations_item_unique_position"

@@ -4,8 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
 from django.conf import settings
+from django.contrib.admin.utils import quote
 from django.db import connections, models, router, transaction
 from django.db.models import F
+from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
 from conversations import errors, ids
@@ -16,11 +18,13 @@ from conversations.db.replica import track_owner_writes
 from conversations.db.retry import retry_on_conflict
 from conversations.models import writer
 from conversations.models.item import Item
+from conversations.schema.model_input import build_input
 from conversations.schema.query.nodes import EVERYTHING, Query
 from conversations.search import planner
 from conversations.search.item_text import ItemText
 from conversations.search.metadata_pair import MetadataPair
 from conversations.search.predicates import build_q
+from conversations.validation import clean_items, clean_metadata, clean_owner
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -30,12 +34,39 @@ if TYPE_CHECKING:
 INDEXED_FIELDS = {"metadata", "owner", "owner_id"}
 USE_VERBS = (
     "A stored conversation can't be changed so, because its index and its counters would differ from it. Change its "
-    "metadata with conversation.replace_metadata(metadata=…), and its items with add_items() and delete_item(). The "
+    "metadata with conversation.replace_metadata({…}), and its items with add_items() and delete_item(). The "
     "owner never changes."
 )
 
 
 class ConversationQuerySet(models.QuerySet["Conversation"]):
+    @track_owner_writes
+    @retry_on_conflict
+    def create_with_items(
+        self,
+        *,
+        owner: AbstractBaseUser | AnonymousUser,
+        metadata: Mapping[str, str] | None = None,
+        items: Sequence[Mapping[str, Any]] = (),
+        validate: bool = True,
+    ) -> Conversation:
+        """Store a conversation with all of its items, or nothing.
+
+        Metadata and items are validated as by the API, but their number has no limit. `validate=False` skips this for
+        the results of an earlier validation. Raise `APIError` if they are not valid or the owner is anonymous.
+        """
+        conversation_id = ids.new_conversation_id()
+        conversation = self.model(
+            id=conversation_id,
+            owner_id=clean_owner(owner),
+            created_at=ids.created_at(conversation_id),
+            metadata=clean_metadata(metadata or {}) if validate else dict(metadata or {}),
+        )
+        writer.create(conversation, items=clean_items(items) if validate else items, using=write_alias(self))
+        return conversation
+
+    create_with_items.alters_data = True  # type: ignore[attr-defined]
+
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> ConversationQuerySet:
         """Return the conversations that the user owns."""
         return self.filter(owner=user.pk)
@@ -154,39 +185,42 @@ class Conversation(models.Model):
             super().save(*args, using=using, **kwargs)
             writer.insert_metadata_pairs(self, using=using)
 
+    def get_absolute_url(self) -> str:
+        """Return the URL of the conversation's page in the admin, or an empty string if your project has no admin."""
+        try:
+            return reverse("admin:conversations_conversation_change", args=[quote(self.pk)])
+        except NoReverseMatch:
+            return ""
+
     @classmethod
-    @track_owner_writes
-    @retry_on_conflict
-    def create_with_items(
-        cls,
-        *,
-        owner: AbstractBaseUser,
-        metadata: Mapping[str, str] | None = None,
-        items: Sequence[Mapping[str, Any]] = (),
-    ) -> Conversation:
-        """Store a conversation with all of its items, or nothing. Metadata and items must be validated already."""
-        conversation_id = ids.new_conversation_id()
-        conversation = cls(
-            id=conversation_id,
-            owner_id=owner.pk,
-            created_at=ids.created_at(conversation_id),
-            metadata=dict(metadata or {}),
-        )
-        writer.create(conversation, items=items, using=router.db_for_write(cls))
-        return conversation
+    def create_with_items(cls, **options: Any) -> Conversation:
+        """Call the same method of the manager."""
+        return cls.objects.create_with_items(**options)
+
+    def as_input(self, *, ids: bool = False) -> list[dict[str, Any]]:
+        """Return the items as the `input` of a model call, in order and with all of their members.
+
+        Without `ids`, the items have no ids, and reasoning that only its id leads to is left out (see `build_input`).
+        """
+        items = self.items.order_by("position").values_list("data", flat=True)
+        return list(items) if ids else build_input(items)
 
     @track_owner_writes
     @retry_on_conflict
-    def add_items(self, *, items: Sequence[Mapping[str, Any]]) -> list[Item]:
-        """Append validated items, all or none, and return their rows in order.
+    def add_items(self, items: Sequence[Mapping[str, Any]], *, validate: bool = True) -> list[Item]:
+        """Append items, all or none, and return their rows in order.
+
+        They are validated as by the API, but their number has no limit. `validate=False` skips this for the results of
+        an earlier validation. Raise `APIError` if they are not valid or the conversation does not exist.
 
         The counters of this instance are updated too. Concurrent appends take turns (see `writer.append`).
         """
-        return writer.append(self, items=items, using=self.write_alias)
+        return writer.append(self, items=clean_items(items) if validate else items, using=self.write_alias)
 
     @track_owner_writes
     @retry_on_conflict
-    def delete_item(self, *, item_id: str) -> None:
+    def delete_item(self, item_id: str) -> None:
+        """Delete an item. Raise `APIError` if it does not exist."""
         using = self.write_alias
         with transaction.atomic(using=using):
             self.lock()
@@ -198,8 +232,9 @@ class Conversation(models.Model):
 
     @track_owner_writes
     @retry_on_conflict
-    def replace_metadata(self, *, metadata: Mapping[str, str]) -> None:
-        self.metadata = dict(metadata)
+    def replace_metadata(self, metadata: Mapping[str, str], *, validate: bool = True) -> None:
+        """Replace all pairs. Raise `APIError` if they are not valid; `validate=False` skips their validation."""
+        self.metadata = clean_metadata(metadata) if validate else dict(metadata)
         using = self.write_alias
         with transaction.atomic(using=using):
             self._update(metadata=self.metadata)

@@ -54,7 +54,7 @@ class ItemQuerySet(models.QuerySet["Item"]):
     @retry_on_conflict
     def get_or_api_error(self, item_id: str) -> Item:
         """Return the item with this id in one conversation; raise `APIError` if there is none."""
-        item = self.filter(item_id=item_id).first() if ids.is_well_formed(item_id) else None
+        item = self.filter(item_id=item_id).order_by("pk").first() if ids.is_well_formed(item_id) else None
         if item is None:
             raise errors.item_not_found(item_id)
         return item
@@ -104,7 +104,7 @@ class ItemQuerySet(models.QuerySet["Item"]):
     def _position_of(self, item_id: str) -> int:
         position = None
         if ids.is_well_formed(item_id):
-            position = self.filter(item_id=item_id).values_list("position", flat=True).first()
+            position = self.filter(item_id=item_id).order_by("pk").values_list("position", flat=True).first()
         if position is None:
             raise errors.after_not_found(item_id)
         return position
@@ -128,6 +128,7 @@ class Item(models.Model):
     class Meta:
         verbose_name = _("item")
         verbose_name_plural = _("items")
+        ordering = ("conversation", "position")
         constraints = [
             models.UniqueConstraint(fields=["conversation", "position"], name="conversations_item_unique_position"),
             # The item's id comes first, so that the index also finds the id in other conversations.
@@ -139,13 +140,13 @@ class Item(models.Model):
 
     def save(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError(
-            "Items are appended with conversation.add_items(items=[…]), because the counters and the index of the "
+            "Items are appended with conversation.add_items([…]), because the counters and the index of the "
             "conversation change with them. A stored item never changes."
         )
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError(
-            "Items are deleted with conversation.delete_item(item_id=…), because the counters and the index of the "
+            "Items are deleted with conversation.delete_item(item_id), because the counters and the index of the "
             "conversation change with them."
         )
 

@@ -46,6 +46,17 @@ def loads(text: bytes, *, max_values: int | None = None) -> Any:
     return value
 
 
+def to_json(value: Any, *, path: str) -> Any:
+    """Return a copy of a Python value as a request would carry it: lists for tuples, plain text for kinds of `str`.
+
+    Raise an `APIError` if the value, or one in it, is not JSON or can't be stored. `path` is the name of the value.
+    """
+    try:
+        return loads(json.dumps({path: value}).encode())[path]
+    except (RecursionError, TypeError, ValueError) as error:
+        raise errors.unstorable_value(path, f"not JSON ({error})") from error
+
+
 def check_value_count(text: bytes, *, maximum: int) -> None:
     """Raise an error if a JSON text has more than `maximum` commas and opening brackets outside of its strings.
 

@@ -119,7 +119,7 @@ class ItemTextQuerySet(models.QuerySet["ItemText"]):
             Q(conversation=conversation_id, position=position)
             for conversation_id, position in ranked.filter(rank=1).values_list("conversation", "position")
         ]
-        matching_items = items.filter(reduce(or_, best_items)) if best_items else items.none()
+        matching_items = items.filter(reduce(or_, best_items)).order_by() if best_items else items.none()
         return {item.conversation_id: build_snippet(item, phrases) for item in matching_items}
 
 

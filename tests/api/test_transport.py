@@ -7,7 +7,7 @@ from django.core import exceptions
 from django.test import Client
 from rest_framework.authentication import BaseAuthentication
 
-from conversations.models import Conversation
+from conversations.models import Conversation, ConversationQuerySet
 
 INVALID_JSON = (
     "Invalid body: failed to parse JSON value. Please check the value to ensure it is valid JSON. "
@@ -128,10 +128,10 @@ def test_allow_header_is_sent_only_if_a_method_is_not_allowed(as_alice):
 
 
 def test_unexpected_exception_is_logged_without_leaking_details(as_alice, monkeypatch, caplog, assert_error):
-    def fail(**kwargs):
+    def fail(*args, **kwargs):
         raise RuntimeError("the database's password is hunter2")
 
-    monkeypatch.setattr(Conversation, "create_with_items", fail)
+    monkeypatch.setattr(ConversationQuerySet, "create_with_items", fail)
     with caplog.at_level(logging.ERROR, "conversations.api"):
         response = as_alice.post("/conversations")
     request_id = response["x-request-id"]

@@ -59,7 +59,7 @@ def test_failed_append_stores_nothing(alice):
 def test_failed_creation_stores_nothing(alice):
     items = [*messages("1"), {"id": "msg_1", "type": None}]
     with pytest.raises(IntegrityError):
-        Conversation.create_with_items(owner=alice, metadata={"a": "b"}, items=items)
+        Conversation.create_with_items(owner=alice, metadata={"a": "b"}, items=items, validate=False)
     assert (Conversation.objects.count(), MetadataPair.objects.count(), Item.objects.count()) == (0, 0, 0)
 
 
@@ -98,3 +98,24 @@ def test_an_owner_of_conversations_can_not_be_deleted(alice):
     Conversation.create_with_items(owner=alice)
     with pytest.raises(ProtectedError):
         alice.delete()
+
+
+def test_items_are_in_order_by_default(alice):
+    first, second = (Conversation.objects.create_with_items(owner=alice, items=messages("1")) for _ in range(2))
+    second.add_items(messages("2"))
+    first.add_items(messages("2", "3"))
+    keys = list(Item.objects.values_list("conversation", "position"))
+    assert keys == [(first.pk, 1), (first.pk, 2), (first.pk, 3), (second.pk, 1), (second.pk, 2)]
+    assert (first.items.first().position, first.items.last().position) == (1, 3)
+
+
+def test_absolute_url_of_a_conversation_is_its_page_in_the_admin(alice, admin_client):
+    conversation = Conversation.objects.create_with_items(owner=alice)
+    page = admin_client.get(conversation.get_absolute_url())
+    assert page.context["original"] == conversation
+    assert "View on site" not in page.content.decode()
+
+
+@pytest.mark.urls("conversations.urls")
+def test_conversation_has_no_absolute_url_in_a_project_without_an_admin(alice):
+    assert Conversation.objects.create_with_items(owner=alice).get_absolute_url() == ""

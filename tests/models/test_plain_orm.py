@@ -100,7 +100,7 @@ def change_and_save(conversation, bob) -> None:
     ],
 )
 def test_change_of_a_stored_conversation_is_refused_with_the_verb_to_use(conversation, alice, bob, method):
-    verb = r"Change its metadata with conversation\.replace_metadata\(metadata=…\)"
+    verb = r"Change its metadata with conversation\.replace_metadata\(\{…\}\)"
     with pytest.raises(TypeError, match=verb), transaction.atomic(using=conversation.write_alias):
         method(conversation, bob)
     stored = Conversation.objects.get()

@@ -52,7 +52,7 @@ def test_exported_conversations_are_restored_by_import(alice, bob):
             owner=alice, items=[item for item in items if item["type"] != "item_reference"], metadata=ODD_METADATA
         )
     unknown = [{"type": "hologram", "id": "item_1", "data": {"b": None, "a": [1.0, -(2**63), {"": "\x7f\ud7ff"}]}}]
-    Conversation.create_with_items(owner=bob, items=unknown)
+    Conversation.objects.create_with_items(owner=bob, items=unknown, validate=False)
     with_gaps = Conversation.create_with_items(owner=bob, items=messages("1", "2", "3", "4"))
     for position in (1, 3, 4):
         with_gaps.delete_item(item_id=with_gaps.items.get(position=position).item_id)

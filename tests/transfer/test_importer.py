@@ -178,7 +178,8 @@ def test_conversation_written_concurrently_is_refused_not_merged(alice):
     class Late(BytesIO):
         def readline(self, size: int | None = -1) -> bytes:
             if b"conversation.item" in (line := super().readline(size)) and not Item.objects.exists():
-                other = Conversation.create_with_items(owner=alice, items=[{"type": "message", "id": "msg_2"}])
+                message = {"role": "user", "content": "2", "id": "msg_2"}
+                other = Conversation.objects.create_with_items(owner=alice, items=[message])
                 Item.objects.filter(conversation=other).update(position=2)
                 Item.objects.update(conversation=Conversation.objects.get(pk=ID))
             return line

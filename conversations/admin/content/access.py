@@ -37,7 +37,7 @@ def read_item(
     """Return one item of the conversation, or None, unrecorded, if there is no such item."""
     _check_permission(model_admin, request, conversation)
     is_storable = not UNSTORABLE_CHARACTER.search(item_id)  # PostgreSQL refuses to look for such a text
-    item = conversation.items.filter(item_id=item_id).first() if is_storable else None
+    item = conversation.items.filter(item_id=item_id).order_by("pk").first() if is_storable else None
     if item is not None:
         _record_reading(request, conversation)
     return item

@@ -160,7 +160,7 @@ class Transcript:
     def _requested_position(self) -> int | None:
         if not self.requested_item_id or UNSTORABLE_CHARACTER.search(self.requested_item_id):
             return None
-        items = self._stored_items.filter(item_id=self.requested_item_id)
+        items = self._stored_items.filter(item_id=self.requested_item_id).order_by("pk")
         return items.values_list("position", flat=True).first()
 
     @property

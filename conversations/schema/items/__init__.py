@@ -38,7 +38,7 @@ _validator = SchemaValidator(_schema)
 def validate_items(
     items: Any,
     *,
-    max_items: int = 20,
+    max_items: int | None = 20,
     unknown_fields: Literal["keep", "reject"] = "keep",
     extra_types: Collection[str] = (),
 ) -> list[dict[str, Any]]:
@@ -48,7 +48,7 @@ def validate_items(
     """
     if not isinstance(items, list):
         raise errors.invalid_type("items", expected="an array of objects", got=items)
-    if len(items) > max_items:
+    if max_items is not None and len(items) > max_items:
         raise errors.array_too_long("items", items, maximum=max_items)
     prepared = [_prepare(item, index, extra_types) for index, item in enumerate(items)]
     validated = _validate(prepared, "allow" if unknown_fields == "keep" else "forbid")

@@ -1,0 +1,22 @@
+"""The `input` of a model call, made of the items of a conversation."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from conversations.schema.items import ITEM_TYPES
+
+
+def build_input(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the items without their ids, because OpenAI looks for an item whose id it gets, and fails without it.
+
+    An id stays if it is the member by which a call and its output find each other. Reasoning whose content is not
+    encrypted is left out, because only its id would lead a model to that.
+    """
+    return [_without_id(item) for item in items if item["type"] != "reasoning" or item.get("encrypted_content")]
+
+
+def _without_id(item: dict[str, Any]) -> dict[str, Any]:
+    registered = ITEM_TYPES.get(item["type"])
+    if registered and registered.pairing_member == "id":
+        return item
+    return {name: value for name, value in item.items() if name != "id"}
