@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import chain, groupby, islice
 from operator import itemgetter
 from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
@@ -62,8 +62,19 @@ def import_conversations(
     left as it is. At most `ITEMS` items are in memory, or one line of at most `GROWTH * CONVERSATIONS_MAX_BODY_BYTES`;
     a longer line is bad. A bad line does not stop the import of other conversations.
     """
+    yield from import_lines(read_lines(stream), owner=owner, create_users=create_users, using=using)
+
+
+def import_lines(
+    lines: Iterable[Line],
+    *,
+    owner: AbstractBaseUser | None = None,
+    create_users: bool = False,
+    using: str | None = None,
+) -> Iterator[Outcome]:
+    """Do the same with lines that are read already."""
     using = using or router.db_for_write(Conversation)
-    outcomes = _import_groups(stream, owner, create_users, using)
+    outcomes = _import_groups(lines, owner, create_users, using)
     while True:
         with transaction.atomic(using=using):
             batch = list(islice(outcomes, OUTCOMES))
@@ -73,9 +84,9 @@ def import_conversations(
 
 
 def _import_groups(
-    stream: IO[bytes], owner: AbstractBaseUser | None, create_users: bool, using: str
+    lines: Iterable[Line], owner: AbstractBaseUser | None, create_users: bool, using: str
 ) -> Iterator[Outcome]:
-    for _, group in groupby(group_lines(read_lines(stream)), key=itemgetter(0)):
+    for _, group in groupby(group_lines(lines), key=itemgetter(0)):
         conversation_import = _ConversationImport((line for _, line in group), using=using)
         try:
             yield conversation_import.store(owner, create_users)

@@ -5,6 +5,7 @@ import json
 import shlex
 import signal
 import subprocess
+from collections.abc import Iterator
 
 import pytest
 from django.db import connection
@@ -13,6 +14,7 @@ from tests.docs.pages import OPERATING, Block, read_blocks
 from tests.docs.runner import Runner
 from tests.live.database import ScratchDatabase
 from tests.live.service import free_port
+from tests.transfer.remote_stub import HEX, RemoteStub, running_stub
 from tests.waiting import wait_until
 
 EXAMPLE_URL = "postgres://conversations:password@db.example.com/conversations"
@@ -22,17 +24,32 @@ from conversations.models import Conversation
 
 Conversation.create_with_items(owner=User.objects.create_user("ann"), metadata={"topic": "demo"})
 """
+LISTED_ID = f"conv_{HEX}"  # created in 2026
 SEEDED = 20  # conversations, all of them older than 2026
 
 
+@pytest.fixture
+def other_server() -> Iterator[RemoteStub]:
+    with running_stub() as stub:
+        stub.add(LISTED_ID)
+        stub.add(LISTED_ID.replace("0", "1"))
+        yield stub
+
+
 @pytest.mark.slow
-def test_every_block_for_operators_runs(service_runner, tmp_path, django_db_blocker):
+def test_every_block_for_operators_runs(service_runner, other_server, tmp_path, django_db_blocker):
     """The last database that a block names is the one that the suite runs on; the first is SQLite."""
     database = ScratchDatabase(tmp_path, django_db_blocker)
     database.create()
     runner = service_runner(
-        {EXAMPLE_URL: database.url, "ALTER DATABASE conversations": f"ALTER DATABASE {database.name}"}
+        {
+            EXAMPLE_URL: database.url,
+            "ALTER DATABASE conversations": f"ALTER DATABASE {database.name}",
+            "https://old.example.com/v1": other_server.base_url,
+        }
     )
+    runner.environment["OPENAI_BASE_URL"] = other_server.base_url
+    runner.write_file("ids.txt", f"{LISTED_ID}\n")
     try:
         for block in read_blocks(OPERATING):
             if block.language == "nginx":
@@ -52,7 +69,12 @@ def test_every_block_for_operators_runs(service_runner, tmp_path, django_db_bloc
             if "import_conversations" in block.text:
                 assert runner.output == f"Added 0 conversations and 0 items. {SEEDED + 1} were already there.\n"
                 assert count_conversations(runner) == SEEDED + 1
-        assert count_conversations(runner) == 1
+            if "import_from_openai" in block.text:
+                assert runner.output.splitlines() == [
+                    "Added 1 conversation and 0 items. 0 were already there.",
+                    "Added 1 conversation and 0 items. 1 were already there.",
+                ]
+        assert count_conversations(runner) == 1 + len(other_server.conversations)
         assert (tmp_path / "backup.sqlite3").stat().st_size > 0
         assert len(read_conversations(gzip.decompress((tmp_path / "all.jsonl.gz").read_bytes()))) == SEEDED + 1
         [demo] = read_conversations((tmp_path / "demo.jsonl").read_bytes())
