@@ -37,6 +37,7 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
         *_check_api_key_seconds(),
         *_check_authentication_classes(),
         *_check_body_seconds(),
+        *_check_content_security_policy(),
         *_check_default_include(),
         *_check_default_page_size(),
         *_check_extra_item_types(),
@@ -77,6 +78,24 @@ def _check_body_seconds() -> Iterator[CheckMessage]:
             f"CONVERSATIONS_BODY_SECONDS is {seconds!r}, not a number of seconds above 0 and up to {MAX_BODY_SECONDS}.",
             id="conversations.E019",
         )
+
+
+def _check_content_security_policy() -> Iterator[CheckMessage]:
+    policy: object = app_settings.content_security_policy
+    if policy is not None and not (isinstance(policy, dict) and all(map(_is_directive, policy.items()))):
+        yield Error(
+            f"CONVERSATIONS_CONTENT_SECURITY_POLICY is {policy!r}, not None or a dictionary of directives.",
+            hint="""Write it as Django's SECURE_CSP: {"default-src": ["'none'"], "script-src": ["'self'"], …}.""",
+            id="conversations.E020",
+        )
+
+
+def _is_directive(item: tuple[object, object]) -> bool:
+    """Whether it is the name of a directive with its sources: one, several, or True or False to switch it on or off."""
+    name, sources = item
+    if isinstance(sources, list | tuple | set):
+        return isinstance(name, str) and all(isinstance(source, str) for source in sources)
+    return isinstance(name, str) and isinstance(sources, str | bool | None)
 
 
 def _check_default_include() -> Iterator[CheckMessage]:

@@ -1,12 +1,23 @@
 """Settings of the app: each is `CONVERSATIONS_<NAME>` in your project's settings and is read on first use."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, TypeVar
 
 from django.conf import settings as django_settings
 from django.core.signals import setting_changed
 
 MAX_PAGE_SIZE = 100  # the greatest `limit` of a list, as at OpenAI
+STRICT_POLICY = {  # no script, style, image or request but the own server's
+    "default-src": ["'none'"],
+    "script-src": ["'self'"],
+    "style-src": ["'self'"],
+    "img-src": ["'self'", "data:"],
+    "font-src": ["'self'"],
+    "connect-src": ["'self'"],
+    "form-action": ["'self'"],
+    "frame-ancestors": ["'none'"],
+    "base-uri": ["'none'"],
+}
 
 T = TypeVar("T")
 
@@ -30,6 +41,11 @@ class AppSettings:
     def body_seconds(self) -> float:
         """How long the service waits for the body of a request, in seconds."""
         return self._get("BODY_SECONDS", 60)
+
+    @property
+    def content_security_policy(self) -> Mapping[str, Any] | None:
+        """Policy of the admin's pages in the format of Django's SECURE_CSP, or None to set no policy."""
+        return self._get("CONTENT_SECURITY_POLICY", STRICT_POLICY)
 
     @property
     def default_include(self) -> Sequence[str]:

@@ -11,7 +11,7 @@ from django.views.decorators.http import require_safe
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from conversations.admin.csp import CONTENT_SECURITY_POLICY
+from conversations.admin.csp import add_policy
 from conversations.api.base import OpenAIView
 
 _lock = Lock()
@@ -35,7 +35,7 @@ class DescriptionView(OpenAIView):
 @require_safe
 def documentation_page(request: HttpRequest) -> HttpResponse:
     response = render(request, "project/docs.html")
-    response.headers["Content-Security-Policy"] = CONTENT_SECURITY_POLICY
+    add_policy(request, response)
     return response
 
 

@@ -13,6 +13,10 @@ from conversations import ids
 from conversations.models import AccessRecord, APIKey, Conversation, DeletedConversation, DeletedPart, SavedView
 from conversations.schema.items import validate_items
 
+CONTENT_SECURITY_POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
 RARE_WORD = "platypus"
 BATCH = 2_000
 MAX_VIEWS = 1_100

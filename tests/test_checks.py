@@ -29,6 +29,12 @@ def test_default_settings_pass_the_checks():
         ("BODY_SECONDS", 0, "conversations.E019"),
         ("BODY_SECONDS", 3_601, "conversations.E019"),
         ("BODY_SECONDS", "60", "conversations.E019"),
+        ("CONTENT_SECURITY_POLICY", "default-src 'self'", "conversations.E020"),
+        ("CONTENT_SECURITY_POLICY", False, "conversations.E020"),
+        ("CONTENT_SECURITY_POLICY", ["default-src"], "conversations.E020"),
+        ("CONTENT_SECURITY_POLICY", {"default-src": 1}, "conversations.E020"),
+        ("CONTENT_SECURITY_POLICY", {"default-src": ["'self'", None]}, "conversations.E020"),
+        ("CONTENT_SECURITY_POLICY", {7: "'self'"}, "conversations.E020"),
         ("DEFAULT_INCLUDE", ["reasoning"], "conversations.E002"),
         ("EXTRA_ITEM_TYPES", ["x" * 65], "conversations.E003"),
         ("EXTRA_ITEM_TYPES", [7], "conversations.E003"),
@@ -64,6 +70,15 @@ def test_invalid_setting_is_reported(settings, setting, value, check_id):
     [message] = check_settings()
     assert message.id == check_id
     assert setting in message.msg
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [None, {}, {"img-src": ["'self'", "data:"], "script-src": {"'self'"}, "sandbox": True, "font-src": "data:"}],
+)
+def test_every_form_of_a_content_security_policy_passes_the_checks(settings, policy):
+    settings.CONVERSATIONS_CONTENT_SECURITY_POLICY = policy
+    assert check_settings() == []
 
 
 def test_times_without_time_zones_are_reported(settings):

@@ -5,8 +5,8 @@ import gc
 import pytest
 from django.test import Client
 
-from conversations.admin.csp import CONTENT_SECURITY_POLICY
 from project.openapi import build_description
+from tests.admin_pages import CONTENT_SECURITY_POLICY
 
 
 @pytest.fixture

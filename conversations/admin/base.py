@@ -18,7 +18,7 @@ from django.urls import URLPattern, path
 from django.utils.text import capfirst
 from django.views import View
 
-from conversations.admin.csp import CONTENT_SECURITY_POLICY
+from conversations.admin.csp import add_policy
 from conversations.admin.filters import FormFilter
 from conversations.schema.json_limits import UNSTORABLE_CHARACTER
 
@@ -27,9 +27,7 @@ FILTER_LOOKUPS = {"exact", "isnull", "isempty", "gte", "lt", "year", "month", "d
 
 
 class AppModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Model admin with a strict Content-Security-Policy, and with an allow-list of filters in the URL of its list."""
-
-    content_security_policy = CONTENT_SECURITY_POLICY
+    """Model admin with a Content-Security-Policy, and with an allow-list of filters in the URL of its list."""
 
     @property
     def urls(self) -> list[URLPattern]:
@@ -85,9 +83,9 @@ class AppModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Add the policy to the responses of a view, unless the view has set one."""
 
         @wraps(view)
-        def with_policy(*args: Any, **kwargs: Any) -> HttpResponse:
-            response = view(*args, **kwargs)
-            response.headers.setdefault("Content-Security-Policy", self.content_security_policy)
+        def with_policy(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            response = view(request, *args, **kwargs)
+            add_policy(request, response)
             return response
 
         return with_policy

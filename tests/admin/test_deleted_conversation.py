@@ -10,10 +10,10 @@ from django.utils import timezone
 
 from conversations.admin import DeletedConversationAdmin
 from conversations.admin.actions.delete_confirmation import restore_context
-from conversations.admin.csp import CONTENT_SECURITY_POLICY
 from conversations.models import Conversation, DeletedConversation, DeletedPart, Item
 from conversations.schema.items import validate_items
 from conversations.trash import move_to_trash
+from tests.admin_pages import CONTENT_SECURITY_POLICY
 from tests.queries import CapturedQueries
 
 CONVERSATIONS_URL = reverse("admin:conversations_conversation_changelist")

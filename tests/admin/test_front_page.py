@@ -8,10 +8,10 @@ from django.http import HttpResponse
 from django.test import RequestFactory
 from django.urls import reverse
 
-from conversations.admin.csp import CONTENT_SECURITY_POLICY
 from conversations.models import AccessRecord, Conversation
 from conversations.schema.items import validate_items
 from project.security import content_security_policy
+from tests.admin_pages import CONTENT_SECURITY_POLICY
 from tests.queries import CapturedQueries
 
 URL = reverse("admin:index")

@@ -115,6 +115,10 @@ def test_every_setting_of_the_app_is_documented_with_its_default(settings):
         value = getattr(AppSettings(), name.removeprefix("CONVERSATIONS_").lower())
         if name == "CONVERSATIONS_AUTHENTICATION_CLASSES":
             assert (value, default) == (["conversations.api.authentication.APIKeyAuthentication"], "API keys only")
+        elif name == "CONVERSATIONS_CONTENT_SECURITY_POLICY":
+            [block] = [block.text for block in read_blocks(INTEGRATION) if f"{name} = " in block.text]
+            assert default == "[strict](#content-security-policy)"
+            assert ast.literal_eval(block.partition(" = ")[2]) == value
         elif name == "CONVERSATIONS_REPLICA":
             assert (value, default) == ("", "none")
         else:
