@@ -1,15 +1,8 @@
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from django.db import connection
 
+from tests.host.run import run_in_host, run_python
 from tests.live.database import ScratchDatabase
-from tests.waiting import SECONDS
-
-ROOT = Path(__file__).parent.parent
 
 
 @pytest.mark.slow
@@ -17,7 +10,6 @@ ROOT = Path(__file__).parent.parent
     ("settings", "module"),
     [
         ("tests.host.settings", "tests.host.try_it"),
-        ("tests.host.unfold_settings", "tests.host.try_unfold"),
         ("tests.host.members_settings", "tests.host.try_members"),
         ("tests.host.notes_settings", "tests.host.try_notes"),
         ("tests.host.tokens_settings", "tests.host.try_tokens"),
@@ -52,19 +44,3 @@ def test_verbs_and_api_work_in_a_database_that_is_not_the_default_one():
     files = ["tests/models", *(f"tests/api/test_{name}.py" for name in writing)]
     options = ["-m", "pytest", "-n", "0", "-q", "-m", "not slow", "-p", "no:cacheprovider"]
     run_python(*options, *files, DJANGO_SETTINGS_MODULE="tests.host.other_alias_settings")
-
-
-def run_in_host(settings: str, module: str, **variables: str) -> None:
-    run_python("-W", "error", "-m", module, DJANGO_SETTINGS_MODULE=settings, **variables)
-
-
-def run_python(*arguments: str, **variables: str) -> None:
-    run = subprocess.run(
-        [sys.executable, *arguments],
-        cwd=ROOT,
-        env={**os.environ, **variables},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
-    assert run.returncode == 0, run.stdout + run.stderr

@@ -24,7 +24,7 @@ class Watch:
         self.page.on("dialog", lambda dialog: (self.problems.append(dialog.message), dialog.dismiss()))
 
     def _record_console(self, message) -> None:
-        if message.text.startswith("VIOLATION") or "Content Security Policy" in message.text:
+        if message.type == "error":
             self.problems.append(message.text)
 
     def foreign_requests(self, own: str) -> list[str]:

@@ -1,39 +1,36 @@
-"""Open the admin's pages in a project with django-unfold. A test runs this in a process of its own."""
+"""Open the admin's pages in a project with django-unfold, in a browser. A test runs this in a process of its own."""
 
 import django
 
 django.setup()
 
 from django.core.management import call_command  # noqa: E402
-from django.test import Client  # noqa: E402
-from django.urls import reverse  # noqa: E402
+from playwright.sync_api import expect  # noqa: E402
 
-from conversations.models import APIKey, Conversation  # noqa: E402
-from conversations.schema.items import validate_items  # noqa: E402
-from tests.host.people.models import Person  # noqa: E402
-from tests.host.unfold_urls import site  # noqa: E402
+from tests.host.admin_browser import browse_as, create_rows, find_pages  # noqa: E402
 
 call_command("migrate", run_syncdb=True, verbosity=0)
 call_command("check", fail_level="WARNING")
+person, conversation = create_rows()
+pages = find_pages(conversation)
 
-person = Person(email="ann@example.com", is_staff=True, is_superuser=True)
-person.save()
-APIKey.create(user=person)
-items = validate_items([{"role": "user", "content": "Hello **you**!"}])
-Conversation.create_with_items(owner=person, metadata={"topic": "demo"}, items=items)
+with browse_as(person) as (page, watch):
+    for name, url in pages.items():
+        response = page.goto(url)
+        assert response.ok, name
+        assert "content-security-policy" not in response.headers
+        assert watch.problems == [], (name, watch.problems)
+        expect(page.get_by_role("link", name="Deleted conversations").first).to_be_visible()
 
-staff = Client()
-staff.force_login(person)
-assert len(site._registry) >= 3
-pages = [reverse("admin:index", current_app="host")]
-for model in site._registry:
-    name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
-    pages.append(reverse(f"{name}_changelist", current_app="host"))
-    rows = model._default_manager.all()[:1]
-    pages += [reverse(f"{name}_change", args=[row.pk], current_app="host") for row in rows]
-for page in pages:
-    response = staff.get(page)
-    assert response.status_code == 200, (page, response.status_code)
-conversation = Conversation.objects.get()
-transcript = reverse("admin:conversations_conversation_change", args=[conversation.pk], current_app="host")
-assert "Hello <strong>you</strong>!" in staff.get(transcript).content.decode()
+    page.goto(pages["conversations"])
+    page.get_by_role("combobox", name="Key:").fill("topic")
+    page.get_by_role("combobox", name="Value:").fill("other")
+    page.get_by_role("button", name="Apply").click()
+    expect(page.get_by_text("No conversations match.")).to_be_visible()
+    page.get_by_role("link", name="Demos").click()
+    page.get_by_role("link", name=conversation.pk).click()
+    expect(page.get_by_text("Hello you!")).to_be_visible()
+    page.get_by_role("button", name="Expand all").click()
+    page.get_by_text(person.email).first.click()  # opens the menu of django-unfold, which is Alpine's
+    expect(page.get_by_role("button", name="Log out")).to_be_visible()
+    assert watch.problems == []

@@ -3,5 +3,6 @@
 from tests.host.settings import *  # noqa: F403
 from tests.host.settings import INSTALLED_APPS
 
-INSTALLED_APPS = ["unfold", *INSTALLED_APPS]
+INSTALLED_APPS = ["unfold", "django.contrib.staticfiles", *INSTALLED_APPS]
 ROOT_URLCONF = "tests.host.unfold_urls"
+CONVERSATIONS_CONTENT_SECURITY_POLICY = None  # Alpine, which django-unfold uses, needs `unsafe-eval`.
