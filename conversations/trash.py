@@ -21,6 +21,7 @@ from conversations.db.retry import retry_on_conflict
 from conversations.deletion import delete_conversation, delete_locked
 from conversations.models import Conversation, DeletedConversation, DeletedPart
 from conversations.models.deleted_conversation import MAX_USERNAME_LENGTH
+from conversations.signals import conversation_restored
 from conversations.transfer.exporter import Export
 from conversations.transfer.gzip_stream import compress, open_gzip_chunks
 from conversations.transfer.importer import import_conversations
@@ -94,7 +95,7 @@ def restore(deleted: DeletedConversation, *, owner: AbstractBaseUser | None = No
             )
             raise RestoreError(message % {**name, "owner": deleted.owner_username})
         stream = open_gzip_chunks(deleted.content(using=using))
-        outcome = next(import_conversations(stream, owner=owner, using=using), None)
+        outcome = next(import_conversations(stream, owner=owner, using=using, signal=conversation_restored), None)
         if outcome is None or outcome.kind == "bad":
             message = gettext("“%(id)s” can't be restored and stays deleted: %(reason)s")
             raise RestoreError(message % {**name, "reason": outcome.reason if outcome else ""})

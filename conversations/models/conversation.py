@@ -7,10 +7,11 @@ from django.conf import settings
 from django.contrib.admin.utils import quote
 from django.db import connections, models, router, transaction
 from django.db.models import F
+from django.dispatch import Signal
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-from conversations import errors, ids
+from conversations import errors, ids, signals
 from conversations.db.aliases import write_alias
 from conversations.db.fields import BytewiseCharField, CreationTimeField, VerbatimJSONField
 from conversations.db.pages import Page
@@ -62,7 +63,9 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
             created_at=ids.created_at(conversation_id),
             metadata=clean_metadata(metadata or {}) if validate else dict(metadata or {}),
         )
-        writer.create(conversation, items=clean_items(items) if validate else items, using=write_alias(self))
+        using = write_alias(self)
+        rows = writer.create(conversation, items=clean_items(items) if validate else items, using=using)
+        conversation.send_on_commit(signals.conversation_created, conversations=[conversation], items=rows)
         return conversation
 
     create_with_items.alters_data = True  # type: ignore[attr-defined]
@@ -112,6 +115,9 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         using = write_alias(self)
         with transaction.atomic(using=using, savepoint=False):
             writer.insert_conversations(conversations, using=using, batch_size=batch_size)
+            signals.send_on_commit(
+                signals.conversation_created, sender=self.model, using=using, conversations=conversations, items=[]
+            )
         return conversations
 
     def update(self, **values: Any) -> int:
@@ -182,8 +188,8 @@ class Conversation(models.Model):
             raise TypeError(USE_VERBS)
         using = using or self.write_alias
         with transaction.atomic(using=using, savepoint=False):
-            super().save(*args, using=using, **kwargs)
-            writer.insert_metadata_pairs(self, using=using)
+            self.insert(*args, using=using, **kwargs)
+            self.send_on_commit(signals.conversation_created, conversations=[self], items=[])
 
     def get_absolute_url(self) -> str:
         """Return the URL of the conversation's page in the admin, or an empty string if your project has no admin."""
@@ -191,6 +197,11 @@ class Conversation(models.Model):
             return reverse("admin:conversations_conversation_change", args=[quote(self.pk)])
         except NoReverseMatch:
             return ""
+
+    def insert(self, *args: Any, using: str, **kwargs: Any) -> None:
+        """Insert a new conversation with its metadata index, for the verbs that send a signal of their own."""
+        super().save(*args, using=using, **kwargs)
+        writer.insert_metadata_pairs(self, using=using)
 
     @classmethod
     def create_with_items(cls, **options: Any) -> Conversation:
@@ -215,7 +226,10 @@ class Conversation(models.Model):
 
         The counters of this instance are updated too. Concurrent appends take turns (see `writer.append`).
         """
-        return writer.append(self, items=clean_items(items) if validate else items, using=self.write_alias)
+        rows = writer.append(self, items=clean_items(items) if validate else items, using=self.write_alias)
+        if rows:
+            self.send_on_commit(signals.items_added, conversation=self, items=rows)
+        return rows
 
     @track_owner_writes
     @retry_on_conflict
@@ -229,6 +243,7 @@ class Conversation(models.Model):
             texts = self.item_texts.using(using)  # even if full-text search is off: it may have been on earlier
             texts.filter(position=item.position).delete()
             self.update_counters(item_count=F("item_count") - 1)
+            self.send_on_commit(signals.item_deleted, conversation=self, items=[item])
 
     @track_owner_writes
     @retry_on_conflict
@@ -240,11 +255,16 @@ class Conversation(models.Model):
             self._update(metadata=self.metadata)
             pairs = MetadataPair.objects.using(using)
             pairs.replace(self.metadata, conversation_id=self.pk, owner_id=self.owner_id)
+            self.send_on_commit(signals.metadata_replaced, conversation=self)
 
     @property
     def write_alias(self) -> str:
         """The alias of the database that this instance is written to. Its verbs also read from there."""
         return router.db_for_write(Conversation, instance=self)
+
+    def send_on_commit(self, signal: Signal, **rows: Any) -> None:
+        """Send a signal of `conversations.signals` when the transaction of this instance's database is committed."""
+        signals.send_on_commit(signal, sender=Conversation, using=self.write_alias, **rows)
 
     def lock(self) -> None:
         """Lock the row by writing to it: SQLite's deferred transactions have no other lock."""

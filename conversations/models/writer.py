@@ -31,21 +31,22 @@ class WritableConversation(single_statement.ConversationRow, Protocol):
     @property
     def items(self) -> Any: ...
 
-    def save(self, *, force_insert: bool, using: str) -> None: ...
+    def insert(self, *, force_insert: bool, using: str) -> None: ...
 
     def update_counters(self, **values: Any) -> None: ...
 
 
-def create(conversation: WritableConversation, *, items: Sequence[Mapping[str, Any]], using: str) -> None:
-    """Store a new conversation with its metadata index and its first items, or nothing."""
+def create(conversation: WritableConversation, *, items: Sequence[Mapping[str, Any]], using: str) -> list[Item]:
+    """Store a new conversation with its metadata index and its first items, or nothing, and return the items' rows."""
     if single_statement.can_create(type(conversation), items, using=using):
         rows = _build_first_items(conversation, items, using=using)
         single_statement.create(conversation, rows, build_item_texts(rows, using=using), using=using)
-        return
+        return rows
     with transaction.atomic(using=using):
         rows = _build_first_items(conversation, items, using=using)
-        conversation.save(force_insert=True, using=using)
+        conversation.insert(force_insert=True, using=using)
         insert_items(rows, using=using)
+        return rows
 
 
 def append(conversation: WritableConversation, *, items: Sequence[Mapping[str, Any]], using: str) -> list[Item]:
@@ -80,7 +81,7 @@ def insert_metadata_pairs(conversation: WritableConversation, *, using: str) -> 
 
 
 def insert_conversations(conversations: Sequence[Any], *, using: str, batch_size: int | None = None) -> None:
-    """Insert many conversations as `save` does, but with `batch_size` rows per statement and no signals."""
+    """Insert many conversations as `Conversation.insert` does, but with `batch_size` rows per statement."""
     if not conversations:
         return
     rows: QuerySet[Any] = QuerySet(type(conversations[0]), using=using)

@@ -9,7 +9,9 @@ from typing import IO, TYPE_CHECKING, Any, Literal, NamedTuple, TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, router, transaction
+from django.dispatch import Signal
 
+from conversations import signals
 from conversations.errors import APIError
 from conversations.models import Conversation, Item, writer
 from conversations.schema.export_format import (
@@ -55,14 +57,17 @@ def import_conversations(
     owner: AbstractBaseUser | None = None,
     create_users: bool = False,
     using: str | None = None,
+    signal: Signal = signals.conversation_created,
 ) -> Iterator[Outcome]:
     """Store each conversation completely or not at all, and yield an outcome for each conversation and each bad line.
 
     Conversations belong to the users that their lines name, or all to `owner`. An existing conversation is compared and
     left as it is. At most `ITEMS` items are in memory, or one line of at most `GROWTH * CONVERSATIONS_MAX_BODY_BYTES`;
-    a longer line is bad. A bad line does not stop the import of other conversations.
+    a longer line is bad. A bad line does not stop the import of other conversations. `signal` is sent with the new
+    conversations of each transaction.
     """
-    yield from import_lines(read_lines(stream), owner=owner, create_users=create_users, using=using)
+    lines = read_lines(stream)
+    yield from import_lines(lines, owner=owner, create_users=create_users, using=using, signal=signal)
 
 
 def import_lines(
@@ -71,25 +76,39 @@ def import_lines(
     owner: AbstractBaseUser | None = None,
     create_users: bool = False,
     using: str | None = None,
+    signal: Signal = signals.conversation_created,
 ) -> Iterator[Outcome]:
     """Do the same with lines that are read already."""
     using = using or router.db_for_write(Conversation)
-    outcomes = _import_groups(lines, owner, create_users, using)
+    added: list[Conversation] = []
+    outcomes = _import_groups(lines, owner, create_users, using, added)
     while True:
         with transaction.atomic(using=using):
             batch = list(islice(outcomes, OUTCOMES))
+            if added:
+                items = Item.objects.using(using).filter(conversation__in=[row.pk for row in added])
+                rows = {"conversations": added.copy(), "items": items}
+                signals.send_on_commit(signal, sender=Conversation, using=using, **rows)
+                added.clear()
         yield from batch
         if len(batch) < OUTCOMES:
             break
 
 
 def _import_groups(
-    lines: Iterable[Line], owner: AbstractBaseUser | None, create_users: bool, using: str
+    lines: Iterable[Line],
+    owner: AbstractBaseUser | None,
+    create_users: bool,
+    using: str,
+    added: list[Conversation],
 ) -> Iterator[Outcome]:
+    """Yield the outcomes, and append the conversations that were stored to `added`."""
     for _, group in groupby(group_lines(lines), key=itemgetter(0)):
         conversation_import = _ConversationImport((line for _, line in group), using=using)
         try:
-            yield conversation_import.store(owner, create_users)
+            outcome = conversation_import.store(owner, create_users)
+            added += conversation_import.added
+            yield outcome
         except LineError as error:
             yield error.outcome
         for line in conversation_import.remaining_lines():
@@ -109,6 +128,7 @@ class _ConversationImport:
         self.first = next(lines)
         self.lines = lines
         self.surplus: list[Line] = []  # a line that was read beyond the last item
+        self.added: list[Conversation] = []  # the conversation, once it is stored
 
     def remaining_lines(self) -> Iterator[Line]:
         return chain(self.surplus, self.lines)
@@ -133,7 +153,7 @@ class _ConversationImport:
         """Insert the conversation with its items, and return the number of items."""
         members = {name: value for name, value in self.conversation.items() if name not in ("object", "owner")}
         conversation = Conversation(owner_id=owner.pk, **members)
-        conversation.save(force_insert=True, using=self.using)
+        conversation.insert(force_insert=True, using=self.using)
         count = 0
         for batch in self._read_batches():
             self._check_item_ids(batch, has_others=count > 0)
@@ -143,6 +163,7 @@ class _ConversationImport:
             ]
             writer.insert_items(rows, using=self.using)
             count += len(batch)
+        self.added.append(conversation)
         return count
 
     def _compare(self, existing: Conversation, owner: AbstractBaseUser | None) -> None:
