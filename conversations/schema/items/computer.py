@@ -87,7 +87,7 @@ class ComputerCall(JSONObject):
     action: NotRequired[ComputerAction]
     actions: NotRequired[list[ComputerAction]]
     call_id: str
-    pending_safety_checks: list[SafetyCheck]
+    pending_safety_checks: NotRequired[Annotated[list[SafetyCheck], DefaultTo([])]]
 
 
 class ComputerScreenshot(JSONObject):

@@ -56,7 +56,7 @@ class OpenPage(JSONObject):
 class FindInPage(JSONObject):
     type: Literal["find_in_page"]
     pattern: str
-    url: str
+    url: NotRequired[str]
 
 
 @item_type(
@@ -69,7 +69,7 @@ class WebSearchCall(JSONObject):
     id: NotRequired[str | None]
     type: Literal["web_search_call"]
     status: Literal["in_progress", "searching", "completed", "incomplete", "failed"]
-    action: Annotated[Search | OpenPage | FindInPage, OneOf(is_open=True)]
+    action: NotRequired[Annotated[Search | OpenPage | FindInPage, OneOf(is_open=True)]]
 
 
 class HybridSearchOptions(JSONObject):

@@ -65,7 +65,12 @@ DIFFERENCES = {
         "message.content[](input_image).prompt_cache_breakpoint: here null",
         "message.content[](input_text).prompt_cache_breakpoint: here null",
     ],
+    "OpenAI's models leave out these members at times, and agents SDKs send what the models return.": [
+        "web_search_call.action: here optional; there required",
+        "web_search_call.action(find_in_page).url: here optional; there required",
+    ],
     "A default value replaces null, or a missing member.": [
+        "computer_call.pending_safety_checks: here null, optional; there required",
         "custom_tool_call_output.output[](input_image).detail: here null, optional; there required",
         "function_call.status: here null",
         "message.content[](input_image).detail: here null, optional; there required",
