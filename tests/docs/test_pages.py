@@ -3,6 +3,7 @@
 import ast
 import re
 import shlex
+import tomllib
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from django.core.management import get_commands, load_command_class
 
 from conversations.conf import AppSettings
+from conversations.schema.items import ITEM_TYPES
 from project import settings as service_settings
 from tests.docs.pages import (
     DOCS,
@@ -28,6 +30,7 @@ from tests.docs.pages import (
 
 MAX_README_WORDS = 900
 MAX_PICTURE_BYTES = 150_000
+CHANGELOG = ROOT / "CHANGELOG.md"
 INTEGRATION = DOCS / "django-integration.md"
 
 each_document = pytest.mark.parametrize("document", [*PAGES, *GUIDES], ids=lambda path: str(path.relative_to(ROOT)))
@@ -39,7 +42,7 @@ def test_readme_is_short():
 
 @pytest.mark.parametrize("page", [README, INTEGRATION], ids=lambda path: path.name)
 def test_page_says_that_there_is_no_release_until_a_version_in_the_changelog_has_a_date(page):
-    versions = re.findall(r"^## (.+)$", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
+    versions = re.findall(r"^## (.+)$", CHANGELOG.read_text(), re.MULTILINE)
     is_released = any(re.fullmatch(r"[\d.]+, \d{4}-\d\d-\d\d", version) for version in versions)
     assert versions
     assert ("There is no release yet." in page.read_text()) == (not is_released)
@@ -59,6 +62,27 @@ def test_tests_run_the_code_blocks_of_every_page_that_has_some():
     """Each of these pages has a test that runs all of its blocks: a new page needs one too."""
     covered = {README, DOCS / "clients.md", DOCS / "query-language.md", INTEGRATION, OPERATING, TESTING}
     assert {page for page in PAGES if read_blocks(page)} == covered
+
+
+def test_readme_has_the_number_of_item_types():
+    assert re.findall(r"\b(\d+) item types\b", README.read_text()) == [str(len(ITEM_TYPES))]
+
+
+def test_changelog_has_every_item_type():
+    """The first release has a number of types. Later ones have a line for each: "The item type `program`"."""
+    text = CHANGELOG.read_text()
+    [of_first_release] = re.findall(r"\ball (\d+) item types\b", text)
+    added = re.findall(r"^- The item type `(\w+)`", text, re.MULTILINE)
+    assert set(added) <= ITEM_TYPES.keys()
+    assert int(of_first_release) + len(added) == len(ITEM_TYPES)
+
+
+def test_changelog_has_the_version_of_the_openai_package_that_the_tests_require():
+    groups = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]
+    newest, *_ = re.findall(
+        r"^- Item definitions of the `openai` package (\d+\.\d+)\b", CHANGELOG.read_text(), re.MULTILINE
+    )
+    assert f"openai>={newest}" in groups["test"]
 
 
 def test_readme_links_to_every_page():

@@ -2,9 +2,9 @@ from copy import deepcopy
 
 import pytest
 
-from conversations.errors import APIError
+from conversations.errors import APIError, elide, join_quoted
 from conversations.schema.include import INCLUDABLE, apply_include, validate_include
-from conversations.schema.items import validate_items
+from conversations.schema.items import ITEM_TYPES, validate_items
 from tests.schema.golden import STORED
 
 FILE_SEARCH = {"type": "file_search_call", "queries": ["a"], "results": [{"score": 1}]}
@@ -75,7 +75,7 @@ def test_hiding_does_not_mutate_golden_items(case):
 @pytest.mark.parametrize("case", STORED.values(), ids=STORED)
 def test_hiding_changes_includable_members_only(case):
     [item] = validate_items([case["sent"]])
-    hideable = {"action", "content", "encrypted_content", "output", "outputs", "results"}
+    hideable = {each.parent or ("content" if each.part_type else each.name) for each in ITEM_TYPES[item["type"]].hidden}
     hidden = apply_include(item, ())
     assert {k: v for k, v in hidden.items() if k not in hideable} == {
         k: v for k, v in item.items() if k not in hideable
@@ -133,9 +133,9 @@ def test_known_include_values_are_valid(include):
 def test_include_must_be_an_array(include, got):
     with pytest.raises(APIError) as raised:
         validate_include(include)
+    names = join_quoted(map(elide, INCLUDABLE), "or")
     assert raised.value.message == (
-        "Invalid type for 'include': expected an array of one of 'fil...lts', 'web...lts', 'web...ces', 'mes...url', "
-        f"'com...url', 'cod...uts', 'rea...ent', or 'mes...obs', but got {got} instead."
+        f"Invalid type for 'include': expected an array of one of {names}, but got {got} instead."
     )
     assert (raised.value.param, raised.value.code) == ("include", "invalid_type")
 
@@ -145,8 +145,6 @@ def test_unknown_include_value_is_refused_with_the_supported_values(value):
     with pytest.raises(APIError) as raised:
         validate_include(["reasoning.encrypted_content", value])
     assert raised.value.message == (
-        f"Invalid value: '{value}'. Supported values are: 'file_search_call.results', 'web_search_call.results', "
-        "'web_search_call.action.sources', 'message.input_image.image_url', 'computer_call_output.output.image_url', "
-        "'code_interpreter_call.outputs', 'reasoning.encrypted_content', and 'message.output_text.logprobs'."
+        f"Invalid value: '{value}'. Supported values are: {join_quoted(INCLUDABLE, 'and')}."
     )
     assert (raised.value.param, raised.value.code) == ("include[1]", "invalid_value")
