@@ -4,7 +4,7 @@ import pytest
 from django.db import connections, transaction
 
 from conversations import signals
-from conversations.deletion import BulkDelete, delete_conversation
+from conversations.deletion import BulkDelete, delete_conversation, delete_items
 from conversations.models import Conversation
 from conversations.schema.query.parser import parse_query
 from conversations.transfer.exporter import Export
@@ -90,6 +90,14 @@ def test_deletions_and_restorations_send_the_conversations(received, conversatio
         assert ids(arguments["conversations"]) == [conversation_id]
         assert arguments["conversations"][0].metadata == metadata
     assert len(received[1][1]["items"]) == 1
+
+
+def test_deletion_of_all_items_sends_one_signal_with_them(received, conversation):
+    conversation.add_items([HELLO])
+    items = list(conversation.items.all())
+    received.clear()
+    delete_items(conversation)
+    assert received == [("item_deleted", {"conversation": conversation, "items": items})]
 
 
 def test_bulk_deletion_sends_a_signal_for_each_batch(received, alice):

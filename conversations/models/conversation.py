@@ -50,13 +50,15 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
         metadata: Mapping[str, str] | None = None,
         items: Sequence[Mapping[str, Any]] = (),
         validate: bool = True,
+        conversation_id: str | None = None,
     ) -> Conversation:
         """Store a conversation with all of its items, or nothing.
 
         Metadata and items are validated as by the API, but their number has no limit. `validate=False` skips this for
         the results of an earlier validation. Raise `APIError` if they are not valid or the owner is anonymous.
+        `conversation_id` is the id, if `ids.new_conversation_id` returned it before.
         """
-        conversation_id = ids.new_conversation_id()
+        conversation_id = conversation_id or ids.new_conversation_id()
         conversation = self.model(
             id=conversation_id,
             owner_id=clean_owner(owner),

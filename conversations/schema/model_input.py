@@ -12,10 +12,11 @@ def build_input(items: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
     An id stays if it is the member by which a call and its output find each other. Reasoning whose content is not
     encrypted is left out, because only its id would lead a model to that.
     """
-    return [_without_id(item) for item in items if item["type"] != "reasoning" or item.get("encrypted_content")]
+    return [without_id(item) for item in items if item["type"] != "reasoning" or item.get("encrypted_content")]
 
 
-def _without_id(item: dict[str, Any]) -> dict[str, Any]:
+def without_id(item: dict[str, Any]) -> dict[str, Any]:
+    """Return the item without its id, unless a call and its output find each other by it."""
     registered = ITEM_TYPES.get(item["type"])
     if registered and registered.pairing_member == "id":
         return item

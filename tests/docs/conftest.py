@@ -10,10 +10,14 @@ from tests.docs.pages import DOCS, ROOT, read_blocks
 from tests.docs.runner import Runner
 from tests.live.service import clean_environment
 
-# Where an example needs what a test lacks: a terminal for the password, and a release in the package index.
+# Where an example needs what a test lacks: a terminal for the password, a release in the package index, and a model.
 HOST_REPLACEMENTS = {
     "createsuperuser --username ann": "createsuperuser --username ann --no-input --email ann@example.com",
     "pip install django-conversations": "python -c 'import conversations'",
+    "from agents import Agent, Runner\n": (
+        "from agents import Agent, Runner\nfrom agents.testing import ScriptedModel, assistant_message\n"
+    ),
+    'model="gpt-5"': 'model=ScriptedModel([[assistant_message("It is on its way.")]])',
 }
 
 
@@ -29,9 +33,8 @@ class HostProject(Runner):
     """A new Django project, in which the blocks of a page about integration run."""
 
     def __init__(self, directory: Path) -> None:
-        super().__init__(
-            directory, environment=environment(DJANGO_SUPERUSER_PASSWORD="secret"), replacements=HOST_REPLACEMENTS
-        )
+        variables = {"DJANGO_SUPERUSER_PASSWORD": "secret", "OPENAI_AGENTS_DISABLE_TRACING": "1"}
+        super().__init__(directory, environment=environment(**variables), replacements=HOST_REPLACEMENTS)
         subprocess.run([sys.executable, "-m", "django", "startproject", "mysite", directory], check=True, timeout=60)
         self.environment["DJANGO_SETTINGS_MODULE"] = "mysite.settings"
 
