@@ -144,9 +144,7 @@ class _Generator(GenerateJsonSchema):
 
 
 def _id_schema(item_type: ItemType | None) -> JsonSchemaValue:
-    """Return the schema of the ids that `validate_items` accepts for a type; None stands for an extra type."""
-    if item_type and item_type.is_id_replaceable:
-        return {"type": "string"}
+    """Return the schema of the ids that `check_item_id` accepts for a type; None stands for an extra type."""
     if item_type and item_type.is_prefix_known:
         pattern = f"^{item_type.id_prefix}[A-Za-z0-9_-]{'*' if item_type.id_prefix else '+'}$"
     else:

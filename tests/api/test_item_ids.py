@@ -44,39 +44,6 @@ def test_malformed_item_ids_are_refused(as_alice, assert_error, item_id, message
     assert_error(response, 400, message, param="items[0].id", code=code)
 
 
-MCP = {"type": "mcp_call", "server_label": "docs", "name": "search", "arguments": "{}"}
-
-
-@pytest.mark.parametrize(
-    ("item", "item_id", "prefix"),
-    [
-        ({"type": "reasoning", "summary": []}, "0", "rs"),  # Anthropic's models through the AI SDK
-        ({"type": "reasoning", "summary": []}, "rs_1:0", "rs"),  # OpenAI's models through the AI SDK
-        ({"type": "reasoning", "summary": []}, "resp_01k6", "rs"),
-        ({"type": "reasoning", "summary": []}, "rs_" + "x" * 62, "rs"),
-        ({"type": "reasoning", "summary": [], "encrypted_content": "gAAAA"}, "", "rs"),
-        ({"type": "code_interpreter_call", "status": "completed", **CODE}, "tool_1", "ci"),  # vLLM
-        ({"type": "web_search_call", "status": "completed", "action": {"type": "search"}}, "tool_2", "ws"),  # vLLM
-        ({"type": "file_search_call", "status": "completed", "queries": []}, "file-search-1", "fs"),
-        ({"type": "image_generation_call", "status": "completed", "result": ""}, "call_1", "ig"),
-        ({"type": "mcp_list_tools", "server_label": "docs", "tools": []}, "fc_1", "mcpl"),
-        (MCP, "fc_1", "mcp"),
-    ],
-)
-def test_id_of_another_models_server_is_replaced_by_a_new_id(as_alice, item, item_id, prefix):
-    for _ in range(2):  # Servers give the same id in each response.
-        conversation_id = as_alice.new_conversation({**item, "id": item_id})
-        as_alice.post(f"/conversations/{conversation_id}/items", {"items": [{**item, "id": item_id}]})
-        stored = as_alice.items(conversation_id)
-        assert all(re.fullmatch(f"{prefix}_[0-9a-f]{{48}}", each["id"]) for each in stored)
-        assert [each["type"] for each in stored] == [item["type"]] * 2
-
-
-def test_approval_request_with_the_id_of_another_type_is_refused_because_the_response_refers_to_it(as_alice):
-    request = {**MCP, "type": "mcp_approval_request", "id": "fc_1"}
-    assert as_alice.post("/conversations", {"items": [request]}).status_code == 400
-
-
 PROGRAM = {"type": "program", "call_id": "call_1", "code": "x", "fingerprint": "y"}
 PROGRAM_OUTPUT = {"type": "program_output", "status": "completed", "call_id": "call_1", "result": "1"}
 APPROVAL = {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True}

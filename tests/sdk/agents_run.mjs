@@ -11,9 +11,8 @@ const assistantMessage = (text) => ({
   status: "completed",
   content: [{ type: "output_text", text, providerData: { annotations: [], logprobs: [] } }],
 });
-const reasoning = (text, id) => ({
+const reasoning = (text) => ({
   type: "reasoning",
-  id,
   content: [{ type: "input_text", text }],
   providerData: { encrypted_content: `signature of ${text}` },
 });
@@ -25,7 +24,6 @@ const hostedCall = (name, id, providerData, output) => ({
   output,
   providerData: { id, type: name, ...providerData },
 });
-// The reasoning has no id, or one that is none of OpenAI's, as streams of the AI SDK give it.
 const model = new ScriptedModel([
   [
     reasoning("Ask all machines."),
@@ -44,7 +42,7 @@ const model = new ScriptedModel([
     ),
   ],
   [reasoning("All have answered."), assistantMessage("All have WSL.")],
-  [reasoning("Count them.", "0"), assistantMessage("Thirty.")],
+  [reasoning("Count them."), assistantMessage("Thirty.")],
   [assistantMessage("You are welcome.")],
 ]);
 const listLinuxSystems = tool({
@@ -58,7 +56,7 @@ const runner = new Runner({ tracingDisabled: true });
 const client = new OpenAI({ maxRetries: 0 });
 const session = new OpenAIConversationsSession({ client });
 
-// Items as they are sent to OpenAI, without the ids that the session removes.
+// Items as they are sent to OpenAI, but without the ids that the session removes.
 const convert = (items) => session.prepareHistoryItemsForPersistenceComparison(items);
 const produced = [];
 const run = async (text, options) => {

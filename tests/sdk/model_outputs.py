@@ -37,14 +37,14 @@ def web_search(*, id: str, status: Literal["completed", "incomplete"]) -> Respon
 
 
 def hosted_calls(suffix: str) -> list[ResponseOutputItem]:
-    """Build a call of each hosted tool, with ids that end in `suffix`, one of them none of OpenAI's."""
+    """Build a call of each hosted tool, with ids that end in `suffix`."""
     return [
         web_search(id=f"ws_{suffix}", status="completed"),
         ResponseFileSearchToolCall(
             id=f"fs_{suffix}", type="file_search_call", status="completed", queries=["wsl"], results=None
         ),
         ResponseCodeInterpreterToolCall(
-            id=f"tool_{suffix}",  # as vLLM gives it
+            id=f"ci_{suffix}",
             type="code_interpreter_call",
             status="completed",
             code="range(30)",

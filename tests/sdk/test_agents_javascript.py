@@ -52,9 +52,8 @@ def test_turns_with_thirty_parallel_calls_are_stored_and_replayed_completely(age
     assert "error" not in run
     stored = list_items(agents_service, run["conversation"])
     assert len(stored) == ITEMS + 3 + 2
-    produced = without_ids(run["produced"])
-    assert [item | members for item, members in zip(stored, produced, strict=True)] == stored
-    assert without_ids(run["replayed"]) == produced[:-1]
+    assert [item | members for item, members in zip(stored, run["produced"], strict=True)] == stored
+    assert without_ids(run["replayed"]) == run["produced"][:-1]
     hosted = stored[2:8]
     assert [item["id"].partition("_")[0] for item in hosted] == ["ws", "fs", "ci", "ig", "mcpl", "mcp"]
     image, mcp_call = hosted[3], hosted[5]

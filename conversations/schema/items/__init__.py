@@ -23,13 +23,7 @@ from conversations.schema.items import (  # noqa: F401
     shell,
 )
 from conversations.schema.items.messages import CHAT_MEMBERS, without_chat_members
-from conversations.schema.items.registry import (
-    ITEM_TYPES,
-    check_item_id,
-    is_id_replaceable,
-    is_item_id,
-    item_id_prefix,
-)
+from conversations.schema.items.registry import ITEM_TYPES, check_item_id, is_item_id, item_id_prefix
 from conversations.schema.items.types import OneOf, drop_nulls
 from conversations.schema.validation_errors import openai_error
 
@@ -50,8 +44,7 @@ def validate_items(
 ) -> list[dict[str, Any]]:
     """Return the `items` of a request with their default values, or raise an `APIError` if they are not valid.
 
-    Items that were sent without an id, or with one that will be replaced, have none yet. Of items whose type is in
-    `extra_types`, only the id is checked.
+    Items that were sent without an id have none yet. Of items whose type is in `extra_types`, only the id is checked.
     """
     if not isinstance(items, list):
         raise errors.invalid_type("items", expected="an array of objects", got=items)
@@ -60,13 +53,8 @@ def validate_items(
     prepared = [_prepare(item, index, extra_types) for index, item in enumerate(items)]
     validated = _validate(prepared, "allow" if unknown_fields == "keep" else "forbid")
     for index, item in enumerate(validated):
-        item_id, item_type = item.get("id"), item["type"]
-        if item_id is None:
-            continue
-        if is_id_replaceable(item_type) and not is_item_id(item_id, item_type=item_type):
-            del item["id"]
-        else:
-            check_item_id(item_id, item_type=item_type, path=f"items[{index}].id")
+        if (item_id := item.get("id")) is not None:
+            check_item_id(item_id, item_type=item["type"], path=f"items[{index}].id")
     return validated
 
 

@@ -28,7 +28,7 @@ class SVGUsage(JSONObject):
     total_tokens: int
 
 
-@item_type(id_prefix="ig_", is_id_replaceable=True, searchable=("revised_prompt",))
+@item_type(id_prefix="ig_", searchable=("revised_prompt",))
 class ImageGenerationCall(JSONObject):
     id: NotRequired[str | None]
     type: Literal["image_generation_call"]
@@ -54,12 +54,7 @@ class Image(JSONObject):
     url: str
 
 
-@item_type(
-    id_prefix="ci_",
-    is_id_replaceable=True,
-    searchable=("code", "outputs"),
-    hidden=(HiddenMember("outputs", substitute=None),),
-)
+@item_type(id_prefix="ci_", searchable=("code", "outputs"), hidden=(HiddenMember("outputs", substitute=None),))
 class CodeInterpreterCall(JSONObject):
     id: NotRequired[str | None]
     type: Literal["code_interpreter_call"]

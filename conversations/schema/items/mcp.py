@@ -13,7 +13,7 @@ class ListedTool(JSONObject):
     name: str
 
 
-@item_type(id_prefix="mcpl_", is_id_replaceable=True, searchable=("server_label", "error"))
+@item_type(id_prefix="mcpl_", searchable=("server_label", "error"))
 class MCPListTools(JSONObject):
     id: NotRequired[str | None]
     type: Literal["mcp_list_tools"]
@@ -62,9 +62,7 @@ class HTTPError(JSONObject):
     message: str
 
 
-@item_type(
-    id_prefix="mcp_", is_id_replaceable=True, searchable=("server_label", "name", "arguments", "output", "error")
-)
+@item_type(id_prefix="mcp_", searchable=("server_label", "name", "arguments", "output", "error"))
 class MCPCall(JSONObject):
     id: NotRequired[str | None]
     type: Literal["mcp_call"]

@@ -30,12 +30,9 @@ def _check_is_usable(item: dict[str, Any]) -> dict[str, Any]:
 _USABLE_SCHEMA: dict[str, Any] = {
     "anyOf": [{"required": [name], "properties": {name: {"type": "string"}}} for name in ("id", "encrypted_content")]
 }
-item_type(
-    id_prefix="rs_",
-    is_id_replaceable=True,
-    searchable=("summary", "content"),
-    hidden=(HiddenMember("encrypted_content"),),
-)(Annotated[Reasoning, AfterValidator(_check_is_usable), Field(json_schema_extra=_USABLE_SCHEMA)])
+item_type(id_prefix="rs_", searchable=("summary", "content"), hidden=(HiddenMember("encrypted_content"),))(
+    Annotated[Reasoning, AfterValidator(_check_is_usable), Field(json_schema_extra=_USABLE_SCHEMA)]
+)
 
 
 @item_type(id_prefix="cmp_", searchable=())

@@ -27,7 +27,6 @@ class ItemType:
     definition: Any  # the TypedDict, or the union of TypedDicts, that pydantic validates
     id_prefix: str
     is_prefix_known: bool
-    is_id_replaceable: bool
     searchable: tuple[str, ...]
     output_type: str
     pairing_member: str
@@ -42,7 +41,6 @@ def item_type(
     *,
     id_prefix: str,
     is_prefix_known: bool = True,
-    is_id_replaceable: bool = False,
     searchable: tuple[str, ...],
     output_type: str = "",
     pairing_member: str = "call_id",
@@ -52,8 +50,6 @@ def item_type(
 
     `id_prefix` begins the new ids of these items. It is empty for types that are never stored.
     `is_prefix_known` is False if OpenAI's prefix is unknown. Ids that clients send then need no prefix.
-    `is_id_replaceable` is True if an item gets a new id in place of one that OpenAI could not have given. Agents SDKs
-    keep the ids that other models' servers give to these items, such as `0` and `tool_1`, and no item refers to them.
     `searchable` are the members with readable text for full-text search. Leave out tool definitions, because a search
     would find every conversation that has the tool, and files, images and encrypted content.
     `output_type` is the type of the item that answers a call. `pairing_member` has the same value in both.
@@ -63,15 +59,7 @@ def item_type(
     def register(definition: T) -> T:
         [name] = set(literal_values(definition, "type"))
         ITEM_TYPES[name] = ItemType(
-            name,
-            definition,
-            id_prefix,
-            is_prefix_known,
-            is_id_replaceable,
-            searchable,
-            output_type,
-            pairing_member,
-            hidden,
+            name, definition, id_prefix, is_prefix_known, searchable, output_type, pairing_member, hidden
         )
         if is_prefix_known and id_prefix:
             _known_prefixes.add(id_prefix)
@@ -83,11 +71,6 @@ def item_type(
 def item_id_prefix(item_type: str) -> str:
     registered = ITEM_TYPES.get(item_type)
     return registered.id_prefix if registered else EXTRA_ITEM_PREFIX
-
-
-def is_id_replaceable(item_type: str) -> bool:
-    registered = ITEM_TYPES.get(item_type)
-    return registered is not None and registered.is_id_replaceable
 
 
 def known_id_prefixes() -> list[str]:

@@ -22,12 +22,7 @@ class FileSearchResult(JSONObject):
     text: NotRequired[str]
 
 
-@item_type(
-    id_prefix="fs_",
-    is_id_replaceable=True,
-    searchable=("queries", "results"),
-    hidden=(HiddenMember("results", substitute=None),),
-)
+@item_type(id_prefix="fs_", searchable=("queries", "results"), hidden=(HiddenMember("results", substitute=None),))
 class FileSearchCall(JSONObject):
     id: NotRequired[str | None]
     type: Literal["file_search_call"]
@@ -60,10 +55,7 @@ class FindInPage(JSONObject):
 
 
 @item_type(
-    id_prefix="ws_",
-    is_id_replaceable=True,
-    searchable=("action",),
-    hidden=(HiddenMember("results"), HiddenMember("sources", parent="action")),
+    id_prefix="ws_", searchable=("action",), hidden=(HiddenMember("results"), HiddenMember("sources", parent="action"))
 )
 class WebSearchCall(JSONObject):
     id: NotRequired[str | None]
