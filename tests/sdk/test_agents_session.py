@@ -195,6 +195,12 @@ def list_linux_systems(machine: int) -> str:
     return f"machine {machine}: Wsl"
 
 
+async def run_streamed(agent, text, session):
+    result = Runner.run_streamed(agent, text, session=session, run_config=WITHOUT_TRACING)
+    async for _ in result.stream_events():
+        pass
+
+
 def test_run_with_thirty_parallel_calls_is_read_back_and_replayed_completely(session, async_client, run):
     calls = [
         function_call("list_linux_systems", {"machine": number}, call_id=f"call_{number}", item_id=WITHOUT_ID)
@@ -218,7 +224,7 @@ def test_run_with_thirty_parallel_calls_is_read_back_and_replayed_completely(ses
     history = run(resumed.get_items())
     read = zip(history, without(produced, "encrypted_content"), strict=True)
     assert [item | members for item, members in read] == history
-    run(Runner.run(agent, "How many?", session=resumed, run_config=WITHOUT_TRACING))
+    run(run_streamed(agent, "How many?", resumed))
     assert without(model.last_call.input[:-1], "id") == without(history, "id")
     assert texts(run(resumed.get_items(limit=2))) == ["How many?", "Thirty."]
 
