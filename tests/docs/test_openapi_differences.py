@@ -46,6 +46,14 @@ def test_every_difference_from_the_description_of_openai_is_documented(ours):
     assert documented == set(differences(ours))
 
 
+def test_every_operation_that_openai_does_not_have_is_documented_for_clients():
+    text = (DOCS / "clients.md").read_text()
+    for path, operations in json.loads(build_description())["paths"].items():
+        url = re.sub(r"\\{\w+\\}", r"[^/\\s]+", re.escape(f"/v1{path}"))
+        if not {operation["operationId"] for operation in operations.values()} <= OPENAI.keys():
+            assert re.search(rf"{url}(?![\w/])", text), path
+
+
 @pytest.mark.parametrize("operation_id", OPENAI)
 def test_golden_file_has_the_members_of_the_installed_package(operation_id):
     parameters, response = PACKAGE[operation_id]
