@@ -1,83 +1,57 @@
-"""The HTTP server and the processes that it starts."""
+"""The HTTP server: its sockets, its limits and its settings of Granian."""
 
-import gc
-import os
+import multiprocessing
 import resource
-import signal
-from collections.abc import Callable
+import socket
+from collections.abc import Sequence
 from functools import partial
-from multiprocessing.connection import wait
-from multiprocessing.process import BaseProcess
-from pathlib import Path
-from threading import Thread
-from typing import Any
 
-from django.utils.module_loading import import_string
+from granian._granian import ListenerSpec, SocketHolder
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
-from granian.server import mp
 
-from project.body_reader import MAX_READERS, BodyReader
-from project.memory import configure_malloc
+from project.supervisor import Slot, Supervisor
+from project.worker import load_application
 
-GC_THRESHOLD = 2_000  # allocations between two garbage collections; about as many as one request makes
-TCP_MIGRATION = Path("/proc/sys/net/ipv4/tcp_migrate_req")  # on Linux
+BACKLOG = 1_024  # connections that may wait for each worker
 MAX_CONNECTIONS = 8_192  # per worker, silent clients included
 OTHER_FILES = 256  # that a worker may have open, besides its connections
-SPARE_READERS = 24  # threads for requests without a body, and for bodies that are refused
-STOP_SECONDS = 30  # for requests in flight
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class _Server(mp.MPServer):
-    """Server whose threads read bodies, and do not run Django. Signals to stop reach it and its workers reliably.
+def bind(host: str, port: int, *, workers: int) -> list[SocketHolder]:
+    """Return a socket for each worker, bound to one port that no other process uses, or raise `OSError`.
 
-    The number of threads is set after `serve` has checked it: Granian warns of more threads than can run Python well.
+    A single socket for all workers would spread connections unevenly: of 64 connections, one of two workers sometimes
+    got all, and the service answered a third of the requests per second.
     """
-
-    def startup(self, *args: Any) -> None:
-        self.blocking_threads = MAX_READERS + SPARE_READERS
-        signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)  # also in the workers, which inherit it
-        super().startup(*args)  # type: ignore[no-untyped-call]
-        _handle_in_thread(*STOP_SIGNALS)
-
-    def _spawn_worker(self, *args: Any, **options: Any) -> mp.WorkerProcess:
-        """Return a worker that is alive until its process has ended.
-
-        Two threads of Granian's wait for the process. Only one of them learns that it has ended, so that the other may
-        find it alive, and warn that it has to kill it.
-        """
-        worker: mp.WorkerProcess = super()._spawn_worker(*args, **options)
-        process: BaseProcess = worker.inner
-        worker.is_alive = lambda: not wait([process.sentinel], timeout=0)  # type: ignore[method-assign]
-        return worker
+    family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind(address)
+        probe.listen()  # Sockets that are bound and do not listen yet, as below, would let it bind.
+    return [ListenerSpec(str(address[0]), port, BACKLOG).build() for _ in range(workers)]
 
 
-def serve(*, host: str, port: int, workers: int, threads: int) -> None:
-    """Serve `project.wsgi.application` until a signal stops the process. A worker that dies is replaced."""
-    _Server(
+def serve(sockets: Sequence[SocketHolder], *, host: str, port: int, threads: int) -> None:
+    """Serve `project.wsgi.application` until SIGINT or SIGTERM. SIGHUP replaces the workers, one after the other.
+
+    Workers are new interpreters, not forks of this one, so that they load the code that is installed by then.
+    """
+    multiprocessing.set_start_method("spawn")
+    files = _raise_file_limit()
+    supervisor = Supervisor(
         "project.wsgi.application",
         http=HTTPModes.http1,
         address=host,
         port=port,
         interface=Interfaces.WSGI,
-        workers=workers,
+        workers=len(sockets),
         blocking_threads=1,
-        backpressure=_raise_file_limit() - OTHER_FILES,
-        respawn_failed_workers=True,
-        workers_kill_timeout=STOP_SECONDS,
+        backpressure=max(files - OTHER_FILES, files // 2),
         log_level=LogLevels.warning,
-    ).serve(target_loader=partial(_load_application, threads=threads))
-
-
-def resets_waiting_connections(*, workers: int) -> bool:
-    """Whether the kernel resets the connections that wait for a worker when the worker dies.
-
-    Each worker listens on a socket of its own. One socket for all would keep waiting connections, but spread new ones
-    unevenly: of 64 connections, one of two workers sometimes got all, and the service answered a third of the requests
-    per second.
-    """
-    return workers > 1 and TCP_MIGRATION.exists() and TCP_MIGRATION.read_text().strip() == "0"
+    )
+    supervisor.slots = [Slot(number, holder) for number, holder in enumerate(sockets)]
+    supervisor.serve(target_loader=partial(load_application, threads=threads))
 
 
 def _raise_file_limit() -> int:
@@ -88,49 +62,3 @@ def _raise_file_limit() -> int:
         limit = wanted if maximum == resource.RLIM_INFINITY else min(wanted, maximum)
         resource.setrlimit(resource.RLIMIT_NOFILE, (limit, maximum))
     return min(limit, wanted)
-
-
-def _load_application(path: str, *, threads: int) -> Callable[..., Any]:
-    """Prepare a worker process and import its WSGI application.
-
-    Ctrl-C sends SIGINT to every process of the terminal. Workers ignore it, because the main process stops them with
-    SIGTERM. That ends a worker at once as long as the application loads.
-    """
-    signal.signal(signal.SIGTERM, lambda *args: os._exit(1))
-    _handle_in_thread(signal.SIGTERM)
-    application: Callable[..., Any] = import_string(path)
-    _read_bodies_first(threads)
-    configure_malloc()
-    # Modules live as long as the process, so the collector need not scan them. Objects of requests in flight on other
-    # threads survive a collection and move to an older generation. Unless the older generations are collected as often
-    # as the youngest, memory keeps growing.
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(GC_THRESHOLD, 1, 1)
-    return application
-
-
-def _handle_in_thread(*signals: signal.Signals) -> None:
-    """Start a thread that waits for one of the signals, which every thread blocks, and calls the handler of SIGTERM.
-
-    The kernel may give a signal to any thread that does not block it, but Python calls its handler in the main thread,
-    which may be waiting for a lock until the end. A busy worker then missed the signal to stop, served requests for
-    another 30 seconds, and was killed while it answered some.
-    """
-
-    def handle() -> None:
-        signal.sigwait(signals)
-        handler: Any = signal.getsignal(signal.SIGTERM)
-        handler(signal.SIGTERM, None)
-
-    Thread(target=handle, name="signals", daemon=True).start()
-
-
-def _read_bodies_first(threads: int) -> None:
-    """Replace the function that Granian's threads call by a `BodyReader`. Granian has no setting for it."""
-    build_callback = mp._wsgi_call_wrap  # type: ignore[attr-defined]
-
-    def build_reader(*args: Any) -> BodyReader:
-        return BodyReader(build_callback(*args), threads=threads)
-
-    mp._wsgi_call_wrap = build_reader  # type: ignore[attr-defined, assignment]

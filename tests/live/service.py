@@ -69,6 +69,12 @@ class Service:
         return self._process.pid
 
     @property
+    def workers(self) -> list[int]:
+        """The ids of the worker processes, according to Linux."""
+        children = Path(f"/proc/{self.session}/task/{self.session}/children").read_text().split()
+        return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+
+    @property
     def stdout(self) -> str:
         """The output of the last start."""
         return self._stdout_path.read_text()
@@ -107,6 +113,15 @@ class Service:
     def terminate(self) -> None:
         """Send SIGTERM to the main process only, as a container runtime does."""
         self._process.terminate()
+
+    def reload(self) -> None:
+        """Have the workers replaced by new ones, one after the other."""
+        self._process.send_signal(signal.SIGHUP)
+
+    def kill_main_process(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        self._process = None
 
     def wait(self) -> int:
         code = self._process.wait(timeout=SECONDS)

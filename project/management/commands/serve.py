@@ -1,8 +1,6 @@
 import os
 import secrets
-import socket
 from argparse import ArgumentParser
-from ipaddress import ip_address
 from typing import Any
 
 from django.conf import settings
@@ -13,7 +11,7 @@ from django.db import DatabaseError, connections
 from django.http.request import validate_host
 
 from conversations.models import APIKey
-from project.server import resets_waiting_connections, serve
+from project.server import bind, serve
 
 DEFAULT_THREADS = 4  # per worker; they share one interpreter
 LOOPBACK_HOSTS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - the URL to print for "all interfaces"
@@ -37,7 +35,10 @@ class Command(BaseCommand):
             raise CommandError("The number of workers and the number of threads must be at least 1.")
         if not 1 <= port <= 65535:
             raise CommandError("The port must be between 1 and 65535.")
-        address = self._find_free_address(host, port)
+        try:
+            sockets = bind(host, port, workers=workers)
+        except OSError as error:
+            raise CommandError(f"Can't serve at {host}:{port}: {error}") from error
         self._prepare_database()
         host_in_url = f"[{host}]" if ":" in host else host
         url = f"http://{LOOPBACK_HOSTS.get(host_in_url, host_in_url)}:{port}"
@@ -45,28 +46,12 @@ class Command(BaseCommand):
         if not validate_host(host_in_url, settings.ALLOWED_HOSTS):
             allowed = ", ".join(settings.ALLOWED_HOSTS)
             self.stderr.write(f"Only requests to {allowed} are answered. Set ALLOWED_HOSTS to answer others.")
-        if not ip_address(address).is_loopback and resets_waiting_connections(workers=workers):
-            self.stdout.write(
-                "If a worker dies, connections that wait for it are reset. To keep them, set the kernel's parameter "
-                "net.ipv4.tcp_migrate_req to 1."
-            )
         self.stdout.write(
             f"Serving the API at {url}{settings.API_PREFIX} and the admin at {url}/admin/. Stop with Ctrl-C."
         )
         self.stdout.flush()
         connections.close_all()
-        serve(host=host, port=port, workers=workers, threads=threads)
-
-    def _find_free_address(self, host: str, port: int) -> str:
-        """Return the IP address of the host. Raise a `CommandError` if the service can't listen there."""
-        try:
-            family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-            with socket.socket(family, kind) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(address)
-                return str(address[0])
-        except OSError as error:
-            raise CommandError(f"Can't serve at {host}:{port}: {error}") from error
+        serve(sockets, host=host, port=port, threads=threads)
 
     def _prepare_database(self) -> None:
         if settings.DATABASES["default"]["NAME"] == ":memory:":

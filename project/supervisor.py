@@ -1,0 +1,200 @@
+"""The main process of the HTTP server: it starts workers, and replaces those that die and those with old code."""
+
+import logging
+import multiprocessing
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import resource_tracker
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+from granian._granian import SocketHolder
+from granian.server import mp
+
+from project.body_reader import MAX_READERS
+from project.worker import STOP_SECONDS
+
+SPARE_READERS = 24  # threads for requests without a body, and for bodies that are refused
+PAUSES = (0, 1, 2, 4, 8)  # seconds before a worker that died early starts again, by the number of its early deaths
+EARLY_SECONDS = 60  # A worker that lived longer starts again at once.
+TICK_SECONDS = 0.2  # between two looks at the clock while a worker starts, stops or pauses
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+logger = logging.getLogger("project.server")
+
+
+@dataclass
+class _Process:
+    """A process of a worker. It loads the application, is ready, and is stopped after another one has replaced it."""
+
+    inner: BaseProcess
+    ready: Connection  # closed when its byte, or its end, has been read
+    is_successor: bool
+    started_at: float
+    is_ready: bool = False
+    kill_at: float | None = None  # while it stops
+
+    def __str__(self) -> str:
+        return f"worker process {self.inner.pid}"
+
+    def stop(self) -> None:
+        if self.kill_at is None:
+            self.inner.terminate()
+            self.kill_at = time.monotonic() + STOP_SECONDS
+
+
+class Slot:
+    """A worker's place: its socket outlives its processes, so that connections which wait for it are not lost."""
+
+    def __init__(self, number: int, holder: SocketHolder) -> None:
+        self.number = number
+        self.holder = holder
+        self.socket = socket.socket(fileno=holder.get_fd())
+        self.processes: list[_Process] = []
+        self.early_deaths = 0
+        self.start_at = 0.0
+
+    @property
+    def is_served(self) -> bool:
+        """Whether a process answers its requests, or will when it is ready. None does after an early death."""
+        return any(process.kill_at is None for process in self.processes)
+
+    def pause(self, *, lived: float) -> float:
+        """Postpone the next start, the longer the more processes died early one after the other. Return the seconds."""
+        self.early_deaths = self.early_deaths + 1 if lived < EARLY_SECONDS else 1
+        pause = PAUSES[min(self.early_deaths, len(PAUSES)) - 1]
+        self.start_at = time.monotonic() + pause
+        return pause
+
+
+class Supervisor(mp.MPServer):
+    """Granian's server, whose workers are watched by a single thread that never gives up.
+
+    Granian's own main process ends the service if a worker dies twice within 5.5 seconds.
+    """
+
+    slots: list[Slot]
+
+    def _serve(self, spawn_target: Any, target_loader: Any) -> None:
+        self._spawn_target, self._target_loader = spawn_target, target_loader
+        # These threads read bodies. Granian warns of more threads than can run Python well if it knows before.
+        self.blocking_threads = MAX_READERS + SPARE_READERS
+        self._to_replace: list[Slot] = []
+        self._is_stopping = self._has_served = False
+        self._exit_code = 0
+        resource_tracker.ensure_running()  # A worker's start would start it, and unblock the signals that are blocked.
+        signals, wakeup = socket.socketpair()
+        wakeup.setblocking(False)
+        for number in SIGNALS:
+            signal.signal(number, lambda *args: None)
+        signal.set_wakeup_fd(wakeup.fileno())  # From here on, the number of each signal is written to the socket.
+        while not self._is_stopping or self._processes():
+            self._kill_late_processes()
+            if not self._is_stopping:
+                self._start_processes()
+            self._handle_events(signals)
+        sys.exit(self._exit_code)
+
+    def _processes(self) -> list[tuple[Slot, _Process]]:
+        return [(slot, process) for slot in self.slots for process in slot.processes]
+
+    def _kill_late_processes(self) -> None:
+        for _, process in self._processes():
+            if process.kill_at is not None and process.kill_at < time.monotonic():
+                logger.error("Killing %s, which has not stopped within %d seconds.", process, STOP_SECONDS)
+                process.inner.kill()
+                process.kill_at += STOP_SECONDS
+
+    def _start_processes(self) -> None:
+        """Start a process for each worker that has none and whose pause is over.
+
+        After SIGHUP, start the successor of one worker's process as soon as no other process is starting or stopping.
+        """
+        for slot in self.slots:
+            if not slot.is_served and slot.start_at <= time.monotonic():
+                self._start_process(slot)
+        is_calm = all(process.is_ready and process.kill_at is None for _, process in self._processes())
+        if self._to_replace and is_calm:
+            self._start_process(self._to_replace.pop(0), is_successor=True)
+
+    def _start_process(self, slot: Slot, *, is_successor: bool = False) -> None:
+        self._ssp, self._shd, self._sso = None, slot.holder, slot.socket  # type: ignore[assignment]
+        ready, ready_in_worker = multiprocessing.Pipe(duplex=False)
+        loader = partial(self._target_loader, ready=ready_in_worker)
+        inner: BaseProcess = self._spawn_worker(slot.number, self._spawn_target, loader).inner
+        mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # The process inherits it.
+        try:
+            inner.start()
+        except OSError as error:  # no memory, or too many processes or files
+            pause = slot.pause(lived=0)
+            logger.error("A worker process can't be started: %s. Trying again in %d seconds.", error, pause)
+        else:
+            slot.processes.append(_Process(inner, ready, is_successor, started_at=time.monotonic()))
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+            ready_in_worker.close()
+
+    def _handle_events(self, signals: socket.socket) -> None:
+        """Wait for a signal, for a process that becomes ready or ends, or for the time to look at the clock."""
+        handlers: dict[Any, Callable[[], None]] = {signals: partial(self._handle_signals, signals)}
+        for slot, process in self._processes():
+            handlers[process.inner.sentinel] = partial(self._handle_end, slot, process)
+            if not process.ready.closed:
+                handlers[process.ready] = partial(self._handle_ready, slot, process)
+        has_pending = any(process.kill_at for _, process in self._processes())
+        is_settled = not has_pending and not self._to_replace and all(slot.is_served for slot in self.slots)
+        for event in wait(list(handlers), timeout=None if is_settled else TICK_SECONDS):
+            handlers[event]()
+
+    def _handle_signals(self, signals: socket.socket) -> None:
+        numbers = set(signals.recv(1_000))
+        if numbers & {signal.SIGINT, signal.SIGTERM}:
+            self._stop()
+        elif not self._is_stopping:
+            self._to_replace = list(self.slots)
+
+    def _stop(self) -> None:
+        """Stop every process. When the last one has closed a worker's socket, new connections are refused."""
+        self._is_stopping = True
+        for slot in self.slots:
+            slot.socket.close()
+        for _, process in self._processes():
+            process.stop()
+
+    def _handle_ready(self, slot: Slot, process: _Process) -> None:
+        """Stop the process that this one replaces."""
+        try:
+            process.ready.recv_bytes()
+            process.is_ready = self._has_served = True
+        except (EOFError, OSError):  # It ended before it was ready, and perhaps its end has been handled already.
+            return
+        finally:
+            process.ready.close()
+        for other in slot.processes:
+            if other is not process:
+                other.stop()
+
+    def _handle_end(self, slot: Slot, process: _Process) -> None:
+        process.inner.join()
+        process.ready.close()
+        slot.processes.remove(process)
+        if process.kill_at is not None:
+            return
+        if process.is_successor and not process.is_ready:
+            self._to_replace.clear()
+            logger.error("The new %s could not start. The service goes on with the old code.", process)
+            return
+        code = process.inner.exitcode or 0
+        reason = signal.Signals(-code).name if code < 0 else f"exit code {code}"
+        pause = slot.pause(lived=time.monotonic() - process.started_at)
+        logger.error("The %s died (%s). It is replaced in %d seconds.", process, reason, pause)
+        if not self._has_served and all(slot.early_deaths for slot in self.slots):
+            logger.error("No worker process could start. Stopping.")
+            self._exit_code = 1
+            self._stop()

@@ -1,0 +1,166 @@
+"""The main process replaces workers that die and workers with old code, and they end with it."""
+
+import http.client
+import os
+import signal
+import threading
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.live.service import ROOT, WORKERS, Service, free_port, manage
+from tests.waiting import wait_until
+
+pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's table of processes")
+DEATHS = 3
+
+MIDDLEWARE = """
+from django.http import HttpResponse
+
+def add_version(get_response):
+    def respond(request):
+        response = get_response(request)
+        response["x-version"] = "{version}"
+        return response
+    return respond
+"""
+
+
+class Project:
+    """A settings module and a middleware of the operator's own, whose code changes while the service runs."""
+
+    def __init__(self, directory: Path) -> None:
+        self.variables = {"PYTHONPATH": f"{directory}:{ROOT}", "DJANGO_SETTINGS_MODULE": "own_settings"}
+        self._middleware = directory / "own_middleware.py"
+        (directory / "own_settings.py").write_text(
+            'from project.settings import *\nMIDDLEWARE = ["own_middleware.add_version", *MIDDLEWARE]\n'
+        )
+
+    def write_version(self, version: str) -> None:
+        """Write code that answers with the version. Python compiles it again if its length differs."""
+        self._middleware.write_text(MIDDLEWARE.format(version=version))
+
+    def write_error(self) -> None:
+        self._middleware.write_text("import nowhere\n")
+
+
+@pytest.fixture
+def project(tmp_path) -> Project:
+    return Project(tmp_path)
+
+
+@pytest.fixture
+def own_service(database, tmp_path, project):
+    service = Service(database, tmp_path, **project.variables)
+    yield service
+    service.kill()
+
+
+def has_ended(pid: int) -> bool:
+    return not Path(f"/proc/{pid}").exists()
+
+
+def read_version(service: Service) -> str | None:
+    connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=300)
+    try:
+        connection.request("GET", "/v1/conversations")
+        response = connection.getresponse()
+        response.read()
+        assert response.status == 401
+        return response.getheader("x-version")
+    finally:
+        connection.close()
+
+
+@contextmanager
+def constant_requests(service: Service):
+    """Send requests, with a new connection for each, and yield the versions that answered and the errors."""
+    versions, errors = [], []
+    is_over = threading.Event()
+
+    def send():
+        while not is_over.is_set():
+            try:
+                versions.append(read_version(service))
+            except (OSError, http.client.HTTPException) as error:
+                errors.append(error)
+
+    threads = [threading.Thread(target=send) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield versions, errors
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_worker_that_dies_again_and_again_is_replaced(service):
+    service.start()
+    for _ in range(DEATHS):
+        [victim, *_] = service.workers
+        os.kill(victim, signal.SIGKILL)
+        wait_until(lambda gone=victim: gone not in service.workers and len(service.workers) == WORKERS)
+    victims = service.workers
+    for victim in victims:
+        os.kill(victim, signal.SIGKILL)
+    wait_until(lambda: all(map(has_ended, victims)))
+    assert read_version(service) is None  # The connection waits for a worker.
+    wait_until(lambda: len(service.workers) == WORKERS)
+    assert service.stderr.count("died (SIGKILL)") == DEATHS + WORKERS
+    service.interrupt()
+    assert service.wait() == 0
+
+
+def test_workers_end_with_their_parent_and_free_the_port(service):
+    service.start()
+    workers = service.workers
+    service.kill_main_process()
+    wait_until(lambda: all(map(has_ended, workers)))
+    assert service.is_refusing_connections()
+    service.start()
+    service.stop()
+
+
+def test_sighup_loads_new_code_without_a_refused_connection(own_service, project):
+    project.write_version("1")
+    own_service.start()
+    workers = own_service.workers
+    project.write_version("22")
+    with constant_requests(own_service) as (versions, errors):
+        own_service.reload()
+        wait_until(lambda: all(map(has_ended, workers)))
+        enough = len(versions) + 20
+        wait_until(lambda: len(versions) > enough)
+    assert errors == []
+    assert set(versions) == {"1", "22"}
+    assert versions[-1] == "22"
+    assert len(own_service.workers) == WORKERS
+    own_service.stop()
+
+
+def test_new_code_that_does_not_load_leaves_the_old_workers_serving(own_service, project):
+    project.write_version("1")
+    own_service.start()
+    workers = own_service.workers
+    project.write_error()
+    own_service.reload()
+    wait_until(lambda: "The service goes on with the old code." in own_service.stderr)
+    assert own_service.workers == workers
+    assert read_version(own_service) == "1"
+    project.write_version("333")
+    own_service.reload()
+    wait_until(lambda: all(map(has_ended, workers)))
+    assert read_version(own_service) == "333"
+
+
+def test_service_whose_application_never_loads_ends(database, project):
+    project.write_error()
+    failed = manage(
+        "serve", "--port", str(free_port()), "--workers", "1", **database.variables, **project.variables, SECRET_KEY="x"
+    )
+    assert failed.returncode == 1
+    assert "No module named 'nowhere'" in failed.stderr
+    assert failed.stderr.endswith("No worker process could start. Stopping.\n")
