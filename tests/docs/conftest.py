@@ -1,14 +1,10 @@
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 
 import pytest
 
+from tests.docs.host_project import HostProject, environment
 from tests.docs.pages import DOCS, ROOT, read_blocks
 from tests.docs.runner import Runner
-from tests.live.service import clean_environment
 
 # Where an example needs what a test lacks: a terminal for the password, a release in the package index, and a model.
 HOST_REPLACEMENTS = {
@@ -21,38 +17,11 @@ HOST_REPLACEMENTS = {
 }
 
 
-def environment(**variables: str) -> dict[str, str]:
-    """Return a user's environment, with the interpreter of the tests as `python` and nothing of pytest's settings."""
-    bin_directory = Path(sys.executable).parent
-    path = f"{bin_directory}:{os.environ['PATH']}"
-    inherited = clean_environment(**{"PATH": path, "PYTHONPATH": str(ROOT), **variables})
-    return {name: value for name, value in inherited.items() if name != "DJANGO_SETTINGS_MODULE"}
-
-
-class HostProject(Runner):
-    """A new Django project, in which the blocks of a page about integration run."""
-
-    def __init__(self, directory: Path) -> None:
-        variables = {"DJANGO_SUPERUSER_PASSWORD": "secret", "OPENAI_AGENTS_DISABLE_TRACING": "1"}
-        super().__init__(directory, environment=environment(**variables), replacements=HOST_REPLACEMENTS)
-        subprocess.run([sys.executable, "-m", "django", "startproject", "mysite", directory], check=True, timeout=60)
-        self.environment["DJANGO_SETTINGS_MODULE"] = "mysite.settings"
-
-    def write_file(self, name: str, text: str) -> None:
-        """Add the text to `settings.py` or `urls.py` of the project, or to a module of an app, which is created."""
-        app, _, module = name.rpartition("/")
-        if not app:
-            super().write_file(f"mysite/{module}", text)
-            return
-        if not (self.directory / app).exists():
-            (self.directory / app).mkdir()
-            super().write_file("mysite/settings.py", f'INSTALLED_APPS += ["{app}"]\n')
-        super().write_file(name, text)
-
-
 @pytest.fixture
 def host_project(tmp_path) -> Iterator[HostProject]:
-    project = HostProject(tmp_path)
+    variables = {"DJANGO_SUPERUSER_PASSWORD": "secret", "OPENAI_AGENTS_DISABLE_TRACING": "1"}
+    project = HostProject(tmp_path, environment=environment(**variables), replacements=HOST_REPLACEMENTS)
+    project.environment["DJANGO_SETTINGS_MODULE"] = "mysite.settings"
     yield project
     project.close()
 

@@ -5,7 +5,7 @@ from openai import NotFoundError, OpenAI
 
 from conversations.models import Conversation
 from conversations.schema.query.parser import parse_query
-from tests.docs.conftest import environment
+from tests.docs.host_project import environment
 from tests.docs.pages import DOCS, read_blocks
 from tests.docs.runner import Runner
 

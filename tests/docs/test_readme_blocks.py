@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,8 +12,8 @@ from pathlib import Path
 import pytest
 from django.db import connection
 
-from tests.docs.conftest import environment
-from tests.docs.pages import README, ROOT, Block, read_blocks, read_links
+from tests.docs.host_project import environment
+from tests.docs.pages import README, ROOT, Block, read_blocks
 from tests.docs.runner import Runner
 from tests.live.service import free_port
 from tests.waiting import wait_until
@@ -69,28 +68,3 @@ def test_a_newcomer_starts_the_service_and_uses_it(clone):
             runner.run(block)
         runner.close()
     assert re.fullmatch(r"(conv_[0-9a-f]{48} \{'topic': 'demo'\}\n){2}", runner.output)
-
-
-@pytest.mark.slow
-def test_a_newcomer_integrates_the_package(host_project, clone, tmp_path):
-    """Install the package from a wheel in place of a release: the project sees nothing else of this repository."""
-    packages = tmp_path / "packages"
-    install = f"{sys.executable} -m pip install -q --no-deps --target {packages} {clone}"
-    host_project.replacements["pip install django-conversations"] = install
-    host_project.environment["PYTHONPATH"] = str(packages)
-    for block in INTEGRATION:
-        host_project.run(block)
-    assert host_project.output.split()[-1].startswith("sk-conv-")
-    source = host_project.execute("python", "-c", "import conversations; print(conversations.__file__)")
-    assert source.startswith(str(packages))
-    assert not (packages / "conversations" / "docs").exists()
-    assert_links_are_absolute(next(packages.glob("*.dist-info/METADATA")))
-
-
-def assert_links_are_absolute(metadata: Path) -> None:
-    """Assert that the page of a package index, which has no other file of the repository, has no relative link."""
-    description = metadata.with_name("description.md")
-    description.write_text(metadata.read_text().partition("\n\n")[2])
-    links = read_links(description)
-    assert len(links) == len(read_links(README)) > 0
-    assert [link for link in links if not link.startswith("https://")] == []
