@@ -51,6 +51,7 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
         *_check_restore_days(),
         *_check_unknown_item_fields(),
         *_check_use_tz(),
+        *_check_visible_to(),
     ]
 
 
@@ -235,6 +236,16 @@ def _check_use_tz() -> Iterator[CheckMessage]:
             hint="Set USE_TZ = True. The time zone chapter of Django's documentation has a migration guide.",
             id="conversations.E017",
         )
+
+
+def _check_visible_to() -> Iterator[CheckMessage]:
+    path: Any = app_settings.visible_to
+    try:
+        is_function = not path or callable(import_string(path))
+    except (AttributeError, ImportError):
+        is_function = False
+    if not is_function:
+        yield Error(f"CONVERSATIONS_VISIBLE_TO is {path!r}, not the path of a function.", id="conversations.E021")
 
 
 @register(Tags.database)

@@ -105,6 +105,11 @@ class AppSettings:
         """Whether an item field that its type does not define is stored or is an error."""
         return self._get("UNKNOWN_ITEM_FIELDS", "keep")
 
+    @property
+    def visible_to(self) -> str:
+        """Dotted path of a function that selects the conversations a user may see, or an empty string."""
+        return self._get("VISIBLE_TO", "")
+
     def _get(self, name: str, default: T) -> T:
         if name not in self._values:
             self._values[name] = getattr(django_settings, f"CONVERSATIONS_{name}", default)

@@ -1,4 +1,4 @@
-"""The API's most frequent lookups and its append, with SQL that is compiled once per process.
+"""The API's most frequent lookups and its append: in any queryset, and for one owner with precompiled SQL.
 
 Django's ORM takes longer to compile a query than a database takes to answer it. CPU milliseconds per request, with
 `visible_to(user).get(…)` and `items.page(…)` in place of these methods, and with them:
@@ -27,17 +27,54 @@ from conversations.db import single_statement
 from conversations.db.compiled import CompiledQuery, Parameter
 from conversations.db.pages import Page
 from conversations.db.retry import retry_on_conflict
-from conversations.models import Conversation, Item
+from conversations.models import Conversation, ConversationQuerySet, Item
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 
-class OwnedConversations:
-    """All conversations that a user owns, as the API reads them and appends to them.
+class VisibleConversations:
+    """The conversations of a queryset, as the API reads them and appends to them for a user.
 
-    A conversation of another owner is not found, with the same error as an unknown id. `using` is the database to
-    read from; writes go where the database routers send them.
+    Any other conversation is not found, with the same error as an unknown id.
+    """
+
+    def __init__(self, conversations: ConversationQuerySet, *, user: AbstractBaseUser | AnonymousUser) -> None:
+        self.conversations = conversations
+        self.user = user
+
+    @retry_on_conflict
+    def get(self, conversation_id: str) -> Conversation:
+        """Return the conversation, or raise an `APIError` if there is none with this id."""
+        conversation = self.conversations.filter(pk=conversation_id).first()
+        if conversation is None:
+            raise errors.conversation_not_found(conversation_id)
+        return conversation
+
+    def items_page(
+        self, conversation_id: str, *, limit: int, order: Literal["asc", "desc"], after: str | None = None
+    ) -> Page[dict[str, Any]]:
+        """Return the JSON of up to `limit` items that follow the item `after` in this order.
+
+        Raise an `APIError` if there is no such conversation, or the conversation has no item `after`.
+        """
+        page = self.get(conversation_id).items.page(limit=limit, order=order, after=after)
+        return Page([item.data for item in page.rows], page.has_more)
+
+    def item_data(self, conversation_id: str, item_id: str) -> dict[str, Any]:
+        """Return the JSON of one item, or raise an `APIError` if it does not exist."""
+        data: dict[str, Any] = self.get(conversation_id).items.get_or_api_error(item_id).data
+        return data
+
+    def add_items(self, conversation_id: str, *, items: Sequence[Mapping[str, Any]]) -> list[Item]:
+        """Append validated items, and return their rows. See `Conversation.add_items`."""
+        return self.get(conversation_id).add_items(items, user=self.user, validate=False)
+
+
+class OwnedConversations(VisibleConversations):
+    """All conversations that a user owns.
+
+    `using` is the database to read from; writes go where the database routers send them.
     """
 
     def __init__(self, user: AbstractBaseUser | AnonymousUser, *, using: str | None = None) -> None:
@@ -46,7 +83,6 @@ class OwnedConversations:
 
     @retry_on_conflict
     def get(self, conversation_id: str) -> Conversation:
-        """Return the conversation, or raise an `APIError` if the owner has none with this id."""
         conversation = _CONVERSATION.first(using=self.using, id=conversation_id, owner=self.owner_id)
         if conversation is None:
             raise errors.conversation_not_found(conversation_id)
@@ -55,26 +91,20 @@ class OwnedConversations:
     def items_page(
         self, conversation_id: str, *, limit: int, order: Literal["asc", "desc"], after: str | None = None
     ) -> Page[dict[str, Any]]:
-        """Return the JSON of up to `limit` items that follow the item `after` in this order, in a single query.
-
-        An empty page takes more queries, which find out why it is empty. Raise an `APIError` if the owner has no such
-        conversation, or the conversation has no item `after`.
-        """
+        """Do the same in a single query. An empty page takes more of them, which find out why it is empty."""
         if after is None or ids.is_well_formed(after):
             rows = self._fetch(_ITEMS, order, limit + 1, after is not None, conversation=conversation_id, after=after)
             if rows:
                 return Page.cut([data for (data,) in rows], limit)
-        page = self.get(conversation_id).items.page(limit=limit, order=order, after=after)
-        return Page([item.data for item in page.rows], page.has_more)
+        return super().items_page(conversation_id, limit=limit, order=order, after=after)
 
     def item_data(self, conversation_id: str, item_id: str) -> dict[str, Any]:
-        """Return the JSON of one item, in one query, or raise an `APIError` if it does not exist."""
+        """Do the same in one query."""
         rows = self._fetch(_ITEM, conversation=conversation_id, item=item_id) if ids.is_well_formed(item_id) else []
-        data: dict[str, Any] = rows[0][0] if rows else self.get(conversation_id).items.get_or_api_error(item_id).data
-        return data
+        return rows[0][0] if rows else super().item_data(conversation_id, item_id)
 
     def add_items(self, conversation_id: str, *, items: Sequence[Mapping[str, Any]]) -> list[Item]:
-        """Append validated items, and return their rows. See `Conversation.add_items`.
+        """Do the same in one round trip, where that is possible.
 
         The single statement that appends on PostgreSQL checks the owner itself, so nothing is read before it.
         """

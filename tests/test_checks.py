@@ -62,6 +62,9 @@ def test_default_settings_pass_the_checks():
         ("RESTORE_DAYS", "30", "conversations.E009"),
         ("RESTORE_DAYS", True, "conversations.E009"),
         ("STAFF_CAN_READ_CONTENT", "False", "conversations.E007"),
+        ("VISIBLE_TO", "tests.visibility", "conversations.E021"),
+        ("VISIBLE_TO", "tests.visibility.missing", "conversations.E021"),
+        ("VISIBLE_TO", 1, "conversations.E021"),
         ("UNKNOWN_ITEM_FIELDS", "drop", "conversations.E005"),
     ],
 )

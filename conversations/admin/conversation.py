@@ -37,6 +37,7 @@ from conversations.admin.overview import OverviewView
 from conversations.admin.saved_view import default_view_url, view_bar_context
 from conversations.admin.transcript.item import download_response
 from conversations.admin.transcript.page import Transcript
+from conversations.conf import app_settings
 from conversations.errors import APIError
 from conversations.models import Conversation, ConversationQuerySet
 from conversations.schema.query.parser import parse_query
@@ -118,7 +119,9 @@ class ConversationAdmin(AppModelAdmin):
         return [name for name in self.get_fields(request, obj) if name != "metadata"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("owner")
+        conversations: Any = super().get_queryset(request).select_related("owner")
+        visible: QuerySet[Any] = conversations.visible_to(request.user) if app_settings.visible_to else conversations
+        return visible
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str

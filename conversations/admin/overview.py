@@ -16,6 +16,7 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.base import ModelAdminView
 from conversations.admin.charts import Chart, bar_chart, day_chart
+from conversations.admin.permissions import sees_all_conversations
 from conversations.models import FigureKind
 from conversations.overview.report import OverviewReport
 from conversations.overview.rollup import day_start_seconds
@@ -59,7 +60,7 @@ class OverviewView(ModelAdminView):
     """A page of charts about all conversations: figures, metadata and names of owners, but no message content."""
 
     def get(self, request: HttpRequest) -> HttpResponse:
-        if not self.model_admin.has_view_permission(request):
+        if not self.model_admin.has_view_permission(request) or not sees_all_conversations(request):
             raise PermissionDenied
         periods = self.model_admin.overview_days
         days = next((period for period in periods if str(period) == request.GET.get("days")), periods[0])

@@ -4,6 +4,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext
 
 from conversations.conf import app_settings
+from conversations.models import Conversation
 
 
 def may_read_content(request: HttpRequest) -> bool:
@@ -18,6 +19,11 @@ def may_export(request: HttpRequest) -> bool:
 def may_export_facts(request: HttpRequest) -> bool:
     """Whether the user may export ids, owners, times, metadata and item counts, that is, all but message content."""
     return request.user.has_perm("conversations.export_conversation")
+
+
+def sees_all_conversations(request: HttpRequest) -> bool:
+    """Whether CONVERSATIONS_VISIBLE_TO, if it is set, leaves out none for this user."""
+    return not app_settings.visible_to or not Conversation.objects.visible_to(request.user).query.has_filters()
 
 
 def missing_permission_message() -> str:

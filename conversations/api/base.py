@@ -20,7 +20,7 @@ from conversations.api.json import JSONNegotiation, JSONParser, JSONRenderer
 from conversations.conf import app_settings
 from conversations.db.replica import database_to_read
 from conversations.models import Conversation, ConversationQuerySet
-from conversations.owned_conversations import OwnedConversations
+from conversations.owned_conversations import OwnedConversations, VisibleConversations
 
 
 class OpenAIView(APIView):
@@ -85,9 +85,11 @@ class OpenAIViewSet(OpenAIView, GenericViewSet):  # type: ignore[type-arg]
         return Conversation.objects.using(self.database).visible_to(self.request.user)
 
     @property
-    def conversations(self) -> OwnedConversations:
+    def conversations(self) -> VisibleConversations:
         """The same conversations as `get_queryset()`, for requests that name one of them."""
-        return OwnedConversations(self.request.user, using=self.database)
+        if type(self).get_queryset is OpenAIViewSet.get_queryset and not app_settings.visible_to:
+            return OwnedConversations(self.request.user, using=self.database)
+        return VisibleConversations(self.get_queryset(), user=self.request.user)
 
     @property
     def database(self) -> str | None:

@@ -1,30 +1,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.admin.utils import quote
 from django.db import connections, models, router, transaction
-from django.db.models import F
+from django.db.models import F, Q
 from django.dispatch import Signal
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
 from conversations import errors, ids, signals
+from conversations.conf import app_settings
 from conversations.db.aliases import write_alias
 from conversations.db.fields import BytewiseCharField, CreationTimeField, VerbatimJSONField
-from conversations.db.pages import Page
 from conversations.db.replica import track_owner_writes
 from conversations.db.retry import retry_on_conflict
 from conversations.models import writer
 from conversations.models.item import Item
 from conversations.schema.model_input import build_input
-from conversations.schema.query.nodes import EVERYTHING, Query
-from conversations.search import planner
 from conversations.search.item_text import ItemText
 from conversations.search.metadata_pair import MetadataPair
-from conversations.search.predicates import build_q
+from conversations.search.queryset import SearchableQuerySet
 from conversations.validation import clean_items, clean_metadata, clean_owner
 
 if TYPE_CHECKING:
@@ -40,7 +38,7 @@ USE_VERBS = (
 )
 
 
-class ConversationQuerySet(models.QuerySet["Conversation"]):
+class ConversationQuerySet(SearchableQuerySet["Conversation"]):
     @track_owner_writes
     @retry_on_conflict
     def create_with_items(
@@ -66,46 +64,13 @@ class ConversationQuerySet(models.QuerySet["Conversation"]):
             metadata=clean_metadata(metadata or {}) if validate else dict(metadata or {}),
         )
         using = write_alias(self)
-        rows = writer.create(conversation, items=clean_items(items) if validate else items, using=using)
+        valid_items = clean_items(items) if validate else items
+        visible = _items_visible_to(owner, using=using) if app_settings.visible_to else None
+        rows = writer.create(conversation, items=valid_items, using=using, visible=visible)
         conversation.send_on_commit(signals.conversation_created, conversations=[conversation], items=rows)
         return conversation
 
     create_with_items.alters_data = True  # type: ignore[attr-defined]
-
-    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> ConversationQuerySet:
-        """Return the conversations that the user owns."""
-        return self.filter(owner=user.pk)
-
-    def matching(self, query: Query) -> ConversationQuerySet:
-        """Filter by a metadata or full-text query; keys and values compare as bytes. For ordered matches, use `page`.
-
-        Raise an `APIError` if only a `contains` condition limits the query and there are more than `MAX_READABLE` rows
-        to read, or if the query searches message content and full-text search is off.
-        """
-        planner.check_bounded(self, query)
-        return self.filter(build_q(query))
-
-    @retry_on_conflict
-    def page(
-        self,
-        *,
-        limit: int,
-        order: Literal["asc", "desc"],
-        after: str | None = None,
-        before: str | None = None,
-        matching: Query = EVERYTHING,
-    ) -> Page[Conversation]:
-        """Return a page in the order of the ids: the `limit` conversations after `after`, or just before `before`.
-
-        Both are keyset cursors: a conversation with that id need not exist any more. Raise the same errors as the
-        method `matching`.
-        """
-        return planner.page(self, limit=limit, order=order, after=after, before=before, query=matching)
-
-    @retry_on_conflict
-    def capped_count(self, maximum: int, *, matching: Query = EVERYTHING) -> int:
-        """Count the matches, up to `maximum`. Raise the same errors as the method `matching`."""
-        return planner.capped_count(self, maximum, query=matching)
 
     def bulk_create(  # type: ignore[override]
         self, objs: Iterable[Conversation], batch_size: int | None = None, **options: Any
@@ -220,15 +185,26 @@ class Conversation(models.Model):
 
     @track_owner_writes
     @retry_on_conflict
-    def add_items(self, items: Sequence[Mapping[str, Any]], *, validate: bool = True) -> list[Item]:
+    def add_items(
+        self,
+        items: Sequence[Mapping[str, Any]],
+        *,
+        user: AbstractBaseUser | AnonymousUser | None = None,
+        validate: bool = True,
+    ) -> list[Item]:
         """Append items, all or none, and return their rows in order.
 
         They are validated as by the API, but their number has no limit. `validate=False` skips this for the results of
         an earlier validation. Raise `APIError` if they are not valid or the conversation does not exist.
 
+        Item references lead to items in conversations that `user` may see, or in those of the owner for None.
+
         The counters of this instance are updated too. Concurrent appends take turns (see `writer.append`).
         """
-        rows = writer.append(self, items=clean_items(items) if validate else items, using=self.write_alias)
+        using = self.write_alias
+        valid_items = clean_items(items) if validate else items
+        visible = _items_visible_to(user, using=using) if user else None
+        rows = writer.append(self, items=valid_items, using=using, visible=visible)
         if rows:
             self.send_on_commit(signals.items_added, conversation=self, items=rows)
         return rows
@@ -282,3 +258,8 @@ class Conversation(models.Model):
         rows: models.QuerySet[Conversation] = models.QuerySet(Conversation, using=self.write_alias)
         if not rows.filter(pk=self.pk).update(**values):
             raise errors.conversation_not_found(self.pk)
+
+
+def _items_visible_to(user: AbstractBaseUser | AnonymousUser, *, using: str) -> Q:
+    """Return the filter for items in the conversations that the user may see."""
+    return Q(conversation__in=Conversation.objects.using(using).visible_to(user).order_by().values("pk"))

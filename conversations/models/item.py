@@ -95,9 +95,9 @@ class ItemQuerySet(models.QuerySet["Item"]):
         rows = self.filter(type__in=types).annotate(call_id=call_id).filter(condition).order_by("position")
         return [CallEnd(**row) for row in rows.values("type", "call_id", "item_id", "position")]
 
-    def originals(self, *, owner_id: Any, item_ids: Sequence[str]) -> dict[str, Item]:
-        """Return the oldest item with each of these ids in any conversation of the owner, by item id."""
-        items = self.filter(item_id__in=item_ids, conversation__owner=owner_id)
+    def originals(self, item_ids: Sequence[str], *, within: Q) -> dict[str, Item]:
+        """Return the oldest item with each of these ids in the conversations `within`, by item id."""
+        items = self.filter(within, item_id__in=item_ids)
         oldest = items.values("item_id").annotate(oldest=Min("pk")).values("oldest")
         return {item.item_id: item for item in self.filter(pk__in=oldest)}
 

@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from conversations import errors, ids
@@ -36,28 +36,35 @@ class WritableConversation(single_statement.ConversationRow, Protocol):
     def update_counters(self, **values: Any) -> None: ...
 
 
-def create(conversation: WritableConversation, *, items: Sequence[Mapping[str, Any]], using: str) -> list[Item]:
-    """Store a new conversation with its metadata index and its first items, or nothing, and return the items' rows."""
+def create(
+    conversation: WritableConversation, *, items: Sequence[Mapping[str, Any]], using: str, visible: Q | None = None
+) -> list[Item]:
+    """Store a new conversation with its metadata index and its first items, or nothing, and return the items' rows.
+
+    `visible` filters items for the conversations that references may lead to, if these are not all of the owner.
+    """
     if single_statement.can_create(type(conversation), items, using=using):
-        rows = _build_first_items(conversation, items, using=using)
+        rows = _build_first_items(conversation, items, using=using, visible=visible)
         single_statement.create(conversation, rows, build_item_texts(rows, using=using), using=using)
         return rows
     with transaction.atomic(using=using):
-        rows = _build_first_items(conversation, items, using=using)
+        rows = _build_first_items(conversation, items, using=using, visible=visible)
         conversation.insert(force_insert=True, using=using)
         insert_items(rows, using=using)
         return rows
 
 
-def append(conversation: WritableConversation, *, items: Sequence[Mapping[str, Any]], using: str) -> list[Item]:
-    """Append all items or none, and return the rows in the order of their positions.
+def append(
+    conversation: WritableConversation, *, items: Sequence[Mapping[str, Any]], using: str, visible: Q | None = None
+) -> list[Item]:
+    """Append all items or none, and return the rows in the order of their positions. See `create` for `visible`.
 
     Raising the counters locks the conversation's row, so that concurrent appends take turns: positions are dense,
     never reused, and become visible to readers in their order.
     """
     now = timezone.now()
     if single_statement.can_append(items, using=using):
-        rows = _build_items(conversation, items, first_position=1, now=now, using=using)
+        rows = _build_items(conversation, items, first_position=1, now=now, using=using, visible=visible)
         if not single_statement.append(conversation, rows, build_item_texts(rows, using=using), using=using):
             raise errors.conversation_not_found(conversation.pk)
         return rows
@@ -69,7 +76,7 @@ def append(conversation: WritableConversation, *, items: Sequence[Mapping[str, A
             **({"last_item_at": now} if count else {}),
         )
         first_position = conversation.last_position - count + 1
-        rows = _build_items(conversation, items, first_position=first_position, now=now, using=using)
+        rows = _build_items(conversation, items, first_position=first_position, now=now, using=using, visible=visible)
         insert_items(rows, using=using)
         return rows
 
@@ -104,10 +111,11 @@ def insert_items(items: Sequence[Item], *, using: str, batch_size: int | None = 
 
 
 def _build_first_items(
-    conversation: WritableConversation, items: Sequence[Mapping[str, Any]], *, using: str
+    conversation: WritableConversation, items: Sequence[Mapping[str, Any]], *, using: str, visible: Q | None
 ) -> list[Item]:
     """Build the unsaved items of a new conversation, and set its counters."""
-    rows = _build_items(conversation, items, first_position=1, now=conversation.created_at, using=using)
+    now = conversation.created_at
+    rows = _build_items(conversation, items, first_position=1, now=now, using=using, visible=visible)
     if rows:
         conversation.item_count = conversation.last_position = len(rows)
         conversation.last_item_at = conversation.created_at
@@ -121,16 +129,19 @@ def _build_items(
     first_position: int,
     now: datetime,
     using: str,
+    visible: Q | None,
 ) -> list[Item]:
     """Build unsaved items at consecutive positions.
 
-    An item whose id names an item in another conversation of the owner gets the content that is stored there. Raise
-    an error if a referenced item does not exist or an id is in this conversation already.
+    An item whose id names an item in another visible conversation gets the content that is stored there. Raise an error
+    if a referenced item does not exist or an id is in this conversation already.
     """
     stored = _identify_shell_outputs(conversation, [item for item in items if _is_stored(item)], using=using)
     sent_ids = [item["id"] for item in stored if item.get("id")]
-    stored_items = Item.objects.using(using)
-    originals = stored_items.originals(owner_id=conversation.owner_id, item_ids=sent_ids) if sent_ids else {}
+    originals: dict[str, Item] = {}
+    if sent_ids:
+        within = Q(conversation__owner=conversation.owner_id) if visible is None else visible
+        originals = Item.objects.using(using).originals(sent_ids, within=within)
     for item in stored:
         if item["type"] == "item_reference" and item["id"] not in originals:
             raise errors.referenced_item_not_found(item["id"])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from django.conf import settings
 from django.db import models
 
+from conversations.conf import app_settings
 from conversations.db.distinct_texts import iter_distinct_texts
 from conversations.db.fields import BytewiseCharField
 from conversations.db.retry import retry_on_conflict
@@ -34,7 +35,11 @@ class MetadataPairQuerySet(models.QuerySet["MetadataPair"]):
         self.bulk_create(build_metadata_pairs(metadata, conversation_id=conversation_id, owner_id=owner_id))
 
     def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> MetadataPairQuerySet:
-        return self.filter(owner=user.pk)
+        if not app_settings.visible_to:
+            return self.filter(owner=user.pk)
+        conversations: Any = self.model._meta.get_field("conversation").related_model
+        visible = conversations.objects.using(self.db).visible_to(user)
+        return self.filter(conversation__in=visible.order_by().values("pk"))
 
     @retry_on_conflict
     def suggestions(self, column: Literal["key", "value"], *, prefix: str, limit: int) -> Suggestions:

@@ -9,6 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.charts import day_chart, format_count
 from conversations.admin.overview import ListLinks
+from conversations.admin.permissions import sees_all_conversations
 from conversations.models import FigureKind
 from conversations.overview.report import OverviewReport
 
@@ -21,7 +22,9 @@ register = template.Library()
 def conversations_overview_url(context: template.Context) -> str:
     """Return the URL of the overview, or "" if the user may not open it or the admin site has no conversations."""
     request = context["request"]
-    if not any(request.user.has_perm(f"conversations.{verb}_conversation") for verb in ("view", "change")):
+    verbs = ("view", "change")
+    may_view = any(request.user.has_perm(f"conversations.{verb}_conversation") for verb in verbs)
+    if not (may_view and sees_all_conversations(request)):
         return ""
     try:
         return reverse("admin:conversations_overview", current_app=request.current_app)

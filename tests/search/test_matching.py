@@ -1,7 +1,9 @@
 import pytest
 
+from conversations.errors import APIError
 from conversations.models import Conversation
 from conversations.schema.query.nodes import And, MetadataCondition, Query
+from tests.plans import capture_statements
 
 KEYS = [
     "topic",
@@ -61,3 +63,38 @@ def test_keys_that_differ_only_in_their_bytes_are_distinct(alice):
     assert Conversation.objects.get().metadata == metadata
     for key, value in metadata.items():
         assert Conversation.objects.matching(has_pairs({key: value})).get() == conversation
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_pairs_can_be_given_as_a_dictionary_or_by_name(alice, key):
+    match = Conversation.objects.create_with_items(owner=alice, metadata={key: "demo", "plan": "team"})
+    Conversation.objects.create_with_items(owner=alice, metadata={key: "demo", "plan": "free"})
+    assert Conversation.objects.with_metadata({key: "demo"}, plan="team").get() == match
+    assert Conversation.objects.with_metadata({key: "demo"}).count() == 2
+    assert Conversation.objects.with_metadata().count() == 2
+
+
+def test_query_may_be_a_text_or_a_tree(alice):
+    match = Conversation.objects.create_with_items(owner=alice, metadata={"topic": "demo"})
+    Conversation.objects.create_with_items(owner=alice)
+    conversations = Conversation.objects.visible_to(alice)
+    for query in ("topic:demo created>=2026-01-01", MetadataCondition("topic", "eq", ("demo",))):
+        assert conversations.matching(query).get() == match
+        assert conversations.page(limit=20, matching=query).rows == [match]
+        assert conversations.capped_count(10, matching=query) == 1
+    with pytest.raises(APIError) as raised:
+        conversations.matching("topic:")
+    assert (raised.value.param, raised.value.code) == ("query", "invalid_query")
+
+
+def test_conversations_of_a_user_are_a_page_newest_first(alice, bob):
+    rows = [Conversation.objects.create_with_items(owner=alice, metadata={"topic": "demo"}) for _ in range(3)]
+    Conversation.objects.create_with_items(owner=bob, metadata={"topic": "demo"})
+    for query in ("", "topic:demo"):
+        page = alice.conversations.page(limit=2, matching=query)
+        assert (page.rows, page.has_more) == ([rows[2], rows[1]], True)
+        with capture_statements() as of_manager:
+            alice.conversations.page(limit=2, matching=query)
+        with capture_statements() as of_queryset:
+            Conversation.objects.visible_to(alice).page(limit=2, matching=query)
+        assert of_manager == of_queryset

@@ -46,7 +46,7 @@ class Command(BaseCommand):
         if format == "items-csv" and without_items:
             raise CommandError("--without-items cannot be combined with --format items-csv, which has a row per item.")
         user = get_option_user(owner)
-        conversations = Conversation.objects.visible_to(user) if user else Conversation.objects.all()
+        conversations = Conversation.objects.filter(owner=user.pk) if user else Conversation.objects.all()
         try:
             export = Export(conversations, query=parse_query(query), format=format, with_items=not without_items)
         except APIError as error:
