@@ -1,4 +1,5 @@
 import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import openai
@@ -9,6 +10,7 @@ from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
 from project.errors import server_error
+from project.secret_key import load_or_create_secret_key
 
 
 @pytest.mark.parametrize("host", ["elsewhere.example", "not a host"])
@@ -151,3 +153,13 @@ def test_error_outside_any_view_leaks_no_details(path, content_type):
 
 def test_front_page_redirects_to_the_admin(db):
     assert Client().get("/")["location"] == "/admin/"
+
+
+def test_processes_that_start_at_once_have_the_same_secret_key(tmp_path):
+    path = tmp_path / "secret_key"
+    with ThreadPoolExecutor(8) as pool:
+        keys = set(pool.map(load_or_create_secret_key, [path] * 8))
+    assert keys == {path.read_text()}
+    assert len(path.read_text()) == 50
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert list(tmp_path.iterdir()) == [path]

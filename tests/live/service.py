@@ -94,6 +94,10 @@ class Service:
         return created.stdout.splitlines()[-1]
 
     def start(self, *arguments: str) -> None:
+        self.launch(*arguments)
+        self.wait_until_started()
+
+    def launch(self, *arguments: str) -> None:
         with self._stdout_path.open("wb") as stdout, self._stderr_path.open("wb") as stderr:
             self._process = subprocess.Popen(
                 [sys.executable, "manage.py", "serve", "--port", str(self.port), "--workers", str(WORKERS), *arguments],
@@ -103,6 +107,8 @@ class Service:
                 stderr=stderr,
                 start_new_session=True,
             )
+
+    def wait_until_started(self) -> None:
         wait_until(self._is_answering)
         wait_until(self._has_all_workers)
 

@@ -12,6 +12,7 @@ from django.http.request import validate_host
 
 from conversations.models import APIKey
 from project.server import bind, serve
+from project.startup import missing_migrations, startup_lock, unknown_migrations
 
 DEFAULT_THREADS = 4  # per worker; they share one interpreter
 LOOPBACK_HOSTS = {"0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - the URL to print for "all interfaces"
@@ -29,8 +30,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "--threads", type=int, default=DEFAULT_THREADS, help=f"Threads per process. Default: {DEFAULT_THREADS}."
         )
+        parser.add_argument(
+            "--no-migrate",
+            action="store_false",
+            dest="migrate",
+            help="Don't migrate the database, and don't start unless all migrations are applied.",
+        )
 
-    def handle(self, *, host: str, port: int, workers: int, threads: int, **options: Any) -> None:
+    def handle(self, *, host: str, port: int, workers: int, threads: int, migrate: bool = True, **options: Any) -> None:
         if workers < 1 or threads < 1:
             raise CommandError("The number of workers and the number of threads must be at least 1.")
         if not 1 <= port <= 65535:
@@ -39,10 +46,9 @@ class Command(BaseCommand):
             sockets = bind(host, port, workers=workers)
         except OSError as error:
             raise CommandError(f"Can't serve at {host}:{port}: {error}") from error
-        self._prepare_database()
         host_in_url = f"[{host}]" if ":" in host else host
         url = f"http://{LOOPBACK_HOSTS.get(host_in_url, host_in_url)}:{port}"
-        self._create_first_secrets(url)
+        self._prepare_database(url, migrate=migrate)
         if not validate_host(host_in_url, settings.ALLOWED_HOSTS):
             allowed = ", ".join(settings.ALLOWED_HOSTS)
             self.stderr.write(f"Only requests to {allowed} are answered. Set ALLOWED_HOSTS to answer others.")
@@ -53,12 +59,25 @@ class Command(BaseCommand):
         connections.close_all()
         serve(sockets, host=host, port=port, threads=threads)
 
-    def _prepare_database(self) -> None:
+    def _prepare_database(self, url: str, *, migrate: bool) -> None:
         if settings.DATABASES["default"]["NAME"] == ":memory:":
             raise CommandError("Can't use an in-memory database: each worker would have its own and lose it on exit.")
         try:
             self.check()
-            call_command("migrate", verbosity=0, interactive=False)
+            with startup_lock():
+                if unknown := unknown_migrations():
+                    raise CommandError(
+                        f"This version is older than the database, which has the migrations {', '.join(unknown)}. "
+                        "Install the version that made them, or a newer one."
+                    )
+                if migrate:
+                    call_command("migrate", verbosity=0, interactive=False)
+                elif missing := missing_migrations():
+                    raise CommandError(
+                        f"The database lacks the migrations {', '.join(missing)}. Run `python manage.py migrate`, or "
+                        "start without --no-migrate."
+                    )
+                self._create_first_secrets(url)
         except DatabaseError as error:
             raise CommandError(f"Can't use the database: {' '.join(str(error).split())}") from error
 
