@@ -1,6 +1,6 @@
 """The latency of each page of the admin, from the request to the last byte of HTML.
 
-    DATABASE_URL=postgres://… SECRET_KEY=x python -m tests.benchmarks.admin_pages 1000000
+    DATABASE_URL=postgres://… SECRET_KEY=x .venv/bin/python -m tests.benchmarks.admin_pages 1000000
 
 creates a database of this size on that server, with four items per conversation on average, keeps it for the next run,
 and prints a table: milliseconds of 20 runs after a first one, the CPU time of this process in each, the number of

@@ -1,6 +1,6 @@
 """How fast the API is, in one table, beside PostgreSQL alone or a bare DRF viewset.
 
-    DATABASE_URL=postgres://… SECRET_KEY=x python -m tests.benchmarks.api --with pgbench --only create --seconds 2
+    DATABASE_URL=postgres://… SECRET_KEY=x .venv/bin/python -m tests.benchmarks.api --with pgbench --only create
 
 Needs wrk, a superuser of PostgreSQL and an otherwise idle Linux machine. It creates databases beside the one that
 DATABASE_URL names, and drops them at the end. For each workload the targets are measured in turn; the others

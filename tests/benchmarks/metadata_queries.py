@@ -1,6 +1,6 @@
 """The latency of a page of conversations with each kind of condition, compared with a page without conditions.
 
-    DATABASE_URL=postgres://… SECRET_KEY=x python -m tests.benchmarks.metadata_queries 100000 10000000
+    DATABASE_URL=postgres://… SECRET_KEY=x .venv/bin/python -m tests.benchmarks.metadata_queries 100000 10000000
 
 creates a database of each size on that server, keeps it for the next run, and prints a table for each. It has the
 latency of a page of 20 in milliseconds (the highest for all owners, the largest and a small owner, newest and oldest

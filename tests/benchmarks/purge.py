@@ -1,6 +1,6 @@
 """The latency of appends while old conversations are deleted, on PostgreSQL.
 
-    DATABASE_URL=postgres://… SECRET_KEY=x python -m tests.benchmarks.purge --items 1000000
+    DATABASE_URL=postgres://… SECRET_KEY=x .venv/bin/python -m tests.benchmarks.purge --items 1000000
 
 creates a database `…_purge` on that server and fills it with items to delete, half of them in one conversation and
 half in conversations of ten. Sixteen processes append an item at regular intervals, in turn to a conversation of their

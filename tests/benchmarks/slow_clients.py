@@ -1,6 +1,6 @@
 """How fast normal requests are while many other clients are slow or silent.
 
-    DATABASE_URL=postgres://… SECRET_KEY=x python -m tests.benchmarks.slow_clients --slow 500 --silent 500
+    DATABASE_URL=postgres://… SECRET_KEY=x .venv/bin/python -m tests.benchmarks.slow_clients --slow 500 --silent 500
 
 A slow client sends the headers of a request and a byte of its body per second, a silent one nothing at all or nothing
 after the headers. Every other one of both has a valid key.

@@ -1,6 +1,6 @@
 """Whether latency or memory of the service grows under a mixed load at half of its peak rate, on PostgreSQL.
 
-    DATABASE_URL=postgres://… python -m tests.benchmarks.soak --minutes 15
+    DATABASE_URL=postgres://… SECRET_KEY=x .venv/bin/python -m tests.benchmarks.soak --minutes 15
 
 Prints the figures of each minute. The exit code is 0 if no request failed, no minute's 99th percentile was more than
 twice the first minute's, and each worker's memory differs by at most 5 % from its memory after the first thousand

@@ -1,6 +1,6 @@
 """Disk usage of items on PostgreSQL: measured on a sample, computed for 100 million.
 
-    DATABASE_URL=postgres://… SECRET_KEY=x python -m tests.benchmarks.table_sizes --items 10000000
+    DATABASE_URL=postgres://… SECRET_KEY=x .venv/bin/python -m tests.benchmarks.table_sizes --items 10000000
 
 creates a database `…_sizes` on that server, as a superuser, and fills it in the order in which a service would: a
 thousand conversations at a time, each of ten items and four metadata pairs, and each item a message of about 500

@@ -1,6 +1,6 @@
 """Take the pictures of the documentation from a running service with invented conversations.
 
-    python -m tests.docs.screenshots
+    .venv/bin/python -m tests.docs.screenshots
 
 writes `list.png` and `transcript.png` to `conversations/docs/images`, or to another folder with `--output`. It needs
 Chromium. Look at the pictures before you commit them.
