@@ -16,7 +16,7 @@ from django.utils.translation import gettext_lazy as _
 from conversations.admin import metadata, permissions
 from conversations.admin.actions.bulk_delete import BulkDeleteView
 from conversations.admin.actions.delete_confirmation import DeletionSummary, restore_context, summarize_deletion
-from conversations.admin.actions.export import ExportView, can_export
+from conversations.admin.actions.export import ExportView, can_export, format_choices
 from conversations.admin.base import AppModelAdmin
 from conversations.admin.content.access import read_item, read_items
 from conversations.admin.content.search import RecordedSearch
@@ -254,6 +254,8 @@ class ConversationAdmin(AppModelAdmin):
             context["transcript"] = self.transcript_class(
                 obj, items=items, parameters=request.GET, preferences=preferences
             )
+            if can_export(self, request, obj) and self.has_export_permission(request, obj):
+                context["export_formats"] = format_choices(may_export_content=True)
         return super().render_change_form(request, context, add, change, form_url, obj)
 
     def item_view(self, request: HttpRequest, object_id: str, item_id: str) -> HttpResponse:

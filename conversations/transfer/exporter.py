@@ -1,38 +1,18 @@
-"""Export conversations as JSON Lines for import (see `schema.export_format`), or as CSV for spreadsheets."""
+"""Export conversations as a file in one of `transfer.formats`."""
 
-import csv
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import UTC, datetime
-from io import StringIO
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
-import orjson
 from django.contrib.auth import get_user_model
 
 from conversations.models import Conversation, ConversationQuerySet, Item
 from conversations.schema.query.nodes import EVERYTHING, Query
-
-Format = Literal["jsonl", "csv", "items-csv"]
+from conversations.transfer.formats import FORMATS, Format
+from conversations.transfer.segments import ConversationSegment
 
 CONVERSATIONS_PER_QUERY = 200
 # No more items than these are in memory at a time. The number is small because one item may have many megabytes.
 ITEMS_PER_QUERY = 100
-
-BOM = b"\xef\xbb\xbf"  # byte order mark; without it, Excel does not recognise UTF-8
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")  # spreadsheets may run text that begins so as a formula
-COLUMNS = {
-    "csv": ["id", "owner", "created_at", "item_count", "last_item_at", "metadata"],
-    "items-csv": ["conversation_id", "position", "item_id", "type", "role", "created_at", "text", "data"],
-}
-
-
-class ConversationSegment(NamedTuple):
-    """A conversation with all of its items, or with some consecutive items if it has more than `ITEMS_PER_QUERY`."""
-
-    conversation: Conversation
-    owner: str  # user name
-    items: Sequence[Item]
-    is_first: bool = True  # whether the conversation itself is still to be written
 
 
 class Export:
@@ -42,10 +22,7 @@ class Export:
     use depends neither on the number of conversations nor on that of items. Creating an export raises the errors of
     `ConversationQuerySet.matching`, so that no file is begun for a query that can't be answered.
 
-    `with_items` applies to JSON Lines only; "csv" has no items and "items-csv" consists of them.
-
-    CSV is UTF-8 with a byte order mark, and its times are in UTC, to the second. A cell that begins with one of
-    `FORMULA_STARTS` gets a `'` in front, which makes spreadsheets treat it as text.
+    `with_items=False` leaves the items out of JSON Lines. Other formats have items or not, whatever it is.
     """
 
     def __init__(
@@ -59,22 +36,20 @@ class Export:
         self.conversations = conversations
         self.query = query
         self.matches = conversations.matching(query)  # for counting; `_pages` reads the conversations
-        self.format = format
-        self.has_items = with_items if format == "jsonl" else format == "items-csv"
+        self.file = FORMATS[format]()
+        self.has_items = self.file.has_items and (with_items or format != "jsonl")
         self.conversation_count = self.item_count = 0  # exported so far
 
     def __iter__(self) -> Iterator[bytes]:
-        if self.format in COLUMNS:
-            yield BOM + _csv([COLUMNS[self.format]])
+        if beginning := self.file.begin():  # An empty chunk would end a chunked HTTP response.
+            yield beginning
         for batch in self._batches():
             self.conversation_count += sum(segment.is_first for segment in batch)
             self.item_count += sum(len(segment.items) for segment in batch)
-            if self.format == "jsonl":
-                yield b"".join(line for segment in batch for line in _json_lines(segment))
-            elif self.format == "csv":
-                yield _csv(_conversation_row(segment) for segment in batch)
-            else:
-                yield _csv(row for segment in batch for row in _item_rows(segment))
+            if chunk := self.file.write(batch):
+                yield chunk
+        if rest := self.file.end():
+            yield rest
 
     def _batches(self) -> Iterator[list[ConversationSegment]]:
         """Yield batches that together have every conversation, and every item if the format has items.
@@ -165,80 +140,3 @@ def _read_in_segments(conversation: Conversation, owner: str) -> Iterator[list[C
     while len(items) == ITEMS_PER_QUERY:
         items = list(items_in_order.filter(position__gt=items[-1].position)[:ITEMS_PER_QUERY])
         yield [ConversationSegment(conversation, owner, items, is_first=False)]
-
-
-def _json_lines(segment: ConversationSegment) -> Iterator[bytes]:
-    conversation = segment.conversation
-    if segment.is_first:
-        yield _json_line(
-            {
-                "object": "conversation",
-                "id": conversation.pk,
-                "owner": segment.owner,
-                "created_at": conversation.created_at,
-                "metadata": conversation.metadata,
-                "item_count": conversation.item_count,
-                "last_position": conversation.last_position,
-                "last_item_at": conversation.last_item_at,
-            }
-        )
-    for item in segment.items:
-        yield _json_line(
-            {
-                "object": "conversation.item",
-                "conversation_id": conversation.pk,
-                "position": item.position,
-                "created_at": item.created_at,
-                "data": item.data,
-            }
-        )
-
-
-def _json_line(value: dict[str, Any]) -> bytes:
-    return orjson.dumps(value, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
-
-
-def _conversation_row(segment: ConversationSegment) -> list[Any]:
-    conversation = segment.conversation
-    return [
-        conversation.pk,
-        segment.owner,
-        _time(conversation.created_at),
-        conversation.item_count,
-        _time(conversation.last_item_at),
-        orjson.dumps(conversation.metadata).decode(),
-    ]
-
-
-def _item_rows(segment: ConversationSegment) -> Iterator[list[Any]]:
-    for item in segment.items:
-        yield [
-            segment.conversation.pk,
-            item.position,
-            item.item_id,
-            item.type,
-            item.data.get("role", ""),
-            _time(item.created_at),
-            _text(item.data.get("content")),
-            orjson.dumps(item.data).decode(),
-        ]
-
-
-def _text(content: Any) -> str:
-    """Return the text parts of an item's content, one per line, and "" for an item without a list of parts."""
-    texts = [part.get("text") for part in content if isinstance(part, dict)] if isinstance(content, list) else []
-    return "\n".join(text for text in texts if isinstance(text, str))
-
-
-def _time(time: datetime | None) -> str:
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if time else ""
-
-
-def _csv(rows: Iterable[Iterable[Any]]) -> bytes:
-    text = StringIO(newline="")
-    csv.writer(text).writerows([_cell(value) for value in row] for row in rows)
-    return text.getvalue().encode()
-
-
-def _cell(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value

@@ -11,6 +11,7 @@ _FORMATS = [
     (rb"\[", "a JSON array"),
     (rb"{\s*\n", "indented JSON, with an object on several lines"),
     (rb"<", "HTML or XML"),
+    (rb"# ", "Markdown"),
     (rb"(?:conversation_id|id),", "CSV"),
 ]
 _LINE_FORMATS = {  # by a member of the first line's object

@@ -5,6 +5,7 @@ from playwright.sync_api import Page, expect
 
 from conversations.models import Conversation
 from conversations.schema.items import validate_items
+from conversations.transfer.exporter import Export
 from tests.browser.pages import WITHOUT_JAVASCRIPT, follow
 from tests.browser.transcripts import store_item
 from tests.browser.watch import Watch
@@ -142,3 +143,15 @@ def test_pages_contain_no_inline_script_or_style(admin_page: Page, hostile):
         found.append(admin_page.locator("script:not([src]):not([type='application/json']), style, [style]").count())
         found.append(admin_page.locator("[onclick], [onload], [onsubmit], [onchange]").count())
     assert set(found) == {0}
+
+
+def test_hostile_content_does_nothing_in_an_exported_page(page: Page, hostile, tmp_path):
+    file = tmp_path / "hostile.html"
+    file.write_bytes(b"".join(Export(Conversation.objects.all(), format="html")))
+    watch = Watch(page)
+    page.goto(file.as_uri())
+    expect(page.locator("section")).to_have_count(hostile.items.count())
+    page.locator("*").evaluate_all(TOUCH)
+    assert page.title() == "Conversations"
+    assert watch.problems == []
+    assert watch.foreign_requests(file.as_uri()) == []

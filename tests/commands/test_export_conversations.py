@@ -90,6 +90,7 @@ def test_csv_formats_have_one_row_per_conversation_or_item(format, rows, convers
         (("--owner", "nobody"), "There is no user 'nobody'"),
         (("--format", "xml"), "argument --format: invalid choice: 'xml'"),
         (("--format", "items-csv", "--without-items"), "--without-items cannot be combined with --format items-csv"),
+        (("--format", "html", "--without-items"), "--without-items cannot be combined with --format html"),
         (("/nowhere/all.jsonl",), "/nowhere/all.jsonl: No such file or directory"),
     ],
 )
@@ -104,6 +105,21 @@ def test_invalid_query_does_not_overwrite_the_file(conversations, tmp_path):
     with pytest.raises(CommandError):
         export(str(file), "--query", "(")
     assert file.read_text() == "precious"
+
+
+def test_other_formats_are_written_and_omissions_reported(conversations, tmp_path):
+    search = {"type": "web_search_call", "status": "completed", "action": {"type": "search", "query": "x"}}
+    conversations[2].add_items([search, search, {"type": "reasoning", "summary": [], "encrypted_content": "x"}])
+    stderr = StringIO()
+    for name in ("html", "markdown", "messages"):
+        written = export(str(tmp_path / name), "--format", name, stderr=stderr)
+        assert written == "Exported 3 conversations and 6 items.\n"
+    assert stderr.getvalue() == "Left out, because the format has no place for it: web_search_call (2), reasoning (1)\n"
+    assert (tmp_path / "html").read_text().count("<article>") == 3
+    assert (tmp_path / "markdown").read_text().count("\n> Grüße 🎉\n") == 3
+    lines = [json.loads(line) for line in (tmp_path / "messages").read_text().splitlines()]
+    hello = {"role": "user", "content": "Grüße 🎉"}
+    assert lines == [{"messages": [hello]}, {"messages": [hello, hello]}]
 
 
 def test_broken_pipe_ends_the_export(conversations):

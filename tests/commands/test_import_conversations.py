@@ -103,6 +103,7 @@ def test_truncated_gzip_file_fails(text, tmp_path):
         (b'{\n  "object": "list",\n  "data": []\n}', "indented JSON, with an object on several lines"),
         (b"\xef\xbb\xbfid,owner,created_at\r\n", "CSV"),
         (b"<!doctype html>", "HTML or XML"),
+        (b"# conv_1\n\n- Owner: `ann`\n", "Markdown"),
         (gzip.compress(b"[]", mtime=0), "a JSON array"),
     ],
 )

@@ -79,7 +79,7 @@ def test_every_block_for_operators_runs(service_runner, other_server, tmp_path, 
         assert len(read_conversations(gzip.decompress((tmp_path / "all.jsonl.gz").read_bytes()))) == SEEDED + 1
         [demo] = read_conversations((tmp_path / "demo.jsonl").read_bytes())
         assert (demo["owner"], demo["metadata"]) == ("ann", {"topic": "demo"})
-        assert (tmp_path / "items.csv").read_text("utf-8-sig").startswith("conversation_id,position,")
+        assert (tmp_path / "ann.html").read_text().count("<article>") == 1
     finally:
         database.drop()
 

@@ -7,7 +7,7 @@ import pytest
 
 from conversations.models import Conversation
 from conversations.schema.items import validate_items
-from conversations.transfer import exporter
+from conversations.transfer.formats.csv_rows import FORMULA_STARTS
 from tests.transfer.exports import ODD_METADATA, export, messages
 
 
@@ -55,7 +55,7 @@ def test_csv_cells_are_never_formulas(start, alice, bob):
     [_, conversation], [_, item] = rows(export(format="csv")), rows(export(format="items-csv"))
     assert conversation[1] == f"'{formula}"
     assert (item[2], item[4], item[6]) == ("'-1", f"'{formula}", f"'{formula}")
-    assert not any(cell.startswith(exporter.FORMULA_STARTS) for cell in conversation + item)
+    assert not any(cell.startswith(FORMULA_STARTS) for cell in conversation + item)
 
 
 @pytest.mark.parametrize("text", ["", "a=b", "'=1", " =1", "1-1"])

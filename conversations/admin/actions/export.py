@@ -18,7 +18,7 @@ from conversations.admin.actions.selection import Selection, list_url
 from conversations.admin.base import ModelAdminView
 from conversations.admin.content.search import RecordedSearch
 from conversations.models import Conversation
-from conversations.transfer.exporter import Format
+from conversations.transfer.formats import Format
 from conversations.transfer.gzip_stream import compress
 
 
@@ -46,7 +46,19 @@ FILE_FORMATS = {
         has_content=False,
     ),
     "items-csv": FileFormat(_("CSV, one row per item"), "items-csv", "items.csv", "text/csv; charset=utf-8"),
+    "html": FileFormat(_("HTML, a page to read or print"), "html", "html", "text/html; charset=utf-8"),
+    "markdown": FileFormat(_("Markdown"), "markdown", "md", "text/markdown; charset=utf-8"),
+    "messages": FileFormat(
+        _("JSON Lines for fine-tuning (messages and function calls only)"),
+        "messages",
+        "messages.jsonl",
+        "application/jsonl",
+    ),
 }
+
+
+def format_choices(*, may_export_content: bool) -> list[tuple[str, str | Promise]]:
+    return [(name, file.label) for name, file in FILE_FORMATS.items() if may_export_content or not file.has_content]
 
 
 class ExportForm(forms.Form):
@@ -54,9 +66,7 @@ class ExportForm(forms.Form):
 
     def __init__(self, *args: Any, may_export_content: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        choices = [
-            (name, file.label) for name, file in FILE_FORMATS.items() if may_export_content or not file.has_content
-        ]
+        choices = format_choices(may_export_content=may_export_content)
         self.fields["file_format"].choices = choices  # type: ignore[attr-defined]
         self.fields["file_format"].initial = choices[0][0]
 

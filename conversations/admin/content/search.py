@@ -18,7 +18,8 @@ from conversations.errors import APIError
 from conversations.models import AccessRecord, Conversation, ConversationQuerySet, Item, ItemText
 from conversations.schema.query.nodes import EVERYTHING, Query, searches_text
 from conversations.search.item_text import Snippet
-from conversations.transfer.exporter import Export, Format
+from conversations.transfer.exporter import Export
+from conversations.transfer.formats import Format
 
 Result = TypeVar("Result")
 

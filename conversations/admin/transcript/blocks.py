@@ -18,7 +18,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from conversations.admin.transcript.safe_urls import escape_bidi_controls
+from conversations.rendering.safe_urls import escape_bidi_controls
 
 Label = str | Promise
 BlockKind = Literal[

@@ -22,8 +22,8 @@ from conversations.admin.transcript.blocks import (
     remaining_fields,
 )
 from conversations.admin.transcript.item_types import ITEM_DISPLAYS, ROLE_NAMES, ItemDisplay
-from conversations.admin.transcript.safe_urls import escape_bidi_controls
 from conversations.models import Item
+from conversations.rendering.safe_urls import escape_bidi_controls
 from conversations.schema.items import ITEM_TYPES
 
 MAX_FACT_CHARACTERS = 200

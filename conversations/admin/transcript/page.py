@@ -12,11 +12,11 @@ from django.utils.translation import gettext_lazy as _
 from conversations.admin.transcript.blocks import MAX_BLOCKS, Block, flatten
 from conversations.admin.transcript.item import TranscriptItem
 from conversations.admin.transcript.item_types import ITEM_DISPLAYS
-from conversations.admin.transcript.markdown import MarkdownPage, has_marks
 from conversations.admin.transcript.page_urls import TOGGLED_PARAMETER, PageURLs
 from conversations.admin.transcript.pairing import pair
 from conversations.models import Conversation, Item, ItemQuerySet
 from conversations.models.item import TypeStatistics
+from conversations.rendering.markdown import MarkdownPage, has_marks
 from conversations.schema.json_limits import UNSTORABLE_CHARACTER
 
 MAX_PAGE_CHARACTERS = 1_000_000

@@ -21,7 +21,7 @@ from conversations.admin.transcript.blocks import (
     render_each,
     truncate_opaque,
 )
-from conversations.admin.transcript.safe_urls import escape_bidi_controls, web_host
+from conversations.rendering.safe_urls import escape_bidi_controls, web_host
 
 MAX_IMAGE_CHARACTERS = 4_000_000  # of Base64, so an image of 3 MB
 BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")

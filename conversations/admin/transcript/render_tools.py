@@ -21,7 +21,7 @@ from conversations.admin.transcript.blocks import (
     render_each,
 )
 from conversations.admin.transcript.render_content import as_content_part, as_image, as_link
-from conversations.admin.transcript.safe_urls import escape_bidi_controls
+from conversations.rendering.safe_urls import escape_bidi_controls
 
 
 def as_outputs(label: Label, value: Any) -> list[Block]:

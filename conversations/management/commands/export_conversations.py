@@ -11,12 +11,16 @@ from conversations.management.progress import count_of, show_progress
 from conversations.management.users import get_option_user
 from conversations.models import Conversation
 from conversations.schema.query.parser import parse_query
-from conversations.transfer.exporter import Export, Format
+from conversations.transfer.exporter import Export
+from conversations.transfer.formats import Format
 from conversations.transfer.gzip_stream import compress
 
 
 class Command(BaseCommand):
-    help = "Writes conversations and their items as JSON Lines, for import_conversations, or as CSV."
+    help = (
+        "Writes conversations and their items as JSON Lines, for import_conversations, or in another format for "
+        "spreadsheets, people or fine-tuning."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
@@ -32,7 +36,8 @@ class Command(BaseCommand):
             "--format",
             choices=get_args(Format),
             default="jsonl",
-            help="jsonl (the default), csv with a row per conversation, items-csv with a row per item",
+            help="jsonl (the default), csv with a row per conversation, items-csv with a row per item, messages for "
+            "fine-tuning (JSON Lines of chat messages), markdown, html (one page that loads nothing)",
         )
         parser.add_argument(
             "--without-items",
@@ -43,8 +48,8 @@ class Command(BaseCommand):
     def handle(
         self, *, file: str, query: str, owner: str | None, format: Format, without_items: bool, **options: Any
     ) -> None:
-        if format == "items-csv" and without_items:
-            raise CommandError("--without-items cannot be combined with --format items-csv, which has a row per item.")
+        if without_items and format not in ("jsonl", "csv"):
+            raise CommandError(f"--without-items cannot be combined with --format {format}, which consists of items.")
         user = get_option_user(owner)
         conversations = Conversation.objects.filter(owner=user.pk) if user else Conversation.objects.all()
         try:
@@ -58,6 +63,9 @@ class Command(BaseCommand):
                     stream.write(chunk)
         except OSError as error:
             raise CommandError(f"{file}: {error.strerror or error}") from error
+        if omissions := export.file.omissions:
+            names = ", ".join(f"{name} ({count:,})" for name, count in omissions.most_common())
+            self.stderr.write(f"Left out, because the format has no place for it: {names}", style_func=str)
         if file != "-":
             counts = count_of(export.conversation_count, "conversation")
             if export.has_items:

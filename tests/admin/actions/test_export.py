@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.http import urlencode
 
 from conversations.admin.actions import selection
+from conversations.admin.actions.export import FILE_FORMATS
 from conversations.deletion import delete_conversation
 from conversations.models import AccessRecord, Conversation
 from conversations.schema.items import validate_items
@@ -119,6 +120,37 @@ def test_single_conversation_is_exported_from_its_page(admin_client, conversatio
     assert admin_client.get(URL.replace("export", "conv_5F0/export")).status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("file_format", "suffix", "start"),
+    [
+        ("html", "html", b"<!doctype html>"),
+        ("markdown", "md", b"# conv_"),
+        ("messages", "messages.jsonl", b'{"messages":[{"role":"user","content":"planted-words"}'),
+    ],
+)
+def test_transcript_offers_each_format_and_its_download_is_recorded(
+    file_format, suffix, start, staff_client, conversations
+):
+    client = staff_client(*EXPORTER)
+    page = client.get(reverse("admin:conversations_conversation_change", args=[quote(conversations[1].pk)]))
+    form = page.content.decode().partition('<form class="conversations-export-as"')[2].partition("</form>")[0]
+    assert f'action="{export_url(conversations[1])}"' in form
+    assert f'<option value="{file_format}">' in form
+    response = export(client, file_format, export_url(conversations[1]))
+    assert f'attachment; filename="{conversations[1].pk}-' in response["Content-Disposition"]
+    assert response["Content-Disposition"].endswith(f'.{suffix}"')
+    assert response.getvalue().startswith(start)
+    record = AccessRecord.objects.latest("pk")
+    assert (record.action, record.conversation_id, record.conversation_count) == ("export", conversations[1].pk, 1)
+
+
+@pytest.mark.parametrize("codename", ["read_content", "export_conversation"])
+def test_transcript_offers_no_format_to_staff_who_may_not_export_content(codename, staff_client, conversations):
+    client = staff_client("view_conversation", codename)
+    page = client.get(reverse("admin:conversations_conversation_change", args=[quote(conversations[1].pk)]))
+    assert "conversations-export-as" not in page.content.decode()
+
+
 def test_list_links_to_the_export_of_its_filter(admin_client, conversations):
     html = admin_client.get(LIST_URL, {**DEMO, "after": conversations[0].pk}).content.decode()
     address = f"{URL}?{urlencode(DEMO)}".replace("&", "&amp;")
@@ -186,7 +218,7 @@ def test_content_formats_require_the_read_content_permission(staff_client, conve
         assert 'value="csv"' in html
         assert 'value="jsonl"' not in html
         assert "Message content is not included" in html
-        for file_format in ("jsonl", "jsonl.gz", "items-csv"):
+        for file_format in FILE_FORMATS.keys() - {"csv"}:
             response = export(client, file_format, url)
             assert not response.streaming
             assert "Select a valid choice" in response.content.decode()

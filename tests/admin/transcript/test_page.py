@@ -8,10 +8,10 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from conversations.admin.transcript.blocks import MAX_BLOCKS, first_blocks, flatten
-from conversations.admin.transcript.markdown import MAX_HTML_CHARACTERS
 from conversations.admin.transcript.page import MIN_BLOCK_CHARACTERS, MIN_ITEM_BLOCKS, Transcript
 from conversations.admin.transcript.render_tools import as_tools
 from conversations.models import Conversation, Item
+from conversations.rendering.markdown import MAX_HTML_CHARACTERS
 from conversations.schema.items import validate_items
 from tests.queries import CapturedQueries
 

@@ -12,7 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from pyromark import Markdown, Options
 from pyromark.event import Event
 
-from conversations.admin.transcript.safe_urls import is_mailto, web_host
+from conversations.rendering.safe_urls import is_mailto, web_host
 
 # A message may be written to keep the server busy. The parser's time grows with the characters of the text and with the
 # cells of its tables, and the time of all other steps with the characters of the HTML. So limits bound a page's time.

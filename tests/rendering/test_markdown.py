@@ -3,7 +3,7 @@ import re
 import pytest
 
 from conversations.admin.transcript.blocks import MAX_CHARACTERS
-from conversations.admin.transcript.markdown import MAX_HTML_CHARACTERS, MarkdownPage
+from conversations.rendering.markdown import MAX_HTML_CHARACTERS, MarkdownPage
 
 
 def render(text):
