@@ -28,6 +28,7 @@ from conversations.api import errors
 from conversations.api.bodies import BodyError
 from conversations.conf import app_settings
 from conversations.errors import APIError
+from project.errors import last_resort
 from project.memory import LARGE_BYTES, ByteBudget
 
 CHUNK_BYTES = 64 * 1024
@@ -200,9 +201,9 @@ class BodyReader:
                 self._respond(proto, scope)
             except BodyWanted:
                 is_body_wanted = True
-            except BaseException:
+            except BaseException as error:
                 logger.exception("The application raised an exception.")
-                proto.response_bytes(500, [], b"")
+                proto.response_bytes(*last_resort(error))
             if is_wanted:
                 is_wanted.put(is_body_wanted)
             if reserved:

@@ -1,13 +1,22 @@
 """Answers to requests that reach no view: JSON in OpenAI's envelope for clients of the API, else Django's pages."""
 
+import json
+import sys
+
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
 from django.urls import reverse
 from django.utils.log import log_response
 from django.views import defaults
 
 from conversations import ids
+from conversations.api import errors
+from conversations.api.exception_handler import RETRY_AFTER
+from conversations.db.errors import is_temporary
 from conversations.errors import APIError
+
+SERVER_ERROR = APIError("The server had an error processing your request.", status=500, type="server_error")
 
 
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
@@ -40,11 +49,35 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
+    """Answer a request whose exception is being handled: with 503 if it may succeed later."""
+    error = sys.exception()
+    if error and is_temporary(error):
+        return _unavailable(request, error)
     if not is_for_api(request):
         return defaults.server_error(request)
-    return _render_envelope(
-        APIError("The server had an error processing your request.", status=500, type="server_error")
-    )
+    return _render_envelope(SERVER_ERROR)
+
+
+def _unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
+    if is_for_api(request):
+        response = _render_envelope(errors.unavailable())
+    else:
+        try:
+            response = render(request, "503.html", status=503)
+        except OSError:  # There may be no file handle for the template.
+            response = HttpResponse("Please try again later.", status=503, content_type="text/plain")
+    response["Retry-After"] = str(RETRY_AFTER)
+    reason = " ".join(str(error).split())
+    log_response("%s %s: %s", request.method, request.path, reason, response=response, request=request, level="warning")
+    return response
+
+
+def last_resort(error: BaseException) -> tuple[int, list[tuple[str, str]], bytes]:
+    """Return status, headers and body for a request whose answer could not even be rendered."""
+    is_busy = is_temporary(error)
+    headers = [("content-type", "application/json"), *([("retry-after", str(RETRY_AFTER))] if is_busy else [])]
+    answer = errors.unavailable() if is_busy else SERVER_ERROR
+    return answer.status, headers, json.dumps(answer.envelope()).encode()
 
 
 def is_for_api(request: HttpRequest) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db import DatabaseError, IntegrityError, InterfaceError
 from django.http import Http404, UnreadablePostError
+from django.utils.log import log_response
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -37,7 +38,13 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
         headers["WWW-Authenticate"] = auth_header
     if wait := getattr(exception, "wait", None):
         headers["Retry-After"] = str(max(1, round(wait)))
-    return Response(error.envelope(), status=error.status, headers=headers)
+    response = Response(error.envelope(), status=error.status, headers=headers)
+    if error.status == 503:
+        # Django logs each response with an error status, unless it has been logged.
+        request, reason = context["request"], " ".join(str(exception).split())
+        text, values = "%s %s: %s (%s)", (request.method, request.path, reason, context["view"].request_id)
+        log_response(text, *values, response=response, request=request, logger=logger, level="warning")
+    return response
 
 
 def _to_api_error(exception: Exception, context: dict[str, Any]) -> APIError:
@@ -69,8 +76,7 @@ def _to_api_error(exception: Exception, context: dict[str, Any]) -> APIError:
         case BadRequest() | SuspiciousOperation():
             logger.warning("%s %s: %r (%s)", request.method, request.path, exception, context["view"].request_id)
             return errors.bad_request(exception)
-        case DatabaseError() | InterfaceError() if is_temporary(exception):
-            logger.warning("%s %s: %s (%s)", request.method, request.path, exception, context["view"].request_id)
+        case DatabaseError() | InterfaceError() | OSError() if is_temporary(exception):
             return errors.unavailable()
         case IntegrityError() if request.method == "DELETE":
             # A foreign key of the project has on_delete=PROTECT or RESTRICT, or the database enforces it.

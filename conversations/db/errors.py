@@ -1,4 +1,4 @@
-"""Tell conflicts, time-outs and other temporary database errors apart, by the error codes of each engine.
+"""Tell conflicts, time-outs and other temporary errors apart, by the error codes of each engine.
 
 Django's exception classes are too coarse for that: on SQLite, a locked database and a missing table are both an
 `OperationalError`.
@@ -7,6 +7,7 @@ A code is PostgreSQL's SQLSTATE (a string), an error number of MariaDB or MySQL 
 result code (below 256). These do not overlap, so one set of codes serves all engines.
 """
 
+import errno
 import sqlite3
 from typing import Any
 
@@ -29,7 +30,8 @@ STATEMENT_TIMEOUT = {
     sqlite3.SQLITE_INTERRUPT,
 }
 # A statement could not be executed at this time: a lock was not released within its time-out, the server is starting,
-# stopping, out of resources or read-only (perhaps because it has become a replica), or the connection to it was lost.
+# stopping or read-only (perhaps because it has become a replica), the disk is full or failing, there are no memory or
+# file handles left, or the connection was lost.
 UNAVAILABLE = {
     "25006",  # read_only_sql_transaction
     "55P03",  # lock_not_available
@@ -37,8 +39,17 @@ UNAVAILABLE = {
     "57P02",  # crash_shutdown
     "57P03",  # cannot_connect_now
     "57P05",  # idle_session_timeout
+    "58030",  # io_error
+    1021,  # ER_DISK_FULL
+    1026,  # ER_ERROR_ON_WRITE
+    1030,  # ER_GET_ERRNO, an error of the storage engine
+    1036,  # ER_OPEN_AS_READONLY
+    1037,  # ER_OUTOFMEMORY
     1040,  # ER_CON_COUNT_ERROR
+    1041,  # ER_OUT_OF_RESOURCES
     1053,  # ER_SERVER_SHUTDOWN
+    1114,  # ER_RECORD_FILE_FULL
+    1135,  # ER_CANT_CREATE_THREAD
     1203,  # ER_TOO_MANY_USER_CONNECTIONS
     1205,  # ER_LOCK_WAIT_TIMEOUT
     1290,  # ER_OPTION_PREVENTS_STATEMENT, such as --read-only
@@ -46,14 +57,22 @@ UNAVAILABLE = {
     1792,  # ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION
     1836,  # ER_READ_ONLY_MODE
     1927,  # ER_CONNECTION_KILLED
+    2001,  # CR_SOCKET_CREATE_ERROR
     2002,  # CR_CONNECTION_ERROR
     2003,  # CR_CONN_HOST_ERROR
+    2005,  # CR_UNKNOWN_HOST
     2006,  # CR_SERVER_GONE_ERROR
     2013,  # CR_SERVER_LOST
     2055,  # CR_SERVER_LOST_EXTENDED
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_READONLY,
 }
 # The same in PostgreSQL, for every SQLSTATE that begins so: connection_exception and insufficient_resources.
 UNAVAILABLE_CLASSES = {"08", "53"}
+# The same for files other than the database's, such as those of the cache.
+UNAVAILABLE_FILES = {errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EROFS}
 
 
 def is_conflict(error: BaseException) -> bool:
@@ -73,6 +92,7 @@ def is_temporary(error: BaseException) -> bool:
         bool((CONFLICT | STATEMENT_TIMEOUT | UNAVAILABLE) & codes)
         or any(isinstance(code, str) and code[:2] in UNAVAILABLE_CLASSES for code in codes)
         or _is_lost_connection(error)
+        or (isinstance(error, OSError) and error.errno in UNAVAILABLE_FILES)
     )
 
 

@@ -1,5 +1,8 @@
+import errno
+
 import pytest
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, connections, transaction
+from django.db.backends.sqlite3.base import DatabaseWrapper as SQLiteWrapper
 
 from conversations.db.errors import CONFLICT, STATEMENT_TIMEOUT, UNAVAILABLE, is_conflict, is_temporary
 
@@ -18,6 +21,39 @@ def test_invalid_statement_is_not_a_temporary_error(db):
     with pytest.raises(DatabaseError) as raised, transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SELECT one FROM nowhere")
     assert not is_temporary(raised.value)
+
+
+def fill_sqlite(cursor):
+    cursor.execute("PRAGMA max_page_count = 1")  # SQLite raises it to the current size.
+    cursor.execute("CREATE TABLE filler AS SELECT randomblob(1000000)")
+
+
+def fill_mysql_table(cursor):
+    cursor.execute("SET SESSION max_heap_table_size = 16384")
+    cursor.execute("CREATE TEMPORARY TABLE filler (value BINARY(200)) ENGINE = MEMORY")
+    for _ in range(12):
+        cursor.execute("INSERT INTO filler SELECT 'x' UNION ALL SELECT value FROM filler")
+
+
+@pytest.mark.skipif(connection.vendor == "postgresql", reason="the whole class of its codes is temporary")
+def test_full_disk_is_a_temporary_error(db):
+    fill = {"sqlite": fill_sqlite, "mysql": fill_mysql_table}[connection.vendor]
+    with pytest.raises(OperationalError, match="full") as raised, transaction.atomic(), connection.cursor() as cursor:
+        fill(cursor)
+    assert is_temporary(raised.value)
+
+
+def test_sqlite_file_that_cannot_be_opened_is_a_temporary_error(tmp_path, db):
+    settings = connections.configure_settings({"default": {"NAME": str(tmp_path / "nowhere" / "x")}})["default"]
+    missing = SQLiteWrapper({**settings, "ENGINE": "django.db.backends.sqlite3"}, "missing")
+    with pytest.raises(OperationalError, match="unable to open") as raised:
+        missing.ensure_connection()
+    assert is_temporary(raised.value)
+
+
+def test_process_without_file_handles_has_a_temporary_error(tmp_path):
+    assert is_temporary(OSError(errno.EMFILE, "Too many open files"))
+    assert not is_temporary(FileNotFoundError(errno.ENOENT, "No such file"))
 
 
 def test_each_error_code_belongs_to_one_class():

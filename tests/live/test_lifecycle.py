@@ -1,6 +1,7 @@
 import http.client
 import json
 import re
+import resource
 import signal
 import socket
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from conversations.models import APIKey, Conversation
+from project.server import MAX_CONNECTIONS
 from tests.live.client import Client, user_message
 from tests.live.service import WORKERS, Service, manage
 from tests.live.staff import Staff
@@ -104,6 +106,14 @@ def test_one_thread_that_is_not_the_main_thread_accepts_the_signal_to_stop_a_wor
         [thread] = threads_that_accept(signal.SIGTERM, process=worker)
         assert thread != worker
         assert threads_that_accept(signal.SIGINT, process=worker) == []
+
+
+@pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs Linux's limits of other processes")
+def test_service_raises_its_limit_of_open_files(live_service):
+    for worker in live_service.workers:
+        limit, maximum = resource.prlimit(worker, resource.RLIMIT_NOFILE)
+        unlimited = maximum == resource.RLIM_INFINITY
+        assert limit >= (MAX_CONNECTIONS if unlimited else min(maximum, MAX_CONNECTIONS))
 
 
 @pytest.mark.parametrize("stop", [Service.interrupt, Service.terminate])
