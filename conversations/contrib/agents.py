@@ -19,7 +19,7 @@ from conversations import ids
 from conversations.db.retry import retry_on_conflict
 from conversations.deletion import delete_items
 from conversations.models import Conversation
-from conversations.owned_conversations import OwnedConversations
+from conversations.owned_conversations import VisibleConversations
 from conversations.schema.items import is_item_id, item_id_prefix
 from conversations.schema.model_input import build_input, without_id
 from conversations.validation import clean_metadata
@@ -32,7 +32,8 @@ class ConversationSession:
     """The history of an agent's runs, stored in one conversation of a user. It implements the SDK's `Session`.
 
     `session_id` is the conversation's id. Without `conversation_id`, a new conversation with this `metadata` is stored
-    together with the first items. The methods raise `APIError` if `owner` has no conversation `conversation_id`.
+    together with the first items. The methods raise `APIError` if `user` does not see the conversation
+    `conversation_id`, as the API does.
 
     Items are validated as by the API, except that an append may have any number of them. They get new ids, because
     models of other providers number their ids from 1. Of `session_settings`, `limit` is the number of items that
@@ -43,7 +44,7 @@ class ConversationSession:
 
     def __init__(
         self,
-        owner: AbstractBaseUser,
+        user: AbstractBaseUser,
         *,
         conversation_id: str | None = None,
         metadata: Mapping[str, str] | None = None,
@@ -51,7 +52,7 @@ class ConversationSession:
     ) -> None:
         if conversation_id is not None and metadata is not None:
             raise TypeError("metadata is for a new conversation. Use replace_metadata() to change an existing one.")
-        self.owner = owner
+        self.user = user
         self.session_id = conversation_id or ids.new_conversation_id()
         self.session_settings: SessionSettings | None = session_settings or SessionSettings()
         self._metadata = clean_metadata(metadata or {})
@@ -87,7 +88,8 @@ class ConversationSession:
         """Return the conversation from the primary database, or None if it is not stored yet."""
         if not self._is_stored:
             return None
-        return OwnedConversations(self.owner, using=router.db_for_write(Conversation)).get(self.session_id)
+        conversations = Conversation.objects.using(router.db_for_write(Conversation)).visible_to(self.user)
+        return VisibleConversations(conversations, user=self.user).get(self.session_id)
 
     def _get_items(self, limit: int | None) -> list[dict[str, Any]]:
         conversation = self._conversation()
@@ -101,10 +103,10 @@ class ConversationSession:
     def _add_items(self, items: list[dict[str, Any]]) -> None:
         conversation = self._conversation()
         if conversation is not None:
-            conversation.add_items(items)
+            conversation.add_items(items, user=self.user)
             return
         Conversation.objects.create_with_items(
-            owner=self.owner, metadata=self._metadata, items=items, conversation_id=self.session_id
+            owner=self.user, metadata=self._metadata, items=items, conversation_id=self.session_id
         )
         self._is_stored = True
 

@@ -7,6 +7,7 @@ from agents import Agent, RunConfig, Runner, function_tool
 from agents.memory import Session, SessionSettings
 from agents.testing import ScriptedModel, assistant_message, function_call
 from asgiref.sync import async_to_sync, sync_to_async
+from django.contrib.auth.models import Group
 from django.db import connections
 from openai.types.responses import ResponseReasoningItem
 
@@ -136,6 +137,16 @@ def test_session_of_another_users_conversation_finds_none(session, bob):
         with pytest.raises(APIError, match=f"Conversation with id '{session.session_id}' not found."):
             async_to_sync(method)(*arguments)
     assert texts(get(session)) == ["one"]
+
+
+def test_setting_lets_a_team_share_a_session(session, alice, bob, settings):
+    settings.CONVERSATIONS_VISIBLE_TO = "tests.visibility.visible_to_group"
+    Group.objects.create(name="team").user_set.add(alice, bob)
+    add(session, *messages("one"))
+    shared = ConversationSession(bob, conversation_id=session.session_id)
+    add(shared, *messages("two"))
+    assert texts(get(session)) == texts(get(shared)) == ["one", "two"]
+    assert Conversation.objects.get().owner == alice
 
 
 def test_session_of_a_deleted_conversation_raises_an_error(session):
