@@ -24,14 +24,14 @@ if not apps.ready:
 
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
-from django.db import DatabaseError, IntegrityError, connections, reset_queries, router, transaction
-from django.db.migrations.executor import MigrationExecutor
+from django.db import DatabaseError, IntegrityError, reset_queries, router, transaction
 
 from conversations import ids
 from conversations.management.progress import show_progress
 from conversations.models import Conversation, Item, writer
 from conversations.schema.items import item_id_prefix
 from conversations.schema.metadata import MAX_PAIRS
+from project.startup import missing_migrations
 from tests.seed_items import random_items
 
 # Ids contain the creation time as 32-bit Unix seconds.
@@ -210,11 +210,10 @@ class Command(BaseCommand):
 
     def _check_database_is_migrated(self) -> None:
         try:
-            executor = MigrationExecutor(connections[router.db_for_write(Conversation)])
-            is_migrated = not executor.migration_plan(executor.loader.graph.leaf_nodes())
+            missing = missing_migrations()
         except DatabaseError as error:
             raise CommandError(f"Can't use the database: {' '.join(str(error).split())}") from error
-        if not is_migrated:
+        if missing:
             raise CommandError("The database is not up to date. Run `python manage.py migrate` first.")
 
 
