@@ -31,6 +31,7 @@ from tests.docs.pages import (
 MAX_README_WORDS = 900
 MAX_PICTURE_BYTES = 150_000
 CHANGELOG = ROOT / "CHANGELOG.md"
+CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
 INTEGRATION = DOCS / "django-integration.md"
 
 each_document = pytest.mark.parametrize("document", [*PAGES, *GUIDES], ids=lambda path: str(path.relative_to(ROOT)))
@@ -96,6 +97,14 @@ def test_pictures_are_small_and_shown_somewhere():
     assert {picture for picture in pictures if picture.stat().st_size > MAX_PICTURE_BYTES} == set()
     links = {(page.parent / link).resolve() for page in PAGES for link in read_links(page) if link.endswith(".png")}
     assert links == pictures
+
+
+def test_contributing_names_files_that_exist_and_what_is_in_them():
+    paths = [span for span in read_code_spans(CONTRIBUTING) if re.match("(conversations|project|tests)/", span)]
+    assert {path for path in paths if not (ROOT / path).exists()} == set()
+    names = re.findall(r"`(\w+)`\s+in\s+`([\w/]+\.py)`", CONTRIBUTING.read_text())
+    assert len(names) > 5
+    assert [(name, path) for name, path in names if name not in (ROOT / path).read_text()] == []
 
 
 @each_document
