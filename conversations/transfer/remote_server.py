@@ -112,8 +112,10 @@ class RemoteServer:
             if not isinstance(data, list):
                 raise RemoteError(f"{path}: the response is not a list")
             yield data
-            if not data or not page.get("has_more", len(data) >= MAX_PAGE_SIZE):
+            if not page.get("has_more", len(data) >= MAX_PAGE_SIZE):
                 return
+            if not data:
+                raise RemoteError(f"{path}: an empty page is not the last one")
             last_id = page.get("last_id") or _id_of(data[-1])
             if last_id == parameters.get("after"):
                 raise RemoteError(f"{path}: the server ignores the parameter 'after', so only one page can be read")

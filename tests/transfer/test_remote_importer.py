@@ -108,6 +108,7 @@ def test_unreadable_response_is_reported(answer, reason, stub, alice):
     ("items", "reason"),
     [
         ({"data": None}, "the response is not a list"),
+        ({"data": [], "has_more": True}, "an empty page is not the last one"),
         ({"data": [{}] * 100}, "the server's list has an entry without an id"),
     ],
 )
