@@ -63,6 +63,7 @@ DATABASE_OPTIONS: dict[str, dict[str, Any]] = {
         "charset": "utf8mb4",
         "sql_mode": "STRICT_TRANS_TABLES",
         "isolation_level": "read committed",
+        "connect_timeout": 5,
     },
 }
 DATABASES: dict[str, dict[str, Any]] = {}
