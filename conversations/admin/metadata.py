@@ -23,7 +23,7 @@ from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_PAIRS, MAX_VALUE_L
 class MetadataField(forms.Field):
     """Metadata as JSON text, validated by the rules of the API. Invalid text stays in the form unchanged."""
 
-    widget = AdminTextareaWidget
+    widget = AdminTextareaWidget(attrs={"dir": "ltr"})
     # An empty object is a value, but an empty text is not: a form without the field must not clear the metadata.
     empty_values = [None, ""]
 

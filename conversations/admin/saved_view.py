@@ -99,7 +99,9 @@ class SavedViewForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
         model = SavedView
         fields = ("name", "is_shared", "is_default", "query_string")
-        widgets: ClassVar = {"query_string": forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"})}
+        widgets: ClassVar = {
+            "query_string": forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField", "dir": "ltr"})
+        }
 
     user: Any
 

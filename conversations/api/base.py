@@ -3,6 +3,8 @@ from collections.abc import Callable
 from typing import Any, NoReturn
 
 from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from django.utils import translation
 from django.utils.module_loading import import_string
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import IsAuthenticated
@@ -47,6 +49,11 @@ class OpenAIView(APIView):
     def default_response_headers(self) -> dict[str, str]:
         """Return no headers: DRF would compute `Allow` for every response, and only a 405 needs it."""
         return {}
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        """Answer in English, whatever language your project or an earlier request of this thread has activated."""
+        with translation.override(None):
+            return super().dispatch(request, *args, **kwargs)
 
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         self.started_at = time.perf_counter()

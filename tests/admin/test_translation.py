@@ -1,9 +1,11 @@
 """Every word that the admin's pages say of themselves can be translated: here each translation is put in brackets."""
 
+import ast
 import json
 import re
 from datetime import date
 from html.parser import HTMLParser
+from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
@@ -12,6 +14,7 @@ from django.core.management import call_command
 from django.db import connection
 from django.utils import translation
 
+import conversations
 from conversations.models import APIKey, Conversation, SavedView
 from tests.admin_pages import add_other_rows, list_pages, other_pages, transcript_pages
 from tests.browser.transcripts import create_all_item_types
@@ -25,6 +28,21 @@ TOLD = ("alt", "aria-label", "placeholder", "title")  # attributes that are read
 NOT_OURS = {"PNG", "UTC", "True", "False", "metadata"}  # of all languages, of Django's icons, of parameters
 NO_PAGES = ("item", "suggested keys", "suggested values")  # but a download, and JSON
 OF_API = ("list: wrong",)  # which tells what is wrong with a query in the API's words
+
+PACKAGE = Path(conversations.__file__).parent
+TEMPLATES = sorted((PACKAGE / "templates").rglob("*.html"))
+CLASSES = r"{% block (?:bodyclass|kind) %}.*?{% endblock"
+TRANSLATED_OR_COMMENT = re.compile(
+    rf"{CLASSES}|{{% blocktranslate.*?{{% endblocktranslate %}}|{{% comment %}}.*?{{% endcomment %}}|{{#.*?#}}",
+    re.DOTALL,
+)
+TEMPLATE_CODE = re.compile(r"{%.*?%}|{{.*?}}", re.DOTALL)
+MODULES = sorted(path for folder in ("admin", "models") for path in (PACKAGE / folder).rglob("*.py"))
+LABELS = {
+    *("description", "help_text", "help_texts", "label", "labels", "search_help_text", "title"),
+    *("verbose_name", "verbose_name_plural"),
+}
+POSITION_OF_TEXT = {"ValidationError": 0, "message_user": 1, "error": 1, "success": 1, "log_change": 2}
 
 
 @pytest.fixture
@@ -103,6 +121,37 @@ def all_types() -> dict[str, str]:
     [conversation] = Conversation.objects.filter(item_count__gt=100)
     url = f"/admin/conversations/conversation/{conversation.pk}/change/"
     return {asked: url + asked for asked in ("", "?after=100", "?view=raw")}
+
+
+@pytest.mark.parametrize("template", TEMPLATES, ids=[str(path.relative_to(PACKAGE)) for path in TEMPLATES])
+def test_template_has_no_text_outside_translation_tags(template):
+    """Check every branch, where the test of the pages below checks only what they show."""
+    html = TRANSLATED_OR_COMMENT.sub(" ", template.read_text())
+    assert words(" ".join(VisibleText(TEMPLATE_CODE.sub("", html)).parts)) - NOT_OURS == set()
+
+
+@pytest.mark.parametrize("module", MODULES, ids=[str(path.relative_to(PACKAGE)) for path in MODULES])
+def test_labels_and_messages_in_python_are_marked_for_translation(module):
+    nodes = ast.walk(ast.parse(module.read_text()))
+    texts = [(node.lineno, text) for node in nodes for text in find_texts(node)]
+    assert [(line, ast.unparse(text)) for line, text in texts if is_english(text)] == []
+
+
+def find_texts(node: ast.AST) -> list[ast.expr]:
+    """Return the values of labels, of verbose names and of messages to people in a call or an assignment."""
+    match node:
+        case ast.Call(func=ast.Attribute(attr=name) | ast.Name(id=name), args=args, keywords=keywords):
+            position = POSITION_OF_TEXT.get(name, 0 if name.endswith("Field") else len(args))
+            return [*args[position : position + 1], *(keyword.value for keyword in keywords if keyword.arg in LABELS)]
+        case ast.Assign(targets=[ast.Name(id=name)], value=value) if name in LABELS:
+            return value.values if isinstance(value, ast.Dict) else [value]
+    return []
+
+
+def is_english(text: ast.expr) -> bool:
+    """Whether it is a text of the source itself, and not the result of a call such as `_("…")`."""
+    constants = text.values if isinstance(text, ast.JoinedStr) else [text]
+    return any(isinstance(each, ast.Constant) and words(str(each.value)) - NOT_OURS for each in constants)
 
 
 @pytest.mark.slow

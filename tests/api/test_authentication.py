@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from conversations.models import APIKey, Conversation
 from tests.api.conftest import APIClient
@@ -128,3 +128,15 @@ def test_session_does_not_authenticate_api_requests(alice):
     client = Client()
     client.force_login(alice)
     assert client.generic("POST", URL).status_code == 401
+
+
+@pytest.mark.parametrize("language", ["de", "ar"])
+def test_errors_are_in_english_whatever_language_is_active(alice, settings, assert_error, language):
+    """An earlier request of the thread, or a middleware of the project, may have activated another language."""
+    settings.INSTALLED_APPS = [*settings.INSTALLED_APPS, "rest_framework"]  # which has translations
+    settings.CONVERSATIONS_AUTHENTICATION_CLASSES = ["rest_framework.authentication.BasicAuthentication"]
+    wrong = b64encode(b"alice:wrong").decode()
+    with translation.override(language):
+        response = Client(headers={"authorization": f"Basic {wrong}"}).get("/v1/conversations")
+        assert translation.get_language() == language
+    assert_error(response, 401, "Invalid username/password.", code="authentication_failed")
