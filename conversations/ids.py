@@ -15,6 +15,7 @@ from conversations import errors
 CONVERSATION_PREFIX = "conv_"
 MAX_LENGTH = 64
 
+_NEW_ID = re.compile(r"[a-z]+_[0-9a-f]{48}\Z")
 _WELL_FORMED = re.compile(r"[A-Za-z0-9_-]+\Z", re.ASCII)
 _clock_lock = threading.Lock()
 _last_ns = 0
@@ -41,6 +42,19 @@ def compose_id(prefix: str, *, nanoseconds: int, bits: int) -> str:
 def lower_bound(prefix: str, *, seconds: int) -> str:
     """Return a string that sorts before every id of this Unix second and after every id of earlier seconds."""
     return f"{prefix}{min(max(seconds, 0), 0xFFFFFFFF):08x}"
+
+
+def is_new_id(value: str) -> bool:
+    """Whether `new_id` may have created the id: it has the form, and less than a second of nanoseconds."""
+    return _NEW_ID.match(value) is not None and int(value[-40:-32], 16) < 1_000_000_000
+
+
+def continue_after(new_id: str) -> None:
+    """Have `new_id` create only ids that sort after this one, whatever the machine's clock says."""
+    global _last_ns
+    digits = new_id.rpartition("_")[2]
+    with _clock_lock:
+        _last_ns = max(_last_ns, int(digits[:8], 16) * 1_000_000_000 + int(digits[8:16], 16))
 
 
 def created_at(new_id: str) -> datetime:

@@ -7,11 +7,13 @@ from django.core.wsgi import get_wsgi_application
 from django.db import close_old_connections, reset_queries
 from django.http import HttpResponse
 
+from conversations.id_clock import follow_database
 from project.time_limits import limit_statements
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "project.settings")
 handler = get_wsgi_application()
 limit_statements()
+follow_database()
 # Django closes old connections at the end of each request too, and its log of queries has a maximum length. Doing both
 # at the start costs 6 % more CPU per write and 11 % per read: `python -m tests.benchmarks.api` without these two lines.
 request_started.disconnect(close_old_connections)

@@ -64,7 +64,8 @@ WITH conversation AS (
 _UPDATE_COUNTERS = """
 WITH conversation AS (
     UPDATE conversations_conversation
-    SET item_count = item_count + %(count)s, last_position = last_position + %(count)s, last_item_at = %(now)s
+    SET item_count = item_count + %(count)s, last_position = last_position + %(count)s,
+        last_item_at = GREATEST(last_item_at, %(now)s)
     WHERE id = %(id)s AND owner_id = %(owner)s
     RETURNING item_count, last_position
 )"""
@@ -159,9 +160,11 @@ def append(
     The positions of `items` and `texts` count from 1; the stored ones are set on `items`. All items have the same time.
     Return False if the owner has no such conversation.
     """
-    if not _store(_UPDATE_COUNTERS, {"now": items[0].created_at}, conversation, items, texts, using=using):
+    now = items[0].created_at
+    if not _store(_UPDATE_COUNTERS, {"now": now}, conversation, items, texts, using=using):
         return False
-    conversation.last_position, conversation.last_item_at = items[-1].position, items[-1].created_at
+    conversation.last_position = items[-1].position
+    conversation.last_item_at = max(conversation.last_item_at or now, now)
     return True
 
 

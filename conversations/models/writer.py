@@ -14,7 +14,8 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from django.db import transaction
-from django.db.models import F, Q, QuerySet
+from django.db.models import F, Q, QuerySet, Value
+from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
 from conversations import errors, ids
@@ -73,7 +74,7 @@ def append(
         conversation.update_counters(
             item_count=F("item_count") + count,
             last_position=F("last_position") + count,
-            **({"last_item_at": now} if count else {}),
+            **({"last_item_at": Greatest(Coalesce("last_item_at", Value(now)), Value(now))} if count else {}),
         )
         first_position = conversation.last_position - count + 1
         rows = _build_items(conversation, items, first_position=first_position, now=now, using=using, visible=visible)

@@ -1,10 +1,12 @@
 """The single statement of PostgreSQL stores the same rows as the ORM."""
 
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models.signals import post_save
+from django.utils import timezone
 
 from conversations import ids
 from conversations.errors import APIError
@@ -99,6 +101,19 @@ def test_single_statement_appends_the_same_items_as_the_orm(alice, first, items)
     assert fields(in_one) == fields(Conversation.objects.get(pk=in_one.pk))
     assert [fields(row) for row in rows] == [fields(Item.objects.get(pk=row.pk)) for row in rows]
     assert [row.conversation for row in rows] == [in_one] * len(rows)
+
+
+@pytest.mark.parametrize("items", [ITEMS, with_ids(ITEMS)])
+@pytest.mark.parametrize("is_loaded", [True, False])
+def test_time_of_the_last_item_never_goes_back(alice, items, is_loaded):
+    conversation = Conversation.create_with_items(owner=alice, items=ITEMS)
+    later = timezone.now() + timedelta(days=1)
+    Conversation.objects.filter(pk=conversation.pk).update(last_item_at=later)  # The clock is set back now.
+    if is_loaded:
+        conversation.refresh_from_db()
+    conversation.add_items(items=items)
+    conversation.refresh_from_db()
+    assert conversation.last_item_at == later
 
 
 @pytest.mark.parametrize("items", [ITEMS, with_ids(ITEMS), ITEMS[1:2]])
