@@ -202,6 +202,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 # The admin is in the browser's language if it is one of these; the API is in English.
 LANGUAGES = [("ar", "العربية"), ("de", "Deutsch"), ("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "project" / "locale"]
 
 USE_TZ = True
 TIME_ZONE = "UTC"

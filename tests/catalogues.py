@@ -1,12 +1,12 @@
-"""The compiled catalogues of the app's translations."""
+"""The catalogues of translations of the app and of the service."""
 
 from gettext import GNUTranslations
 from pathlib import Path
 
-import conversations
-
-PACKAGE = Path(conversations.__file__).parent
-CATALOGUES = sorted((PACKAGE / "locale").glob("*/LC_MESSAGES/django.po"))
+ROOT = Path(__file__).parent.parent
+CATALOGUES = sorted(
+    path for top in ("conversations", "project") for path in ROOT.glob(f"{top}/locale/*/LC_MESSAGES/django.po")
+)
 
 
 def read(compiled: Path) -> GNUTranslations:

@@ -11,12 +11,14 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 
-from tests.catalogues import CATALOGUES, PACKAGE, read, texts
+from tests.catalogues import CATALOGUES, ROOT, read, texts
 
 FIELD = re.compile(r"%\(\w+\)[sd]|%%|\{\w*\}|</?\w+")  # placeholders and HTML tags
 MAX_NUMBER = 1_000  # Plural rules repeat well below it.
 
-each_catalogue = pytest.mark.parametrize("catalogue", CATALOGUES, ids=[path.parts[-3] for path in CATALOGUES])
+each_catalogue = pytest.mark.parametrize(
+    "catalogue", CATALOGUES, ids=[str(path.relative_to(ROOT).parents[1]) for path in CATALOGUES]
+)
 
 
 def run(*command: str, directory: Path) -> str:
@@ -27,28 +29,30 @@ def run(*command: str, directory: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def package_with_extracted_strings(tmp_path_factory) -> Path:
-    """Extract the strings of a copy of the package, as documented for contributors."""
+def copy_with_extracted_strings(tmp_path_factory) -> Path:
+    """Extract the strings of a copy of the source, as documented for contributors."""
     if not shutil.which("msgattrib"):
         stop = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
         stop("gettext is not installed")
-    copy = tmp_path_factory.mktemp("package") / "conversations"
-    shutil.copytree(PACKAGE, copy, ignore=shutil.ignore_patterns("__pycache__"))
+    copy = tmp_path_factory.mktemp("source")
+    for name in ("conversations", "project", "templates"):
+        shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "manage.py", copy)
     options = ("--all", "--no-wrap", "--add-location", "file")
-    run(sys.executable, "-m", "django", "makemessages", *options, directory=copy)
+    run(sys.executable, "manage.py", "makemessages", *options, directory=copy)
     return copy
 
 
 @each_catalogue
 @pytest.mark.parametrize("fault", ["untranslated", "only-fuzzy", "only-obsolete"])
-def test_every_string_of_the_package_is_translated(package_with_extracted_strings, catalogue, fault):
-    extracted = package_with_extracted_strings / catalogue.relative_to(PACKAGE)
+def test_every_string_is_translated(copy_with_extracted_strings, catalogue, fault):
+    extracted = copy_with_extracted_strings / catalogue.relative_to(ROOT)
     options = ["--no-obsolete"] if fault == "untranslated" else []
     assert run("msgattrib", f"--{fault}", *options, str(extracted), directory=extracted.parent) == ""
 
 
 @each_catalogue
-def test_compiled_catalogue_has_the_texts_of_its_source(package_with_extracted_strings, catalogue, tmp_path):
+def test_compiled_catalogue_has_the_texts_of_its_source(copy_with_extracted_strings, catalogue, tmp_path):
     compiled = tmp_path / "django.mo"
     run("msgfmt", "--check-format", "-o", str(compiled), str(catalogue), directory=tmp_path)
     assert texts(read(compiled)) == texts(read(catalogue.with_suffix(".mo")))
@@ -70,4 +74,5 @@ def test_translations_have_the_placeholders_and_tags_of_their_strings(catalogue)
 
 
 def test_service_offers_the_languages_that_have_a_catalogue():
-    assert [code for code, _ in settings.LANGUAGES if code != "en"] == [path.parts[-3] for path in CATALOGUES]
+    languages = [code for code, _ in settings.LANGUAGES if code != "en"]
+    assert [path.parts[-3] for path in CATALOGUES] == languages * 2  # of the app, and of the service

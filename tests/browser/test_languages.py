@@ -16,7 +16,7 @@ from tests.browser.axe import serious_violations
 from tests.browser.pages import scrolls_sideways
 from tests.browser.transcripts import create_all_item_types, transcript_path
 from tests.browser.watch import Watch
-from tests.catalogues import PACKAGE, read, texts
+from tests.catalogues import ROOT, read, texts
 from tests.seed import seed_conversations
 
 LIST = "/admin/conversations/conversation/"
@@ -66,7 +66,7 @@ def test_list_and_transcript_are_in_german(admin_page: Page, conversation):
     "language", [pytest.param("de", marks=GERMAN), pytest.param("ar", marks=ARABIC)], ids=["German", "Arabic"]
 )
 def test_pages_have_no_line_in_english(admin_page: Page, pages, language):
-    catalogue = texts(read(PACKAGE / "locale" / language / "LC_MESSAGES" / "django.mo"))
+    catalogue = texts(read(ROOT / "conversations" / "locale" / language / "LC_MESSAGES" / "django.mo"))
     english = {key.lower() for key in catalogue if isinstance(key, str)} - {text.lower() for text in catalogue.values()}
     english -= ITEM_TYPES.keys()  # The overview names the API's types.
     assert len(english) > 200
