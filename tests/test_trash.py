@@ -23,7 +23,7 @@ from tests.queries import CapturedQueries
 from tests.schema.golden import STORED
 
 MESSAGE = {"role": "user", "content": "hi"}
-UNHEARD_OF = {"type": "unheard_of", "z": 1, "a": [1e22, -0.0, None, {}]}
+UNHEARD_OF = {"type": "unheard_of", "z": 1, "a": [1e22, -0.0, None, {}], "call_id": "c\0", "\0": ["\0"]}
 connection = connections[Conversation.objects.db]
 MODELS = (Conversation, MetadataPair, Item, ItemText)
 

@@ -46,12 +46,20 @@ def test_items_are_copied_and_become_plain_json(conversation):
     assert type(item.data["role"]) is str
 
 
+def test_nul_is_stored_in_items_and_lone_surrogates_are_replaced(conversation):
+    sent = {"role": "user", "content": [{"type": "input_text", "text": "W\0s\0l \udcff"}], "\ud800": ["\0", "🙂"]}
+    [item] = conversation.add_items([sent])
+    assert item.data["content"] == [{"type": "input_text", "text": "W\0s\0l \ufffd"}]
+    assert item.data["\ufffd"] == ["\0", "🙂"]
+    assert Item.objects.get(pk=item.pk).data == item.data
+
+
 @pytest.mark.parametrize(
     ("items", "param", "code"),
     [
         ([{"role": "nobody", "content": "Hello!"}], "items[0]", "invalid_value"),
         ([HELLO, {"role": "user"}], "items[1].content", "missing_required_parameter"),
-        ([{**HELLO, "content": "nul\0"}], "items[0].content", "invalid_value"),
+        ([{**HELLO, "id": "msg_\0"}], "items[0].id", "invalid_value"),
         ([{**HELLO, "x": [float("nan")]}], "items[0].x[0]", "invalid_value"),
         ([{**HELLO, "x": 2**64}], "items[0].x", "invalid_value"),
         ([{**HELLO, "day": date(2026, 1, 1)}], "items", "invalid_value"),
@@ -77,6 +85,8 @@ def test_invalid_items_are_an_error_and_store_nothing(conversation, items, param
         ({"topic": 1}, "metadata.topic", "invalid_type"),
         ({"topic": "x" * 513}, "metadata.topic", "string_above_max_length"),
         ({"topic": "\ud800"}, "metadata.topic", "invalid_value"),
+        ({"topic": "\0"}, "metadata.topic", "invalid_value"),
+        ({"\0": "demo"}, "metadata", "invalid_value"),
         ({str(n): "" for n in range(17)}, "metadata", "object_above_max_properties"),
         ([("topic", "demo")], "metadata", "invalid_type"),
     ],

@@ -24,7 +24,8 @@ class JSONParser(BaseParser):
     """Parser of JSON bodies.
 
     It refuses a body longer than `CONVERSATIONS_MAX_BODY_BYTES`, one with more JSON values than
-    `CONVERSATIONS_MAX_JSON_VALUES`, and the values that some database can't store (see `schema.json_limits`).
+    `CONVERSATIONS_MAX_JSON_VALUES`, and the values that some database can't store (see `schema.json_limits`). The text
+    of items may have any character; that of metadata, which the databases compare, may not.
     """
 
     media_type = "application/json"

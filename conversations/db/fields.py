@@ -7,7 +7,10 @@ from typing import Any
 import orjson
 from django.db import models
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.expressions import Col, Func
+from django.db.models.sql.compiler import SQLCompiler
 from django.utils import timezone
+from django.utils.functional import cached_property
 
 from conversations import ids
 
@@ -82,6 +85,58 @@ def _bytewise_collation(connection: BaseDatabaseWrapper) -> str | None:
     return None
 
 
+# The JSON escape of U+0000, which no text of a database can hold, and the escape of the character that stands for it.
+NUL_ESCAPE, REPLACEMENT_ESCAPE = "\\u0000", "\\ufffd"
+ESCAPED_BACKSLASH = "\\\\"
+PLACEHOLDER = "\x01"  # JSON text has no control character, so this one can stand for an escaped backslash.
+
+
+class JSONColumn(Col):
+    """A column of JSON text that is selected as it is stored, and read as JSON by lookups, transforms and sort orders.
+
+    To them, U+FFFD stands for U+0000: PostgreSQL's JSON operators raise an error if a text anywhere in the JSON has
+    that character, and SQLite's functions end the text there.
+    """
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+        text, params = self.stored_text(compiler, connection)
+        nul, replacement, backslash, placeholder = (
+            _text_literal(each, connection) for each in (NUL_ESCAPE, REPLACEMENT_ESCAPE, ESCAPED_BACKSLASH, PLACEHOLDER)
+        )
+        position = f"STRPOS({text}, {nul})" if connection.vendor == "postgresql" else f"INSTR({text}, {nul})"
+        # An escaped backslash before "u0000" is not the escape of U+0000, so it is hidden meanwhile.
+        replaced = f"REPLACE(REPLACE({text}, {backslash}, {placeholder}), {nul}, {replacement})"
+        sql = f"CASE WHEN {position} = 0 THEN {text} ELSE REPLACE({replaced}, {placeholder}, {backslash}) END"
+        return (f"({sql})::jsonb" if connection.vendor == "postgresql" else f"({sql})"), params
+
+    def stored_text(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper) -> Any:
+        """Return the SQL of the text as it is stored, which also compares as text: PostgreSQL can't compare `json`."""
+        sql, params = super().as_sql(compiler, connection)
+        return (f"{sql}::text" if connection.vendor == "postgresql" else sql), params
+
+    def select_format(self, compiler: SQLCompiler, sql: str, params: Any) -> Any:
+        return self.stored_text(compiler, compiler.connection)
+
+
+class StoredText(Func):
+    """The text of a JSON column as it is stored, for functions of texts."""
+
+    arity = 1
+    output_field = models.TextField()
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any) -> Any:  # type: ignore[override]
+        [column] = self.get_source_expressions()
+        return column.stored_text(compiler, connection)
+
+
+def _text_literal(text: str, connection: BaseDatabaseWrapper) -> str:
+    """Return a literal in whose notation a backslash stands for itself, whatever the settings of the server."""
+    digits = text.encode().hex()
+    if connection.vendor == "postgresql":
+        return "E'\\x" + text.encode().hex(",").replace(",", "\\x") + "'"
+    return f"_utf8mb4 0x{digits}" if connection.vendor == "mysql" else f"CAST(x'{digits}' AS TEXT)"
+
+
 class VerbatimJSONField(models.JSONField):
     """JSON that is read back exactly as it was written: members in their order, up to 128 levels deep.
 
@@ -98,6 +153,13 @@ class VerbatimJSONField(models.JSONField):
 
     def db_check(self, connection: BaseDatabaseWrapper) -> str | None:
         return None
+
+    def get_col(self, alias: Any, output_field: Any = None) -> JSONColumn:
+        return JSONColumn(alias, self, output_field)
+
+    @cached_property
+    def cached_col(self) -> JSONColumn:
+        return self.get_col(self.model._meta.db_table)
 
     def get_db_prep_value(self, value: Any, connection: BaseDatabaseWrapper, prepared: bool = False) -> Any:
         if hasattr(value, "as_sql") or value is None:

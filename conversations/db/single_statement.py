@@ -39,6 +39,7 @@ class ItemRow(Protocol):
     position: int
     item_id: str
     type: str
+    call_id: str
     data: Any
     created_at: datetime
 
@@ -81,13 +82,19 @@ _INSERT_PAIRS = """, pair AS (
 #
 # A parameter with a value per row is one text, with a line for each row. That is quicker to write and to parse than an
 # array, and safe because no value has a line break: ids, item types and words never do, and orjson escapes it in JSON.
+# Call ids may have one, because a client chooses them freely, so they are an array in JSON.
 
 _INSERT_ITEMS = """, item AS (
-    INSERT INTO conversations_item (conversation_id, position, item_id, type, data, created_at)
-    SELECT %(id)s, conversation.last_position - %(count)s + new.number, new.id, new.type, new.data::json, %(now)s
-    FROM conversation, unnest(
-        string_to_array(%(item_ids)s, E'\\n'), string_to_array(%(types)s, E'\\n'), string_to_array(%(data)s, E'\\n')
-    ) WITH ORDINALITY AS new (id, type, data, number)
+    INSERT INTO conversations_item (conversation_id, position, item_id, type, call_id, data, created_at)
+    SELECT
+        %(id)s, conversation.last_position - %(count)s + new.number, new.id, new.type, new.call_id, new.data::json,
+        %(now)s
+    FROM conversation, ROWS FROM (
+        unnest(
+            string_to_array(%(item_ids)s, E'\\n'), string_to_array(%(types)s, E'\\n'), string_to_array(%(data)s, E'\\n')
+        ),
+        json_array_elements_text(%(call_ids)s::json)
+    ) WITH ORDINALITY AS new (id, type, data, call_id, number)
     RETURNING id, position
 )"""
 
@@ -193,6 +200,7 @@ def _store(
         parameters |= {
             "item_ids": "\n".join(item.item_id for item in items),
             "types": "\n".join(item.type for item in items),
+            "call_ids": orjson.dumps([item.call_id for item in items]).decode(),
             "data": b"\n".join(orjson.dumps(item.data) for item in items).decode(),
         }
     sql += _SELECT_ITEMS if items else _SELECT_ONE_ROW

@@ -100,6 +100,10 @@ class Migration(migrations.Migration):
                 ("position", models.PositiveIntegerField(verbose_name="position")),
                 ("item_id", conversations.db.fields.BytewiseCharField(max_length=64, verbose_name="item id")),
                 ("type", models.CharField(max_length=64, verbose_name="type")),
+                (
+                    "call_id",
+                    conversations.db.fields.BytewiseTextField(blank=True, default="", verbose_name="call id"),
+                ),
                 ("data", conversations.db.fields.VerbatimJSONField(verbose_name="data")),
                 ("created_at", models.DateTimeField(verbose_name="created at")),
                 (

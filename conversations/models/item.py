@@ -6,16 +6,15 @@ from datetime import datetime
 from typing import Any, Literal, NoReturn
 
 from django.db import models
-from django.db.models import Case, Count, F, Max, Min, Q, Sum, TextField, When
-from django.db.models.fields.json import KT
-from django.db.models.functions import Cast, Length
+from django.db.models import Count, Max, Min, Q, Sum
+from django.db.models.functions import Length
 from django.utils.translation import gettext_lazy as _
 
 from conversations import errors, ids
-from conversations.db.fields import BytewiseCharField, VerbatimJSONField
+from conversations.db.fields import BytewiseCharField, BytewiseTextField, StoredText, VerbatimJSONField
 from conversations.db.pages import Page, read_page
 from conversations.db.retry import retry_on_conflict
-from conversations.schema.items import ITEM_TYPES
+from conversations.schema.items import find_call_id
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class ItemQuerySet(models.QuerySet["Item"]):
         """Return figures for each type, most frequent first. Reads every item, so filter by conversation first."""
         rows = self.values("type").annotate(
             count=Count("pk"),
-            characters=Sum(Length(Cast("data", TextField()))),
+            characters=Sum(Length(StoredText("data"))),
             first_position=Min("position"),
             last_position=Max("position"),
             first_at=Min("created_at"),
@@ -75,24 +74,12 @@ class ItemQuerySet(models.QuerySet["Item"]):
         return [TypeStatistics(**row) for row in rows.order_by("-count", "type")]
 
     def with_call_ids(self, call_keys: Collection[tuple[str, str]]) -> list[CallEnd]:
-        """Return the items with these pairs of type and call id, in order of position.
-
-        The call id is the value of the type's pairing member, such as `call_id`.
-        """
+        """Return the items with these pairs of type and call id, in order of position."""
         types = {item_type for item_type, _call_id in call_keys}
         condition = Q()
         for item_type in types:
             condition |= Q(type=item_type, call_id__in=[key for name, key in call_keys if name == item_type])
-        call_id = Case(
-            *(
-                When(type=item_type.name, then=_pairing_value(item_type.pairing_member))
-                for item_type in ITEM_TYPES.values()
-                if item_type.pairing_member != "call_id"
-            ),
-            default=_pairing_value("call_id"),
-            output_field=TextField(),
-        )
-        rows = self.filter(type__in=types).annotate(call_id=call_id).filter(condition).order_by("position")
+        rows = self.filter(condition).order_by("position") if types else self.none()
         return [CallEnd(**row) for row in rows.values("type", "call_id", "item_id", "position")]
 
     def originals(self, item_ids: Sequence[str], *, within: Q) -> dict[str, Item]:
@@ -111,7 +98,11 @@ class ItemQuerySet(models.QuerySet["Item"]):
 
 
 class Item(models.Model):
-    """An item of a conversation. `data` is its complete JSON, with id and type, as the API returns it."""
+    """An item of a conversation. `data` is its complete JSON, with id and type, as the API returns it.
+
+    `call_id` pairs a call with its outputs: it is the value of the member that `schema.items` declares for the type, or
+    "" if the item pairs with no other.
+    """
 
     id = models.BigAutoField(primary_key=True)
     conversation = models.ForeignKey(
@@ -120,6 +111,7 @@ class Item(models.Model):
     position = models.PositiveIntegerField(_("position"))
     item_id = BytewiseCharField(_("item id"), max_length=ids.MAX_LENGTH)
     type = models.CharField(_("type"), max_length=64)
+    call_id = BytewiseTextField(_("call id"), default="", blank=True)
     data = VerbatimJSONField(_("data"))
     created_at = models.DateTimeField(_("created at"))
 
@@ -154,11 +146,8 @@ class Item(models.Model):
     def build(cls, conversation: Any, *, position: int, data: dict[str, Any], created_at: datetime) -> Item:
         """Build an unsaved item. Positional arguments make `Model.__init__` twice as fast."""
         make: Any = cls  # Django's type stubs accept keyword arguments only.
-        item: Item = make(None, conversation.pk, position, data["id"], data["type"], data, created_at)
+        item: Item = make(
+            None, conversation.pk, position, data["id"], data["type"], find_call_id(data), data, created_at
+        )
         item._state.fields_cache["conversation"] = conversation
         return item
-
-
-def _pairing_value(member: str) -> Any:
-    """Return the expression for a type's pairing member, whose value a call and its output share."""
-    return F("item_id") if member == "id" else KT(f"data__{member}")

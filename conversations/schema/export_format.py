@@ -8,7 +8,8 @@
 `owner` is the user's natural key, which is the value of `USERNAME_FIELD`. `item_count` items follow, so an import
 detects a truncated file. Their positions ascend from 1 with gaps for deleted items, and the store never reuses a
 position up to `last_position`. `last_item_at` is null if the conversation never had an item. `data` is the whole item
-as it is stored, of any type, without hidden members. Times have a time zone and at most six decimals.
+as it is stored, of any type, without hidden members. It is the only member whose text may have NUL characters. Times
+have a time zone and at most six decimals.
 """
 
 from datetime import UTC, datetime
@@ -18,7 +19,7 @@ from pydantic import ConfigDict, Field, PlainValidator, TypeAdapter, ValidationE
 from typing_extensions import TypedDict
 
 from conversations import errors, ids
-from conversations.schema.json_limits import check_storable
+from conversations.schema.json_limits import check_limits, check_storable, replace_lone_surrogates
 from conversations.schema.metadata import validate_metadata
 
 MAX_POSITION = 2**31 - 1
@@ -55,6 +56,7 @@ def _item(value: Any) -> dict[str, Any]:
     item_type = value.get("type")
     if not isinstance(item_type, str) or not item_type:
         raise errors.invalid_type("data.type", expected="a string", got=item_type)
+    check_storable(item_type, path="data.type")
     if len(item_type) > MAX_TYPE_LENGTH:
         raise errors.string_too_long("data.type", item_type, maximum=MAX_TYPE_LENGTH)
     return value
@@ -90,16 +92,17 @@ _item_lines = TypeAdapter(ItemLine)
 
 
 def validate_conversation_line(value: Any) -> ConversationLine:
+    check_storable(value)
     return _validate(value, _conversation_lines)
 
 
 def validate_item_line(value: Any) -> ItemLine:
-    return _validate(value, _item_lines)
+    check_limits(value)
+    return _validate(replace_lone_surrogates(value), _item_lines)
 
 
 def _validate(value: Any, lines: TypeAdapter[T]) -> T:
     """Return the valid line, or raise an `APIError` that describes the first mistake."""
-    check_storable(value)
     try:
         return lines.validate_python(value)
     except ValidationError as error:

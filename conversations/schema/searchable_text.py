@@ -15,6 +15,7 @@ from itertools import accumulate
 from typing import Any
 
 from conversations.schema.items import ITEM_TYPES
+from conversations.schema.json_limits import LONE_SURROGATE, REPLACEMENT, replace_nul
 
 MAX_CHARACTERS = 100_000  # of an item; the rest is not searched
 MAX_WORD_LENGTH = 64  # Longer words are cut to this length.
@@ -67,7 +68,10 @@ _TABLE = _Table()
 
 
 def extract_text(item_type: str, data: Any) -> str:
-    """Return up to `MAX_CHARACTERS` of the item's readable text. All members of an unknown type are included."""
+    """Return up to `MAX_CHARACTERS` of the item's readable text. All members of an unknown type are included.
+
+    U+FFFD stands for NUL characters, which no column and no page can hold.
+    """
     if not isinstance(data, dict):
         return ""
     registered = ITEM_TYPES.get(item_type)
@@ -79,7 +83,7 @@ def extract_text(item_type: str, data: Any) -> str:
         length += len(text) + 1
         if length > MAX_CHARACTERS:
             break
-    chunks = _CHUNKS.findall("\n".join(texts)[:MAX_CHARACTERS])
+    chunks = _CHUNKS.findall(replace_nul("\n".join(texts)[:MAX_CHARACTERS]))
     return "".join(unicodedata.normalize("NFC", chunk) for chunk in chunks)
 
 
@@ -232,9 +236,8 @@ def _unescape_json(text: str) -> str:
 
 
 def _unescape_match(match: re.Match[str]) -> str:
-    """Return the characters that the escapes stand for. A lone surrogate can't be stored, and becomes `?`."""
-    characters: str = json.loads(f'"{match[0]}"')
-    return characters.encode(errors="replace").decode()
+    """Return the characters that the escapes stand for. A lone surrogate can't be stored, and becomes U+FFFD."""
+    return LONE_SURROGATE.sub(REPLACEMENT, json.loads(f'"{match[0]}"'))
 
 
 def _is_opaque(text: str) -> bool:

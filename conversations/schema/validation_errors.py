@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from secrets import token_hex
 from typing import Any
 
 from pydantic_core import CoreSchema, ErrorDetails
@@ -11,9 +12,9 @@ from conversations.schema.did_you_mean import did_you_mean
 
 Location = Sequence[int | str]
 
-# Prefix of the steps in an error's location that name an alternative of a union instead of a member of the input.
-# Keys of the input contain no NUL, because `json_limits` refuses it.
-TAG = "\0"
+# Prefix of the steps in an error's location that name an alternative of a union instead of a member of the input. It is
+# random, so that no client can send a member whose name begins with it.
+TAG = f"{token_hex(8)}:"
 
 # OpenAI checks for missing members first, then for unknown members, then the values.
 _RANKS = {"missing": 0, "extra_forbidden": 1, "unknown_parameter": 1}
@@ -55,9 +56,7 @@ def _translate(error_type: str, path: str, value: Any, context: dict[str, Any]) 
             return errors.invalid_item()
         case "union_tag_invalid":
             tag = context["tag"].removeprefix(TAG)
-            return errors.invalid_value(
-                path, tag, supported=_quoted_words(context["expected_tags"].replace("\\x00", ""))
-            )
+            return errors.invalid_value(path, tag, supported=_quoted_words(context["expected_tags"].replace(TAG, "")))
         case "literal_error":
             supported = _quoted_words(context["expected"])
             if isinstance(value, str):

@@ -12,7 +12,7 @@ from conversations import ids
 from conversations.errors import APIError
 from conversations.schema.export_format import validate_item_line
 from conversations.schema.items import item_id_prefix, validate_items
-from conversations.schema.json_limits import check_storable
+from conversations.schema.json_limits import check_limits, check_storable, replace_lone_surrogates
 from conversations.schema.metadata import MAX_PAIRS, validate_metadata
 
 # OpenAI's ids begin with the Unix second, in ids of the Conversations API, or have it after 18 digits, in ids of the
@@ -64,12 +64,15 @@ class ItemAdapter:
         if not isinstance(item, dict):
             self._report(f"item {self._number}: left out, because it is not an object")
             return None
-        data = _as_parts(item)
+        data = replace_lone_surrogates(item)
+        if data != item:
+            self._report(f"item {self._number}: lone surrogates in its text are replaced by U+FFFD")
+        data = _as_parts(data)
         if isinstance(data.get("id"), str) and data["id"] in self._ids:
             self._report(f"item {self._number}: left out, because {data['id']!r} is in the conversation already")
             return None
         try:
-            check_storable(data)
+            check_limits(data)
             data = self._with_valid_id(data)
             created_at = self._time_of(data["id"])
             line = {

@@ -26,6 +26,11 @@ def test_conversations_are_found_by_message_content(as_alice):
     assert search(as_alice, 'policy -"refund policy"', order="asc") == [second]
 
 
+def test_nul_is_searched_as_the_replacement_character_that_pages_show(as_alice):
+    conversation_id = as_alice.new_conversation(message("dir W\0s\0l"))
+    assert search(as_alice, '"W\ufffds\ufffdl"') == search(as_alice, "dir") == [conversation_id]
+
+
 def test_search_does_not_match_conversations_of_other_users(as_alice, as_bob):
     as_alice.new_conversation(message("a secret"))
     assert search(as_bob, "secret") == []

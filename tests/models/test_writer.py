@@ -21,6 +21,7 @@ ITEMS = validate_items(
         {"type": "compaction_trigger"},
         {"type": "function_call", "call_id": "call_1", "name": "look_up", "arguments": '{"a": "b\\nc"}'},
         {"role": "user", "content": "%s %(id)s $1"},
+        {"type": "custom_tool_call", "call_id": 'a\n"\0\\', "name": "\0", "input": "\\u0000\\\0"},
         {"role": "user", "content": "…"},  # no words
     ]
 )
@@ -66,7 +67,7 @@ def stored_state(conversation):
         "conversation": (row.owner_id, row.metadata, row.item_count, row.last_position),
         "is its last item's time": row.last_item_at == (items[-1].created_at if items else None),
         "pairs": sorted(row.metadata_pairs.values_list("owner", "key", "value")),
-        "items": [(item.position, item.type, list((item.data | {"id": ""}).items())) for item in items],
+        "items": [(item.position, item.type, item.call_id, list((item.data | {"id": ""}).items())) for item in items],
         "texts": list(row.item_texts.order_by("position").values_list("position", "words")),
     }
 

@@ -8,7 +8,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conversations.errors import APIError
-from conversations.schema.json_limits import MAX_DEPTH, check_storable, check_value_count, loads
+from conversations.schema.json_limits import (
+    MAX_DEPTH,
+    check_limits,
+    check_storable,
+    check_value_count,
+    loads,
+    replace_lone_surrogates,
+    replace_nul,
+)
 
 NUMBERS = ["0", "-0", "1e5", "1E-400", "1e400", "-1e400", "0.1", "5e-324", "1" * 20 + ".5", "NaN", "-Infinity"]
 NUMBERS += [str(sign * (2**bits + more)) for bits in (53, 63, 64, 70) for more in (-1, 0, 1) for sign in (1, -1)]
@@ -58,6 +66,8 @@ def nested_value(depth):
 )
 def test_ordinary_json_is_storable(value):
     check_storable(value)
+    check_limits(value)
+    assert replace_lone_surrogates(value) is value
 
 
 @pytest.mark.parametrize(
@@ -76,6 +86,22 @@ def test_nul_characters_are_refused(value, path):
 def test_lone_surrogates_are_refused(text):
     message = "Invalid 'items[0]': lone surrogate in a string. Expected text without it."
     assert storage_error({"items": [json.loads(text)]}) == (message, "items[0]")
+
+
+def test_limits_of_numbers_and_depth_apply_to_text_with_any_character():
+    check_limits({"\0": ["\ud83d"]})
+    for value in (2**63, math.nan, nested_value(MAX_DEPTH)):
+        with pytest.raises(APIError):
+            check_limits({"\0": ["\ud83d", value]})
+
+
+def test_lone_surrogates_are_replaced_in_names_and_texts_at_any_depth():
+    value = {"a": [{"\ude42\ud83d": ["x\ud83d🙂", 1, None]}], "b": "\0"}
+    assert replace_lone_surrogates(value) == {"a": [{"\ufffd\ufffd": ["x\ufffd🙂", 1, None]}], "b": "\0"}
+
+
+def test_nul_is_replaced_in_names_and_texts_at_any_depth():
+    assert replace_nul({"a\0": [{"\0": ["\0\0", 1, None]}]}) == {"a\ufffd": [{"\ufffd": ["\ufffd\ufffd", 1, None]}]}
 
 
 def test_a_pair_of_surrogates_is_one_character():
@@ -160,7 +186,25 @@ def outcome(read):
 def test_loads_agrees_with_json_loads(text):
     def read_and_check():
         value = json.loads(text)
-        check_storable(value)
-        return value
+        check_limits(value)
+        return json.loads(re.sub("[\ud800-\udfff]", "\ufffd", json.dumps(value, ensure_ascii=False)))
 
     assert outcome(lambda: loads(text.encode())) == outcome(read_and_check)
+
+
+@pytest.mark.parametrize("escape", [r"\u0000", r"\ud83d"])
+@pytest.mark.parametrize(
+    ("value", "path"), [('"?"', "metadata"), ('{"?":1}', "metadata"), ('{"b":[{"c":"?"}]}', "metadata.b[0].c")]
+)
+def test_metadata_of_a_request_has_neither_nul_nor_lone_surrogates(escape, value, path):
+    value = value.replace("?", escape)
+    for text in (
+        f'{{"metadata":{value}}}',
+        f'{{"x":"?","metadata":{value},"y":1}}',
+        f'{{"metadata":1,"metadata":{value}}}',
+    ):
+        with pytest.raises(APIError) as raised:
+            loads(text.encode())
+        assert raised.value.param == path
+    for text in (f'{{"x":{{"metadata":{value}}},"metadata":"\\\\u0000"}}', f'[{{"metadata":{value}}}]', '"metadata?"'):
+        loads(text.encode())

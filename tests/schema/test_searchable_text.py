@@ -49,7 +49,7 @@ def test_items_have_words_if_their_type_has_searchable_members(item_type):
             '{"city":"東京","s":"a\nb","e":"🙏"}',
         ),
         ({"type": "function_call_output", "output": "C:\\new"}, "C:\\new"),
-        ({"type": "function_call_output", "output": '{"half":"\\ud83d"}'}, '{"half":"?"}'),
+        ({"type": "function_call_output", "output": '{"half":"\\ud83d"}'}, '{"half":"\ufffd"}'),
         ({"type": "function_call_output", "output": [{"type": "input_text", "text": "ok"}]}, "ok"),
         (
             {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm"}], "encrypted_content": "gAAAA"},
@@ -77,6 +77,8 @@ def test_items_have_words_if_their_type_has_searchable_members(item_type):
             {"type": "hologram", "id": "item_1", "caption": "a ghost", "parts": [{"text": "boo"}], "role": "user"},
             "a ghost\nboo",
         ),
+        ({"type": "function_call_output", "output": "W\0s"}, "W\ufffds"),
+        ({"type": "function_call_output", "output": '["\\u0000"]'}, '["\ufffd"]'),
         ({"type": "message", "content": None}, ""),
     ],
 )

@@ -29,6 +29,7 @@ def format_snippet(query, conversation):
         ('"refund policy"', "Our Refund\n\nPolicy is simple", "Our [Refund Policy] is simple"),
         ("refund", "refund, refund", "[refund], refund"),
         ("退款", "我想申请退款。", "我想申请[退款]。"),
+        ('"w\ufffds"', "dir W\0s\0l", "dir [W\ufffds]\ufffdl"),
         ("refund", f"{'a' * 79} refund {'b' * 79}", f"{'a' * 79} [refund] {'b' * 79}"),
         ("refund", f"{'a' * 80} refund {'b' * 80}", f"…{'a' * 79} [refund] {'b' * 79}…"),
         ("nowhere OR policy", "the policy", "the [policy]"),

@@ -32,7 +32,7 @@ def stored_rows() -> list[list[tuple]]:
         [(*row[:3], json.dumps(row[3]), *row[4:]) for row in conversations],
         [
             (*row[:-1], json.dumps(row[-1]))
-            for row in items.values_list("conversation", "position", "item_id", "type", "created_at", "data")
+            for row in items.values_list("conversation", "position", "item_id", "type", "call_id", "created_at", "data")
         ],
         list(pairs.values_list("conversation", "owner", "key", "value")),
     ]
@@ -51,7 +51,7 @@ def test_exported_conversations_are_restored_by_import(alice, bob):
         Conversation.create_with_items(
             owner=alice, items=[item for item in items if item["type"] != "item_reference"], metadata=ODD_METADATA
         )
-    unknown = [{"type": "hologram", "id": "item_1", "data": {"b": None, "a": [1.0, -(2**63), {"": "\x7f\ud7ff"}]}}]
+    unknown = [{"type": "hologram", "id": "item_1", "data": {"b": None, "a": [1.0, -(2**63), {"\0": "\x7f\ud7ff\0"}]}}]
     Conversation.objects.create_with_items(owner=bob, items=unknown, validate=False)
     with_gaps = Conversation.create_with_items(owner=bob, items=messages("1", "2", "3", "4"))
     for position in (1, 3, 4):

@@ -45,6 +45,15 @@ def test_csv_has_a_row_for_each_item(alice):
     assert [json.loads(row[7]) for row in rows(text)[1:]] == [message.data, call.data]
 
 
+def test_csv_has_nul_escaped_in_the_json_and_replaced_in_other_cells(alice):
+    Conversation.create_with_items(owner=alice, items=messages("W\0s"))
+    text = export(format="items-csv")
+    assert b"\0" not in text
+    [row] = rows(text)[1:]
+    assert row[6] == "W\ufffds"
+    assert json.loads(row[7])["content"][0]["text"] == "W\0s"
+
+
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r"])
 def test_csv_cells_are_never_formulas(start, alice, bob):
     formula = f"{start}HYPERLINK(1)"

@@ -47,6 +47,16 @@ def test_a_second_run_adds_nothing(alice):
     assert rows() == before
 
 
+def test_nul_in_items_is_imported_and_lone_surrogates_are_replaced(alice):
+    data = {"id": "fc_2", "type": "function_call", "call_id": "c\0", "arguments": "W\0s", "\0": ["\ud800"]}
+    lines = [header(), item(2, data=data), item(4)]
+    assert import_from_lines(*lines) == [Outcome("added", 1, items=2)]
+    stored = Item.objects.get(position=2)
+    assert stored.data == data | {"\0": ["\ufffd"]}
+    assert stored.call_id == "c\ufffd"
+    assert import_from_lines(*lines) == [Outcome("present", 1)]
+
+
 def test_conversation_repeated_in_a_file_is_reported_as_present(alice):
     empty = header(item_count=0)
     assert [outcome.kind for outcome in import_from_lines(empty, empty)] == ["added", "present"]

@@ -189,3 +189,18 @@ def test_items_of_an_unusual_structure_are_readable(alice):
         Conversation.objects.create_with_items(owner=alice, items=[item], validate=False)
     for name in ("markdown", "html"):
         assert export(format=name).decode().count("1. 5") == len(odd)
+
+
+def test_nul_is_replaced_and_lone_surrogates_of_json_are_escaped(alice):
+    items = [
+        {"role": "user", "content": "M\0", "x\0": "y\0"},
+        {"type": "function_call", "call_id": "c\0", "name": "f", "arguments": '{"a":"\\ud800\\u0000"}'},
+        {"type": "function_call_output", "call_id": "c\0", "output": "W\0s\0l"},
+    ]
+    Conversation.objects.create_with_items(owner=alice, items=items)
+    for name in ("markdown", "html"):
+        text = unescape(export(format=name).decode())
+        assert "\0" not in text
+        for shown in ("M\ufffd", "x\ufffd", "y\ufffd", "c\ufffd", "W\ufffds\ufffdl", '"\\ud800\\u0000"'):
+            assert shown in text, (name, shown)
+    assert b"W\\u0000s\\u0000l" in export(format="messages")

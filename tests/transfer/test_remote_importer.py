@@ -220,17 +220,18 @@ def test_parts_that_cannot_be_stored_are_reported_and_the_rest_is_kept(stub, ali
         "text",
         message(2, id="a b"),
         message(1),
-        message(3, text="\ud800"),
+        message(3, text="\ud800 \0"),
         {"id": "y_1", "type": 5},
         message(4, id=["a"]),
         metadata={"a": "b", "n": 1, "k" * 65: "", "s": "\ud800"},
         created_at="today",
     )
     [added] = copy(stub, alice, ID)
-    first, second, third, fourth = stored_data()
+    first, second, third, fourth, fifth = stored_data()
     assert (first, second) == (message(1), foreign)
     assert third == message(2, id=third["id"])
-    assert fourth == message(4, id=fourth["id"])
+    assert fourth == message(3, text="\ufffd \0")
+    assert fifth == message(4, id=fifth["id"])
     assert Conversation.objects.get().metadata == {"a": "b", "n": "1"}
     time = datetime.fromtimestamp(CREATED_AT, tz=UTC)
     assert Conversation.objects.get().created_at == time
@@ -243,9 +244,9 @@ def test_parts_that_cannot_be_stored_are_reported_and_the_rest_is_kept(stub, ali
         "item 3: left out, because it is not an object",
         f"item 4: the id 'a b' can't be stored. The new id is '{third['id']}'",
         f"item 5: left out, because '{message(1)['id']}' is in the conversation already",
-        "item 6: left out. Invalid 'text': lone surrogate in a string. Expected text without it.",
+        "item 6: lone surrogates in its text are replaced by U+FFFD",
         "item 7: left out. Invalid type for 'data.type': expected a string, but got an integer instead.",
-        f"item 8: the id ['a'] can't be stored. The new id is '{fourth['id']}'",
+        f"item 8: the id ['a'] can't be stored. The new id is '{fifth['id']}'",
     ]
     assert [copy.kind for copy in copy(stub, alice, ID)] == ["present"]
 

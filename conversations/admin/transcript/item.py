@@ -25,6 +25,7 @@ from conversations.admin.transcript.item_types import ITEM_DISPLAYS, ROLE_NAMES,
 from conversations.models import Item
 from conversations.rendering.safe_urls import escape_bidi_controls
 from conversations.schema.items import ITEM_TYPES
+from conversations.schema.json_limits import replace_nul
 
 MAX_FACT_CHARACTERS = 200
 # Short members in the header of an item. They are not repeated in its body.
@@ -34,6 +35,8 @@ COLLAPSED_ROLES = ("system", "developer")
 
 class TranscriptItem:
     """An item with its title, the facts in its header, the blocks of its body and its counterparts.
+
+    `data` is the item's JSON with U+FFFD for NUL characters, which HTML can't hold. Raw JSON has them escaped.
 
     `call` and `outputs` are the counterparts on the same page. `counterpart_links` has the position and the URL of each
     counterpart on another page. An orphan is a call or an output without any counterpart.
@@ -45,8 +48,10 @@ class TranscriptItem:
         self.position = item.position
         self.item_id = item.item_id
         self.type = item.type
+        self.call_id = item.call_id
         self.created_at: datetime = item.created_at
-        self.data: Any = item.data
+        self.data: Any = replace_nul(item.data)
+        self._stored_data = item.data
         self.display = self.displays.get(item.type)
         self.is_raw = is_raw
         self.is_current = is_current
@@ -114,7 +119,7 @@ class TranscriptItem:
     @cached_property
     def blocks(self) -> list[Block]:
         if self.is_raw:
-            return [Block("code", "", pretty_json(self.data))]
+            return [Block("code", "", pretty_json(self._stored_data))]
         if not isinstance(self.data, dict) or self.display is None or not self.display.renderers:
             return as_json(gettext("JSON"), self.data)
         renderers = self.display.renderers

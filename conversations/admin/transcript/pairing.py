@@ -33,10 +33,10 @@ def _link_other_pages(
     stored_items: ItemQuerySet,
     item_url: Callable[[str], str],
 ) -> None:
-    keys = {(_counterpart_type(item), key) for item in unpaired if (key := _pairing_key(item))}
+    keys = {(_counterpart_type(item), key) for item in unpaired if (key := item.call_id)}
     rows = stored_items.with_call_ids(keys) if keys else []
     for item in unpaired:
-        counterpart = (_counterpart_type(item), _pairing_key(item))
+        counterpart = (_counterpart_type(item), item.call_id)
         matches = [row for row in rows if (row.type, row.call_id) == counterpart and row.item_id not in page_item_ids]
         item.counterpart_links = [(row.position, item_url(row.item_id)) for row in matches]
         item.is_orphan = not matches
@@ -46,8 +46,8 @@ def _find_call(
     output: TranscriptItem, calls: Iterable[TranscriptItem], items: Sequence[TranscriptItem]
 ) -> TranscriptItem | None:
     """Return the nearest earlier call that has no output yet, or else a later one, or else one that has an output."""
-    key = _pairing_key(output)
-    candidates = [call for call in calls if key and call.type == CALL_TYPES[output.type] and _pairing_key(call) == key]
+    key = output.call_id
+    candidates = [call for call in calls if key and call.type == CALL_TYPES[output.type] and call.call_id == key]
     earlier = [call for call in candidates if call.position < output.position]
     unpaired = [call for call in candidates if not call.outputs]
     unpaired_earlier = [call for call in earlier if not call.outputs]
@@ -63,18 +63,10 @@ def _preceding_shell_call(output: TranscriptItem, items: Sequence[TranscriptItem
     return earlier[0] if earlier and earlier[0].type == "local_shell_call" and not earlier[0].outputs else None
 
 
-def _pairing_key(item: TranscriptItem) -> str | None:
-    member = ITEM_TYPES[item.type].pairing_member
-    if member == "id":
-        return str(item.item_id)
-    key = item.data.get(member) if isinstance(item.data, dict) else None
-    return str(key) if isinstance(key, str) and key else None
-
-
 def _counterpart_type(item: TranscriptItem) -> str:
     return OUTPUT_TYPES.get(item.type) or CALL_TYPES[item.type]
 
 
 def _is_server_side_tool_search(item: TranscriptItem) -> bool:
     """Whether the item is a tool search that OpenAI ran itself. Its call and its output share no id."""
-    return item.type in ("tool_search_call", "tool_search_output") and _pairing_key(item) is None
+    return item.type in ("tool_search_call", "tool_search_output") and not item.call_id

@@ -12,6 +12,7 @@ PREFIX = "conversations."
 
 
 TEXT: Schema = {"type": "string"}
+WITHOUT_NUL = r"^[^\u0000]*$"
 NULLABLE_TEXT: Schema = {"type": ["string", "null"]}
 
 
@@ -82,9 +83,9 @@ def _list_of(row: Schema) -> Schema:
 
 METADATA: Schema = {
     "type": "object",
-    "description": f"Up to {MAX_PAIRS} pairs of texts.",
-    "additionalProperties": {"type": "string", "maxLength": MAX_VALUE_LENGTH},
-    "propertyNames": {"maxLength": MAX_KEY_LENGTH},
+    "description": f"Up to {MAX_PAIRS} pairs of texts without NUL characters.",
+    "additionalProperties": {"type": "string", "maxLength": MAX_VALUE_LENGTH, "pattern": WITHOUT_NUL},
+    "propertyNames": {"maxLength": MAX_KEY_LENGTH, "pattern": WITHOUT_NUL},
     "maxProperties": MAX_PAIRS,
 }
 CONVERSATION = _object(

@@ -8,13 +8,14 @@ Each type is declared once, by a decorator in the module of its family:
 Validation, ids, full-text search, `include` and the admin, which shows calls beside their outputs, read the registry.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from conversations import errors, ids
 from conversations.schema.items.hidden_members import HiddenMember
 from conversations.schema.items.types import literal_values
+from conversations.schema.json_limits import replace_nul
 
 EXTRA_ITEM_PREFIX = "item_"  # for the types in CONVERSATIONS_EXTRA_ITEM_TYPES
 
@@ -66,6 +67,17 @@ def item_type(
         return definition
 
     return register
+
+
+def find_call_id(data: Mapping[str, Any]) -> str:
+    """Return the text that pairs a call with its outputs, or "" if the item has none.
+
+    It is the value of the type's pairing member, with U+FFFD for NUL, because no column can hold it. An unknown type
+    pairs by `call_id`, as most types do.
+    """
+    registered = ITEM_TYPES.get(data["type"])
+    call_id = data.get(registered.pairing_member if registered else "call_id")
+    return replace_nul(call_id) if isinstance(call_id, str) else ""
 
 
 def item_id_prefix(item_type: str) -> str:

@@ -1,6 +1,7 @@
 """CSV for spreadsheets: UTF-8 with a byte order mark, and times in UTC, to the second.
 
-A cell that begins with one of `FORMULA_STARTS` gets a `'` in front, which makes spreadsheets treat it as text.
+A cell that begins with one of `FORMULA_STARTS` gets a `'` in front, which makes spreadsheets treat it as text. U+FFFD
+stands for NUL characters, because spreadsheets can't read them; only the JSON in the column "data" has them escaped.
 """
 
 import csv
@@ -10,6 +11,7 @@ from typing import Any, ClassVar
 
 import orjson
 
+from conversations.schema.json_limits import replace_nul
 from conversations.transfer.formats.base import FileFormat
 from conversations.transfer.segments import ConversationSegment, format_time
 
@@ -74,4 +76,5 @@ def _csv(rows: Iterable[Iterable[Any]]) -> bytes:
 
 
 def _cell(value: Any) -> Any:
+    value = replace_nul(value)
     return f"'{value}" if isinstance(value, str) and value.startswith(FORMULA_STARTS) else value

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from conversations.schema.items import ITEM_TYPES
+from conversations.schema.json_limits import replace_nul
 
 MAX_FACT_CHARACTERS = 80  # A longer text gets a block of its own.
 PROSE = ("message", "reasoning")  # types whose texts are Markdown
@@ -33,6 +34,8 @@ class ReadableItem:
 
 
 def readable_item(data: dict[str, Any]) -> ReadableItem:
+    """Return the parts of the item, with U+FFFD for NUL characters."""
+    data = replace_nul(data)
     item_type = str(data.get("type", ""))
     title = str(data.get("role") if item_type == "message" else item_type).replace("_", " ").capitalize()
     registered = ITEM_TYPES.get(item_type)
@@ -57,7 +60,8 @@ def readable_item(data: dict[str, Any]) -> ReadableItem:
 
 
 def pretty_json(value: Any) -> str:
-    return json.dumps(value, ensure_ascii=False, indent=2)
+    # A text that is JSON may have the escape of a lone surrogate, and UTF-8 can't encode the character.
+    return json.dumps(value, ensure_ascii=False, indent=2).encode(errors="backslashreplace").decode()
 
 
 def _parts(value: Any, *, label: str, is_prose: bool) -> Iterator[Part]:

@@ -90,6 +90,8 @@ def test_previews_show_the_start_of_the_first_and_last_message(admin_client, tal
             ("no", "no"),
         ),
         ([message("user", "é" * 200)], ("é" * 200, "é" * 200)),
+        ([message("user", "W\0s\\u0000"), message("user", "\\\0")], ("W\ufffds\\u0000", "\\\ufffd")),
+        ([{**message("user", "hi"), "\0": "\0"}], ("hi", "hi")),
     ],
 )
 def test_previews_handle_every_kind_of_message(alice, items, texts):

@@ -46,6 +46,14 @@ def test_text_search_shows_a_snippet_that_links_to_its_item(admin_client, alice)
     assert f'id="item_{item.item_id}"' in transcript
 
 
+def test_snippet_shows_the_replacement_character_for_nul(admin_client, alice):
+    create_conversation(alice, "dir W\0s\0l", topic="demo")
+    for query in ("dir", '"W\ufffds\ufffdl"'):
+        page = admin_client.get(LIST_URL, {"q": query}).content
+        assert b"\0" not in page
+        assert "\ufffds\ufffd" in page.decode()
+
+
 @pytest.mark.parametrize(("cap", "text"), [(2, "2+ conversations"), (3, "3 conversations")])
 def test_text_search_results_are_counted_up_to_their_own_cap(admin_client, alice, monkeypatch, cap, text):
     for _ in range(3):

@@ -3,7 +3,7 @@ from django.http import QueryDict
 
 from conversations.admin.transcript.page import Transcript
 from conversations.admin.transcript.pairing import OUTPUT_TYPES
-from conversations.models import Conversation, Item
+from conversations.models import Conversation
 
 
 class ShortPages(Transcript):
@@ -11,23 +11,9 @@ class ShortPages(Transcript):
 
 
 def create_conversation(owner, *items: dict) -> Conversation:
-    """As they are, so that types which need much else can be shown by what pairs them."""
-    conversation = Conversation.create_with_items(owner=owner)
-    rows = [
-        Item(
-            conversation=conversation,
-            position=position,
-            item_id=item.get("id", f"x_{position}"),
-            type=item["type"],
-            data=item,
-            created_at=conversation.created_at,
-        )
-        for position, item in enumerate(items, 1)
-    ]
-    Item.objects.bulk_create(rows)
-    Conversation.objects.filter(pk=conversation.pk).update(last_position=len(rows), item_count=len(rows))
-    conversation.refresh_from_db()
-    return conversation
+    """Store the items without validation, so that a type with many required members needs only those that pair."""
+    items = [{"id": f"x_{position}", **item} for position, item in enumerate(items, 1)]
+    return Conversation.objects.create_with_items(owner=owner, items=items, validate=False)
 
 
 def call(call_id: object = "c", type: str = "function_call") -> dict:
@@ -133,6 +119,32 @@ def test_counterpart_on_another_page_is_linked(alice):
 def test_calls_of_other_conversations_are_not_paired(alice):
     create_conversation(alice, call("a"))
     assert orphans(create_conversation(alice, output("a"))) == [1]
+
+
+def test_calls_whose_ids_have_nul_characters_and_line_breaks_are_paired(alice):
+    conversation = create_conversation(alice, call("a\0"), call("b\n"), output("b\n"), output("a\0"), call("c\0"))
+    assert pairs(conversation) == {1: [4], 2: [3]}
+    assert orphans(conversation) == [5]
+    first = open_transcript(conversation, transcript_class=ShortPages).items[0]
+    assert first.counterpart_links == [(4, "?item=x_4#item_x_4")]
+
+
+def test_approval_whose_request_has_a_nul_character_in_its_arguments_is_paired(alice):
+    request = {"id": "mcpr_1", "type": "mcp_approval_request", "arguments": "\0"}
+    response = {"type": "mcp_approval_response", "approval_request_id": "mcpr_1", "approve": True}
+    conversation = create_conversation(alice, request, TEXT, TEXT, response)
+    assert open_transcript(conversation, transcript_class=ShortPages).items[0].counterpart_links == [
+        (4, "?item=x_4#item_x_4")
+    ]
+
+
+def test_local_shell_output_on_another_page_is_linked_to_its_call(alice):
+    shell = call("a", type="local_shell_call")
+    answer = {"id": "a", "type": "local_shell_call_output", "output": "\0"}
+    conversation = create_conversation(alice, shell, TEXT, TEXT, answer)
+    assert open_transcript(conversation, transcript_class=ShortPages).items[0].counterpart_links == [
+        (4, "?item=a#item_a")
+    ]
 
 
 def test_call_links_to_its_approval_request(alice):

@@ -54,7 +54,8 @@ def test_description_contains_every_url_and_no_catch_all(description):
 
 def test_metadata_is_an_object_of_texts(description):
     assert schema(description, "Metadata")["type"] == "object"
-    assert schema(description, "Metadata")["additionalProperties"] == {"type": "string", "maxLength": 512}
+    value = {"type": "string", "maxLength": 512, "pattern": r"^[^\u0000]*$"}
+    assert schema(description, "Metadata")["additionalProperties"] == value
 
 
 @pytest.mark.parametrize(("name", "is_sent"), [("InputItem", True), ("ConversationItem", False)])

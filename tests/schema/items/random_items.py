@@ -19,7 +19,7 @@ SENT = [case["sent"] for case in ACCEPTED.values()]
 FRAGMENTS = [container[key] for item in SENT for container, key in places(item)]
 NAMES = sorted({key for item in SENT for _, key in places(item) if isinstance(key, str)})
 
-text = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
+text = st.text(st.characters(codec="utf-8") | st.just("\0"))
 numbers = st.integers(-(2**63), 2**63 - 1) | st.floats(allow_nan=False, allow_infinity=False)
 names = st.sampled_from(NAMES) | text
 values = st.recursive(
