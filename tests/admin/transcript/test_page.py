@@ -223,7 +223,7 @@ def test_items_are_list_articles_with_heading_position_id_and_time(admin_client,
     assert '<h3 id="title-1">Developer</h3>' in article
     assert '<a href="?item=msg_1#item_msg_1" aria-label="Link to item 1">#1</a>' in article
     assert '<span class="conversations-copied" data-copy="msg_1"><code>msg_1</code></span>' in article
-    time = re.search(r'<time datetime="([^"]+)\+09:00" title="([^"]+) UTC">([^<]+) JST</time>', article)
+    time = re.search(r'<time datetime="([^"]+)\+09:00" title="([^"]+) UTC" dir="ltr">([^<]+) JST</time>', article)
     assert time[2] == f"{conversation.created_at:%Y-%m-%d %H:%M:%S}"
     assert time[3] == time[1].replace("T", " ")[:19] != time[2]
     assert '<details class="conversations-collapsible">' in article
