@@ -49,7 +49,8 @@ const listLinuxSystems = tool({
   name: "listLinuxSystems",
   description: "List the Linux systems of a machine.",
   parameters: z.object({ machine: z.number() }),
-  execute: ({ machine }) => `machine ${machine}: Wsl`,
+  // wsl.exe writes UTF-16, and this is how a program reads it that expects ASCII.
+  execute: ({ machine }) => `machine ${machine}: W\0s\0l\0`,
 });
 const agent = new Agent({ name: "Assistant", model, tools: [listLinuxSystems] });
 const runner = new Runner({ tracingDisabled: true });

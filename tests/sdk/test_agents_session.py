@@ -192,7 +192,8 @@ def test_run_of_many_turns_is_stored_completely(session, run):
 
 @function_tool
 def list_linux_systems(machine: int) -> str:
-    return f"machine {machine}: Wsl"
+    # wsl.exe writes UTF-16, and this is how a program reads it that expects ASCII.
+    return f"machine {machine}: W\0s\0l\0"
 
 
 async def run_streamed(agent, text, session):
