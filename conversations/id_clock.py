@@ -37,8 +37,13 @@ def advance(*, using: str) -> None:
 
 
 def _handle_connection(*, connection: Any, **kwargs: Any) -> None:
-    if connection.alias == router.db_for_write(_model()):
+    if connection.alias == router.db_for_write(_model()) and _has_table(connection):
         advance(using=connection.alias)
+
+
+def _has_table(connection: Any) -> bool:
+    """Whether the table of conversations exists. The first connection to a new database is the one that creates it."""
+    return _model()._meta.db_table in connection.introspection.table_names()
 
 
 def _model() -> Any:

@@ -2,8 +2,9 @@ import time
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.backends.signals import connection_created
+from django.db.backends.sqlite3.base import DatabaseWrapper as SQLiteConnection
 
 from conversations import id_clock, ids
 from conversations.models import Conversation
@@ -69,3 +70,15 @@ def test_new_connection_of_the_service_advances_the_clock(alice):
     finally:
         connection_created.disconnect(dispatch_uid="conversations.id_clock")
     assert ids.new_id("conv_") > newest
+
+
+def test_first_connection_to_a_new_database_looks_for_no_ids(tmp_path, django_db_blocker):
+    settings = {**connection.settings_dict, "ENGINE": "django.db.backends.sqlite3", "NAME": tmp_path / "new.sqlite3"}
+    new = SQLiteConnection({**settings, "OPTIONS": {}}, DEFAULT_DB_ALIAS)
+    id_clock.follow_database()
+    try:
+        with django_db_blocker.unblock():
+            assert new.introspection.table_names() == []
+    finally:
+        connection_created.disconnect(dispatch_uid="conversations.id_clock")
+        new.close()
