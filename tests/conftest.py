@@ -11,6 +11,7 @@ from django.conf import settings as django_settings
 from django.contrib.auth.models import User
 from hypothesis import HealthCheck, settings
 
+from conversations import ids
 from conversations.admin.list.change_list import ConversationChangeList
 from conversations.conf import app_settings
 from conversations.models import APIKey
@@ -74,6 +75,12 @@ def _adapt_to_other_alias(config: pytest.Config, items: list[pytest.Item]) -> No
 def _long_query_budget() -> None:
     """Raise the admin list's time budget, so that results do not depend on how busy the machine is."""
     ConversationChangeList.max_seconds = ConversationChangeList.max_count_seconds = 600
+
+
+@pytest.fixture(autouse=True)
+def _clock_of_ids(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Undo what a test does to the clock of ids, which follows the database and never goes back."""
+    monkeypatch.setattr(ids, "_last_ns", 0)
 
 
 @pytest.fixture(autouse=True, scope="session")

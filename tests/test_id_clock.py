@@ -12,11 +12,6 @@ from conversations.models import Conversation
 HOUR = 3600
 
 
-@pytest.fixture(autouse=True)
-def _own_clock(monkeypatch):
-    monkeypatch.setattr(ids, "_last_ns", 0)
-
-
 def store(owner, *, seconds, fraction=0, created_at=None):
     """Store a conversation that was created at a time relative to now, and return its id."""
     now = int(time.time()) + seconds

@@ -25,7 +25,16 @@ def test_invalid_statement_is_not_a_temporary_error(db):
 
 def fill_sqlite(cursor):
     cursor.execute("PRAGMA max_page_count = 1")  # SQLite raises it to the current size.
-    cursor.execute("CREATE TABLE filler AS SELECT randomblob(1000000)")
+    numbers = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers)"
+    cursor.execute(f"CREATE TABLE filler AS {numbers} SELECT randomblob(1000000) FROM numbers")
+
+
+@pytest.fixture
+def _unlimited_sqlite(db):
+    yield
+    if connection.vendor == "sqlite":
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA max_page_count = 4294967294")  # SQLite's default
 
 
 def fill_mysql_table(cursor):
@@ -36,6 +45,7 @@ def fill_mysql_table(cursor):
 
 
 @pytest.mark.skipif(connection.vendor == "postgresql", reason="the whole class of its codes is temporary")
+@pytest.mark.usefixtures("_unlimited_sqlite")
 def test_full_disk_is_a_temporary_error(db):
     fill = {"sqlite": fill_sqlite, "mysql": fill_mysql_table}[connection.vendor]
     with pytest.raises(OperationalError, match="full") as raised, transaction.atomic(), connection.cursor() as cursor:
