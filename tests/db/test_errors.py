@@ -24,28 +24,25 @@ def test_invalid_statement_is_not_a_temporary_error(db):
 
 
 def fill_sqlite(cursor):
+    # The limit belongs to the connection, which other tests use too.
+    [limit] = cursor.execute("PRAGMA max_page_count").fetchone()
     cursor.execute("PRAGMA max_page_count = 1")  # SQLite raises it to the current size.
     numbers = "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers)"
-    cursor.execute(f"CREATE TABLE filler AS {numbers} SELECT randomblob(1000000) FROM numbers")
-
-
-@pytest.fixture
-def _unlimited_sqlite(db):
-    yield
-    if connection.vendor == "sqlite":
-        with connection.cursor() as cursor:
-            cursor.execute("PRAGMA max_page_count = 4294967294")  # SQLite's default
+    try:
+        cursor.execute(f"CREATE TABLE filler AS {numbers} SELECT randomblob(1000000) FROM numbers")
+    finally:
+        cursor.execute(f"PRAGMA max_page_count = {limit}")
 
 
 def fill_mysql_table(cursor):
     cursor.execute("SET SESSION max_heap_table_size = 16384")
     cursor.execute("CREATE TEMPORARY TABLE filler (value BINARY(200)) ENGINE = MEMORY")
+    cursor.execute("SET SESSION max_heap_table_size = DEFAULT")
     for _ in range(12):
         cursor.execute("INSERT INTO filler SELECT 'x' UNION ALL SELECT value FROM filler")
 
 
 @pytest.mark.skipif(connection.vendor == "postgresql", reason="the whole class of its codes is temporary")
-@pytest.mark.usefixtures("_unlimited_sqlite")
 def test_full_disk_is_a_temporary_error(db):
     fill = {"sqlite": fill_sqlite, "mysql": fill_mysql_table}[connection.vendor]
     with pytest.raises(OperationalError, match="full") as raised, transaction.atomic(), connection.cursor() as cursor:
