@@ -3,7 +3,7 @@
 import multiprocessing
 import resource
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from granian._granian import ListenerSpec, SocketHolder
@@ -32,10 +32,11 @@ def bind(host: str, port: int, *, workers: int) -> list[SocketHolder]:
     return [ListenerSpec(str(address[0]), port, BACKLOG).build() for _ in range(workers)]
 
 
-def serve(sockets: Sequence[SocketHolder], *, host: str, port: int, threads: int) -> None:
+def serve(sockets: Sequence[SocketHolder], *, host: str, port: int, threads: int, announce: Callable[[], None]) -> None:
     """Serve `project.wsgi.application` until SIGINT or SIGTERM. SIGHUP replaces the workers, one after the other.
 
-    Workers are new interpreters, not forks of this one, so that they load the code that is installed by then.
+    `announce` is called when all workers are ready. Workers are new interpreters, not forks of this one, so that they
+    load the code that is installed by then.
     """
     multiprocessing.set_start_method("spawn")
     files = _raise_file_limit()
@@ -50,6 +51,7 @@ def serve(sockets: Sequence[SocketHolder], *, host: str, port: int, threads: int
         backpressure=max(files - OTHER_FILES, files // 2),
         log_level=LogLevels.warning,
     )
+    supervisor.announce = announce
     supervisor.slots = [Slot(number, holder) for number, holder in enumerate(sockets)]
     supervisor.serve(target_loader=partial(load_application, threads=threads))
 

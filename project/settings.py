@@ -52,10 +52,11 @@ if not SECRET_KEY:
 DATABASE_OPTIONS: dict[str, dict[str, Any]] = {
     "django.db.backends.sqlite3": {
         # BEGIN IMMEDIATE waits for the write lock, where a later upgrade would fail at once. With synchronous=FULL a
-        # committed transaction survives a power failure.
+        # committed transaction survives a power failure. The write-ahead log grows while a long transaction reads, such
+        # as a backup's; afterwards, SQLite cuts it to the limit.
         "transaction_mode": "IMMEDIATE",
         "timeout": 30,
-        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL",
+        "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA journal_size_limit=16777216",
     },
     # Statements of conversations.db.prepared_cursor are prepared when a connection first executes them.
     "project.postgresql": {"prepare_threshold": 0, "connect_timeout": 5},

@@ -80,6 +80,7 @@ class Supervisor(mp.MPServer):
     """
 
     slots: list[Slot]
+    announce: Callable[[], None]  # called once, when every worker is ready
 
     def _serve(self, spawn_target: Any, target_loader: Any) -> None:
         self._spawn_target, self._target_loader = spawn_target, target_loader
@@ -168,17 +169,22 @@ class Supervisor(mp.MPServer):
             process.stop()
 
     def _handle_ready(self, slot: Slot, process: _Process) -> None:
-        """Stop the process that this one replaces."""
+        """Let connections wait in the worker's socket from now on, and stop the process that this one replaces."""
         try:
             process.ready.recv_bytes()
-            process.is_ready = self._has_served = True
+            process.is_ready = True
         except (EOFError, OSError):  # It ended before it was ready, and perhaps its end has been handled already.
             return
         finally:
             process.ready.close()
+        if not self._is_stopping:
+            slot.socket.listen(self.backlog)
         for other in slot.processes:
             if other is not process:
                 other.stop()
+        if not self._has_served and all(process.is_ready for _, process in self._processes()):
+            self._has_served = True
+            self.announce()
 
     def _handle_end(self, slot: Slot, process: _Process) -> None:
         process.inner.join()

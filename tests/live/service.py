@@ -110,7 +110,7 @@ class Service:
 
     def wait_until_started(self) -> None:
         wait_until(self._is_answering)
-        wait_until(self._has_all_workers)
+        wait_until(lambda: "Stop with Ctrl-C." in self.stdout)
 
     def interrupt(self) -> None:
         """Send SIGINT to the main process and its workers, as Ctrl-C in a terminal does."""
@@ -148,14 +148,6 @@ class Service:
     def is_refusing_connections(self) -> bool:
         with socket.socket() as probe:
             return probe.connect_ex(("127.0.0.1", self.port)) != 0
-
-    def _has_all_workers(self) -> bool:
-        """Whether every worker listens on its socket, according to Linux's table of sockets."""
-        table = Path("/proc/net/tcp")
-        if not table.exists():
-            return True
-        sockets = [line.split()[1:4] for line in table.read_text().splitlines()]
-        return sum(local.endswith(f":{self.port:04X}") and state == "0A" for local, _, state in sockets) == WORKERS
 
     def _is_answering(self) -> bool:
         assert self._process.poll() is None, self.stderr

@@ -1,6 +1,7 @@
 import os
 import secrets
 from argparse import ArgumentParser
+from functools import partial
 from typing import Any
 
 from django.conf import settings
@@ -52,12 +53,15 @@ class Command(BaseCommand):
         if not validate_host(host_in_url, settings.ALLOWED_HOSTS):
             allowed = ", ".join(settings.ALLOWED_HOSTS)
             self.stderr.write(f"Only requests to {allowed} are answered. Set ALLOWED_HOSTS to answer others.")
+        self.stdout.flush()
+        connections.close_all()
+        serve(sockets, host=host, port=port, threads=threads, announce=partial(self._announce, url))
+
+    def _announce(self, url: str) -> None:
         self.stdout.write(
             f"Serving the API at {url}{settings.API_PREFIX} and the admin at {url}/admin/. Stop with Ctrl-C."
         )
         self.stdout.flush()
-        connections.close_all()
-        serve(sockets, host=host, port=port, threads=threads)
 
     def _prepare_database(self, url: str, *, migrate: bool) -> None:
         if settings.DATABASES["default"]["NAME"] == ":memory:":
