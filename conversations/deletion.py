@@ -61,21 +61,6 @@ def delete_conversation(conversation: Conversation) -> None:
         delete_locked(conversation)
 
 
-@track_owner_writes
-@retry_on_conflict
-def delete_items(conversation: Conversation) -> None:
-    """Delete all items of a conversation in one transaction. The conversation stays, with its metadata."""
-    using = conversation.write_alias
-    with transaction.atomic(using=using):
-        conversation.lock()
-        items = conversation.items.using(using)
-        if signals.item_deleted.has_listeners(Conversation):
-            conversation.send_on_commit(signals.item_deleted, conversation=conversation, items=list(items.all()))
-        items.all().delete()
-        conversation.item_texts.using(using).all().delete()
-        conversation.update_counters(item_count=0)
-
-
 def delete_locked(conversations: Conversation | ConversationQuerySet) -> DeletedCounts:
     """Delete conversations that the current transaction has locked, and all rows that refer to them.
 

@@ -14,6 +14,16 @@ urlpatterns = [
         name="conversation-detail",
     ),
     path(
+        "conversations/<str:conversation_id>/fork",
+        ConversationViewSet.as_view({"post": "fork"}),
+        name="conversation-fork",
+    ),
+    path(
+        "conversations/<str:conversation_id>/rewind",
+        ConversationViewSet.as_view({"post": "rewind"}),
+        name="conversation-rewind",
+    ),
+    path(
         "conversations/<str:conversation_id>/items",
         ItemViewSet.as_view({"get": "list", "post": "create"}),
         name="item-list",

@@ -4,7 +4,7 @@ import pytest
 from django.db import connections, transaction
 
 from conversations import signals
-from conversations.deletion import BulkDelete, delete_conversation, delete_items
+from conversations.deletion import BulkDelete, delete_conversation
 from conversations.models import Conversation
 from conversations.schema.query.parser import parse_query
 from conversations.transfer.exporter import Export
@@ -96,7 +96,7 @@ def test_deletion_of_all_items_sends_one_signal_with_them(received, conversation
     conversation.add_items([HELLO])
     items = list(conversation.items.all())
     received.clear()
-    delete_items(conversation)
+    conversation.rewind(after=None)
     assert received == [("item_deleted", {"conversation": conversation, "items": items})]
 
 

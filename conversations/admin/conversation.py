@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
-from django.contrib.admin.utils import unquote
+from django.contrib.admin.utils import quote, unquote
 from django.core.exceptions import PermissionDenied
 from django.db import router, transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin import metadata, permissions
@@ -106,6 +107,11 @@ class ConversationAdmin(AppModelAdmin):
         preview = getattr(conversation, "preview", None)
         return preview.last_message if preview else ""
 
+    @admin.display(description=_("forked from"))
+    def origin(self, conversation: Conversation) -> str:
+        url = getattr(conversation, "origin_url", "")
+        return format_html('<a href="{}">{}</a>', url, conversation.forked_from) if url else conversation.forked_from
+
     @admin.display(description=_("transcript"))
     def transcript_refusal(self, conversation: Conversation) -> str:
         return permissions.missing_permission_message()
@@ -113,10 +119,22 @@ class ConversationAdmin(AppModelAdmin):
     def get_fields(self, request: HttpRequest, obj: Conversation | None = None) -> Any:
         metadata_field = "metadata" if self.has_change_permission(request, obj) else "metadata_pairs"
         refusal = () if self.has_read_content_permission(request, obj) else ("transcript_refusal",)
-        return ("id", "owner", "created", "item_count", "last_item", metadata_field, *refusal)
+        origin = ("origin",) if obj and obj.forked_from else ()
+        return ("id", "owner", "created", *origin, "item_count", "last_item", metadata_field, *refusal)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Conversation | None = None) -> Any:
         return [name for name in self.get_fields(request, obj) if name != "metadata"]
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Conversation | None:
+        """Return the conversation, with a link to its origin if the user may see that."""
+        conversation: Conversation | None = super().get_object(request, object_id, from_field)
+        if conversation and conversation.forked_from:
+            origin = self.get_queryset(request).filter(pk=conversation.forked_from).first()
+            if origin and self.has_view_or_change_permission(request, origin):
+                args = [quote(origin.pk)]
+                name = "admin:conversations_conversation_change"
+                conversation.origin_url = reverse(name, args=args, current_app=self.admin_site.name)  # type: ignore[attr-defined]
+        return conversation
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         conversations: Any = super().get_queryset(request).select_related("owner")

@@ -78,7 +78,7 @@ def _to_api_error(exception: Exception, context: dict[str, Any]) -> APIError:
             return errors.bad_request(exception)
         case DatabaseError() | InterfaceError() | OSError() if is_temporary(exception):
             return errors.unavailable()
-        case IntegrityError() if request.method == "DELETE":
+        case IntegrityError() if request.method == "DELETE" or getattr(context["view"], "action", "") == "rewind":
             # A foreign key of the project has on_delete=PROTECT or RESTRICT, or the database enforces it.
             reason = exception.args[0]  # without the rows: there may be many
             logger.warning("%s %s: %s (%s)", request.method, request.path, reason, context["view"].request_id)

@@ -25,6 +25,13 @@ class MetadataField(SchemaField):
         return validate_metadata(data)
 
 
+class ItemIdField(SchemaField):
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            raise errors.invalid_type(str(self.field_name), expected="a string", got=data)
+        return data
+
+
 class ItemsField(SchemaField):
     def __init__(self, *, allow_empty: bool = True, **kwargs: Any) -> None:
         super().__init__(**kwargs)

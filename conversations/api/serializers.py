@@ -6,7 +6,7 @@ from rest_framework.utils.serializer_helpers import BindingDict
 
 from conversations import errors
 from conversations.api import errors as api_errors
-from conversations.api.fields import ItemsField, MetadataField
+from conversations.api.fields import ItemIdField, ItemsField, MetadataField
 from conversations.models import Conversation
 from conversations.schema.did_you_mean import did_you_mean
 
@@ -71,6 +71,15 @@ class ConversationUpdateSerializer(StrictSerializer):
     def update(self, instance: Conversation, validated_data: dict[str, Any]) -> Conversation:
         instance.replace_metadata(validated_data["metadata"], validate=False)
         return instance
+
+
+class ForkSerializer(StrictSerializer):
+    after = ItemIdField(required=False, allow_null=True)
+    metadata = MetadataField(required=False, allow_null=True)
+
+
+class RewindSerializer(StrictSerializer):
+    after = ItemIdField()
 
 
 class AddItemsSerializer(StrictSerializer):

@@ -7,7 +7,13 @@ from conversations.api.base import OpenAIViewSet
 from conversations.api.filters import ConversationFilterSet
 from conversations.api.pagination import item_list, list_object
 from conversations.api.parameters import conversation_page_parameters, include_parameter, page_parameters
-from conversations.api.serializers import AddItemsSerializer, ConversationSerializer, ConversationUpdateSerializer
+from conversations.api.serializers import (
+    AddItemsSerializer,
+    ConversationSerializer,
+    ConversationUpdateSerializer,
+    ForkSerializer,
+    RewindSerializer,
+)
 from conversations.deletion import delete_conversation
 from conversations.schema.include import apply_include
 
@@ -47,6 +53,19 @@ class ConversationViewSet(OpenAIViewSet):
         """Delete for good, as OpenAI does. Only deletions in the admin can be restored."""
         delete_conversation(self.get_object())
         return Response({"id": conversation_id, "object": "conversation.deleted", "deleted": True})
+
+    def fork(self, request: Request, conversation_id: str, **kwargs: Any) -> Response:
+        serializer = ForkSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        fork = self.get_object().fork(owner=request.user, validate=False, **serializer.validated_data)
+        return Response(self.get_serializer(fork).data)
+
+    def rewind(self, request: Request, conversation_id: str, **kwargs: Any) -> Response:
+        serializer = RewindSerializer(data=request.data)
+        serializer.is_valid(raise_exception=True)
+        conversation = self.get_object()
+        conversation.rewind(**serializer.validated_data)
+        return Response(self.get_serializer(conversation).data)
 
 
 class ItemViewSet(OpenAIViewSet):

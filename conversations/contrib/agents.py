@@ -17,7 +17,6 @@ from django.db import router, transaction
 
 from conversations import ids
 from conversations.db.retry import retry_on_conflict
-from conversations.deletion import delete_items
 from conversations.models import Conversation
 from conversations.owned_conversations import VisibleConversations
 from conversations.schema.items import is_item_id, item_id_prefix
@@ -126,7 +125,7 @@ class ConversationSession:
     def _delete_items(self) -> None:
         conversation = self._conversation()
         if conversation is not None:
-            delete_items(conversation)
+            conversation.rewind(after=None)
 
 
 def _prepare(item: dict[str, Any]) -> dict[str, Any]:

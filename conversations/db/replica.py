@@ -68,13 +68,13 @@ def database_to_read(owner_id: Any) -> str | None:
 
 
 def track_owner_writes(verb: Callable[P, T]) -> Callable[P, T]:
-    """Record, on commit, a write for the owner of the first argument, or of the result if that is no instance."""
+    """Record, on commit, a write for the owner of the result, or of the first argument if that is no instance."""
 
     @wraps(verb)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         result = verb(*args, **kwargs)
         if app_settings.replica:
-            instance: Any = args[0] if isinstance(args[0] if args else None, models.Model) else result
+            instance: Any = result if isinstance(result, models.Model) else args[0]
             using = router.db_for_write(type(instance), instance=instance)
             transaction.on_commit(partial(_record_write, _key(instance.owner_id)), using=using)
         return result

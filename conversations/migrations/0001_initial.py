@@ -70,6 +70,12 @@ class Migration(migrations.Migration):
                 ("last_position", models.PositiveIntegerField(default=0, editable=False)),
                 ("last_item_at", models.DateTimeField(editable=False, null=True, verbose_name="last item at")),
                 (
+                    "forked_from",
+                    conversations.db.fields.BytewiseCharField(
+                        blank=True, db_default="", default="", editable=False, max_length=64, verbose_name="forked from"
+                    ),
+                ),
+                (
                     "owner",
                     models.ForeignKey(
                         db_index=False,

@@ -1,118 +1,33 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
 from django.contrib.admin.utils import quote
-from django.db import connections, models, router, transaction
-from django.db.models import F, Q
+from django.db import models, router, transaction
+from django.db.models import F
 from django.dispatch import Signal
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
 from conversations import errors, ids, signals
-from conversations.conf import app_settings
-from conversations.db.aliases import write_alias
 from conversations.db.fields import BytewiseCharField, CreationTimeField, VerbatimJSONField
 from conversations.db.replica import track_owner_writes
 from conversations.db.retry import retry_on_conflict
 from conversations.models import writer
+from conversations.models.conversation_queryset import USE_VERBS, WritableQuerySet, items_visible_to
 from conversations.models.item import Item
 from conversations.schema.model_input import build_input
-from conversations.search.item_text import ItemText
 from conversations.search.metadata_pair import MetadataPair
-from conversations.search.queryset import SearchableQuerySet
 from conversations.validation import clean_items, clean_metadata, clean_owner
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 
-# Another value of these fields would leave the metadata index as it was.
-INDEXED_FIELDS = {"metadata", "owner", "owner_id"}
-USE_VERBS = (
-    "A stored conversation can't be changed so, because its index and its counters would differ from it. Change its "
-    "metadata with conversation.replace_metadata({…}), and its items with add_items() and delete_item(). The "
-    "owner never changes."
-)
-
-
-class ConversationQuerySet(SearchableQuerySet["Conversation"]):
-    @track_owner_writes
-    @retry_on_conflict
-    def create_with_items(
-        self,
-        *,
-        owner: AbstractBaseUser | AnonymousUser,
-        metadata: Mapping[str, str] | None = None,
-        items: Sequence[Mapping[str, Any]] = (),
-        validate: bool = True,
-        conversation_id: str | None = None,
-    ) -> Conversation:
-        """Store a conversation with all of its items, or nothing.
-
-        Metadata and items are validated as by the API, but their number has no limit. `validate=False` skips this for
-        the results of an earlier validation. Raise `APIError` if they are not valid or the owner is anonymous.
-        `conversation_id` is the id, if `ids.new_conversation_id` returned it before.
-        """
-        conversation_id = conversation_id or ids.new_conversation_id()
-        conversation = self.model(
-            id=conversation_id,
-            owner_id=clean_owner(owner),
-            created_at=ids.created_at(conversation_id),
-            metadata=clean_metadata(metadata or {}) if validate else dict(metadata or {}),
-        )
-        using = write_alias(self)
-        valid_items = clean_items(items) if validate else items
-        visible = _items_visible_to(owner, using=using) if app_settings.visible_to else None
-        rows = writer.create(conversation, items=valid_items, using=using, visible=visible)
-        conversation.send_on_commit(signals.conversation_created, conversations=[conversation], items=rows)
-        return conversation
-
-    create_with_items.alters_data = True  # type: ignore[attr-defined]
-
-    def bulk_create(  # type: ignore[override]
-        self, objs: Iterable[Conversation], batch_size: int | None = None, **options: Any
-    ) -> list[Conversation]:
-        """Insert conversations with their metadata index. Options for rows that exist already are not supported."""
-        if any(options.values()):
-            raise TypeError("Conversations that may exist already have to be stored with import_conversations().")
-        conversations = list(objs)
-        using = write_alias(self)
-        with transaction.atomic(using=using, savepoint=False):
-            writer.insert_conversations(conversations, using=using, batch_size=batch_size)
-            signals.send_on_commit(
-                signals.conversation_created, sender=self.model, using=using, conversations=conversations, items=[]
-            )
-        return conversations
-
-    def update(self, **values: Any) -> int:
-        """Update the rows, except for fields that the metadata index depends on."""
-        if not INDEXED_FIELDS.isdisjoint(values):
-            raise TypeError(USE_VERBS)
-        return super().update(**values)
-
-    update.alters_data = True  # type: ignore[attr-defined]
-
-    def lock(self) -> None:
-        """Lock the rows in the order of their ids, so that concurrent callers do not deadlock."""
-        rows = self.select_for_update().order_by("pk")
-        if connections[rows.db].features.has_select_for_update:
-            list(rows.values_list("pk"))
-        else:
-            self.update(last_position=F("last_position"))
-
-    @retry_on_conflict
-    def add_missing_item_texts(self) -> int:
-        """Add the items that the full-text index lacks, and return their number."""
-        using = write_alias(self)
-        conversations = self.using(using)
-        with transaction.atomic(using=using):
-            conversations.lock()  # Otherwise a concurrent request could add or delete items meanwhile.
-            conversation_ids = list(conversations.values_list("pk", flat=True))
-            items = Item.objects.using(using).filter(conversation__in=conversation_ids)
-            return ItemText.objects.using(using).add_missing(items)
+class ConversationQuerySet(WritableQuerySet["Conversation"]):
+    """Conversations of one database."""
 
 
 class Conversation(models.Model):
@@ -133,6 +48,10 @@ class Conversation(models.Model):
     item_count = models.PositiveIntegerField(_("items"), default=0, editable=False)
     last_position = models.PositiveIntegerField(default=0, editable=False)
     last_item_at = models.DateTimeField(_("last item at"), null=True, editable=False)
+    # No foreign key, because the origin may be deleted. The default of the column is for statements without it.
+    forked_from = BytewiseCharField(
+        _("forked from"), max_length=ids.MAX_LENGTH, default="", db_default="", blank=True, editable=False
+    )
 
     objects = ConversationQuerySet.as_manager()
 
@@ -203,7 +122,7 @@ class Conversation(models.Model):
         """
         using = self.write_alias
         valid_items = clean_items(items) if validate else items
-        visible = _items_visible_to(user, using=using) if user else None
+        visible = items_visible_to(user, Conversation.objects.using(using)) if user else None
         rows = writer.append(self, items=valid_items, using=using, visible=visible)
         if rows:
             self.send_on_commit(signals.items_added, conversation=self, items=rows)
@@ -217,11 +136,7 @@ class Conversation(models.Model):
         with transaction.atomic(using=using):
             self.lock()
             item = self.items.using(using).get_or_api_error(item_id)
-            Item.objects.using(using).filter(pk=item.pk).delete()
-            texts = self.item_texts.using(using)  # even if full-text search is off: it may have been on earlier
-            texts.filter(position=item.position).delete()
-            self.update_counters(item_count=F("item_count") - 1)
-            self.send_on_commit(signals.item_deleted, conversation=self, items=[item])
+            self._delete_items(using=using, position=item.position)
 
     @track_owner_writes
     @retry_on_conflict
@@ -234,6 +149,63 @@ class Conversation(models.Model):
             pairs = MetadataPair.objects.using(using)
             pairs.replace(self.metadata, conversation_id=self.pk, owner_id=self.owner_id)
             self.send_on_commit(signals.metadata_replaced, conversation=self)
+
+    @track_owner_writes
+    @retry_on_conflict
+    def fork(
+        self,
+        *,
+        after: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        owner: AbstractBaseUser | AnonymousUser | None = None,
+        validate: bool = True,
+    ) -> Conversation:
+        """Store a copy of this conversation up to the item `after`, or with all items for None, and return it.
+
+        Items keep their ids, positions and times. `metadata` and `owner` are this conversation's if they are None.
+        Raise `APIError` if the item or the conversation does not exist, the conversation is longer than
+        `MAX_FORKED_ITEMS`, or the metadata is not valid.
+        """
+        using = self.write_alias
+        conversation_id = ids.new_conversation_id()
+        with transaction.atomic(using=using):
+            self.lock()
+            self.refresh_from_db(using=using, fields=["metadata"])
+            items = self.items.using(using)
+            if after is not None:
+                items = items.filter(position__lte=items.position_of(after))
+            if metadata is None:
+                metadata = self.metadata
+            elif validate:
+                metadata = clean_metadata(metadata)
+            fork = Conversation(
+                id=conversation_id,
+                owner_id=self.owner_id if owner is None else clean_owner(owner),
+                created_at=ids.created_at(conversation_id),
+                metadata=dict(metadata),
+                forked_from=self.pk,
+            )
+            writer.fork(self, fork, items=items, using=using)
+            copies = Item.objects.using(using).filter(conversation=fork.pk)
+            self.send_on_commit(signals.conversation_created, conversations=[fork], items=copies)
+        return fork
+
+    fork.alters_data = True  # type: ignore[attr-defined]
+
+    @track_owner_writes
+    @retry_on_conflict
+    def rewind(self, *, after: str | None) -> None:
+        """Delete the items that follow the item `after`, or all of them for None.
+
+        Raise `APIError` if the item or the conversation does not exist. Rows of your project's models that refer to the
+        items are treated as their `on_delete` demands: PROTECT and RESTRICT raise an error.
+        """
+        using = self.write_alias
+        with transaction.atomic(using=using):
+            self.lock()
+            items = self.items.using(using)
+            position = 0 if after is None else items.position_of(after)
+            self._delete_items(using=using, position__gt=position)
 
     @property
     def write_alias(self) -> str:
@@ -253,13 +225,19 @@ class Conversation(models.Model):
         self._update(**values)
         self.refresh_from_db(using=self.write_alias, fields=list(values))
 
+    def _delete_items(self, *, using: str, **positions: int) -> None:
+        """Delete the items that a filter of positions selects. Call this in the transaction that has locked the row."""
+        items = Item.objects.using(using).filter(conversation=self.pk, **positions)
+        rows = list(items) if signals.item_deleted.has_listeners(Conversation) else []
+        count = items.delete()[1].get(Item._meta.label, 0)
+        self.item_texts.using(using).filter(**positions).delete()  # Full-text search may have been on earlier.
+        if count:
+            self.update_counters(item_count=F("item_count") - count)
+        if rows:
+            self.send_on_commit(signals.item_deleted, conversation=self, items=rows)
+
     def _update(self, **values: Any) -> None:
         # `objects` would refuse to update the metadata. The caller updates the index with it.
         rows: models.QuerySet[Conversation] = models.QuerySet(Conversation, using=self.write_alias)
         if not rows.filter(pk=self.pk).update(**values):
             raise errors.conversation_not_found(self.pk)
-
-
-def _items_visible_to(user: AbstractBaseUser | AnonymousUser, *, using: str) -> Q:
-    """Return the filter for items in the conversations that the user may see."""
-    return Q(conversation__in=Conversation.objects.using(using).visible_to(user).order_by().values("pk"))

@@ -47,7 +47,7 @@ class ItemQuerySet(models.QuerySet["Item"]):
 
         The cost does not depend on the length of the conversation. Raise `APIError` if `after` is unknown.
         """
-        position = None if after is None else self._position_of(after)
+        position = None if after is None else self.position_of(after)
         return read_page(self, key="position", limit=limit, is_ascending=order == "asc", after=position)
 
     @retry_on_conflict
@@ -88,7 +88,8 @@ class ItemQuerySet(models.QuerySet["Item"]):
         oldest = items.values("item_id").annotate(oldest=Min("pk")).values("oldest")
         return {item.item_id: item for item in self.filter(pk__in=oldest)}
 
-    def _position_of(self, item_id: str) -> int:
+    def position_of(self, item_id: str) -> int:
+        """Return the position of the item in one conversation; raise `APIError` if there is none."""
         position = None
         if ids.is_well_formed(item_id):
             position = self.filter(item_id=item_id).order_by("pk").values_list("position", flat=True).first()

@@ -13,8 +13,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from django.db import transaction
-from django.db.models import F, Q, QuerySet, Value
+from django.db import connections, transaction
+from django.db.models import Count, F, Max, Model, Q, QuerySet, Value
 from django.db.models.functions import Coalesce, Greatest
 from django.utils import timezone
 
@@ -24,6 +24,8 @@ from conversations.models.item import Item
 from conversations.schema.items import is_item_id, item_id_prefix
 from conversations.search.item_text import ItemText, build_item_texts
 from conversations.search.metadata_pair import MetadataPair, build_metadata_pairs
+
+MAX_FORKED_ITEMS = 100_000  # copied in one statement while the origin is locked
 
 
 class WritableConversation(single_statement.ConversationRow, Protocol):
@@ -80,6 +82,40 @@ def append(
         rows = _build_items(conversation, items, first_position=first_position, now=now, using=using, visible=visible)
         insert_items(rows, using=using)
         return rows
+
+
+def fork(
+    origin: WritableConversation, conversation: WritableConversation, *, items: QuerySet[Item], using: str
+) -> None:
+    """Store a new conversation with copies of the first `items` of its origin, in the transaction that locks this."""
+    totals = items.aggregate(count=Count("pk"), last_position=Max("position"))
+    count, last_position = totals["count"], totals["last_position"]
+    if count > MAX_FORKED_ITEMS:
+        message = (
+            f"Too many items to fork: {count}. Expected at most {MAX_FORKED_ITEMS}. Name an earlier item in 'after'."
+        )
+        raise errors.APIError(message, param="after", code="too_many_items")
+    if count:
+        conversation.item_count, conversation.last_position = count, last_position
+        conversation.last_item_at = items.get(position=last_position).created_at
+    conversation.insert(force_insert=True, using=using)
+    for model in (Item, ItemText) if count else ():
+        _copy_rows(model, origin.pk, conversation.pk, last_position=last_position, using=using)
+
+
+def _copy_rows(model: type[Model], source_id: str, target_id: str, *, last_position: int, using: str) -> None:
+    """Copy the rows of a conversation up to a position in one statement, without sending them to the process."""
+    connection = connections[using]
+    quote = connection.ops.quote_name
+    fields = [field for field in model._meta.concrete_fields if not field.primary_key and field.name != "conversation"]
+    columns = ", ".join(quote(str(field.column)) for field in fields)
+    table, conversation, position = map(quote, (model._meta.db_table, "conversation_id", "position"))
+    sql = (
+        f"INSERT INTO {table} ({conversation}, {columns}) SELECT %s, {columns} FROM {table} "  # noqa: S608 - no values
+        f"WHERE {conversation} = %s AND {position} <= %s ORDER BY {position}"
+    )
+    with connection.cursor() as cursor:
+        cursor.execute(sql, [target_id, source_id, last_position])
 
 
 def insert_metadata_pairs(conversation: WritableConversation, *, using: str) -> None:

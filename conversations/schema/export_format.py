@@ -7,13 +7,13 @@
 
 `owner` is the user's natural key, which is the value of `USERNAME_FIELD`. `item_count` items follow, so an import
 detects a truncated file. Their positions ascend from 1 with gaps for deleted items, and the store never reuses a
-position up to `last_position`. `last_item_at` is null if the conversation never had an item. `data` is the whole item
-as it is stored, of any type, without hidden members. It is the only member whose text may have NUL characters. Times
-have a time zone and at most six decimals.
+position up to `last_position`. `last_item_at` is null if the conversation never had an item. A fork also has
+`forked_from`, the id of its origin. `data` is the whole item as it is stored, of any type, without hidden members. It
+is the only member whose text may have NUL characters. Times have a time zone and at most six decimals.
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, NotRequired, TypeVar
 
 from pydantic import ConfigDict, Field, PlainValidator, TypeAdapter, ValidationError, with_config
 from typing_extensions import TypedDict
@@ -30,6 +30,10 @@ T = TypeVar("T")
 
 def _conversation_id(value: Any) -> str:
     return _id(value, prefix=ids.CONVERSATION_PREFIX, path="id")
+
+
+def _origin_id(value: Any) -> str:
+    return _id(value, prefix=ids.CONVERSATION_PREFIX, path="forked_from")
 
 
 def _id(value: Any, *, prefix: str = "", path: str) -> str:
@@ -76,6 +80,7 @@ class ConversationLine(TypedDict):
     item_count: Count
     last_position: Count
     last_item_at: Time | None
+    forked_from: NotRequired[Annotated[str, PlainValidator(_origin_id)]]
 
 
 @with_config(ConfigDict(extra="forbid", strict=True))

@@ -120,4 +120,6 @@ def _only_owner(conversations: QuerySet[Any]) -> Any:
     where = conversations.query.where
     owner = conversations.model._meta.get_field("owner")
     filters = where.children if where.connector == AND and not where.negated else []
-    return next((each.rhs for each in filters if isinstance(each, Exact) and each.lhs.target == owner), None)
+    return next(
+        (each.rhs for each in filters if isinstance(each, Exact) and getattr(each.lhs, "target", None) == owner), None
+    )

@@ -173,6 +173,8 @@ class _ConversationImport:
             for name in ("created_at", "metadata", "item_count", "last_position", "last_item_at")
             if getattr(existing, name) != self.conversation[name]
         ]
+        if existing.forked_from != self.conversation.get("forked_from", ""):
+            differing.append("forked from")
         if owner is None or existing.owner_id != owner.pk:
             differing.insert(0, "owner")
         position, are_items_equal = 0, True

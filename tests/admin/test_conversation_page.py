@@ -1,4 +1,5 @@
 import pytest
+from django.contrib import admin
 from django.contrib.admin.utils import quote
 from django.urls import reverse
 
@@ -117,3 +118,28 @@ def test_conversation_deleted_meanwhile_is_reported_as_missing(admin_client, con
 def test_unknown_conversation_is_reported_as_missing(admin_client):
     response = admin_client.get(reverse("admin:conversations_conversation_change", args=["conv_5F0"]), follow=True)
     assert "Perhaps it was deleted?" in response.content.decode()
+
+
+def test_fork_names_its_origin_with_a_link_while_there_is_one(admin_client, conversation):
+    fork = conversation.fork()
+    origin_id, link = conversation.pk, f'<a href="{url(conversation)}">{conversation.pk}</a>'
+    assert link in admin_client.get(url(fork)).content.decode()
+    assert "Forked from" not in admin_client.get(url(conversation)).content.decode()
+    delete_conversation(conversation)
+    page = admin_client.get(url(fork)).content.decode()
+    assert "Forked from" in page
+    assert origin_id in page
+    assert link not in page
+
+
+def test_fork_has_no_link_to_an_origin_that_is_hidden_from_the_user(rf, admin_user, conversation):
+    class DemoOnlyAdmin(ConversationAdmin):
+        def get_queryset(self, request):
+            return super().get_queryset(request).with_metadata(kind="fork")
+
+    fork = conversation.fork(metadata={"kind": "fork"})
+    request = rf.get("/")
+    request.user, request.session = admin_user, {}
+    page = DemoOnlyAdmin(Conversation, admin.site).change_view(request, fork.pk).render().content.decode()
+    assert conversation.pk in page
+    assert url(conversation) not in page

@@ -24,6 +24,8 @@ class Endpoint(NamedTuple):
         for name, value in ids.items():
             path = path.replace(f"<str:{name}>", value)
         example = self.operation and self.operation.example
+        if example and "after" in example:
+            example = {**example, "after": ids["item_id"]}
         body = orjson.dumps(example) if example else b""
         return client.client.generic(self.method, f"/v1/{path}", body, content_type="application/json")
 

@@ -31,6 +31,7 @@ def test_every_block_for_clients_runs(live_service, node_directory, tmp_path):
     runner.close()
     with live_service.database.open() as alias:
         created = Conversation.objects.using(alias).filter(owner__username=USERNAME)
-        # curl, Python, C# and both sessions create one each. The first JavaScript block runs with each of the three.
-        assert created.count() == 8
+        # curl, Python, C# and both sessions create one each, and Python a fork. The first JavaScript block runs with
+        # each of the three.
+        assert created.count() == 9
         assert created.matching(parse_query("topic:demo")).count() == 8

@@ -50,6 +50,11 @@ for path in (quote_path, quoted.pk, disputed.pk, receipted.pk):
     name = path.rpartition("/")[2]
     message = f"'{name}' can't be deleted, because other records on this server refer to it or to a part of it."
     assert refused.json()["error"]["message"] == message
+later_quote = Quote.objects.create(item=get_item(quoted, 2))
+rewind = f"/ai/openai/v1/conversations/{quoted.pk}/rewind"
+refused = api.post(rewind, {"after": get_item(quoted, 1).item_id}, content_type="application/json")
+assert refused.status_code == 409, refused.content
+later_quote.delete()
 assert Conversation.objects.count() == 3
 assert Item.objects.count() == 6
 for row in protecting:

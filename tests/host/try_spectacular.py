@@ -20,7 +20,7 @@ assert own == {"Conversation", "PatchedConversation", "RoleEnum", "StatusEnum"},
 assert schemas["StatusEnum"]["enum"] == ["open", "closed"]
 
 paths = {path for path in description["paths"] if path.startswith("/{tenant}/v1/")}
-assert len(paths) == 6, paths
+assert len(paths) == 8, paths
 create = description["paths"]["/{tenant}/v1/conversations"]["post"]
 assert [each["name"] for each in create["parameters"]] == ["tenant"]
 assert create["operationId"] == "createConversation"

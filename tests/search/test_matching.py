@@ -87,6 +87,20 @@ def test_query_may_be_a_text_or_a_tree(alice):
     assert (raised.value.param, raised.value.code) == ("query", "invalid_query")
 
 
+def test_filtered_conversations_can_be_paged_and_counted(alice, bob):
+    match = Conversation.objects.create_with_items(owner=alice, metadata={"topic": "demo", "plan": "team"})
+    Conversation.objects.create_with_items(owner=alice, metadata={"topic": "demo"})
+    Conversation.objects.create_with_items(owner=bob, metadata={"topic": "demo", "plan": "team"})
+    for conversations in (
+        Conversation.objects.visible_to(alice).with_metadata(plan="team"),
+        Conversation.objects.with_metadata(plan="team").visible_to(alice),
+        alice.conversations.matching("plan:team created>2026-01-01"),
+    ):
+        for query in ("", "topic:demo", "topic:* -topic:other"):
+            assert conversations.page(limit=5, matching=query).rows == [match]
+            assert conversations.capped_count(5, matching=query) == 1
+
+
 def test_conversations_of_a_user_are_a_page_newest_first(alice, bob):
     rows = [Conversation.objects.create_with_items(owner=alice, metadata={"topic": "demo"}) for _ in range(3)]
     Conversation.objects.create_with_items(owner=bob, metadata={"topic": "demo"})

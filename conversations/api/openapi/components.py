@@ -47,6 +47,19 @@ def build_components() -> dict[str, Schema]:
             required=(),
         ),
         "UpdateConversationBody": _body({"metadata": reference("Metadata")}, required=("metadata",)),
+        "ForkConversationBody": _body(
+            {
+                "after": {**NULLABLE_TEXT, "description": "The id of the last item to copy; all items without it."},
+                "metadata": {
+                    "anyOf": [reference("Metadata"), {"type": "null"}],
+                    "description": "The metadata of the new conversation; the same without it.",
+                },
+            },
+            required=(),
+        ),
+        "RewindConversationBody": _body(
+            {"after": {**TEXT, "description": "The id of the item that becomes the last one."}}, required=("after",)
+        ),
         "CreateItemsBody": _body({"items": {**sent_items, "minItems": 1}}, required=("items",)),
         "MetadataTextList": _object(
             {

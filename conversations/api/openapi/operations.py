@@ -125,6 +125,26 @@ def operations_by_view() -> dict[type[APIView], dict[str, Operation]]:
                 of_conversation,
                 errors=(404, 409),
             ),
+            "fork": Operation(
+                "forkConversation",
+                "Conversations",
+                "Copy a conversation, up to an item",
+                "Conversation",
+                of_conversation,
+                body="ForkConversationBody",
+                example={"after": "msg_1", "metadata": {"topic": "demo"}},
+            ),
+            "rewind": Operation(
+                "rewindConversation",
+                "Conversations",
+                "Delete the items that follow an item",
+                "Conversation",
+                of_conversation,
+                body="RewindConversationBody",
+                example={"after": "msg_1"},
+                is_body_required=True,
+                errors=(404, 409),
+            ),
         },
         ItemViewSet: {
             "list": Operation(

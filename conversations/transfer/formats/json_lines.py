@@ -27,6 +27,7 @@ def _lines(segment: ConversationSegment) -> Iterator[bytes]:
                 "item_count": conversation.item_count,
                 "last_position": conversation.last_position,
                 "last_item_at": conversation.last_item_at,
+                **({"forked_from": conversation.forked_from} if conversation.forked_from else {}),
             }
         )
     for item in segment.items:

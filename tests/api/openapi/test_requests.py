@@ -45,6 +45,8 @@ schemathesis_hypothesis.setup._is_patched = True
 BODIES = {
     "createConversation": "CreateConversationBody",
     "createConversationItems": "CreateItemsBody",
+    "forkConversation": "ForkConversationBody",
+    "rewindConversation": "RewindConversationBody",
     "updateConversation": "UpdateConversationBody",
 }
 

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from django.db import connections, models, transaction
+from django.db.models import F, Q
+
+from conversations import ids, signals
+from conversations.conf import app_settings
+from conversations.db.aliases import write_alias
+from conversations.db.replica import track_owner_writes
+from conversations.db.retry import retry_on_conflict
+from conversations.models import writer
+from conversations.models.item import Item
+from conversations.search.item_text import ItemText
+from conversations.search.queryset import SearchableQuerySet
+from conversations.validation import clean_items, clean_metadata, clean_owner
+
+if TYPE_CHECKING:
+    from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
+
+# Another value of these fields would leave the metadata index as it was.
+INDEXED_FIELDS = {"metadata", "owner", "owner_id"}
+USE_VERBS = (
+    "A stored conversation can't be changed so, because its index and its counters would differ from it. Change its "
+    "metadata with conversation.replace_metadata({…}), and its items with add_items() and delete_item(). The "
+    "owner never changes."
+)
+ConversationType = TypeVar("ConversationType", bound=models.Model)
+
+
+class WritableQuerySet(SearchableQuerySet[ConversationType]):
+    """Conversations that are created and changed with their items and indexes."""
+
+    @track_owner_writes
+    @retry_on_conflict
+    def create_with_items(
+        self,
+        *,
+        owner: AbstractBaseUser | AnonymousUser,
+        metadata: Mapping[str, str] | None = None,
+        items: Sequence[Mapping[str, Any]] = (),
+        validate: bool = True,
+        conversation_id: str | None = None,
+    ) -> ConversationType:
+        """Store a conversation with all of its items, or nothing.
+
+        Metadata and items are validated as by the API, but their number has no limit. `validate=False` skips this for
+        the results of an earlier validation. Raise `APIError` if they are not valid or the owner is anonymous.
+        `conversation_id` is the id, if `ids.new_conversation_id` returned it before.
+        """
+        conversation_id = conversation_id or ids.new_conversation_id()
+        conversation: Any = self.model(
+            id=conversation_id,
+            owner_id=clean_owner(owner),
+            created_at=ids.created_at(conversation_id),
+            metadata=clean_metadata(metadata or {}) if validate else dict(metadata or {}),
+        )
+        using = write_alias(self)
+        valid_items = clean_items(items) if validate else items
+        visible = items_visible_to(owner, self.model._base_manager.using(using)) if app_settings.visible_to else None
+        rows = writer.create(conversation, items=valid_items, using=using, visible=visible)
+        conversation.send_on_commit(signals.conversation_created, conversations=[conversation], items=rows)
+        created: ConversationType = conversation
+        return created
+
+    create_with_items.alters_data = True  # type: ignore[attr-defined]
+
+    def bulk_create(  # type: ignore[override]
+        self, objs: Iterable[ConversationType], batch_size: int | None = None, **options: Any
+    ) -> list[ConversationType]:
+        """Insert conversations with their metadata index. Options for rows that exist already are not supported."""
+        if any(options.values()):
+            raise TypeError("Conversations that may exist already have to be stored with import_conversations().")
+        conversations = list(objs)
+        using = write_alias(self)
+        with transaction.atomic(using=using, savepoint=False):
+            writer.insert_conversations(conversations, using=using, batch_size=batch_size)
+            signals.send_on_commit(
+                signals.conversation_created, sender=self.model, using=using, conversations=conversations, items=[]
+            )
+        return conversations
+
+    def update(self, **values: Any) -> int:
+        """Update the rows, except for fields that the metadata index depends on."""
+        if not INDEXED_FIELDS.isdisjoint(values):
+            raise TypeError(USE_VERBS)
+        return super().update(**values)
+
+    update.alters_data = True  # type: ignore[attr-defined]
+
+    def lock(self) -> None:
+        """Lock the rows in the order of their ids, so that concurrent callers do not deadlock."""
+        rows = self.select_for_update().order_by("pk")
+        if connections[rows.db].features.has_select_for_update:
+            list(rows.values_list("pk"))
+        else:
+            self.update(last_position=F("last_position"))
+
+    @retry_on_conflict
+    def add_missing_item_texts(self) -> int:
+        """Add the items that the full-text index lacks, and return their number."""
+        using = write_alias(self)
+        conversations = self.using(using)
+        with transaction.atomic(using=using):
+            conversations.lock()  # Otherwise a concurrent request could add or delete items meanwhile.
+            conversation_ids = list(conversations.values_list("pk", flat=True))
+            items = Item.objects.using(using).filter(conversation__in=conversation_ids)
+            return ItemText.objects.using(using).add_missing(items)
+
+
+def items_visible_to(user: AbstractBaseUser | AnonymousUser, conversations: Any) -> Q:
+    """Return the filter for the items that the user may see in the conversations."""
+    return Q(conversation__in=conversations.visible_to(user).order_by().values("pk"))
