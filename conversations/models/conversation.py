@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.admin.utils import quote
 from django.db import models, router, transaction
@@ -206,6 +207,34 @@ class Conversation(models.Model):
             items = self.items.using(using)
             position = 0 if after is None else items.position_of(after)
             self._delete_items(using=using, position__gt=position)
+
+    async def aadd_items(
+        self,
+        items: Sequence[Mapping[str, Any]],
+        *,
+        user: AbstractBaseUser | AnonymousUser | None = None,
+        validate: bool = True,
+    ) -> list[Item]:
+        return await sync_to_async(self.add_items)(items, user=user, validate=validate)
+
+    async def adelete_item(self, item_id: str) -> None:
+        await sync_to_async(self.delete_item)(item_id)
+
+    async def areplace_metadata(self, metadata: Mapping[str, str], *, validate: bool = True) -> None:
+        await sync_to_async(self.replace_metadata)(metadata, validate=validate)
+
+    async def afork(
+        self,
+        *,
+        after: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        owner: AbstractBaseUser | AnonymousUser | None = None,
+        validate: bool = True,
+    ) -> Conversation:
+        return await sync_to_async(self.fork)(after=after, metadata=metadata, owner=owner, validate=validate)
+
+    async def arewind(self, *, after: str | None) -> None:
+        await sync_to_async(self.rewind)(after=after)
 
     @property
     def write_alias(self) -> str:

@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from asgiref.sync import sync_to_async
 from django.db import connections, models, transaction
 from django.db.models import F, Q
 
@@ -66,6 +67,20 @@ class WritableQuerySet(SearchableQuerySet[ConversationType]):
         return created
 
     create_with_items.alters_data = True  # type: ignore[attr-defined]
+
+    async def acreate_with_items(
+        self,
+        *,
+        owner: AbstractBaseUser | AnonymousUser,
+        metadata: Mapping[str, str] | None = None,
+        items: Sequence[Mapping[str, Any]] = (),
+        validate: bool = True,
+        conversation_id: str | None = None,
+    ) -> ConversationType:
+        create = sync_to_async(self.create_with_items)
+        return await create(
+            owner=owner, metadata=metadata, items=items, validate=validate, conversation_id=conversation_id
+        )
 
     def bulk_create(  # type: ignore[override]
         self, objs: Iterable[ConversationType], batch_size: int | None = None, **options: Any
