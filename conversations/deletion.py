@@ -37,6 +37,7 @@ from conversations.models import (
     DeletedPart,
     Item,
     ItemText,
+    RequestRecord,
 )
 from conversations.schema.query.nodes import Query, collect_phrases
 
@@ -161,6 +162,7 @@ class BulkDelete:
             with self._transaction():
                 conversation.lock()
                 texts.filter(**bounds).delete()
+                RequestRecord.objects.using(self._batch.using).drop_items(conversation.pk, after=start, up_to=end)
                 count = items.filter(**bounds).delete()[1].get(Item._meta.label, 0)
                 remaining = Conversation.objects.using(self._batch.using).filter(pk=conversation.pk)
                 remaining.update(item_count=F("item_count") - count)

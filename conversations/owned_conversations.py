@@ -27,7 +27,7 @@ from conversations.db import single_statement
 from conversations.db.compiled import CompiledQuery, Parameter
 from conversations.db.pages import Page
 from conversations.db.retry import retry_on_conflict
-from conversations.models import Conversation, ConversationQuerySet, Item
+from conversations.models import Conversation, ConversationQuerySet, Item, RequestRecord
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -66,9 +66,11 @@ class VisibleConversations:
         data: dict[str, Any] = self.get(conversation_id).items.get_or_api_error(item_id).data
         return data
 
-    def add_items(self, conversation_id: str, *, items: Sequence[Mapping[str, Any]]) -> list[Item]:
+    def add_items(
+        self, conversation_id: str, *, items: Sequence[Mapping[str, Any]], record: RequestRecord | None = None
+    ) -> list[Item]:
         """Append validated items, and return their rows. See `Conversation.add_items`."""
-        return self.get(conversation_id).add_items(items, user=self.user, validate=False)
+        return self.get(conversation_id).add_items(items, user=self.user, validate=False, record=record)
 
 
 class OwnedConversations(VisibleConversations):
@@ -103,7 +105,9 @@ class OwnedConversations(VisibleConversations):
         rows = self._fetch(_ITEM, conversation=conversation_id, item=item_id) if ids.is_well_formed(item_id) else []
         return rows[0][0] if rows else super().item_data(conversation_id, item_id)
 
-    def add_items(self, conversation_id: str, *, items: Sequence[Mapping[str, Any]]) -> list[Item]:
+    def add_items(
+        self, conversation_id: str, *, items: Sequence[Mapping[str, Any]], record: RequestRecord | None = None
+    ) -> list[Item]:
         """Do the same in one round trip, where that is possible.
 
         The single statement that appends on PostgreSQL checks the owner itself, so nothing is read before it.
@@ -112,7 +116,7 @@ class OwnedConversations(VisibleConversations):
             conversation = Conversation.from_db(self.using, ["id", "owner_id"], [conversation_id, self.owner_id])
         else:
             conversation = self.get(conversation_id)
-        return conversation.add_items(items, validate=False)
+        return conversation.add_items(items, validate=False, record=record)
 
     @retry_on_conflict
     def _fetch(self, query: CompiledQuery[Any], *options: Any, **values: Any) -> list[list[Any]]:

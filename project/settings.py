@@ -181,6 +181,7 @@ CORS_ALLOW_HEADERS = [
     "x-stainless-timeout",
 ]
 CORS_EXPOSE_HEADERS = [
+    "idempotency-replayed",
     "openai-processing-ms",
     "openai-version",
     "retry-after",

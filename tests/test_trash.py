@@ -260,7 +260,7 @@ def test_number_of_queries_grows_only_with_batches_of_items(alice):
             restore(deleted)
         return len(deleting), len(restoring)
 
-    assert queries(50)[0] <= 13
+    assert queries(50)[0] <= 14
     for few, many in zip(queries(200), queries(1000), strict=True):
         assert many - few <= 4 * 8
 

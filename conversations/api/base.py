@@ -1,6 +1,6 @@
 import time
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -19,10 +19,14 @@ from conversations.api.authentication import check_unused_secret
 from conversations.api.bodies import read_chunked_body
 from conversations.api.exception_handler import exception_handler
 from conversations.api.json import JSONNegotiation, JSONParser, JSONRenderer
+from conversations.api.repetitions import REPLAYED_HEADER, build_record
 from conversations.conf import app_settings
 from conversations.db.replica import database_to_read
-from conversations.models import Conversation, ConversationQuerySet
+from conversations.idempotency import run_once
+from conversations.models import Conversation, ConversationQuerySet, RequestRecord
 from conversations.owned_conversations import OwnedConversations, VisibleConversations
+
+T = TypeVar("T")
 
 
 class OpenAIView(APIView):
@@ -36,6 +40,7 @@ class OpenAIView(APIView):
     throttle_classes = []
     versioning_class = None
 
+    body_digest = b""  # The parser sets it.
     request_id: str
     started_at: float
 
@@ -83,6 +88,7 @@ class OpenAIView(APIView):
 class OpenAIViewSet(OpenAIView, GenericViewSet):  # type: ignore[type-arg]
     """Base of the API's operations. They ignore the arguments of a URL prefix that your project includes them under."""
 
+    is_replayed = False
     filter_backends = []
     pagination_class = None
 
@@ -108,6 +114,21 @@ class OpenAIViewSet(OpenAIView, GenericViewSet):  # type: ignore[type-arg]
 
     def get_object(self) -> Conversation:
         return self.conversations.get(self.kwargs["conversation_id"])
+
+    def run_once(self, verb: Callable[[RequestRecord | None], T], replay: Callable[[RequestRecord], T]) -> T:
+        """Return the result of the verb, or of `replay` if the request repeats one that was answered.
+
+        Call this after the body was parsed. See `idempotency.run_once`.
+        """
+        record = build_record(self.request, body_digest=self.body_digest)
+        result, self.is_replayed = run_once(verb, record=record, replay=replay)
+        return result
+
+    def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
+        response = super().finalize_response(request, response, *args, **kwargs)
+        if self.is_replayed:
+            response[REPLAYED_HEADER] = "true"
+        return response
 
 
 class InvalidURLView(OpenAIView):

@@ -16,7 +16,7 @@ from conversations.api.bodies import BodyError
 from conversations.db.errors import is_temporary
 from conversations.errors import APIError
 
-RETRY_AFTER = 1  # seconds that the official clients wait before they repeat a request with status 503
+RETRY_AFTER = 1  # seconds that the official clients wait before they repeat a request
 
 logger = logging.getLogger("conversations.api")
 
@@ -29,8 +29,9 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
     """
     set_rollback()
     error = _to_api_error(exception, context)
-    headers = {"Retry-After": str(RETRY_AFTER)} if error.status == 503 else {}
-    if error.status == 409:
+    is_temporary_error = error.status == 503 or error.code == "idempotency_key_in_use"
+    headers = {"Retry-After": str(RETRY_AFTER)} if is_temporary_error else {}
+    if error.status == 409 and not is_temporary_error:
         headers["x-should-retry"] = "false"  # The official clients retry a 409 otherwise.
     if isinstance(exception, exceptions.MethodNotAllowed):
         headers["Allow"] = ", ".join(context["view"].allowed_methods)

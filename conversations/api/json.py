@@ -3,6 +3,7 @@
 import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from hashlib import blake2b
 from typing import IO, Any
 
 import orjson
@@ -13,6 +14,7 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
 
 from conversations.api import errors
+from conversations.api.repetitions import DIGEST_BYTES
 from conversations.conf import app_settings
 from conversations.schema.json_limits import loads
 
@@ -42,6 +44,8 @@ class JSONParser(BaseParser):
         body = stream.read()
         if len(body) < length:  # Some servers raise no error if the connection ends before the body does.
             raise errors.body_incomplete()
+        if (view := (parser_context or {}).get("view")) is not None:
+            view.body_digest = blake2b(body, digest_size=DIGEST_BYTES).digest()
         try:
             return loads(body, max_values=app_settings.max_json_values)
         except ValueError:

@@ -54,6 +54,7 @@ class ConversationSerializer(StrictSerializer):
             metadata=validated_data.get("metadata") or {},
             items=validated_data.get("items") or [],
             validate=False,
+            record=validated_data.get("record"),
         )
 
     def to_representation(self, instance: Conversation) -> dict[str, Any]:
@@ -67,10 +68,6 @@ class ConversationSerializer(StrictSerializer):
 
 class ConversationUpdateSerializer(StrictSerializer):
     metadata = MetadataField()
-
-    def update(self, instance: Conversation, validated_data: dict[str, Any]) -> Conversation:
-        instance.replace_metadata(validated_data["metadata"], validate=False)
-        return instance
 
 
 class ForkSerializer(StrictSerializer):

@@ -3,6 +3,7 @@ from typing import Any
 from rest_framework.request import Request
 from rest_framework.response import Response
 
+from conversations import ids
 from conversations.api.base import OpenAIViewSet
 from conversations.api.filters import ConversationFilterSet
 from conversations.api.pagination import item_list, list_object
@@ -15,6 +16,7 @@ from conversations.api.serializers import (
     RewindSerializer,
 )
 from conversations.deletion import delete_conversation
+from conversations.models import Conversation, Item, RequestRecord
 from conversations.schema.include import apply_include
 
 
@@ -29,8 +31,15 @@ class ConversationViewSet(OpenAIViewSet):
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        serializer.save(owner=request.user)
-        return Response(serializer.data)
+
+        def replay(record: RequestRecord) -> Conversation:
+            conversation_id = str(record.conversation_id)
+            metadata = serializer.validated_data.get("metadata") or {}  # Stored metadata may have been replaced.
+            created_at = ids.created_at(conversation_id)
+            return Conversation(id=conversation_id, created_at=created_at, metadata=metadata)
+
+        conversation = self.run_once(lambda record: serializer.save(owner=request.user, record=record), replay)
+        return Response(serializer.to_representation(conversation))
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         parameters = conversation_page_parameters(request.query_params)
@@ -46,8 +55,19 @@ class ConversationViewSet(OpenAIViewSet):
     def update(self, request: Request, conversation_id: str, **kwargs: Any) -> Response:
         serializer = ConversationUpdateSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        serializer.instance = self.get_object()
-        return Response(self.get_serializer(serializer.save()).data)
+        metadata = serializer.validated_data["metadata"]
+
+        def replace(record: RequestRecord | None) -> Conversation:
+            conversation = self.get_object()
+            conversation.replace_metadata(metadata, validate=False, record=record)
+            return conversation
+
+        def replay(record: RequestRecord) -> Conversation:
+            conversation = self.get_object()
+            conversation.metadata = metadata  # Another request may have replaced it since.
+            return conversation
+
+        return Response(self.get_serializer(self.run_once(replace, replay)).data)
 
     def destroy(self, request: Request, conversation_id: str, **kwargs: Any) -> Response:
         """Delete for good, as OpenAI does. Only deletions in the admin can be restored."""
@@ -57,14 +77,28 @@ class ConversationViewSet(OpenAIViewSet):
     def fork(self, request: Request, conversation_id: str, **kwargs: Any) -> Response:
         serializer = ForkSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        fork = self.get_object().fork(owner=request.user, validate=False, **serializer.validated_data)
+        values = serializer.validated_data
+
+        def replay(record: RequestRecord) -> Conversation:
+            fork = self.conversations.get(str(record.conversation_id))
+            fork.metadata = fork.metadata if values.get("metadata") is None else values["metadata"]
+            return fork
+
+        fork = self.run_once(
+            lambda record: self.get_object().fork(owner=request.user, validate=False, record=record, **values), replay
+        )
         return Response(self.get_serializer(fork).data)
 
     def rewind(self, request: Request, conversation_id: str, **kwargs: Any) -> Response:
         serializer = RewindSerializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        conversation = self.get_object()
-        conversation.rewind(**serializer.validated_data)
+
+        def rewind(record: RequestRecord | None) -> Conversation:
+            conversation = self.get_object()
+            conversation.rewind(record=record, **serializer.validated_data)
+            return conversation
+
+        conversation = self.run_once(rewind, lambda record: self.get_object())
         return Response(self.get_serializer(conversation).data)
 
 
@@ -80,8 +114,18 @@ class ItemViewSet(OpenAIViewSet):
         include = include_parameter(request.query_params)
         serializer = self.get_serializer(data=request.data)
         serializer.is_valid(raise_exception=True)
-        items = self.conversations.add_items(conversation_id, **serializer.validated_data)
-        return Response(item_list([item.data for item in items], include=include))
+        items = serializer.validated_data["items"]
+
+        def add(record: RequestRecord | None) -> list[Item]:
+            return self.conversations.add_items(conversation_id, items=items, record=record)
+
+        def replay(record: RequestRecord) -> list[Item]:
+            first_position = record.last_position - record.item_count + 1
+            rows = self.get_object().items.filter(position__range=(first_position, record.last_position))
+            return list(rows.order_by("position"))
+
+        rows = self.run_once(add, replay)
+        return Response(item_list([row.data for row in rows], include=include))
 
     def list(self, request: Request, conversation_id: str, **kwargs: Any) -> Response:
         include = include_parameter(request.query_params)

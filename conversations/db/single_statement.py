@@ -44,6 +44,16 @@ class ItemRow(Protocol):
     created_at: datetime
 
 
+class RequestRecordRow(Protocol):
+    """The fields of a request's record that the statements read."""
+
+    key: str
+    number: int
+    fingerprint: str
+    retry_count: int
+    created_at: datetime
+
+
 class ItemTextRow(Protocol):
     """The fields of an item's row in the full-text index."""
 
@@ -106,6 +116,14 @@ _INSERT_TEXTS = """, text AS (
     ) AS new (number, words)
 )"""
 
+_INSERT_RECORD = """, record AS (
+    INSERT INTO conversations_requestrecord
+        (key, number, fingerprint, retry_count, created_at, conversation_id, last_position, item_count)
+    SELECT %(record_key)s, %(record_number)s, %(record_fingerprint)s, %(record_retry_count)s, %(record_created_at)s,
+        %(id)s, conversation.last_position, %(record_item_count)s
+    FROM conversation
+)"""
+
 _SELECT_ITEMS = """
 SELECT item.id, item.position, conversation.item_count FROM conversation, item ORDER BY item.position"""
 
@@ -141,9 +159,14 @@ def _has_ids(items: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def create(
-    conversation: ConversationRow, items: Sequence[ItemRow], texts: Sequence[ItemTextRow], *, using: str
+    conversation: ConversationRow,
+    items: Sequence[ItemRow],
+    texts: Sequence[ItemTextRow],
+    record: RequestRecordRow | None = None,
+    *,
+    using: str,
 ) -> None:
-    """Insert the conversation, its metadata index and its items, whose positions count from 1.
+    """Insert the conversation, its metadata index and its items, whose positions count from 1, and the record.
 
     The conversation has its final counters already.
     """
@@ -155,24 +178,50 @@ def create(
     }
     if conversation.metadata:
         sql += _INSERT_PAIRS
+    if record:
+        sql += _INSERT_RECORD
+        parameters |= _record_parameters(record, item_count=0)
     _store(sql, parameters, conversation, items, texts, using=using)
     _mark_saved(conversation, using)
 
 
 def append(
-    conversation: ConversationRow, items: Sequence[ItemRow], texts: Sequence[ItemTextRow], *, using: str
+    conversation: ConversationRow,
+    items: Sequence[ItemRow],
+    texts: Sequence[ItemTextRow],
+    record: RequestRecordRow | None = None,
+    *,
+    using: str,
 ) -> bool:
     """Insert the items after the last position, and update the counters of the conversation and of this instance of it.
+
+    The record is inserted too.
 
     The positions of `items` and `texts` count from 1; the stored ones are set on `items`. All items have the same time.
     Return False if the owner has no such conversation.
     """
     now = items[0].created_at
-    if not _store(_UPDATE_COUNTERS, {"now": now}, conversation, items, texts, using=using):
+    sql, parameters = _UPDATE_COUNTERS, {"now": now}
+    if record:
+        sql += _INSERT_RECORD
+        parameters |= _record_parameters(record, item_count=len(items))
+    if not _store(sql, parameters, conversation, items, texts, using=using):
         return False
     conversation.last_position = items[-1].position
     conversation.last_item_at = max(conversation.last_item_at or now, now)
     return True
+
+
+def _record_parameters(record: RequestRecordRow, *, item_count: int) -> dict[str, Any]:
+    """Return the parameters of a record whose answer shows the last `item_count` items."""
+    return {
+        "record_key": record.key,
+        "record_number": record.number,
+        "record_fingerprint": record.fingerprint,
+        "record_retry_count": record.retry_count,
+        "record_created_at": record.created_at,
+        "record_item_count": item_count,
+    }
 
 
 def _store(

@@ -443,6 +443,37 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="RequestRecord",
+            fields=[
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("key", conversations.db.fields.BytewiseCharField(max_length=32)),
+                ("number", models.BigIntegerField()),
+                ("fingerprint", conversations.db.fields.BytewiseCharField(blank=True, max_length=32)),
+                ("last_position", models.PositiveIntegerField(default=0)),
+                ("item_count", models.PositiveIntegerField(default=0)),
+                ("retry_count", models.PositiveIntegerField(default=0)),
+                ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
+                (
+                    "conversation",
+                    models.ForeignKey(
+                        db_constraint=False,
+                        db_index=False,
+                        null=True,
+                        on_delete=django.db.models.deletion.CASCADE,
+                        related_name="+",
+                        to="conversations.conversation",
+                    ),
+                ),
+            ],
+            options={
+                "default_permissions": (),
+                "indexes": [models.Index(fields=["conversation"], name="conversations_record_conv")],
+                "constraints": [
+                    models.UniqueConstraint(fields=("key", "number"), name="conversations_record_unique_key")
+                ],
+            },
+        ),
+        migrations.CreateModel(
             name="Preferences",
             fields=[
                 (

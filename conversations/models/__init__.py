@@ -5,6 +5,7 @@ from conversations.models.deleted_conversation import DeletedConversation, Delet
 from conversations.models.item import Item, ItemQuerySet
 from conversations.models.overview import FigureKind, FigureName, Overview, OverviewFigure
 from conversations.models.preferences import Preferences, PreferencesQuerySet
+from conversations.models.request_record import RequestRecord, RequestRecordQuerySet
 from conversations.models.saved_view import SavedView, SavedViewQuerySet
 from conversations.search.item_text import ItemText
 from conversations.search.metadata_pair import MetadataPair, MetadataPairQuerySet
@@ -29,6 +30,8 @@ __all__ = [
     "OverviewFigure",
     "Preferences",
     "PreferencesQuerySet",
+    "RequestRecord",
+    "RequestRecordQuerySet",
     "SavedView",
     "SavedViewQuerySet",
 ]

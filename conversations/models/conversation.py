@@ -19,6 +19,7 @@ from conversations.db.retry import retry_on_conflict
 from conversations.models import writer
 from conversations.models.conversation_queryset import USE_VERBS, WritableQuerySet, items_visible_to
 from conversations.models.item import Item
+from conversations.models.request_record import RequestRecord
 from conversations.schema.model_input import build_input
 from conversations.search.metadata_pair import MetadataPair
 from conversations.validation import clean_items, clean_metadata, clean_owner
@@ -111,6 +112,7 @@ class Conversation(models.Model):
         *,
         user: AbstractBaseUser | AnonymousUser | None = None,
         validate: bool = True,
+        record: RequestRecord | None = None,
     ) -> list[Item]:
         """Append items, all or none, and return their rows in order.
 
@@ -119,12 +121,13 @@ class Conversation(models.Model):
 
         Item references lead to items in conversations that `user` may see, or in those of the owner for None.
 
-        The counters of this instance are updated too. Concurrent appends take turns (see `writer.append`).
+        The counters of this instance are updated too. Concurrent appends take turns (see `writer.append`). `record` is
+        stored too, for `idempotency.run_once`.
         """
         using = self.write_alias
         valid_items = clean_items(items) if validate else items
         visible = items_visible_to(user, Conversation.objects.using(using)) if user else None
-        rows = writer.append(self, items=valid_items, using=using, visible=visible)
+        rows = writer.append(self, items=valid_items, using=using, visible=visible, record=record)
         if rows:
             self.send_on_commit(signals.items_added, conversation=self, items=rows)
         return rows
@@ -137,16 +140,23 @@ class Conversation(models.Model):
         with transaction.atomic(using=using):
             self.lock()
             item = self.items.using(using).get_or_api_error(item_id)
-            self._delete_items(using=using, position=item.position)
+            self._delete_items(using=using, after=item.position - 1, up_to=item.position)
 
     @track_owner_writes
     @retry_on_conflict
-    def replace_metadata(self, metadata: Mapping[str, str], *, validate: bool = True) -> None:
-        """Replace all pairs. Raise `APIError` if they are not valid; `validate=False` skips their validation."""
+    def replace_metadata(
+        self, metadata: Mapping[str, str], *, validate: bool = True, record: RequestRecord | None = None
+    ) -> None:
+        """Replace all pairs, and store `record`.
+
+        Raise `APIError` if the metadata is not valid; `validate=False` skips its validation.
+        """
         self.metadata = clean_metadata(metadata) if validate else dict(metadata)
         using = self.write_alias
         with transaction.atomic(using=using):
             self._update(metadata=self.metadata)
+            if record:
+                record.store(self.pk, using=using)
             pairs = MetadataPair.objects.using(using)
             pairs.replace(self.metadata, conversation_id=self.pk, owner_id=self.owner_id)
             self.send_on_commit(signals.metadata_replaced, conversation=self)
@@ -160,10 +170,12 @@ class Conversation(models.Model):
         metadata: Mapping[str, str] | None = None,
         owner: AbstractBaseUser | AnonymousUser | None = None,
         validate: bool = True,
+        record: RequestRecord | None = None,
     ) -> Conversation:
         """Store a copy of this conversation up to the item `after`, or with all items for None, and return it.
 
         Items keep their ids, positions and times. `metadata` and `owner` are this conversation's if they are None.
+        `record` is stored too.
         Raise `APIError` if the item or the conversation does not exist, the conversation is longer than
         `MAX_FORKED_ITEMS`, or the metadata is not valid.
         """
@@ -186,6 +198,8 @@ class Conversation(models.Model):
                 metadata=dict(metadata),
                 forked_from=self.pk,
             )
+            if record:
+                record.store(fork.pk, using=using)
             writer.fork(self, fork, items=items, using=using)
             copies = Item.objects.using(using).filter(conversation=fork.pk)
             self.send_on_commit(signals.conversation_created, conversations=[fork], items=copies)
@@ -195,8 +209,8 @@ class Conversation(models.Model):
 
     @track_owner_writes
     @retry_on_conflict
-    def rewind(self, *, after: str | None) -> None:
-        """Delete the items that follow the item `after`, or all of them for None.
+    def rewind(self, *, after: str | None, record: RequestRecord | None = None) -> None:
+        """Delete the items that follow the item `after`, or all of them for None, and store `record`.
 
         Raise `APIError` if the item or the conversation does not exist. Rows of your project's models that refer to the
         items are treated as their `on_delete` demands: PROTECT and RESTRICT raise an error.
@@ -206,7 +220,9 @@ class Conversation(models.Model):
             self.lock()
             items = self.items.using(using)
             position = 0 if after is None else items.position_of(after)
-            self._delete_items(using=using, position__gt=position)
+            self._delete_items(using=using, after=position)
+            if record:
+                record.store(self.pk, using=using)
 
     async def aadd_items(
         self,
@@ -254,12 +270,14 @@ class Conversation(models.Model):
         self._update(**values)
         self.refresh_from_db(using=self.write_alias, fields=list(values))
 
-    def _delete_items(self, *, using: str, **positions: int) -> None:
-        """Delete the items that a filter of positions selects. Call this in the transaction that has locked the row."""
+    def _delete_items(self, *, using: str, after: int, up_to: int | None = None) -> None:
+        """Delete the items at the positions in (after, up_to]. Call this in the transaction that has locked the row."""
+        positions = {"position__gt": after, **({} if up_to is None else {"position__lte": up_to})}
         items = Item.objects.using(using).filter(conversation=self.pk, **positions)
         rows = list(items) if signals.item_deleted.has_listeners(Conversation) else []
         count = items.delete()[1].get(Item._meta.label, 0)
         self.item_texts.using(using).filter(**positions).delete()  # Full-text search may have been on earlier.
+        RequestRecord.objects.using(using).drop_items(self.pk, after=after, up_to=up_to)
         if count:
             self.update_counters(item_count=F("item_count") - count)
         if rows:

@@ -14,6 +14,7 @@ from conversations.db.replica import track_owner_writes
 from conversations.db.retry import retry_on_conflict
 from conversations.models import writer
 from conversations.models.item import Item
+from conversations.models.request_record import RequestRecord
 from conversations.search.item_text import ItemText
 from conversations.search.queryset import SearchableQuerySet
 from conversations.validation import clean_items, clean_metadata, clean_owner
@@ -44,12 +45,14 @@ class WritableQuerySet(SearchableQuerySet[ConversationType]):
         items: Sequence[Mapping[str, Any]] = (),
         validate: bool = True,
         conversation_id: str | None = None,
+        record: RequestRecord | None = None,
     ) -> ConversationType:
         """Store a conversation with all of its items, or nothing.
 
         Metadata and items are validated as by the API, but their number has no limit. `validate=False` skips this for
         the results of an earlier validation. Raise `APIError` if they are not valid or the owner is anonymous.
-        `conversation_id` is the id, if `ids.new_conversation_id` returned it before.
+        `conversation_id` is the id, if `ids.new_conversation_id` returned it before. `record` is stored too, for
+        `idempotency.run_once`.
         """
         conversation_id = conversation_id or ids.new_conversation_id()
         conversation: Any = self.model(
@@ -61,7 +64,7 @@ class WritableQuerySet(SearchableQuerySet[ConversationType]):
         using = write_alias(self)
         valid_items = clean_items(items) if validate else items
         visible = items_visible_to(owner, self.model._base_manager.using(using)) if app_settings.visible_to else None
-        rows = writer.create(conversation, items=valid_items, using=using, visible=visible)
+        rows = writer.create(conversation, items=valid_items, using=using, visible=visible, record=record)
         conversation.send_on_commit(signals.conversation_created, conversations=[conversation], items=rows)
         created: ConversationType = conversation
         return created

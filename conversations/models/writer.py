@@ -21,6 +21,7 @@ from django.utils import timezone
 from conversations import errors, ids
 from conversations.db import single_statement
 from conversations.models.item import Item
+from conversations.models.request_record import RequestRecord
 from conversations.schema.items import is_item_id, item_id_prefix
 from conversations.search.item_text import ItemText, build_item_texts
 from conversations.search.metadata_pair import MetadataPair, build_metadata_pairs
@@ -40,27 +41,42 @@ class WritableConversation(single_statement.ConversationRow, Protocol):
 
 
 def create(
-    conversation: WritableConversation, *, items: Sequence[Mapping[str, Any]], using: str, visible: Q | None = None
+    conversation: WritableConversation,
+    *,
+    items: Sequence[Mapping[str, Any]],
+    using: str,
+    visible: Q | None = None,
+    record: RequestRecord | None = None,
 ) -> list[Item]:
     """Store a new conversation with its metadata index and its first items, or nothing, and return the items' rows.
 
     `visible` filters items for the conversations that references may lead to, if these are not all of the owner.
+    `record` is stored too.
     """
     if single_statement.can_create(type(conversation), items, using=using):
         rows = _build_first_items(conversation, items, using=using, visible=visible)
-        single_statement.create(conversation, rows, build_item_texts(rows, using=using), using=using)
+        single_statement.create(conversation, rows, build_item_texts(rows, using=using), record, using=using)
         return rows
     with transaction.atomic(using=using):
         rows = _build_first_items(conversation, items, using=using, visible=visible)
+        if record:
+            record.store(conversation.pk, using=using)
         conversation.insert(force_insert=True, using=using)
         insert_items(rows, using=using)
         return rows
 
 
 def append(
-    conversation: WritableConversation, *, items: Sequence[Mapping[str, Any]], using: str, visible: Q | None = None
+    conversation: WritableConversation,
+    *,
+    items: Sequence[Mapping[str, Any]],
+    using: str,
+    visible: Q | None = None,
+    record: RequestRecord | None = None,
 ) -> list[Item]:
-    """Append all items or none, and return the rows in the order of their positions. See `create` for `visible`.
+    """Append all items or none, and return the rows in the order of their positions.
+
+    See `create` for `visible` and `record`.
 
     Raising the counters locks the conversation's row, so that concurrent appends take turns: positions are dense,
     never reused, and become visible to readers in their order.
@@ -68,7 +84,8 @@ def append(
     now = timezone.now()
     if single_statement.can_append(items, using=using):
         rows = _build_items(conversation, items, first_position=1, now=now, using=using, visible=visible)
-        if not single_statement.append(conversation, rows, build_item_texts(rows, using=using), using=using):
+        texts = build_item_texts(rows, using=using)
+        if not single_statement.append(conversation, rows, texts, record, using=using):
             raise errors.conversation_not_found(conversation.pk)
         return rows
     with transaction.atomic(using=using):
@@ -78,6 +95,9 @@ def append(
             last_position=F("last_position") + count,
             **({"last_item_at": Greatest(Coalesce("last_item_at", Value(now)), Value(now))} if count else {}),
         )
+        if record:
+            position = conversation.last_position
+            record.store(conversation.pk, using=using, last_position=position, item_count=count)
         first_position = conversation.last_position - count + 1
         rows = _build_items(conversation, items, first_position=first_position, now=now, using=using, visible=visible)
         insert_items(rows, using=using)

@@ -16,9 +16,14 @@ class APIClient:
     def get(self, path: str, **query: Any) -> HttpResponse:
         return self.client.get(f"/v1{path}", query)
 
-    def post(self, path: str, body: Any = None) -> HttpResponse:
+    def post(
+        self, path: str, body: Any = None, *, key: str | None = None, retry_count: int | None = None
+    ) -> HttpResponse:
+        """Send the body, with an Idempotency-Key and with the number of retries that OpenAI's clients send."""
         data = b"" if body is None else orjson.dumps(body)
-        return self.client.post(f"/v1{path}", data, content_type="application/json")
+        headers = {"idempotency-key": key, "x-stainless-retry-count": retry_count}
+        sent = {name: str(value) for name, value in headers.items() if value is not None}
+        return self.client.post(f"/v1{path}", data, content_type="application/json", headers=sent)
 
     def send(self, path: str, data: bytes, **kwargs: Any) -> HttpResponse:
         return self.client.generic("POST", f"/v1{path}", data, **{"content_type": "application/json", **kwargs})

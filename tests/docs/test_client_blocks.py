@@ -31,7 +31,7 @@ def test_every_block_for_clients_runs(live_service, node_directory, tmp_path):
     runner.close()
     with live_service.database.open() as alias:
         created = Conversation.objects.using(alias).filter(owner__username=USERNAME)
-        # curl, Python, C# and both sessions create one each, and Python a fork. The first JavaScript block runs with
-        # each of the three.
-        assert created.count() == 9
-        assert created.matching(parse_query("topic:demo")).count() == 8
+        # curl creates two, Python one and a fork, and C# and the Python session one each. Each of the four JavaScript
+        # blocks runs after those before it, so that the first one creates four, and that of the session two.
+        assert created.count() == 12
+        assert created.matching(parse_query("topic:demo")).count() == 11

@@ -17,7 +17,8 @@ _ERRORS = {
     401: "The key is missing, unknown, revoked or expired, or its user is inactive.",
     404: "The conversation or the item does not exist, or belongs to another user.",
     408: "The body was not complete in time. Send it again.",
-    409: "Other rows of the server's database protect the conversation or the item from deletion.",
+    409: "Other rows of the server's database protect the conversation or the item from deletion, or a request with "
+    "the same Idempotency-Key is being executed.",
     411: "The body has no `Content-Length`, and the server can't see its end.",
     413: "The body is too large.",
     415: "The body is not JSON.",
@@ -25,7 +26,7 @@ _ERRORS = {
     503: "The database is slow, locked or unreachable, or the server has too many requests. Try again.",
 }
 _ALWAYS = (400, 401, 500, 503)
-_WITH_BODY = (408, 411, 413, 415)
+_WITH_BODY = (408, 409, 411, 413, 415)
 _MESSAGE = {"type": "message", "role": "user", "content": "Hello!"}
 
 
@@ -43,13 +44,14 @@ class Operation:
 
     def describe(self) -> dict[str, Any]:
         """Return an OpenAPI Operation Object without its security."""
-        statuses = (*_ALWAYS, *self.errors, *(_WITH_BODY if self.body else ()))
+        statuses = {*_ALWAYS, *self.errors, *(_WITH_BODY if self.body else ())}
         responses = {200: _response("Success.", self.response)}
         responses |= {status: _response(_ERRORS[status], "Error") for status in sorted(statuses)}
         responses[503]["headers"]["Retry-After"] = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
         operation: dict[str, Any] = {"operationId": self.id, "summary": self.summary, "tags": [self.tag]}
-        if self.parameters:
-            operation["parameters"] = list(self.parameters)
+        sent = (*self.parameters, parameters.IDEMPOTENCY_KEY) if self.body else self.parameters
+        if sent:
+            operation["parameters"] = list(sent)
         if self.body:
             operation["requestBody"] = {
                 "content": _json(self.body, example=self.example),

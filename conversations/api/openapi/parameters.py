@@ -3,6 +3,8 @@
 from typing import Any, get_args
 
 from conversations import ids
+from conversations.api.repetitions import HEADER as IDEMPOTENCY_HEADER
+from conversations.api.repetitions import MAX_KEY_LENGTH as MAX_IDEMPOTENCY_KEY_LENGTH
 from conversations.conf import MAX_PAGE_SIZE, app_settings
 from conversations.schema.include import INCLUDABLE
 from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_PAIRS, MAX_VALUE_LENGTH
@@ -39,6 +41,12 @@ def _query(name: str, schema: dict[str, Any], description: str, **more: Any) -> 
     return {"name": name, "in": "query", "schema": schema, "description": description, **more}
 
 
+IDEMPOTENCY_KEY: Parameter = {
+    "name": IDEMPOTENCY_HEADER,
+    "in": "header",
+    "schema": {"type": "string", "minLength": 1, "maxLength": MAX_IDEMPOTENCY_KEY_LENGTH},
+    "description": "A new text for each request. Its repetitions within 24 hours get the first answer again.",
+}
 CONVERSATION_ID = _path("conversation_id", _CONVERSATION_ID)
 ITEM_ID = _path("item_id", {"type": "string"})
 

@@ -4,12 +4,16 @@ from typing import Any
 from django.core.management.base import BaseCommand
 
 from conversations.deletion import purge_trash
+from conversations.idempotency import purge_records
 from conversations.management.progress import count_of, show_progress
 from conversations.models import DeletedConversation
 
 
 class Command(BaseCommand):
-    help = "Deletes conversations permanently that were deleted in the admin more than CONVERSATIONS_RESTORE_DAYS ago."
+    help = (
+        "Deletes conversations permanently that were deleted in the admin more than CONVERSATIONS_RESTORE_DAYS ago, "
+        "and the records of requests that are too old to be repeated."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--dry-run", action="store_true", help="print how many there are, and delete none")
@@ -25,3 +29,5 @@ class Command(BaseCommand):
             show_progress(self.stderr, f"{purged:,} of {total:,} deleted conversations")
         show_progress(self.stderr, f"{purged:,} of {total:,} deleted conversations", ending="\n")
         self.stdout.write(f"Purged {count_of(purged, 'deleted conversation')}.")
+        if record_count := sum(purge_records()):
+            self.stdout.write(f"Purged {count_of(record_count, 'request record')}.")

@@ -1,0 +1,46 @@
+"""Recognize a repeated request by its headers, its URL and its body."""
+
+import re
+from hashlib import blake2b
+from typing import Any
+
+from rest_framework.request import Request
+
+from conversations import errors
+from conversations.models import RequestRecord
+
+HEADER = "Idempotency-Key"
+REPLAYED_HEADER = "Idempotency-Replayed"
+MAX_KEY_LENGTH = 255
+DIGEST_BYTES = 16
+
+_COUNT = re.compile(r"[0-9]{1,4}", re.ASCII)
+
+
+def build_record(request: Request, *, body_digest: bytes) -> RequestRecord | None:
+    """Return the unsaved record for a request that can be recognized again, or None for any other.
+
+    Raise `APIError` if its Idempotency-Key is too short or too long.
+    """
+    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    if key is None:
+        return None
+    if not key:
+        raise errors.empty_string(HEADER)
+    if len(key) > MAX_KEY_LENGTH:
+        raise errors.string_too_long(HEADER, key, maximum=MAX_KEY_LENGTH)
+    return RequestRecord.with_key(
+        _digest(request.user.pk, key),
+        fingerprint=_digest(request.method, request.get_full_path(), body_digest.hex()),
+        retry_count=_retry_count(request) or 0,
+    )
+
+
+def _retry_count(request: Request) -> int | None:
+    """Return how many times OpenAI's client has sent the request before, or None if another client sent it."""
+    header = request.META.get("HTTP_X_STAINLESS_RETRY_COUNT", "")
+    return int(header) if _COUNT.fullmatch(header) else None
+
+
+def _digest(*parts: Any) -> str:
+    return blake2b("\n".join(map(str, parts)).encode(), digest_size=DIGEST_BYTES).hexdigest()

@@ -1,0 +1,111 @@
+"""Repeated requests: each write happens once, and its repetitions get the first answer again.
+
+A verb stores a `RequestRecord` in the transaction of its write. The record's key is unique, so that the database
+refuses a second write with the same Idempotency-Key, even if both requests arrive at the same time.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TypeVar
+
+from django.db import IntegrityError, router
+
+from conversations.db.batching import AdaptiveBatch
+from conversations.db.database_key import DatabaseKey, database_key
+from conversations.errors import APIError
+from conversations.models import RequestRecord
+
+MAX_RECORDS = 5_000  # per transaction
+
+T = TypeVar("T")
+
+_keys: set[tuple[DatabaseKey, str]] = set()  # of the requests that threads of this process are executing
+_lock = threading.Lock()
+
+
+def run_once(
+    verb: Callable[[RequestRecord | None], T],
+    *,
+    record: RequestRecord | None,
+    replay: Callable[[RequestRecord], T],
+) -> tuple[T, bool]:
+    """Call the verb, which stores the record, or `replay` with the stored record of an equal request.
+
+    Return the result, and whether it was replayed. Raise `APIError` if the Idempotency-Key was used for another
+    request, or if this process is executing a request with it. A request that another process executes makes the
+    database let this one wait.
+    """
+    if record is None:
+        return verb(None), False
+    using = router.db_for_write(RequestRecord)
+    with _executing(record.key, using=using):
+        if record.retry_count and (stored := _find(record, using=using)):
+            return replay(stored), True
+        try:
+            return verb(record), False
+        except (IntegrityError, APIError):
+            # The key exists, or the first request has stored an item that can't be stored twice.
+            stored = _find(record, using=using)
+            if stored is None:
+                raise
+        if stored.is_expired:
+            stored.delete(using=using)
+            return verb(record), False
+        return replay(stored), True
+
+
+def purge_records() -> Iterator[int]:
+    """Delete expired records, the oldest first. Yield after each batch how many it deleted."""
+    records = RequestRecord.objects.using(router.db_for_write(RequestRecord))
+    batch = AdaptiveBatch(using=records.db, max_rows=MAX_RECORDS)
+    # Ids ascend with time, so that no index of times is needed.
+    while rows := list(records.order_by("pk").values_list("pk", "created_at")[: batch.rows]):
+        keys = [pk for pk, created_at in rows if RequestRecord.has_expired(created_at)]
+        if keys:
+            with batch.transaction():
+                records.filter(pk__in=keys).delete()
+            yield len(keys)
+        if len(keys) < len(rows):
+            return
+
+
+def _find(record: RequestRecord, *, using: str) -> RequestRecord | None:
+    """Return the stored record with this key. Raise `APIError` if it belongs to another request."""
+    stored = RequestRecord.objects.using(using).filter(key=record.key, number=record.number).first()
+    if stored and not stored.is_expired and stored.fingerprint != record.fingerprint:
+        raise _key_reuse()
+    return stored
+
+
+@contextmanager
+def _executing(key: str, *, using: str) -> Iterator[None]:
+    entry = database_key(using), key
+    with _lock:
+        if entry in _keys:
+            raise _key_in_use()
+        _keys.add(entry)
+    try:
+        yield
+    finally:
+        with _lock:
+            _keys.discard(entry)
+
+
+def _key_reuse() -> APIError:
+    return APIError(
+        "Invalid 'Idempotency-Key': it was used for a different request. Use a new key for each request.",
+        param="Idempotency-Key",
+        code="idempotency_key_reuse",
+    )
+
+
+def _key_in_use() -> APIError:
+    return APIError(
+        "A request with the same 'Idempotency-Key' is still being executed. Please try again later.",
+        status=409,
+        param="Idempotency-Key",
+        code="idempotency_key_in_use",
+    )

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import secrets
+from copy import copy
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.db import models
+from django.utils import timezone
+
+from conversations.db.fields import BytewiseCharField
+
+HASH_LENGTH = 32  # hex digits
+KEY_LIFETIME = timedelta(hours=24)
+
+
+class RequestRecordQuerySet(models.QuerySet["RequestRecord"]):
+    def drop_items(self, conversation_id: str, *, after: int = 0, up_to: int | None = None) -> None:
+        """Delete the records whose answers show items of the conversation at the positions in (after, up_to]."""
+        rows = self.filter(conversation=conversation_id, item_count__gt=0, last_position__gt=after)
+        if up_to is not None:
+            rows = rows.filter(last_position__lt=up_to + models.F("item_count"))
+        rows.delete()
+
+
+class RequestRecord(models.Model):
+    """A write that was answered, so that a repetition of its request gets the same answer and writes nothing.
+
+    It holds hashes, ids and positions, but no content: the answer is rendered from the rows. Deleting what the answer
+    shows deletes the record.
+    """
+
+    id = models.BigAutoField(primary_key=True)
+    # A hash of the owner and the Idempotency-Key, or of the whole request if it has no such key.
+    key = BytewiseCharField(max_length=HASH_LENGTH)
+    # 0 with an Idempotency-Key, which is therefore unique. Otherwise random, because equal requests are allowed.
+    number = models.BigIntegerField()
+    # A hash of the method, the URL and the body. Empty without an Idempotency-Key.
+    fingerprint = BytewiseCharField(max_length=HASH_LENGTH, blank=True)
+    # The conversation that the answer shows; null if the request deleted it. It needs no constraint, because writes and
+    # deletions lock the conversation.
+    conversation = models.ForeignKey(
+        "conversations.Conversation",
+        on_delete=models.CASCADE,
+        null=True,
+        related_name="+",
+        db_index=False,
+        db_constraint=False,
+    )
+    last_position = models.PositiveIntegerField(default=0)
+    item_count = models.PositiveIntegerField(default=0)  # The answer shows this many items, up to `last_position`.
+    retry_count = models.PositiveIntegerField(default=0)  # the highest that was answered
+    created_at = models.DateTimeField(default=timezone.now)
+
+    objects = RequestRecordQuerySet.as_manager()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint(fields=["key", "number"], name="conversations_record_unique_key")]
+        indexes = [models.Index(fields=["conversation"], name="conversations_record_conv")]
+
+    def __str__(self) -> str:
+        return str(self.key)
+
+    @classmethod
+    def with_key(cls, key: str, *, fingerprint: str, retry_count: int) -> RequestRecord:
+        """Build the unsaved record of a request with an Idempotency-Key."""
+        return cls(key=key, number=0, fingerprint=fingerprint, retry_count=retry_count)
+
+    @classmethod
+    def without_key(cls, key: str, *, retry_count: int) -> RequestRecord:
+        """Build the unsaved record of a request that only the count of its retries identifies."""
+        return cls(key=key, number=secrets.randbits(62) + 1, retry_count=retry_count)
+
+    @staticmethod
+    def has_expired(created_at: datetime) -> bool:
+        return created_at <= timezone.now() - KEY_LIFETIME
+
+    @property
+    def is_expired(self) -> bool:
+        return self.has_expired(self.created_at)
+
+    @property
+    def has_key(self) -> bool:
+        return self.number == 0
+
+    def store(self, conversation_id: Any, *, using: str, last_position: int = 0, item_count: int = 0) -> None:
+        """Insert a copy of this record, in the transaction of the write. Raise `IntegrityError` if the key exists."""
+        row = copy(self)  # The transaction may be repeated after a conflict, and the row then gets another id.
+        row.conversation_id, row.last_position, row.item_count = conversation_id, last_position, item_count
+        RequestRecord.objects.using(using).bulk_create([row])
