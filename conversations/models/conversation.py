@@ -230,14 +230,17 @@ class Conversation(models.Model):
         *,
         user: AbstractBaseUser | AnonymousUser | None = None,
         validate: bool = True,
+        record: RequestRecord | None = None,
     ) -> list[Item]:
-        return await sync_to_async(self.add_items)(items, user=user, validate=validate)
+        return await sync_to_async(self.add_items)(items, user=user, validate=validate, record=record)
 
     async def adelete_item(self, item_id: str) -> None:
         await sync_to_async(self.delete_item)(item_id)
 
-    async def areplace_metadata(self, metadata: Mapping[str, str], *, validate: bool = True) -> None:
-        await sync_to_async(self.replace_metadata)(metadata, validate=validate)
+    async def areplace_metadata(
+        self, metadata: Mapping[str, str], *, validate: bool = True, record: RequestRecord | None = None
+    ) -> None:
+        await sync_to_async(self.replace_metadata)(metadata, validate=validate, record=record)
 
     async def afork(
         self,
@@ -246,11 +249,13 @@ class Conversation(models.Model):
         metadata: Mapping[str, str] | None = None,
         owner: AbstractBaseUser | AnonymousUser | None = None,
         validate: bool = True,
+        record: RequestRecord | None = None,
     ) -> Conversation:
-        return await sync_to_async(self.fork)(after=after, metadata=metadata, owner=owner, validate=validate)
+        fork = sync_to_async(self.fork)
+        return await fork(after=after, metadata=metadata, owner=owner, validate=validate, record=record)
 
-    async def arewind(self, *, after: str | None) -> None:
-        await sync_to_async(self.rewind)(after=after)
+    async def arewind(self, *, after: str | None, record: RequestRecord | None = None) -> None:
+        await sync_to_async(self.rewind)(after=after, record=record)
 
     @property
     def write_alias(self) -> str:

@@ -79,10 +79,16 @@ class WritableQuerySet(SearchableQuerySet[ConversationType]):
         items: Sequence[Mapping[str, Any]] = (),
         validate: bool = True,
         conversation_id: str | None = None,
+        record: RequestRecord | None = None,
     ) -> ConversationType:
         create = sync_to_async(self.create_with_items)
         return await create(
-            owner=owner, metadata=metadata, items=items, validate=validate, conversation_id=conversation_id
+            owner=owner,
+            metadata=metadata,
+            items=items,
+            validate=validate,
+            conversation_id=conversation_id,
+            record=record,
         )
 
     def bulk_create(  # type: ignore[override]
