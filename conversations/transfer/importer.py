@@ -129,6 +129,7 @@ class _ConversationImport:
         self.lines = lines
         self.surplus: list[Line] = []  # a line that was read beyond the last item
         self.added: list[Conversation] = []  # the conversation, once it is stored
+        self.has_read_items = False
 
     def remaining_lines(self) -> Iterator[Line]:
         return chain(self.surplus, self.lines)
@@ -137,17 +138,22 @@ class _ConversationImport:
         if self.first.is_item:
             raise LineError(self.first, "an item that does not follow its conversation's line")
         self.conversation = _validate(self.first, validate_conversation_line)
-        owner = owner or _find_owner(self.conversation["owner"])
-        existing = Conversation.objects.using(self.using).filter(pk=self.conversation["id"]).first()
-        if existing:
-            self._compare(existing, owner)
-            return Outcome("present", self.first.number)
-        try:
-            with transaction.atomic(using=self.using):
-                owner = owner or self._create_owner(create_users)
-                return Outcome("added", self.first.number, items=self._store(owner))
-        except IntegrityError as error:
-            raise LineError(self.first, f"the database refuses it: {error}") from error
+        for _ in range(2):  # A parallel import may store the conversation, or create its owner, meanwhile.
+            known_owner = owner or _find_owner(self.conversation["owner"])
+            existing = Conversation.objects.using(self.using).filter(pk=self.conversation["id"]).first()
+            if existing:
+                self._compare(existing, known_owner)
+                return Outcome("present", self.first.number)
+            try:
+                with transaction.atomic(using=self.using):
+                    return Outcome(
+                        "added", self.first.number, items=self._store(known_owner or self._create_owner(create_users))
+                    )
+            except IntegrityError as error:
+                refusal = error
+                if self.has_read_items:
+                    break
+        raise LineError(self.first, f"the database refuses it: {refusal}") from refusal
 
     def _store(self, owner: AbstractBaseUser) -> int:
         """Insert the conversation with its items, and return the number of items."""
@@ -193,6 +199,7 @@ class _ConversationImport:
 
     def _read_batches(self) -> Iterator[list[tuple[Line, ItemLine]]]:
         """Yield all items in batches. Raise an error unless `item_count` items follow the conversation's line."""
+        self.has_read_items = True
         expected = self.conversation["item_count"]
         batch: list[tuple[Line, ItemLine]] = []
         position = count = length = 0

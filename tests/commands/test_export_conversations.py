@@ -17,6 +17,19 @@ class Terminal(StringIO):
         return True
 
 
+class Interrupting(Terminal):
+    """A terminal on which Ctrl-C is pressed when progress is shown, and the contents of the directory at that time."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        self._directory = directory
+        self.contents: dict[str, bytes] = {}
+
+    def write(self, _: str) -> int:
+        self.contents = {path.suffix: path.read_bytes() for path in self._directory.iterdir()}
+        raise KeyboardInterrupt
+
+
 class Closed(BytesIO):
     def write(self, _: bytes) -> int:
         raise BrokenPipeError(32, "Broken pipe")
@@ -54,6 +67,34 @@ def test_file_and_standard_output_receive_the_same_export(conversations, tmp_pat
     assert export_to_stdout("-") == export_to_stdout() == file.read_bytes()
     assert ids(file.read_bytes()) == [conversation.pk for conversation in conversations]
     assert "Grüße 🎉" in file.read_text("utf-8")
+
+
+def test_export_replaces_a_file_only_when_it_is_complete(conversations, tmp_path):
+    file = tmp_path / "all.jsonl"
+    file.write_bytes(b"yesterday")
+    file.chmod(0o640)
+    terminal = Interrupting(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        export(str(file), stderr=terminal)
+    assert terminal.contents.keys() == {".jsonl", ".partial"}  # A killed export would leave both.
+    assert terminal.contents[".jsonl"] == file.read_bytes() == b"yesterday"
+    assert list(tmp_path.iterdir()) == [file]
+    export(str(file))
+    assert file.read_bytes() == export_to_stdout()
+    assert file.stat().st_mode & 0o777 == 0o640
+
+
+def test_export_to_a_link_replaces_the_file_that_it_leads_to(conversations, tmp_path):
+    link = tmp_path / "latest.jsonl"
+    link.symlink_to(tmp_path / "today.jsonl")
+    export(str(link))
+    assert link.is_symlink()
+    assert (tmp_path / "today.jsonl").read_bytes() == export_to_stdout()
+
+
+def test_export_to_a_device_does_not_replace_it(conversations):
+    export("/dev/null")
+    assert Path("/dev/null").is_char_device()
 
 
 def test_file_with_gz_suffix_is_compressed(conversations, tmp_path):

@@ -29,6 +29,12 @@ def test_deleted_conversation_is_restored_with_its_items(deleted_conversation):
     assert not DeletedConversation.objects.exists()
 
 
+def test_restoring_twice_succeeds(deleted_conversation):
+    run(deleted_conversation.conversation_id)
+    assert run(deleted_conversation.conversation_id) == (f"{deleted_conversation} is already present.\n", "")
+    assert Conversation.objects.count() == 1
+
+
 def test_failures_are_reported_and_the_other_conversations_are_restored(deleted_conversation):
     stdout, stderr = run("conv_x", deleted_conversation.conversation_id)
     assert stdout == f"Restored {deleted_conversation} with 2 items.\n"

@@ -1,6 +1,9 @@
+import os
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from shutil import copymode
 from typing import IO, Any, cast, get_args
 
 from django.core.management.base import BaseCommand, CommandError
@@ -82,9 +85,24 @@ class Command(BaseCommand):
 
     @contextmanager
     def _open(self, file: str) -> Iterator[IO[bytes]]:
+        """Open a file that replaces `file` when it is complete, so that a failing export leaves the last one."""
+        path = Path(file)
         if file == "-":
             yield cast(IO[bytes], self.stdout.buffer)
             self.stdout.flush()
-        else:
-            with open(file, "wb") as stream:
+        elif path.exists() and not path.is_file():  # a pipe or a device
+            with path.open("wb") as stream:
                 yield stream
+        else:
+            path = path.resolve()  # Replace the file that a symbolic link leads to, not the link.
+            partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+            try:
+                with partial.open("wb") as stream:
+                    if path.exists():
+                        copymode(path, partial)
+                    yield stream
+                    stream.flush()
+                    os.fsync(stream.fileno())
+                partial.replace(path)
+            finally:
+                partial.unlink(missing_ok=True)

@@ -1,19 +1,25 @@
 import os
+import random
 import sys
+import time
 from argparse import ArgumentParser
 from collections import Counter
-from contextlib import ExitStack
+from collections.abc import Iterator
 from io import BufferedReader, RawIOBase
+from itertools import count, islice
 from typing import IO, Any, cast
 
 from django.core.management.base import BaseCommand, CommandError
-from django.db import reset_queries
+from django.db import DatabaseError, reset_queries
 
+from conversations.db.errors import is_conflict
 from conversations.management.progress import count_of, show_progress
 from conversations.management.users import get_option_user
 from conversations.transfer.foreign_formats import PEEK, recognize
 from conversations.transfer.gzip_stream import GZIP_MAGIC, READ_ERRORS, open_gzip_file
-from conversations.transfer.importer import import_conversations
+from conversations.transfer.importer import Outcome, import_conversations
+
+ATTEMPTS = 10
 
 
 class Command(BaseCommand):
@@ -32,21 +38,17 @@ class Command(BaseCommand):
     def handle(self, *, file: str, owner: str | None, create_users: bool, **options: Any) -> None:
         user = get_option_user(owner)
         counts: Counter[str] = Counter()
-        with ExitStack() as stack:
-            try:
-                raw = sys.stdin.buffer if file == "-" else stack.enter_context(open(file, "rb"))
-            except OSError as error:
-                raise CommandError(f"{file}: {error.strerror}") from error
-            stream = self._open(raw, file)
-            size = 0 if file == "-" else os.path.getsize(file)
-            for outcome in import_conversations(stream, owner=user, create_users=create_users):
+        try:
+            for outcome, percent in self._import(file, owner=user, create_users=create_users):
                 counts[outcome.kind] += 1
                 counts["items"] += outcome.items
                 if outcome.reason:
                     self.stderr.write(f"line {outcome.line}: {outcome.reason}", style_func=str)
-                self._show_progress(counts, raw.tell() * 100 // size if size else None)
+                self._show_progress(counts, percent)
                 reset_queries()  # DEBUG keeps every query.
-            self._show_progress(counts, 100 if size else None, ending="\n")
+        except OSError as error:
+            raise CommandError(f"{file}: {error.strerror}") from error
+        self._show_progress(counts, None if file == "-" else 100, ending="\n")
         self.stdout.write(
             f"Added {count_of(counts['added'], 'conversation')} and {count_of(counts['items'], 'item')}. "
             f"{counts['present']:,} were already there."
@@ -54,6 +56,30 @@ class Command(BaseCommand):
         if counts["bad"] or counts["conflict"]:
             faults = f"{count_of(counts['bad'], 'bad line')} and {count_of(counts['conflict'], 'conflict')}"
             raise CommandError(f"The file has {faults}.")
+
+    def _import(self, file: str, **options: Any) -> Iterator[tuple[Outcome, int | None]]:
+        """Yield each outcome, and how much of the file has been read, in percent.
+
+        After a conflict with a parallel transaction, read the file again, and skip the outcomes that were yielded.
+        """
+        if file == "-":
+            stream = self._open(sys.stdin.buffer, file)
+            yield from ((outcome, None) for outcome in import_conversations(stream, **options))
+            return
+        done = 0
+        for attempt in count(1):
+            try:
+                with open(file, "rb") as raw:
+                    size = os.path.getsize(file)
+                    stream = self._open(raw, file)  # It closes the file when it is garbage.
+                    for outcome in islice(import_conversations(stream, **options), done, None):
+                        done += 1
+                        yield outcome, raw.tell() * 100 // size if size else None
+                return
+            except DatabaseError as error:
+                if attempt == ATTEMPTS or not is_conflict(error):
+                    raise
+            time.sleep(random.uniform(0, attempt))  # noqa: S311 - rival imports must not meet again
 
     def _open(self, raw: IO[bytes], name: str) -> IO[bytes]:
         """Return the stream of an export, decompressed, or raise an error if the file is of another format."""

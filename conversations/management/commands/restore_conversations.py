@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from conversations.management.progress import count_of
 from conversations.management.users import get_option_user
-from conversations.models import DeletedConversation
+from conversations.models import Conversation, DeletedConversation
 from conversations.trash import RestoreError, restore
 
 
@@ -23,6 +23,9 @@ class Command(BaseCommand):
         failed = 0
         for conversation_id in ids:
             deleted = DeletedConversation.objects.filter(conversation_id=conversation_id).order_by("pk").last()
+            if deleted is None and Conversation.objects.filter(pk=conversation_id).exists():
+                self.stdout.write(f"{conversation_id} is already present.")
+                continue
             if deleted is None:
                 self.stderr.write(f"{conversation_id}: no deleted conversation has this id.")
                 failed += 1
