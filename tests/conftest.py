@@ -37,10 +37,22 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
     Otherwise there is one process per core.
     """
-    has_few = len(config.args) <= FEW and all(".py" in argument for argument in config.args)
     options = ("keyword", "lf", "stepwise", "trace")
-    is_in_one = has_few or config.option.capture == "no" or any(config.getoption(name, None) for name in options)
-    return 0 if is_in_one else None
+    has_option = config.option.capture == "no" or any(config.getoption(name, None) for name in options)
+    return 0 if _has_few(config) or has_option else None
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run slow tests too, as `-m` and the names of few files do")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not (config.option.slow or config.option.markexpr or _has_few(config)):
+        config.option.markexpr = "not slow"
+
+
+def _has_few(config: pytest.Config) -> bool:
+    return len(config.args) <= FEW and all(".py" in argument for argument in config.args)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
