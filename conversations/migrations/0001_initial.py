@@ -110,7 +110,7 @@ class Migration(migrations.Migration):
                     "call_id",
                     conversations.db.fields.BytewiseTextField(blank=True, default="", verbose_name="call id"),
                 ),
-                ("data", conversations.db.fields.VerbatimJSONField(verbose_name="data")),
+                ("data", conversations.db.fields.LongJSONField(verbose_name="data")),
                 ("created_at", models.DateTimeField(verbose_name="created at")),
                 (
                     "conversation",

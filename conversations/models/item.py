@@ -11,7 +11,7 @@ from django.db.models.functions import Length
 from django.utils.translation import gettext_lazy as _
 
 from conversations import errors, ids
-from conversations.db.fields import BytewiseCharField, BytewiseTextField, StoredText, VerbatimJSONField
+from conversations.db.fields import BytewiseCharField, BytewiseTextField, LongJSONField, StoredText
 from conversations.db.pages import Page, read_page
 from conversations.db.retry import retry_on_conflict
 from conversations.schema.items import find_call_id
@@ -113,7 +113,7 @@ class Item(models.Model):
     item_id = BytewiseCharField(_("item id"), max_length=ids.MAX_LENGTH)
     type = models.CharField(_("type"), max_length=64)
     call_id = BytewiseTextField(_("call id"), default="", blank=True)
-    data = VerbatimJSONField(_("data"))
+    data = LongJSONField(_("data"))
     created_at = models.DateTimeField(_("created at"))
 
     objects = ItemQuerySet.as_manager()

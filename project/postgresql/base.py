@@ -5,7 +5,6 @@ from typing import Any
 
 import psycopg
 from django.db.backends.postgresql import base
-from psycopg.types.string import TextLoader
 
 
 class Connection(psycopg.Connection[Any]):
@@ -50,8 +49,6 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def init_connection_state(self) -> None:
         self.connection.answer_seconds = self._answer_seconds
         super().init_connection_state()
-        # Load `json` columns as text, as Django does with `jsonb`: the model fields parse it.
-        self.connection.adapters.register_loader("json", TextLoader)
         # Prepare only statements that ask for it; psycopg would count and keep all others too.
         self.connection.prepare_threshold = None
 
