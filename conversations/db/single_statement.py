@@ -69,7 +69,7 @@ WITH conversation AS (
     INSERT INTO conversations_conversation
         (id, owner_id, created_at, metadata, item_count, last_position, last_item_at)
     VALUES (%(id)s, %(owner)s, %(now)s, %(metadata)s, %(count)s, %(count)s, %(last_item_at)s)
-    RETURNING item_count, last_position
+    RETURNING item_count, last_position, last_item_at
 )"""
 
 _UPDATE_COUNTERS = """
@@ -78,7 +78,7 @@ WITH conversation AS (
     SET item_count = item_count + %(count)s, last_position = last_position + %(count)s,
         last_item_at = GREATEST(last_item_at, %(now)s)
     WHERE id = %(id)s AND owner_id = %(owner)s
-    RETURNING item_count, last_position
+    RETURNING item_count, last_position, last_item_at
 )"""
 
 _INSERT_PAIRS = """, pair AS (
@@ -125,7 +125,8 @@ _INSERT_RECORD = """, record AS (
 )"""
 
 _SELECT_ITEMS = """
-SELECT item.id, item.position, conversation.item_count FROM conversation, item ORDER BY item.position"""
+SELECT item.id, item.position, conversation.item_count, conversation.last_item_at
+FROM conversation, item ORDER BY item.position"""
 
 _SELECT_ONE_ROW = """
 SELECT 1"""
@@ -200,15 +201,13 @@ def append(
     The positions of `items` and `texts` count from 1; the stored ones are set on `items`. All items have the same time.
     Return False if the owner has no such conversation.
     """
-    now = items[0].created_at
-    sql, parameters = _UPDATE_COUNTERS, {"now": now}
+    sql, parameters = _UPDATE_COUNTERS, {"now": items[0].created_at}
     if record:
         sql += _INSERT_RECORD
         parameters |= _record_parameters(record, item_count=len(items))
     if not _store(sql, parameters, conversation, items, texts, using=using):
         return False
     conversation.last_position = items[-1].position
-    conversation.last_item_at = max(conversation.last_item_at or now, now)
     return True
 
 
@@ -259,8 +258,9 @@ def _store(
     with transaction.atomic(using=using) if connection.in_atomic_block else nullcontext():
         rows = fetch_rows(sql, parameters, connection=connection)
     # An unknown conversation has no rows. Without items, the only row is that of `_SELECT_ONE_ROW`.
-    for item, (pk, position, item_count) in zip(items, rows, strict=False):
-        item.pk, item.position, conversation.item_count = pk, position, item_count
+    for item, (pk, position, item_count, last_item_at) in zip(items, rows, strict=False):
+        item.pk, item.position = pk, position
+        conversation.item_count, conversation.last_item_at = item_count, last_item_at
         _mark_saved(item, using)
     return bool(rows)
 
