@@ -86,6 +86,11 @@ class AppSettings:
         return self._get("MAX_JSON_VALUES", 1_000_000)
 
     @property
+    def recognize_retries(self) -> bool:
+        """Whether a retry of OpenAI's clients without an Idempotency-Key gets the first answer again."""
+        return self._get("RECOGNIZE_RETRIES", True)
+
+    @property
     def replica(self) -> str:
         """Alias of a database that is a streaming replica of the default one, or an empty string."""
         return self._get("REPLICA", "")

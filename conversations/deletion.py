@@ -55,11 +55,14 @@ class DeletedCounts(NamedTuple):
 
 @track_owner_writes
 @retry_on_conflict
-def delete_conversation(conversation: Conversation) -> None:
-    """Delete a conversation in one transaction. Raise an `APIError` if it does not exist."""
-    with transaction.atomic(using=conversation.write_alias):
+def delete_conversation(conversation: Conversation, *, record: RequestRecord | None = None) -> None:
+    """Delete a conversation in one transaction, and store `record`. Raise an `APIError` if it does not exist."""
+    using = conversation.write_alias
+    with transaction.atomic(using=using):
         conversation.lock()
         delete_locked(conversation)
+        if record:
+            record.store(None, using=using)
 
 
 def delete_locked(conversations: Conversation | ConversationQuerySet) -> DeletedCounts:

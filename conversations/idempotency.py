@@ -11,12 +11,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from django.db import IntegrityError, router
+from django.db import IntegrityError, router, transaction
 
 from conversations.db.batching import AdaptiveBatch
 from conversations.db.database_key import DatabaseKey, database_key
+from conversations.db.retry import retry_on_conflict
 from conversations.errors import APIError
-from conversations.models import RequestRecord
+from conversations.models import Conversation, RequestRecord
 
 MAX_RECORDS = 5_000  # per transaction
 
@@ -31,8 +32,11 @@ def run_once(
     *,
     record: RequestRecord | None,
     replay: Callable[[RequestRecord], T],
+    conversation_id: str | None = None,
 ) -> tuple[T, bool]:
     """Call the verb, which stores the record, or `replay` with the stored record of an equal request.
+
+    `conversation_id` is the conversation that the verb changes, if it changes one.
 
     Return the result, and whether it was replayed. Raise `APIError` if the Idempotency-Key was used for another
     request, or if this process is executing a request with it. A request that another process executes makes the
@@ -41,6 +45,10 @@ def run_once(
     if record is None:
         return verb(None), False
     using = router.db_for_write(RequestRecord)
+    if not record.has_key:
+        if record.retry_count == 0:
+            return verb(record), False
+        return _run_retry(verb, record=record, replay=replay, conversation_id=conversation_id, using=using)
     with _executing(record.key, using=using):
         if record.retry_count and (stored := _find(record, using=using)):
             return replay(stored), True
@@ -70,6 +78,26 @@ def purge_records() -> Iterator[int]:
             yield len(keys)
         if len(keys) < len(rows):
             return
+
+
+@retry_on_conflict
+def _run_retry(
+    verb: Callable[[RequestRecord | None], T],
+    *,
+    record: RequestRecord,
+    replay: Callable[[RequestRecord], T],
+    conversation_id: str | None,
+    using: str,
+) -> tuple[T, bool]:
+    """Do the same for a retry without an Idempotency-Key.
+
+    The lock of the conversation lets it wait for a request that was sent before and is still being executed.
+    """
+    with transaction.atomic(using=using):
+        Conversation.objects.using(using).filter(pk=conversation_id).lock()
+        if stored := RequestRecord.objects.using(using).claim(record):
+            return replay(stored), True
+        return verb(record), False
 
 
 def _find(record: RequestRecord, *, using: str) -> RequestRecord | None:

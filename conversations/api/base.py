@@ -115,13 +115,20 @@ class OpenAIViewSet(OpenAIView, GenericViewSet):  # type: ignore[type-arg]
     def get_object(self) -> Conversation:
         return self.conversations.get(self.kwargs["conversation_id"])
 
-    def run_once(self, verb: Callable[[RequestRecord | None], T], replay: Callable[[RequestRecord], T]) -> T:
+    def run_once(
+        self,
+        verb: Callable[[RequestRecord | None], T],
+        replay: Callable[[RequestRecord], T],
+        *,
+        is_create: bool = False,
+    ) -> T:
         """Return the result of the verb, or of `replay` if the request repeats one that was answered.
 
         Call this after the body was parsed. See `idempotency.run_once`.
         """
-        record = build_record(self.request, body_digest=self.body_digest)
-        result, self.is_replayed = run_once(verb, record=record, replay=replay)
+        record = build_record(self.request, body_digest=self.body_digest, is_create=is_create)
+        conversation_id = self.kwargs.get("conversation_id")
+        result, self.is_replayed = run_once(verb, record=record, replay=replay, conversation_id=conversation_id)
         return result
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:

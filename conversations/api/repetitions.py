@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework.request import Request
 
 from conversations import errors
+from conversations.conf import app_settings
 from conversations.models import RequestRecord
 
 HEADER = "Idempotency-Key"
@@ -17,22 +18,30 @@ DIGEST_BYTES = 16
 _COUNT = re.compile(r"[0-9]{1,4}", re.ASCII)
 
 
-def build_record(request: Request, *, body_digest: bytes) -> RequestRecord | None:
+def build_record(request: Request, *, body_digest: bytes, is_create: bool) -> RequestRecord | None:
     """Return the unsaved record for a request that can be recognized again, or None for any other.
 
-    Raise `APIError` if its Idempotency-Key is too short or too long.
+    Without an Idempotency-Key, a create is never recognized: agents SDKs send the same empty body for every new
+    session, so that a guess could hand one person's conversation to another.
+
+    Raise `APIError` if the Idempotency-Key is too short or too long.
     """
     key = request.META.get("HTTP_IDEMPOTENCY_KEY")
+    retry_count = _retry_count(request)
+    facts = (request.method, request.get_full_path(), body_digest.hex())
     if key is None:
-        return None
+        if retry_count is None or is_create or not app_settings.recognize_retries:
+            return None
+        api_key_id = getattr(request.auth, "pk", "")
+        return RequestRecord.without_key(
+            _digest("request", request.user.pk, api_key_id, *facts), retry_count=retry_count
+        )
     if not key:
         raise errors.empty_string(HEADER)
     if len(key) > MAX_KEY_LENGTH:
         raise errors.string_too_long(HEADER, key, maximum=MAX_KEY_LENGTH)
     return RequestRecord.with_key(
-        _digest(request.user.pk, key),
-        fingerprint=_digest(request.method, request.get_full_path(), body_digest.hex()),
-        retry_count=_retry_count(request) or 0,
+        _digest("key", request.user.pk, key), fingerprint=_digest(*facts), retry_count=retry_count or 0
     )
 
 

@@ -38,7 +38,9 @@ class ConversationViewSet(OpenAIViewSet):
             created_at = ids.created_at(conversation_id)
             return Conversation(id=conversation_id, created_at=created_at, metadata=metadata)
 
-        conversation = self.run_once(lambda record: serializer.save(owner=request.user, record=record), replay)
+        conversation = self.run_once(
+            lambda record: serializer.save(owner=request.user, record=record), replay, is_create=True
+        )
         return Response(serializer.to_representation(conversation))
 
     def list(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -71,7 +73,7 @@ class ConversationViewSet(OpenAIViewSet):
 
     def destroy(self, request: Request, conversation_id: str, **kwargs: Any) -> Response:
         """Delete for good, as OpenAI does. Only deletions in the admin can be restored."""
-        delete_conversation(self.get_object())
+        self.run_once(lambda record: delete_conversation(self.get_object(), record=record), lambda record: None)
         return Response({"id": conversation_id, "object": "conversation.deleted", "deleted": True})
 
     def fork(self, request: Request, conversation_id: str, **kwargs: Any) -> Response:
@@ -80,14 +82,15 @@ class ConversationViewSet(OpenAIViewSet):
         values = serializer.validated_data
 
         def replay(record: RequestRecord) -> Conversation:
-            fork = self.conversations.get(str(record.conversation_id))
-            fork.metadata = fork.metadata if values.get("metadata") is None else values["metadata"]
-            return fork
+            copy = self.conversations.get(str(record.conversation_id))
+            copy.metadata = copy.metadata if values.get("metadata") is None else values["metadata"]
+            return copy
 
-        fork = self.run_once(
-            lambda record: self.get_object().fork(owner=request.user, validate=False, record=record, **values), replay
-        )
-        return Response(self.get_serializer(fork).data)
+        def fork(record: RequestRecord | None) -> Conversation:
+            return self.get_object().fork(owner=request.user, validate=False, record=record, **values)
+
+        copy = self.run_once(fork, replay, is_create=True)
+        return Response(self.get_serializer(copy).data)
 
     def rewind(self, request: Request, conversation_id: str, **kwargs: Any) -> Response:
         serializer = RewindSerializer(data=request.data)
@@ -138,6 +141,11 @@ class ItemViewSet(OpenAIViewSet):
         return Response(apply_include(self.conversations.item_data(conversation_id, item_id), include))
 
     def destroy(self, request: Request, conversation_id: str, item_id: str, **kwargs: Any) -> Response:
-        conversation = self.get_object()
-        conversation.delete_item(item_id)
+
+        def delete(record: RequestRecord | None) -> Conversation:
+            conversation = self.get_object()
+            conversation.delete_item(item_id, record=record)
+            return conversation
+
+        conversation = self.run_once(delete, lambda record: self.get_object())
         return Response(ConversationSerializer(conversation).data)

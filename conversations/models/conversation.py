@@ -134,13 +134,15 @@ class Conversation(models.Model):
 
     @track_owner_writes
     @retry_on_conflict
-    def delete_item(self, item_id: str) -> None:
-        """Delete an item. Raise `APIError` if it does not exist."""
+    def delete_item(self, item_id: str, *, record: RequestRecord | None = None) -> None:
+        """Delete an item, and store `record`. Raise `APIError` if it does not exist."""
         using = self.write_alias
         with transaction.atomic(using=using):
             self.lock()
             item = self.items.using(using).get_or_api_error(item_id)
             self._delete_items(using=using, after=item.position - 1, up_to=item.position)
+            if record:
+                record.store(self.pk, using=using)
 
     @track_owner_writes
     @retry_on_conflict
@@ -234,8 +236,8 @@ class Conversation(models.Model):
     ) -> list[Item]:
         return await sync_to_async(self.add_items)(items, user=user, validate=validate, record=record)
 
-    async def adelete_item(self, item_id: str) -> None:
-        await sync_to_async(self.delete_item)(item_id)
+    async def adelete_item(self, item_id: str, *, record: RequestRecord | None = None) -> None:
+        await sync_to_async(self.delete_item)(item_id, record=record)
 
     async def areplace_metadata(
         self, metadata: Mapping[str, str], *, validate: bool = True, record: RequestRecord | None = None

@@ -12,9 +12,23 @@ from conversations.db.fields import BytewiseCharField
 
 HASH_LENGTH = 32  # hex digits
 KEY_LIFETIME = timedelta(hours=24)
+RETRY_LIFETIME = timedelta(seconds=60)  # of a request without an Idempotency-Key
 
 
 class RequestRecordQuerySet(models.QuerySet["RequestRecord"]):
+    def claim(self, record: RequestRecord) -> RequestRecord | None:
+        """Return the recent record of an equal request that was sent before this retry, or None.
+
+        A record is claimed once for each count, so that equal requests of two programs need two records.
+        """
+        since = timezone.now() - RETRY_LIFETIME
+        for row in self.filter(key=record.key, created_at__gt=since, retry_count__lt=record.retry_count).order_by("pk"):
+            # Retries of a deletion have no row to lock, so that a parallel one may have claimed the record.
+            unclaimed = self.filter(pk=row.pk, retry_count=row.retry_count)
+            if unclaimed.update(retry_count=record.retry_count):
+                return row
+        return None
+
     def drop_items(self, conversation_id: str, *, after: int = 0, up_to: int | None = None) -> None:
         """Delete the records whose answers show items of the conversation at the positions in (after, up_to]."""
         rows = self.filter(conversation=conversation_id, item_count__gt=0, last_position__gt=after)

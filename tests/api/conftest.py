@@ -21,15 +21,13 @@ class APIClient:
     ) -> HttpResponse:
         """Send the body, with an Idempotency-Key and with the number of retries that OpenAI's clients send."""
         data = b"" if body is None else orjson.dumps(body)
-        headers = {"idempotency-key": key, "x-stainless-retry-count": retry_count}
-        sent = {name: str(value) for name, value in headers.items() if value is not None}
-        return self.client.post(f"/v1{path}", data, content_type="application/json", headers=sent)
+        return self.client.post(f"/v1{path}", data, content_type="application/json", headers=_headers(key, retry_count))
 
     def send(self, path: str, data: bytes, **kwargs: Any) -> HttpResponse:
         return self.client.generic("POST", f"/v1{path}", data, **{"content_type": "application/json", **kwargs})
 
-    def delete(self, path: str) -> HttpResponse:
-        return self.client.delete(f"/v1{path}")
+    def delete(self, path: str, *, key: str | None = None, retry_count: int | None = None) -> HttpResponse:
+        return self.client.delete(f"/v1{path}", headers=_headers(key, retry_count))
 
     def new_conversation(self, *items: dict[str, Any], **metadata: str) -> str:
         response = self.post("/conversations", {"metadata": metadata, "items": list(items)})
@@ -40,6 +38,11 @@ class APIClient:
         response = self.get(f"/conversations/{conversation_id}/items", order="asc", limit=100, **query)
         assert response.status_code == 200, response.content
         return list(response.json()["data"])
+
+
+def _headers(key: str | None, retry_count: int | None) -> dict[str, str]:
+    headers = {"idempotency-key": key, "x-stainless-retry-count": retry_count}
+    return {name: str(value) for name, value in headers.items() if value is not None}
 
 
 @pytest.fixture
