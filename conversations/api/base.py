@@ -1,5 +1,5 @@
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, TypeVar
 
 from django.http import HttpRequest
@@ -32,6 +32,8 @@ T = TypeVar("T")
 class OpenAIView(APIView):
     """Base of every API view. Its classes are set here, so that your project's `REST_FRAMEWORK` has no effect."""
 
+    # None stands for the classes that CONVERSATIONS_AUTHENTICATION_CLASSES names.
+    authentication_classes: Sequence[type[BaseAuthentication]] | None = None  # type: ignore[assignment]
     content_negotiation_class = JSONNegotiation
     metadata_class = None
     parser_classes = [JSONParser]
@@ -45,6 +47,8 @@ class OpenAIView(APIView):
     started_at: float
 
     def get_authenticators(self) -> list[BaseAuthentication]:
+        if self.authentication_classes is not None:
+            return super().get_authenticators()
         return [import_string(path)() for path in app_settings.authentication_classes]
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response]:

@@ -1,4 +1,4 @@
-from typing import Any
+from typing import Any, ClassVar
 
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -27,6 +27,9 @@ class ConversationViewSet(OpenAIViewSet):
     """
 
     serializer_class = ConversationSerializer
+    update_serializer_class: ClassVar[type[ConversationUpdateSerializer]] = ConversationUpdateSerializer
+    fork_serializer_class: ClassVar[type[ForkSerializer]] = ForkSerializer
+    rewind_serializer_class: ClassVar[type[RewindSerializer]] = RewindSerializer
 
     def create(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         serializer = self.get_serializer(data=request.data)
@@ -55,7 +58,7 @@ class ConversationViewSet(OpenAIViewSet):
         return Response(self.get_serializer(self.get_object()).data)
 
     def update(self, request: Request, conversation_id: str, **kwargs: Any) -> Response:
-        serializer = ConversationUpdateSerializer(data=request.data)
+        serializer = self.update_serializer_class(data=request.data)
         serializer.is_valid(raise_exception=True)
         metadata = serializer.validated_data["metadata"]
 
@@ -77,7 +80,7 @@ class ConversationViewSet(OpenAIViewSet):
         return Response({"id": conversation_id, "object": "conversation.deleted", "deleted": True})
 
     def fork(self, request: Request, conversation_id: str, **kwargs: Any) -> Response:
-        serializer = ForkSerializer(data=request.data)
+        serializer = self.fork_serializer_class(data=request.data)
         serializer.is_valid(raise_exception=True)
         values = serializer.validated_data
 
@@ -93,7 +96,7 @@ class ConversationViewSet(OpenAIViewSet):
         return Response(self.get_serializer(copy).data)
 
     def rewind(self, request: Request, conversation_id: str, **kwargs: Any) -> Response:
-        serializer = RewindSerializer(data=request.data)
+        serializer = self.rewind_serializer_class(data=request.data)
         serializer.is_valid(raise_exception=True)
 
         def rewind(record: RequestRecord | None) -> Conversation:
@@ -112,6 +115,7 @@ class ItemViewSet(OpenAIViewSet):
     """
 
     serializer_class = AddItemsSerializer
+    conversation_serializer_class: ClassVar[type[ConversationSerializer]] = ConversationSerializer
 
     def create(self, request: Request, conversation_id: str, **kwargs: Any) -> Response:
         include = include_parameter(request.query_params)
@@ -141,11 +145,10 @@ class ItemViewSet(OpenAIViewSet):
         return Response(apply_include(self.conversations.item_data(conversation_id, item_id), include))
 
     def destroy(self, request: Request, conversation_id: str, item_id: str, **kwargs: Any) -> Response:
-
         def delete(record: RequestRecord | None) -> Conversation:
             conversation = self.get_object()
             conversation.delete_item(item_id, record=record)
             return conversation
 
         conversation = self.run_once(delete, lambda record: self.get_object())
-        return Response(ConversationSerializer(conversation).data)
+        return Response(self.conversation_serializer_class(conversation).data)

@@ -33,6 +33,8 @@ for user in get_user_model().objects.order_by("username"):
     page = client.get("/admin/conversations/conversation/").content.decode()
     in_admin = sorted(row.owner.username for row in Conversation.objects.all() if row.pk in page)
     in_api = client.get("/v1/conversations").json()["data"]
+    counted = client.get("/site/v1/conversations").json()["data"]
+    assert [{**row, "item_count": Conversation.objects.get(pk=row["id"]).item_count} for row in in_api] == counted
     print(user, in_admin, len(in_api))
 """
 
