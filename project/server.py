@@ -3,6 +3,7 @@
 import multiprocessing
 import resource
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -28,7 +29,12 @@ def bind(host: str, port: int, *, workers: int) -> list[SocketHolder]:
     with socket.socket(family, kind) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         probe.bind(address)
-        probe.listen()  # Sockets that are bound and do not listen yet, as below, would let it bind.
+    if sys.platform == "linux":
+        # The sockets do not listen before the database is ready. Until then the kernel lets another service have the
+        # port as well, but not this name, which ends with the process.
+        with socket.socket(socket.AF_UNIX) as claim:
+            claim.bind(f"\0conversations.serve:{address[0]}:{port}")
+            claim.detach()  # It is not closed at the end of the block.
     return [ListenerSpec(str(address[0]), port, BACKLOG).build() for _ in range(workers)]
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from project.server import bind
+from project.supervisor import EARLY_SECONDS, Slot
 from tests.live.service import ROOT, WORKERS, Service, free_port, manage
 from tests.waiting import wait_until
 
@@ -112,6 +114,16 @@ def test_worker_that_dies_again_and_again_is_replaced(service):
     assert service.stderr.count("died (SIGKILL)") == DEATHS + WORKERS
     service.interrupt()
     assert service.wait() == 0
+
+
+def test_pauses_grow_with_early_deaths_and_end_with_a_long_life():
+    port = free_port()
+    slot = Slot(0, bind("127.0.0.1", port, workers=1)[0])
+    assert [slot.pause(lived=1) for _ in range(7)] == [0, 1, 2, 4, 8, 8, 8]
+    assert [slot.pause(lived=EARLY_SECONDS), slot.pause(lived=1)] == [0, 1]
+    with pytest.raises(OSError, match="Address already in use"):
+        bind("127.0.0.1", port, workers=1)
+    slot.socket.close()
 
 
 def test_workers_end_with_their_parent_and_free_the_port(service):
