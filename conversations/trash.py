@@ -19,6 +19,7 @@ from conversations.conf import app_settings
 from conversations.db.replica import track_owner_writes
 from conversations.db.retry import retry_on_conflict
 from conversations.deletion import delete_conversation, delete_locked
+from conversations.errors import APIError
 from conversations.models import Conversation, DeletedConversation, DeletedPart
 from conversations.models.deleted_conversation import MAX_USERNAME_LENGTH
 from conversations.signals import conversation_restored
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 PART_BYTES = 1024 * 1024
 
 
-class RestoreError(Exception):
+class RestoreError(APIError):
     """The reason, for the user, why a conversation was not restored. Nothing has changed."""
 
 

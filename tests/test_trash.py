@@ -213,9 +213,9 @@ def test_conversation_of_a_deleted_user_is_restored_only_to_a_named_owner(alice,
     alice.delete()
     User.objects.create_user("alice")  # somebody else who chose the same name
     deleted = DeletedConversation.objects.get()
-    with pytest.raises(RestoreError) as refused:
+    with pytest.raises(APIError) as refused:
         restore(deleted)
-    assert str(refused.value) == (
+    assert refused.value.message == (
         f"“{deleted}” can't be restored to its owner, because the user “alice” was deleted. An operator can restore it "
         "to another user with `restore_conversations --owner`."
     )

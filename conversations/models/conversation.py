@@ -266,7 +266,8 @@ class Conversation(models.Model):
 
     def send_on_commit(self, signal: Signal, **rows: Any) -> None:
         """Send a signal of `conversations.signals` when the transaction of this instance's database is committed."""
-        signals.send_on_commit(signal, sender=Conversation, using=self.write_alias, **rows)
+        if signal.receivers:  # Otherwise even the look-up of the alias would take a few microseconds.
+            signals.send_on_commit(signal, sender=Conversation, using=self.write_alias, **rows)
 
     def lock(self) -> None:
         """Lock the row by writing to it: SQLite's deferred transactions have no other lock."""
