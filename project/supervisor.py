@@ -129,6 +129,8 @@ class Supervisor(mp.MPServer):
         ready, ready_in_worker = multiprocessing.Pipe(duplex=False)
         loader = partial(self._target_loader, ready=ready_in_worker)
         inner: BaseProcess = self._spawn_worker(slot.number, self._spawn_target, loader).inner
+        # If an exception ends the main process, Python stops the workers, instead of waiting for them.
+        inner.daemon = True
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # The process inherits it.
         try:
             inner.start()
