@@ -138,7 +138,7 @@ class _ConversationImport:
         if self.first.is_item:
             raise LineError(self.first, "an item that does not follow its conversation's line")
         self.conversation = _validate(self.first, validate_conversation_line)
-        for _ in range(2):  # A parallel import may store the conversation, or create its owner, meanwhile.
+        for _ in range(3):  # A parallel import may create the owner meanwhile, and then store the conversation.
             known_owner = owner or _find_owner(self.conversation["owner"])
             existing = Conversation.objects.using(self.using).filter(pk=self.conversation["id"]).first()
             if existing:

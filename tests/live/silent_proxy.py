@@ -41,9 +41,11 @@ class SilentProxy:
         self._is_silent = False
 
     def close(self) -> None:
-        self._listener.close()
-        for end in self._open:
-            end.close()
+        """Close every connection, so that the database can be dropped."""
+        for each in (self._listener, *self._open):
+            with suppress(OSError):  # The other end has closed it.
+                each.shutdown(socket.SHUT_RDWR)  # Ends the calls in which threads wait, which keep the socket open.
+            each.close()
 
     def _accept(self) -> None:
         with suppress(OSError):  # The listener is closed.
