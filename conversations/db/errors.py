@@ -69,6 +69,16 @@ UNAVAILABLE = {
     sqlite3.SQLITE_IOERR,
     sqlite3.SQLITE_READONLY,
 }
+# The connection was lost, so that it is not known whether the database has executed the last statement.
+LOST_CONNECTION = {
+    "57P01",  # admin_shutdown
+    "57P02",  # crash_shutdown
+    1053,  # ER_SERVER_SHUTDOWN
+    1927,  # ER_CONNECTION_KILLED
+    2006,  # CR_SERVER_GONE_ERROR
+    2013,  # CR_SERVER_LOST
+    2055,  # CR_SERVER_LOST_EXTENDED
+}
 # The same in PostgreSQL, for every SQLSTATE that begins so: connection_exception and insufficient_resources.
 UNAVAILABLE_CLASSES = {"08", "53"}
 # The same for files other than the database's, such as those of the cache.
@@ -85,18 +95,25 @@ def is_statement_timeout(error: BaseException) -> bool:
     return bool(STATEMENT_TIMEOUT & _codes(error))
 
 
+def is_lost_connection(error: BaseException) -> bool:
+    """Whether the connection was lost, perhaps after the database had executed the statement."""
+    codes = _codes(error)
+    has_code = bool(LOST_CONNECTION & codes) or any(isinstance(code, str) and code[:2] == "08" for code in codes)
+    return has_code or _has_no_answer(error)
+
+
 def is_temporary(error: BaseException) -> bool:
     """Whether the same request may succeed later: after a conflict, a time-out, or while the server is unavailable."""
     codes = _codes(error)
     return (
         bool((CONFLICT | STATEMENT_TIMEOUT | UNAVAILABLE) & codes)
         or any(isinstance(code, str) and code[:2] in UNAVAILABLE_CLASSES for code in codes)
-        or _is_lost_connection(error)
+        or _has_no_answer(error)
         or (isinstance(error, OSError) and error.errno in UNAVAILABLE_FILES)
     )
 
 
-def _is_lost_connection(error: BaseException) -> bool:
+def _has_no_answer(error: BaseException) -> bool:
     """Whether psycopg lost, or could not open, its connection.
 
     Its own exceptions then have a `sqlstate` of None, because no server sent one. Other drivers' exceptions have no

@@ -118,7 +118,6 @@ class Conversation(models.Model):
 
         They are validated as by the API, but their number has no limit. `validate=False` skips this for the results of
         an earlier validation. Raise `APIError` if they are not valid or the conversation does not exist.
-
         Item references lead to items in conversations that `user` may see, or in those of the owner for None.
 
         The counters of this instance are updated too. Concurrent appends take turns (see `writer.append`). `record` is
@@ -258,6 +257,9 @@ class Conversation(models.Model):
 
     async def arewind(self, *, after: str | None, record: RequestRecord | None = None) -> None:
         await sync_to_async(self.rewind)(after=after, record=record)
+
+    def is_stored(self, *, using: str) -> bool:
+        return Conversation.objects.using(using).filter(pk=self.pk).exists()
 
     @property
     def write_alias(self) -> str:

@@ -20,6 +20,7 @@ from django.utils import timezone
 
 from conversations import errors, ids
 from conversations.db import single_statement
+from conversations.db.lost_commit import write_or_find
 from conversations.models.item import Item
 from conversations.models.request_record import RequestRecord
 from conversations.schema.items import is_item_id, item_id_prefix
@@ -37,6 +38,8 @@ class WritableConversation(single_statement.ConversationRow, Protocol):
 
     def insert(self, *, force_insert: bool, using: str) -> None: ...
 
+    def is_stored(self, *, using: str) -> bool: ...
+
     def update_counters(self, **values: Any) -> None: ...
 
 
@@ -51,19 +54,27 @@ def create(
     """Store a new conversation with its metadata index and its first items, or nothing, and return the items' rows.
 
     `visible` filters items for the conversations that references may lead to, if these are not all of the owner.
-    `record` is stored too.
+    `record` is stored too. If the connection is lost, look for the conversation's id before raising an error.
     """
-    if single_statement.can_create(type(conversation), items, using=using):
-        rows = _build_first_items(conversation, items, using=using, visible=visible)
-        single_statement.create(conversation, rows, build_item_texts(rows, using=using), record, using=using)
-        return rows
-    with transaction.atomic(using=using):
-        rows = _build_first_items(conversation, items, using=using, visible=visible)
-        if record:
-            record.store(conversation.pk, using=using)
-        conversation.insert(force_insert=True, using=using)
-        insert_items(rows, using=using)
-        return rows
+
+    def write() -> list[Item]:
+        if single_statement.can_create(type(conversation), items, using=using):
+            rows = _build_first_items(conversation, items, using=using, visible=visible)
+            single_statement.create(conversation, rows, build_item_texts(rows, using=using), record, using=using)
+            return rows
+        with transaction.atomic(using=using):
+            rows = _build_first_items(conversation, items, using=using, visible=visible)
+            if record:
+                record.store(conversation.pk, using=using)
+            conversation.insert(force_insert=True, using=using)
+            insert_items(rows, using=using)
+            return rows
+
+    def find() -> list[Item] | None:
+        stored = list(conversation.items.using(using).order_by("position"))
+        return stored if stored or conversation.is_stored(using=using) else None
+
+    return write_or_find(write, find, using=using)
 
 
 def append(
@@ -81,27 +92,40 @@ def append(
     Raising the counters locks the conversation's row, so that concurrent appends take turns: positions are dense,
     never reused, and become visible to readers in their order.
     """
-    now = timezone.now()
-    if single_statement.can_append(items, using=using):
-        rows = _build_items(conversation, items, first_position=1, now=now, using=using, visible=visible)
-        texts = build_item_texts(rows, using=using)
-        if not single_statement.append(conversation, rows, texts, record, using=using):
-            raise errors.conversation_not_found(conversation.pk)
-        return rows
-    with transaction.atomic(using=using):
-        count = sum(map(_is_stored, items))
-        conversation.update_counters(
-            item_count=F("item_count") + count,
-            last_position=F("last_position") + count,
-            **({"last_item_at": Greatest(Coalesce("last_item_at", Value(now)), Value(now))} if count else {}),
-        )
-        if record:
-            position = conversation.last_position
-            record.store(conversation.pk, using=using, last_position=position, item_count=count)
-        first_position = conversation.last_position - count + 1
-        rows = _build_items(conversation, items, first_position=first_position, now=now, using=using, visible=visible)
-        insert_items(rows, using=using)
-        return rows
+    new_ids: list[str] = []
+
+    def write() -> list[Item]:
+        now = timezone.now()
+        if single_statement.can_append(items, using=using):
+            rows = _build_items(conversation, items, first_position=1, now=now, using=using, visible=visible)
+            new_ids[:] = [row.item_id for row in rows]
+            texts = build_item_texts(rows, using=using)
+            if not single_statement.append(conversation, rows, texts, record, using=using):
+                raise errors.conversation_not_found(conversation.pk)
+            return rows
+        with transaction.atomic(using=using):
+            count = sum(map(_is_stored, items))
+            conversation.update_counters(
+                item_count=F("item_count") + count,
+                last_position=F("last_position") + count,
+                **({"last_item_at": Greatest(Coalesce("last_item_at", Value(now)), Value(now))} if count else {}),
+            )
+            if record:
+                position = conversation.last_position
+                record.store(conversation.pk, using=using, last_position=position, item_count=count)
+            first_position = conversation.last_position - count + 1
+            rows = _build_items(
+                conversation, items, first_position=first_position, now=now, using=using, visible=visible
+            )
+            new_ids[:] = [row.item_id for row in rows]
+            insert_items(rows, using=using)
+            return rows
+
+    def find() -> list[Item] | None:
+        stored = conversation.items.using(using).filter(item_id__in=new_ids).order_by("position")
+        return list(stored) or None
+
+    return write_or_find(write, find, using=using)
 
 
 def fork(
