@@ -1,4 +1,4 @@
-"""A proxy between a client and a database server that cuts the connection instead of passing an answer on."""
+"""A proxy between a client and a server that cuts the connection instead of passing an answer on."""
 
 import select
 import socket
@@ -20,6 +20,10 @@ class CuttingProxy:
         self._listener = listener
         self._target = target
         self._threads: list[Thread] = []
+
+    @property
+    def port(self) -> int:
+        return int(self._listener.getsockname()[1])
 
     def serve(self) -> None:
         with suppress(OSError):  # The listener was shut down.
