@@ -29,6 +29,14 @@ from conversations.owned_conversations import OwnedConversations, VisibleConvers
 T = TypeVar("T")
 
 
+class OpenAIRequest(Request):
+    """A request whose body may have been sent in chunks. The check of a CSRF token reads the body too."""
+
+    def _load_stream(self) -> None:
+        read_chunked_body(self._request)
+        super()._load_stream()  # type: ignore[misc]
+
+
 class OpenAIView(APIView):
     """Base of every API view. Its classes are set here, so that your project's `REST_FRAMEWORK` has no effect."""
 
@@ -70,11 +78,13 @@ class OpenAIView(APIView):
     def initialize_request(self, request: HttpRequest, *args: Any, **kwargs: Any) -> Request:
         self.started_at = time.perf_counter()
         self.request_id = ids.new_request_id()
-        return super().initialize_request(request, *args, **kwargs)
-
-    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        super().initial(request, *args, **kwargs)
-        read_chunked_body(request._request)
+        return OpenAIRequest(
+            request,
+            parsers=self.get_parsers(),
+            authenticators=self.get_authenticators(),
+            negotiator=self.get_content_negotiator(),
+            parser_context=self.get_parser_context(request),
+        )
 
     def permission_denied(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
         if not request.successful_authenticator:
