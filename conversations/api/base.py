@@ -99,7 +99,7 @@ class OpenAIView(APIView):
         return response
 
 
-class OpenAIViewSet(OpenAIView, GenericViewSet):  # type: ignore[type-arg]
+class OpenAIViewSet(GenericViewSet, OpenAIView):  # type: ignore[type-arg]
     """Base of the API's operations. They ignore the arguments of a URL prefix that your project includes them under."""
 
     is_replayed = False
