@@ -79,7 +79,8 @@ class Command(BaseCommand):
             except DatabaseError as error:
                 if attempt == ATTEMPTS or not is_conflict(error):
                     raise
-            time.sleep(random.uniform(0, attempt))  # noqa: S311 - rival imports must not meet again
+            # Imports that conflicted start again at different times.
+            time.sleep(random.uniform(0, attempt))  # noqa: S311 - no secret
 
     def _open(self, raw: IO[bytes], name: str) -> IO[bytes]:
         """Return the stream of an export, decompressed, or raise an error if the file is of another format."""
