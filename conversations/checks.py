@@ -1,11 +1,11 @@
-"""System checks of the settings and of each database, so that a mistake appears at start, not in the first request.
+"""System checks of the settings and, by `migrate` and `check --database`, of each database.
 
-The settings are checked by every management command that runs Django's checks, the databases only by `migrate` and
-`check --database`. A check takes a setting as an `object`, because a project may set it to anything, whatever type
-`app_settings` declares.
+A mistake appears at start, not in the first request. A project may set anything, whatever type `app_settings` declares.
 """
 
+import re
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from math import inf
 from typing import Any
 
@@ -21,7 +21,7 @@ from conversations.schema.include import INCLUDABLE
 from conversations.schema.items import ITEM_TYPES
 from conversations.search.item_text import full_text_enabled
 
-MAX_API_KEY_SECONDS = 3_600  # the longest time that a revoked key may go on working
+MAX_SECONDS = 3_600  # also the longest time that a revoked key may go on working
 MAX_BODY_SECONDS = 3_600
 MAX_ITEMS_PER_REQUEST = 10_000  # as many ids as every database takes in one statement, with room to spare
 MAX_RESTORE_DAYS = 36_500  # 100 years
@@ -29,12 +29,14 @@ SINGLE_PROCESS_CACHES = (
     "django.core.cache.backends.locmem.LocMemCache",
     "django.core.cache.backends.dummy.DummyCache",
 )
+SHARE_CACHE = "Use a cache that all processes share, such as Redis."
+RATE = re.compile(r"[1-9]\d{0,5}/(s|sec|m|min|h|hour|d|day)", re.ASCII)
 
 
 @register()
 def check_settings(**kwargs: Any) -> list[CheckMessage]:
     return [
-        *_check_api_key_seconds(),
+        *_check_seconds(),
         *_check_authentication_classes(),
         *_check_body_seconds(),
         *_check_content_security_policy(),
@@ -45,23 +47,23 @@ def check_settings(**kwargs: Any) -> list[CheckMessage]:
         *_check_max_bytes_in_flight(),
         *_check_max_items_per_request(),
         *_check_max_json_values(),
-        *_check_full_text(),
-        *_check_staff_can_read_content(),
+        *_check_booleans(),
+        *_check_rate_limit(),
         *_check_replica(),
         *_check_restore_days(),
         *_check_unknown_item_fields(),
         *_check_use_tz(),
-        *_check_visible_to(),
+        *_check_functions(),
     ]
 
 
-def _check_api_key_seconds() -> Iterator[CheckMessage]:
-    seconds: object = app_settings.api_key_seconds
-    if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= MAX_API_KEY_SECONDS:
-        yield Error(
-            f"CONVERSATIONS_API_KEY_SECONDS is {seconds!r}, not a number of seconds from 0 to {MAX_API_KEY_SECONDS}.",
-            id="conversations.E010",
-        )
+def _check_seconds() -> Iterator[CheckMessage]:
+    api_key: object = app_settings.api_key_seconds
+    poll: object = app_settings.poll_seconds
+    for name, seconds, number in (("API_KEY", api_key, "E010"), ("POLL", poll, "E023")):
+        if not isinstance(seconds, int | float) or isinstance(seconds, bool) or not 0 <= seconds <= MAX_SECONDS:
+            text = f"CONVERSATIONS_{name}_SECONDS is {seconds!r}, not a number of seconds from 0 to {MAX_SECONDS}."
+            yield Error(text, id=f"conversations.{number}")
 
 
 def _check_authentication_classes() -> Iterator[CheckMessage]:
@@ -166,24 +168,25 @@ def _check_max_json_values() -> Iterator[CheckMessage]:
         yield Error(f"CONVERSATIONS_MAX_JSON_VALUES is {limit!r}, not a number of values.", id="conversations.E013")
 
 
-def _check_full_text() -> Iterator[CheckMessage]:
+def _check_booleans() -> Iterator[CheckMessage]:
     # `app_settings` replaces any value but True by False.
-    value: object = getattr(settings, "CONVERSATIONS_FULL_TEXT", False)
-    if not isinstance(value, bool):
-        yield Error(
-            f"CONVERSATIONS_FULL_TEXT is {value!r}, not True or False. Full-text search stays off.",
-            id="conversations.E008",
-        )
+    for name, default, effect, check_id in (
+        ("CONVERSATIONS_FULL_TEXT", False, "Full-text search stays off.", "conversations.E008"),
+        ("CONVERSATIONS_STAFF_CAN_READ_CONTENT", True, "Nobody can read content.", "conversations.E007"),
+    ):
+        value: object = getattr(settings, name, default)
+        if not isinstance(value, bool):
+            yield Error(f"{name} is {value!r}, not True or False. {effect}", id=check_id)
 
 
-def _check_staff_can_read_content() -> Iterator[CheckMessage]:
-    # `app_settings` replaces any value but True by False.
-    value: object = getattr(settings, "CONVERSATIONS_STAFF_CAN_READ_CONTENT", True)
-    if not isinstance(value, bool):
-        yield Error(
-            f"CONVERSATIONS_STAFF_CAN_READ_CONTENT is {value!r}, not True or False. Nobody can read content.",
-            id="conversations.E007",
-        )
+def _check_rate_limit() -> Iterator[CheckMessage]:
+    rate: object = app_settings.rate_limit
+    if rate and not (isinstance(rate, str) and RATE.fullmatch(rate)):
+        text = f"CONVERSATIONS_RATE_LIMIT is {rate!r}, not requests per s, min, hour or day, such as '600/min'."
+        yield Error(text, id="conversations.E022")
+    elif rate and settings.CACHES["default"]["BACKEND"] in SINGLE_PROCESS_CACHES:
+        text = "CONVERSATIONS_RATE_LIMIT is set, but each process counts for itself in CACHES['default']."
+        yield CheckWarning(text, hint=SHARE_CACHE, id="conversations.W011")
 
 
 def _check_replica() -> Iterator[CheckMessage]:
@@ -207,7 +210,7 @@ def _check_replica() -> Iterator[CheckMessage]:
         yield CheckWarning(
             "CONVERSATIONS_REPLICA is set, but CACHES['default'] is not shared between processes: a request may not "
             "find rows that the same user has just written through another process.",
-            hint="Use a cache that all processes share, such as Redis.",
+            hint=SHARE_CACHE,
             id="conversations.W010",
         )
 
@@ -238,14 +241,15 @@ def _check_use_tz() -> Iterator[CheckMessage]:
         )
 
 
-def _check_visible_to() -> Iterator[CheckMessage]:
-    path: Any = app_settings.visible_to
-    try:
-        is_function = not path or callable(import_string(path))
-    except (AttributeError, ImportError):
-        is_function = False
-    if not is_function:
-        yield Error(f"CONVERSATIONS_VISIBLE_TO is {path!r}, not the path of a function.", id="conversations.E021")
+def _check_functions() -> Iterator[CheckMessage]:
+    redactors: Any = app_settings.redactors
+    paths = redactors if isinstance(redactors, list | tuple) else [[redactors]]
+    named: Any = [*(("REDACTORS", each, "E024") for each in paths), ("VISIBLE_TO", app_settings.visible_to, "E021")]
+    for name, path, number in named:
+        with suppress(AttributeError, ImportError):
+            if (name, path) == ("VISIBLE_TO", "") or callable(import_string(path)):
+                continue
+        yield Error(f"CONVERSATIONS_{name}: {path!r} is not the path of a function.", id=f"conversations.{number}")
 
 
 @register(Tags.database)
@@ -276,22 +280,17 @@ def _is_index_missing(alias: str) -> bool:
 def check_packet_size(databases: Sequence[str] | None = None, **kwargs: Any) -> list[CheckMessage]:
     """Warn if a request may exceed `max_allowed_packet` of MySQL or MariaDB, by default 16 MiB for each statement."""
     messages: list[CheckMessage] = []
-    for alias in databases or ():
-        connection = connections[alias]
-        if connection.vendor != "mysql":
-            continue
-        with connection.cursor() as cursor:
+    for alias in (alias for alias in databases or () if connections[alias].vendor == "mysql"):
+        with connections[alias].cursor() as cursor:
             cursor.execute("SELECT @@max_allowed_packet")
             (packet,) = cursor.fetchone()
         if packet < app_settings.max_body_bytes:
-            messages.append(
-                CheckWarning(
-                    f"max_allowed_packet of the database {alias!r} is {packet} bytes and "
-                    f"CONVERSATIONS_MAX_BODY_BYTES is {app_settings.max_body_bytes}: larger requests fail.",
-                    hint="Raise max_allowed_packet or lower CONVERSATIONS_MAX_BODY_BYTES.",
-                    id="conversations.W006",
-                )
+            text = (
+                f"max_allowed_packet of the database {alias!r} is {packet} bytes and "
+                f"CONVERSATIONS_MAX_BODY_BYTES is {app_settings.max_body_bytes}: larger requests fail."
             )
+            hint = "Raise max_allowed_packet or lower CONVERSATIONS_MAX_BODY_BYTES."
+            messages.append(CheckWarning(text, hint=hint, id="conversations.W006"))
     return messages
 
 

@@ -86,9 +86,24 @@ class AppSettings:
         return self._get("MAX_JSON_VALUES", 1_000_000)
 
     @property
+    def poll_seconds(self) -> float:
+        """How often, in seconds, an open list or transcript of the admin asks for what is new. 0 turns it off."""
+        return self._get("POLL_SECONDS", 20)
+
+    @property
+    def rate_limit(self) -> str:
+        """Requests per API key, as in "600/min", or an empty string for no limit."""
+        return self._get("RATE_LIMIT", "")
+
+    @property
     def recognize_retries(self) -> bool:
         """Whether a retry of OpenAI's clients without an Idempotency-Key gets the first answer again."""
         return self._get("RECOGNIZE_RETRIES", True)
+
+    @property
+    def redactors(self) -> Sequence[str]:
+        """Dotted paths of functions that take and return an item's data before it is stored."""
+        return self._get("REDACTORS", [])
 
     @property
     def replica(self) -> str:

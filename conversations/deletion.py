@@ -19,7 +19,7 @@ from copy import copy
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from django.db import router, transaction
+from django.db import router
 from django.db.models import F, ProtectedError, QuerySet, RestrictedError
 from django.db.models.deletion import Collector
 
@@ -29,17 +29,24 @@ from conversations.db.batching import AdaptiveBatch
 from conversations.db.hints import disable_sequential_scans
 from conversations.db.replica import track_owner_writes
 from conversations.db.retry import retry_on_conflict
-from conversations.errors import APIError
+from conversations.errors import APIError, conversation_not_found
 from conversations.models import (
+    AccessRecord,
+    Actor,
     Conversation,
     ConversationQuerySet,
     DeletedConversation,
+    DeletedConversationQuerySet,
     DeletedPart,
     Item,
     ItemText,
+    PendingRecord,
     RequestRecord,
+    RunRecord,
 )
-from conversations.schema.query.nodes import Query, collect_phrases
+from conversations.models.request_record import write_recorded
+from conversations.schema.query.nodes import ItemCountCondition, Query, iter_conditions
+from conversations.search.matching_items import matching_positions
 
 MAX_CONVERSATIONS = 100  # per transaction
 MAX_ROWS = 1_000  # items and conversations per transaction
@@ -55,18 +62,29 @@ class DeletedCounts(NamedTuple):
 
 @track_owner_writes
 @retry_on_conflict
-def delete_conversation(conversation: Conversation, *, record: RequestRecord | None = None) -> None:
-    """Delete a conversation in one transaction, and store `record`. Raise an `APIError` if it does not exist."""
+def delete_conversation(
+    conversation: Conversation, *, record: PendingRecord | None = None, deleted_by: Actor | None = None
+) -> None:
+    """Delete a conversation in one transaction, and store `record`. Raise an `APIError` if it does not exist.
+
+    The access log gets an entry if `deleted_by` is given, and forgets the metadata that was changed.
+    """
+    stored = copy(conversation)  # Django removes the id from an instance that it deletes.
     using = conversation.write_alias
-    with transaction.atomic(using=using):
-        conversation.lock()
+
+    def write() -> None:
+        conversation.lock_for_change()
+        records = AccessRecord.objects.using(router.db_for_write(AccessRecord))
+        records.forget_details([stored.pk])
+        if deleted_by:
+            records.record(user=deleted_by, action=AccessRecord.Action.DELETE, conversation_id=stored.pk)
         delete_locked(conversation)
-        if record:
-            record.store(None, using=using)
+
+    write_recorded(write, lambda: not stored.is_stored(using=using), record=record, shows=None, using=using)
 
 
 def delete_locked(conversations: Conversation | ConversationQuerySet) -> DeletedCounts:
-    """Delete conversations that the current transaction has locked, and all rows that refer to them.
+    """Delete conversations that the current transaction has locked for a change, and all rows that refer to them.
 
     Rows of your project's models are treated as their `on_delete` demands: PROTECT and RESTRICT raise an error.
     """
@@ -75,7 +93,11 @@ def delete_locked(conversations: Conversation | ConversationQuerySet) -> Deleted
         # Django removes the id from an instance that it deletes.
         rows = [copy(conversations)] if isinstance(conversations, Conversation) else list(conversations.all())
         signals.send_on_commit(signals.conversation_deleted, sender=Conversation, using=using, conversations=rows)
-    _total, counts = conversations.delete()
+    # The methods of the base classes do not look for legal holds once more.
+    if isinstance(conversations, Conversation):
+        _total, counts = super(Conversation, conversations).delete()
+    else:
+        _total, counts = QuerySet.delete(conversations)
     return DeletedCounts(counts.get(Conversation._meta.label, 0), counts.get(Item._meta.label, 0))
 
 
@@ -84,22 +106,36 @@ class BulkDelete:
 
     Each step is one short transaction that leaves all tables consistent, so that an interrupted deletion can be
     started again. Short conversations are deleted several at a time. A long one loses its first items, batch by batch,
-    while requests read it and append to it; the last batch deletes the rest, appended items included. Conversations
-    that are created after the start stay, and so do those that rows of your project's models protect.
+    while requests read it and append to it; the last batch deletes the rest, appended items included. Until then it
+    matches the query: it keeps an item for each condition on items, and its item count if there is a condition on
+    that. Conversations that are created after the start stay, and so do those on legal hold and those that rows of your
+    project protect.
 
-    Creating it raises the errors of `ConversationQuerySet.matching`.
+    `run_record` counts the conversations in the access log. Creating a deletion raises the errors of
+    `ConversationQuerySet.matching`.
     """
 
-    def __init__(self, conversations: ConversationQuerySet, *, query: Query, max_rows: int = MAX_ROWS) -> None:
+    def __init__(
+        self,
+        conversations: ConversationQuerySet,
+        *,
+        query: Query,
+        max_rows: int = MAX_ROWS,
+        run_record: RunRecord | None = None,
+    ) -> None:
         self._batch = AdaptiveBatch(using=write_alias(conversations), max_rows=max_rows)
         self._conversations = conversations.using(self._batch.using)
         self._query = query
+        self._run_record = run_record
+        self._begun: set[str] = set()  # ids of long conversations that have lost items
         self.matches = self._conversations.matching(query)
-        # Progress so far; `protected_count` counts conversations.
-        self.conversation_count = self.item_count = self.protected_count = 0
+        # Progress so far; `protected_count` and `held_count` count conversations that stay.
+        self.conversation_count = self.item_count = self.protected_count = self.held_count = 0
 
     def __iter__(self) -> Iterator[None]:
-        for conversations in self._batches():
+        for batch in self._batches():
+            conversations = [row for row in batch if not row.is_held]
+            self.held_count += len(batch) - len(conversations)
             try:
                 if len(conversations) > 1:
                     self._delete(conversations)
@@ -113,10 +149,13 @@ class BulkDelete:
                     self._delete([conversation])
                 except PROTECTED:
                     self.protected_count += 1
-                except APIError:
-                    continue  # A request has just deleted the conversation.
+                except APIError as error:
+                    self.held_count += error.code == "conversation_held"
+                    continue  # It has just been put on hold, or a request has deleted it.
                 yield
         ItemText.objects.using(self._batch.using).purge_deleted_words()
+        if self._run_record:
+            self._run_record.finish(**({"on legal hold": self.held_count} if self.held_count else {}))
 
     def _batches(self) -> Iterator[list[Conversation]]:
         """Yield conversations that fit into one transaction, or a single one that may not fit.
@@ -134,13 +173,30 @@ class BulkDelete:
             yield batch
             after = batch[-1].pk
 
-    def _delete(self, batch: list[Conversation]) -> None:
-        conversations = Conversation.objects.using(self._batch.using).filter(pk__in=[row.pk for row in batch])
+    def _delete(self, batch: list[Conversation]) -> set[str]:
+        """Delete the conversations that are not on hold, and return their ids."""
+        rows = Conversation.objects.using(self._batch.using).filter(pk__in=[row.pk for row in batch])
         with self._transaction():
-            conversations.lock()
-            counts = delete_locked(conversations)
+            rows.lock()
+            states = dict(rows.values_list("pk", "is_held"))
+            ids = {pk for pk, is_held in states.items() if not is_held}
+            ids -= self._changed_ids(ids)
+            AccessRecord.objects.using(router.db_for_write(AccessRecord)).forget_details(ids)
+            counts = delete_locked(Conversation.objects.using(self._batch.using).filter(pk__in=ids))
+            if self._run_record:
+                self._run_record.add(counts.conversations)
         self.conversation_count += counts.conversations
         self.item_count += counts.items
+        self.held_count += sum(states.values())
+        return ids
+
+    def _changed_ids(self, ids: set[str]) -> set[str]:
+        """Return those of the locked conversations that a change since they were read excludes from the deletion."""
+        if not self._conversations.query.has_filters():
+            return set()
+        checked = ids - self._begun  # A conversation that has lost items is deleted to the end.
+        remaining = self._conversations.filter(pk__in=checked).values_list("pk", flat=True)
+        return checked.difference(remaining)
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -153,22 +209,26 @@ class BulkDelete:
         if conversation.item_count < self._batch.rows:
             return
         self._check_unprotected(conversation)
-        # Keep the items that the query matches until the end: an interrupted deletion finds the conversation by them.
-        matching = _first_positions(collect_phrases(self._query), conversation, using=self._batch.using)
         items = Item.objects.using(self._batch.using).filter(conversation=conversation)
-        items = items.exclude(position__in=matching)
         texts = ItemText.objects.using(self._batch.using).filter(conversation=conversation)
-        texts = texts.exclude(position__in=matching)
+        # Keep what the query matches until the end: an interrupted deletion finds the conversation by it.
+        matching = matching_positions(self._query, items=items, texts=texts)
+        items, texts = items.exclude(position__in=matching), texts.exclude(position__in=matching)
+        keeps_count = any(isinstance(each, ItemCountCondition) for each in iter_conditions(self._query))
         start = 0  # All of these items up to this position are deleted.
         while end := _nth_position(items.filter(position__gt=start), self._batch.rows):
             bounds = {"position__gt": start, "position__lte": end}
             with self._transaction():
-                conversation.lock()
+                conversation.lock_for_change()
+                if self._changed_ids({conversation.pk}):
+                    raise conversation_not_found(conversation.pk)  # among those to delete
+                self._begun.add(conversation.pk)
                 texts.filter(**bounds).delete()
                 RequestRecord.objects.using(self._batch.using).drop_items(conversation.pk, after=start, up_to=end)
-                count = items.filter(**bounds).delete()[1].get(Item._meta.label, 0)
-                remaining = Conversation.objects.using(self._batch.using).filter(pk=conversation.pk)
-                remaining.update(item_count=F("item_count") - count)
+                count = items.filter(**bounds).delete_locked()
+                if not keeps_count:
+                    remaining = Conversation.objects.using(self._batch.using).filter(pk=conversation.pk)
+                    remaining.update(item_count=F("item_count") - count)
             self.item_count += count
             start = end
             yield
@@ -191,38 +251,46 @@ class BulkDelete:
             start = batch[-1].position
 
 
-def purge_trash() -> Iterator[int]:
+def purge_trash(*, purged_by: Actor | None = None) -> Iterator[int]:
     """Delete copies whose CONVERSATIONS_RESTORE_DAYS are over. Yield after each batch how many it deleted.
 
-    The parts of a large copy are deleted in several transactions; from the first of them on, it can't be restored.
-    Afterwards no table and no index that is a table contains the conversations.
+    Afterwards no table and no index that is a table contains the conversations. The access log gets an entry with their
+    number if `purged_by` is given and there are any.
     """
     overdue = DeletedConversation.objects.using(router.db_for_write(DeletedConversation)).overdue()
-    batch = AdaptiveBatch(using=overdue.db, max_rows=MAX_PARTS)
-    while keys := list(overdue.order_by("deleted_at").values_list("pk", flat=True)[:MAX_COPIES]):
-        copies = DeletedConversation.objects.using(overdue.db).filter(pk__in=keys)
-        parts = DeletedPart.objects.using(overdue.db).filter(deleted_conversation__in=keys).order_by("pk")
+    run_record = RunRecord(user=purged_by, action=AccessRecord.Action.PURGE) if purged_by else None
+    yield from purge_copies(overdue, run_record=run_record)
+    ItemText.objects.using(overdue.db).purge_deleted_words()
+
+
+def purge_copies(rows: DeletedConversationQuerySet, *, run_record: RunRecord | None = None) -> Iterator[int]:
+    """Delete copies in the trash that are not on legal hold. Yield after each batch how many it deleted.
+
+    The parts of a large copy are deleted in several transactions; from the first of them on, it can't be restored.
+    """
+    batch = AdaptiveBatch(using=rows.db, max_rows=MAX_PARTS)
+    rows = rows.filter(is_held=False)
+    while keys := list(rows.order_by("deleted_at").values_list("pk", flat=True)[:MAX_COPIES]):
+        copies = DeletedConversation.objects.using(rows.db).filter(pk__in=keys)
+        parts = DeletedPart.objects.using(rows.db).filter(deleted_conversation__in=keys).order_by("pk")
         while len(first := list(parts.values_list("pk", flat=True)[: batch.rows])) == batch.rows:
             with batch.transaction():
-                copies.lock()  # Otherwise a copy could be restored meanwhile.
+                # A lock, because a copy could be restored or put on hold meanwhile.
+                if copies.filter(is_held=False).lock() < len(keys):
+                    break
                 parts.filter(pk__in=first).delete()
-        with batch.transaction():
-            count = copies.delete_with_parts()
-        yield count
-    ItemText.objects.using(overdue.db).purge_deleted_words()
+        else:
+            with batch.transaction():
+                count = copies.delete_with_parts()
+                if run_record:
+                    run_record.add(count)
+            yield count
 
 
 class _CollectorWithoutItems(Collector):
     def related_objects(self, related_model: Any, related_fields: Any, objs: Any) -> QuerySet[Any]:
         rows: QuerySet[Any] = super().related_objects(related_model, related_fields, objs)
         return rows.none() if related_model is Item else rows
-
-
-def _first_positions(phrases: list[str], conversation: Conversation, *, using: str) -> set[int]:
-    """Return the position of the first item that contains each phrase."""
-    texts = ItemText.objects.using(using).filter(conversation=conversation).order_by("position")
-    positions = (texts.containing_phrase(phrase).values_list("position", flat=True).first() for phrase in phrases)
-    return {position for position in positions if position is not None}
 
 
 def _nth_position(items: QuerySet[Item], n: int) -> int | None:

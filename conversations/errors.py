@@ -38,17 +38,13 @@ def malformed_parameter(name: str, *, expected: str) -> APIError:
 
 
 def invalid_operator(name: str, operator: str, *, supported: Sequence[str]) -> APIError:
-    return APIError(
-        f"Invalid '{name}': unknown operator '{operator}'. Supported operators are: {join_quoted(supported, 'and')}.",
-        param=name,
-        code="invalid_operator",
-    )
+    known = join_quoted(supported, "and")
+    message = f"Invalid '{name}': unknown operator '{operator}'. Supported operators are: {known}."
+    return APIError(message, param=name, code="invalid_operator")
 
 
-def invalid_cursor(name: str, value: str) -> APIError:
-    return APIError(
-        f"Invalid '{name}': '{value}'. Expected the ID of a conversation.", param=name, code="invalid_cursor"
-    )
+def invalid_cursor(name: str, value: str, *, expected: str = "the ID of a conversation") -> APIError:
+    return APIError(f"Invalid '{name}': '{value}'. Expected {expected}.", param=name, code="invalid_cursor")
 
 
 def mutually_exclusive_parameters(names: Sequence[str]) -> APIError:
@@ -59,11 +55,8 @@ def mutually_exclusive_parameters(names: Sequence[str]) -> APIError:
 
 
 def too_many_conditions(path: str, count: int, *, maximum: int) -> APIError:
-    return APIError(
-        f"Invalid '{path}': too many conditions. Expected at most {maximum}, but got {count} instead.",
-        param=path,
-        code="too_many_conditions",
-    )
+    message = f"Invalid '{path}': too many conditions. Expected at most {maximum}, but got {count} instead."
+    return APIError(message, param=path, code="too_many_conditions")
 
 
 def unbounded_condition(path: str, *, operator: str, maximum: int) -> APIError:
@@ -89,11 +82,8 @@ def query_beyond_limit(problem: str, *, expected: str) -> APIError:
 
 
 def full_text_off() -> APIError:
-    return APIError(
-        "Invalid 'query': full-text search is off here, so that only metadata and times can be asked for.",
-        param="query",
-        code="full_text_off",
-    )
+    message = "Invalid 'query': full-text search is off here, so that only metadata and times can be asked for."
+    return APIError(message, param="query", code="full_text_off")
 
 
 def too_many_values(*, maximum: int) -> APIError:
@@ -242,6 +232,13 @@ def wrong_id_characters(path: str, value: str) -> APIError:
         param=path,
         code="invalid_value",
     )
+
+
+def conversation_held(conversation_id: str) -> APIError:
+    message = (
+        f"Conversation with id '{conversation_id}' is on legal hold, which only allows reading and appending items."
+    )
+    return APIError(message, status=409, code="conversation_held")
 
 
 def conversation_not_found(conversation_id: str) -> APIError:

@@ -1,7 +1,8 @@
 """Repeated requests: each write happens once, and its repetitions get the first answer again.
 
 A verb stores a `RequestRecord` in the transaction of its write. The record's key is unique, so that the database
-refuses a second write with the same Idempotency-Key, even if both requests arrive at the same time.
+refuses a second write with the same Idempotency-Key, even if both requests arrive at the same time (see
+`PendingRecord.reserve`).
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from typing import TypeVar
 
 from django.db import IntegrityError, router, transaction
 
+from conversations.db.aliases import DatabaseKey, database_key
 from conversations.db.batching import AdaptiveBatch
-from conversations.db.database_key import DatabaseKey, database_key
+from conversations.db.request_keys.pending_record import key_in_use
 from conversations.db.retry import retry_on_conflict
 from conversations.errors import APIError
-from conversations.models import Conversation, RequestRecord
+from conversations.models import Conversation, PendingRecord, RequestRecord
 
 MAX_RECORDS = 5_000  # per transaction
 
@@ -28,9 +30,9 @@ _lock = threading.Lock()
 
 
 def run_once(
-    verb: Callable[[RequestRecord | None], T],
+    verb: Callable[[PendingRecord | None], T],
     *,
-    record: RequestRecord | None,
+    record: PendingRecord | None,
     replay: Callable[[RequestRecord], T],
     conversation_id: str | None = None,
 ) -> tuple[T, bool]:
@@ -39,8 +41,8 @@ def run_once(
     `conversation_id` is the conversation that the verb changes, if it changes one.
 
     Return the result, and whether it was replayed. Raise `APIError` if the Idempotency-Key was used for another
-    request, or if this process is executing a request with it. A request that another process executes makes the
-    database let this one wait.
+    request, or if a request with it is being executed. Within this process, `_keys` tells; for other processes see
+    `db.request_keys.key_lock`.
     """
     if record is None:
         return verb(None), False
@@ -82,9 +84,9 @@ def purge_records() -> Iterator[int]:
 
 @retry_on_conflict
 def _run_retry(
-    verb: Callable[[RequestRecord | None], T],
+    verb: Callable[[PendingRecord | None], T],
     *,
-    record: RequestRecord,
+    record: PendingRecord,
     replay: Callable[[RequestRecord], T],
     conversation_id: str | None,
     using: str,
@@ -100,11 +102,26 @@ def _run_retry(
         return verb(record), False
 
 
-def _find(record: RequestRecord, *, using: str) -> RequestRecord | None:
+def find_answer(record: PendingRecord, *, using: str) -> RequestRecord | None:
+    """Return the stored record of an equal request that was answered, or None if this one has to be executed.
+
+    For a request that lasts longer than a transaction. Call this in one that holds the lock of the conversation. Raise
+    `APIError` if the Idempotency-Key was used for another request.
+    """
+    if not record.has_key:
+        return RequestRecord.objects.using(using).claim(record) if record.retry_count else None
+    stored = _find(record, using=using)
+    if stored and stored.is_expired:
+        stored.delete(using=using)
+        return None
+    return stored
+
+
+def _find(record: PendingRecord, *, using: str) -> RequestRecord | None:
     """Return the stored record with this key. Raise `APIError` if it belongs to another request."""
     stored = RequestRecord.objects.using(using).filter(key=record.key, number=record.number).first()
     if stored and not stored.is_expired and stored.fingerprint != record.fingerprint:
-        raise _key_reuse()
+        raise key_reuse()
     return stored
 
 
@@ -113,7 +130,7 @@ def _executing(key: str, *, using: str) -> Iterator[None]:
     entry = database_key(using), key
     with _lock:
         if entry in _keys:
-            raise _key_in_use()
+            raise key_in_use()
         _keys.add(entry)
     try:
         yield
@@ -122,18 +139,9 @@ def _executing(key: str, *, using: str) -> Iterator[None]:
             _keys.discard(entry)
 
 
-def _key_reuse() -> APIError:
+def key_reuse() -> APIError:
     return APIError(
         "Invalid 'Idempotency-Key': it was used for a different request. Use a new key for each request.",
         param="Idempotency-Key",
         code="idempotency_key_reuse",
-    )
-
-
-def _key_in_use() -> APIError:
-    return APIError(
-        "A request with the same 'Idempotency-Key' is still being executed. Please try again later.",
-        status=409,
-        param="Idempotency-Key",
-        code="idempotency_key_in_use",
     )

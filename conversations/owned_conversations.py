@@ -27,7 +27,7 @@ from conversations.db import single_statement
 from conversations.db.compiled import CompiledQuery, Parameter
 from conversations.db.pages import Page
 from conversations.db.retry import retry_on_conflict
-from conversations.models import Conversation, ConversationQuerySet, Item, RequestRecord
+from conversations.models import Conversation, ConversationQuerySet, Item, PendingRecord
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -67,25 +67,34 @@ class VisibleConversations:
         return data
 
     def add_items(
-        self, conversation_id: str, *, items: Sequence[Mapping[str, Any]], record: RequestRecord | None = None
+        self, conversation_id: str, *, items: Sequence[Mapping[str, Any]], record: PendingRecord | None = None
     ) -> list[Item]:
         """Append validated items, and return their rows. See `Conversation.add_items`."""
         return self.get(conversation_id).add_items(items, user=self.user, validate=False, record=record)
 
 
 class OwnedConversations(VisibleConversations):
-    """All conversations that a user owns.
+    """All conversations that a user owns, or those of one end user among them.
 
     `using` is the database to read from; writes go where the database routers send them.
     """
 
-    def __init__(self, user: AbstractBaseUser | AnonymousUser, *, using: str | None = None) -> None:
+    def __init__(
+        self, user: AbstractBaseUser | AnonymousUser, *, end_user: str | None = None, using: str | None = None
+    ) -> None:
         self.owner_id = user.pk
+        self.end_user = end_user
         self.using = using or router.db_for_read(Conversation)
 
     @retry_on_conflict
     def get(self, conversation_id: str) -> Conversation:
-        conversation = _CONVERSATION.first(using=self.using, id=conversation_id, owner=self.owner_id)
+        conversation = _CONVERSATION.first(
+            self.end_user is not None,
+            using=self.using,
+            id=conversation_id,
+            owner=self.owner_id,
+            end_user=self.end_user,
+        )
         if conversation is None:
             raise errors.conversation_not_found(conversation_id)
         return conversation
@@ -106,13 +115,14 @@ class OwnedConversations(VisibleConversations):
         return rows[0][0] if rows else super().item_data(conversation_id, item_id)
 
     def add_items(
-        self, conversation_id: str, *, items: Sequence[Mapping[str, Any]], record: RequestRecord | None = None
+        self, conversation_id: str, *, items: Sequence[Mapping[str, Any]], record: PendingRecord | None = None
     ) -> list[Item]:
         """Do the same in one round trip, where that is possible.
 
-        The single statement that appends on PostgreSQL checks the owner itself, so nothing is read before it.
+        The single statement that appends on PostgreSQL checks the owner itself, so nothing is read before it, unless it
+        has to be the conversation of an end user.
         """
-        if single_statement.can_append(items, using=router.db_for_write(Conversation)):
+        if self.end_user is None and single_statement.can_append(items, using=router.db_for_write(Conversation)):
             conversation = Conversation.from_db(self.using, ["id", "owner_id"], [conversation_id, self.owner_id])
         else:
             conversation = self.get(conversation_id)
@@ -120,15 +130,18 @@ class OwnedConversations(VisibleConversations):
 
     @retry_on_conflict
     def _fetch(self, query: CompiledQuery[Any], *options: Any, **values: Any) -> list[list[Any]]:
-        return query.rows(*options, using=self.using, owner=self.owner_id, **values)
+        has_end_user = self.end_user is not None
+        return query.rows(
+            has_end_user, *options, using=self.using, owner=self.owner_id, end_user=self.end_user, **values
+        )
 
 
-def _build_conversation_query() -> Any:
-    return Conversation.objects.filter(pk=Parameter("id", field=Conversation._meta.pk), owner=_owner())
+def _build_conversation_query(has_end_user: bool) -> Any:
+    return _visible_conversations(has_end_user).filter(pk=Parameter("id", field=Conversation._meta.pk))
 
 
-def _build_items_query(order: Literal["asc", "desc"], count: int, has_after: bool) -> Any:
-    items = _visible_items()
+def _build_items_query(has_end_user: bool, order: Literal["asc", "desc"], count: int, has_after: bool) -> Any:
+    items = _visible_items(has_end_user)
     if has_after:
         after = Item.objects.filter(conversation=_conversation(), item_id=Parameter("after", field=_field("item_id")))
         position = after.order_by().values("position")
@@ -136,22 +149,25 @@ def _build_items_query(order: Literal["asc", "desc"], count: int, has_after: boo
     return items.order_by("position" if order == "asc" else "-position").values_list("data")[:count]
 
 
-def _build_item_query() -> Any:
-    return _visible_items().filter(item_id=Parameter("item", field=_field("item_id"))).values_list("data")
+def _build_item_query(has_end_user: bool) -> Any:
+    return _visible_items(has_end_user).filter(item_id=Parameter("item", field=_field("item_id"))).values_list("data")
 
 
-def _visible_items() -> Any:
-    """Return the items of a conversation if the owner has it. With a join instead, SQLite might sort all of them."""
-    is_owned = Exists(Conversation.objects.filter(pk=_conversation(), owner=_owner()))
-    return Item.objects.filter(is_owned, conversation=_conversation()).order_by()
+def _visible_items(has_end_user: bool) -> Any:
+    """Return the items of a conversation if it is visible. With a join instead, SQLite might sort all of them."""
+    is_visible = Exists(_visible_conversations(has_end_user).filter(pk=_conversation()))
+    return Item.objects.filter(is_visible, conversation=_conversation()).order_by()
+
+
+def _visible_conversations(has_end_user: bool) -> Any:
+    names = ("owner", "end_user") if has_end_user else ("owner",)
+    return Conversation.objects.filter(
+        **{name: Parameter(name, field=Conversation._meta.get_field(name)) for name in names}
+    )
 
 
 def _conversation() -> Parameter:
     return Parameter("conversation", field=_field("conversation"))
-
-
-def _owner() -> Parameter:
-    return Parameter("owner", field=Conversation._meta.get_field("owner"))
 
 
 def _field(name: str) -> Any:

@@ -8,11 +8,12 @@ them, and one that forgot would show deleted text. Restoring imports the copy ag
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from django.contrib.auth import get_user_model
 from django.db import router, transaction
+from django.db.models import QuerySet
 from django.utils.translation import gettext
 
 from conversations.conf import app_settings
@@ -20,17 +21,17 @@ from conversations.db.replica import track_owner_writes
 from conversations.db.retry import retry_on_conflict
 from conversations.deletion import delete_conversation, delete_locked
 from conversations.errors import APIError
-from conversations.models import Conversation, DeletedConversation, DeletedPart
-from conversations.models.deleted_conversation import MAX_USERNAME_LENGTH
+from conversations.models import AccessRecord, Actor, Conversation, DeletedConversation, DeletedPart, Item
+from conversations.models.deleted_conversation import MAX_USERNAME_LENGTH, PART_BYTES
+from conversations.schema.export_format import validate_item_line
 from conversations.signals import conversation_restored
 from conversations.transfer.exporter import Export
-from conversations.transfer.gzip_stream import compress, open_gzip_chunks
+from conversations.transfer.gzip_stream import compress, join_chunks, open_gzip_chunks
 from conversations.transfer.importer import import_conversations
+from conversations.transfer.line_reader import read_lines
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
-
-PART_BYTES = 1024 * 1024
 
 
 class RestoreError(APIError):
@@ -45,19 +46,21 @@ def move_to_trash(
     """Delete the conversation and return its copy in the trash, or None if CONVERSATIONS_RESTORE_DAYS is 0.
 
     Rows of your project's models that refer to the conversation or its items are treated as their `on_delete` demands.
-    They are not part of the copy. Raise an `APIError` if the conversation does not exist.
+    They are not part of the copy. The access log gets an entry if `deleted_by` is given. Raise an
+    `APIError` if the conversation does not exist.
     """
     if not app_settings.restore_days:
-        delete_conversation(conversation)
+        delete_conversation(conversation, deleted_by=deleted_by)
         return None
     using = conversation.write_alias
     with transaction.atomic(using=using):
-        conversation.lock()
+        conversation.lock_for_change()
         conversation.refresh_from_db(using=using, from_queryset=Conversation.objects.select_related("owner"))
         copy = DeletedConversation.objects.using(using).create(
             conversation_id=conversation.pk,
             owner_id=conversation.owner_id,
             owner_username=conversation.owner.get_username()[:MAX_USERNAME_LENGTH],
+            end_user=conversation.end_user,
             created_at=conversation.created_at,
             metadata=conversation.metadata,
             item_count=conversation.item_count,
@@ -65,20 +68,42 @@ def move_to_trash(
             deleted_by_username=deleted_by.get_username()[:MAX_USERNAME_LENGTH] if deleted_by else "",
         )
         export = Export(Conversation.objects.using(using).filter(pk=conversation.pk))
-        for number, content in enumerate(_parts(export), start=1):
+        for number, content in enumerate(join_chunks(compress(export), PART_BYTES), start=1):
             DeletedPart.objects.using(using).create(deleted_conversation=copy, number=number, content=content)
         counts = delete_locked(conversation)
         if counts.items != export.item_count:
             raise RuntimeError(f"{copy}: copied {export.item_count} of {counts.items} deleted items.")
+        if deleted_by:
+            AccessRecord.objects.record(
+                user=deleted_by, action=AccessRecord.Action.DELETE, conversation_id=copy.conversation_id
+            )
     return copy
+
+
+def read_deleted_items(deleted: DeletedConversation, *, after: int = 0) -> Iterator[tuple[int, Item]]:
+    """Yield the unsaved items of the copy after a position, each after its length in bytes.
+
+    Raise an `APIError` if the copy can't be read.
+    """
+    conversation = Conversation(pk=deleted.conversation_id)
+    for line in read_lines(open_gzip_chunks(deleted.content())):
+        if line.error:
+            raise APIError(line.error)
+        if line.is_item and line.value["position"] > after:
+            item = validate_item_line(line.value)
+            position, created_at = item["position"], item["created_at"]
+            yield line.length, Item.build(conversation, position=position, data=item["data"], created_at=created_at)
 
 
 @track_owner_writes
 @retry_on_conflict
-def restore(deleted: DeletedConversation, *, owner: AbstractBaseUser | None = None) -> None:
+def restore(
+    deleted: DeletedConversation, *, owner: AbstractBaseUser | None = None, restored_by: Actor | None = None
+) -> None:
     """Restore the conversation with its items and indexes and delete its copy, or raise `RestoreError`.
 
     `owner` replaces the owner of the conversation, and is required if that user was deleted meanwhile.
+    The access log gets an entry if `restored_by` is given.
     """
     name = {"id": str(deleted.conversation_id)}
     if owner is not None:
@@ -102,16 +127,11 @@ def restore(deleted: DeletedConversation, *, owner: AbstractBaseUser | None = No
             raise RestoreError(message % {**name, "reason": outcome.reason if outcome else ""})
         if outcome.kind != "added":
             raise RestoreError(gettext("A conversation “%(id)s” exists already. Delete it first.") % name)
+        is_held = DeletedConversation.objects.using(using).values_list("is_held", flat=True).get(pk=deleted.pk)
+        if is_held:
+            QuerySet(Conversation, using=using).filter(pk=name["id"]).update(is_held=True)
         deleted.delete(using=using)
-
-
-def _parts(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Yield the gzip stream of the chunks in parts of PART_BYTES, the last of which may be shorter."""
-    pending = bytearray()
-    for compressed in compress(chunks):
-        pending += compressed
-        while len(pending) >= PART_BYTES:
-            yield bytes(pending[:PART_BYTES])
-            del pending[:PART_BYTES]
-    if pending:
-        yield bytes(pending)
+        if restored_by:
+            AccessRecord.objects.record(
+                user=restored_by, action=AccessRecord.Action.RESTORE, conversation_id=name["id"]
+            )

@@ -26,6 +26,9 @@ def test_default_settings_pass_the_checks():
         ("API_KEY_SECONDS", 3_601, "conversations.E010"),
         ("API_KEY_SECONDS", "5", "conversations.E010"),
         ("AUTHENTICATION_CLASSES", ["nowhere.Auth"], "conversations.E001"),
+        ("POLL_SECONDS", -1, "conversations.E023"),
+        ("POLL_SECONDS", 3_601, "conversations.E023"),
+        ("POLL_SECONDS", "20", "conversations.E023"),
         ("BODY_SECONDS", 0, "conversations.E019"),
         ("BODY_SECONDS", 3_601, "conversations.E019"),
         ("BODY_SECONDS", "60", "conversations.E019"),
@@ -57,11 +60,18 @@ def test_default_settings_pass_the_checks():
         ("MAX_ITEMS_PER_REQUEST", 10_001, "conversations.E016"),
         ("MAX_ITEMS_PER_REQUEST", "20", "conversations.E016"),
         ("MAX_ITEMS_PER_REQUEST", True, "conversations.E016"),
+        ("RATE_LIMIT", "600", "conversations.E022"),
+        ("RATE_LIMIT", "0/min", "conversations.E022"),
+        ("RATE_LIMIT", "600/month", "conversations.E022"),
+        ("RATE_LIMIT", 600, "conversations.E022"),
         ("RESTORE_DAYS", -1, "conversations.E009"),
         ("RESTORE_DAYS", 36_501, "conversations.E009"),
         ("RESTORE_DAYS", "30", "conversations.E009"),
         ("RESTORE_DAYS", True, "conversations.E009"),
         ("STAFF_CAN_READ_CONTENT", "False", "conversations.E007"),
+        ("REDACTORS", "tests.redactors.hide_numbers", "conversations.E024"),
+        ("REDACTORS", ["tests.redactors.missing"], "conversations.E024"),
+        ("REDACTORS", [1], "conversations.E024"),
         ("VISIBLE_TO", "tests.visibility", "conversations.E021"),
         ("VISIBLE_TO", "tests.visibility.missing", "conversations.E021"),
         ("VISIBLE_TO", 1, "conversations.E021"),
@@ -114,3 +124,9 @@ def test_replica_setting_is_checked_with_its_router_and_cache(settings, alias, r
         assert [message.id for message in check_settings()] == [f"conversations.{check_id}" for check_id in check_ids]
     finally:
         del connections.databases["copy"]
+
+
+@pytest.mark.parametrize(("caches", "check_ids"), [("LOCAL", ["conversations.W011"]), ("SHARED", [])])
+def test_rate_limit_needs_a_shared_cache(settings, caches, check_ids):
+    settings.CONVERSATIONS_RATE_LIMIT, settings.CACHES = "600/min", {"LOCAL": LOCAL, "SHARED": SHARED}[caches]
+    assert [message.id for message in check_settings()] == check_ids

@@ -32,7 +32,7 @@ def smallest_batches(monkeypatch):
 
 def create_conversation(owner, *texts, topic="old") -> Conversation:
     items = [item for text in texts for item in validate_items([{"role": "user", "content": text}])]
-    return Conversation.create_with_items(owner=owner, metadata={"topic": topic}, items=items)
+    return Conversation.objects.create_with_items(owner=owner, metadata={"topic": topic}, items=items)
 
 
 def deletion(query="topic:old", **options) -> BulkDelete:
@@ -126,6 +126,37 @@ def test_interrupted_deletion_can_be_resumed(query, alice, smallest_batches):
     assert steps > 4
     assert counts_and_positions() == {other.pk: (1, [1])}
     assert deletion("-nothing").matches.get() == other
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "@type:mcp_call",
+        "@tool:refund",
+        "@status:failed",
+        "@has:unanswered_call",
+        "@tool:find_order -@has:unanswered_call",
+        "items>=9",
+        "@tool:refund items>=2 -@type:reasoning",
+    ],
+)
+def test_interrupted_deletion_by_items_finds_the_conversation_again(query, alice, smallest_batches):
+    call = {"type": "function_call", "call_id": "1", "name": "find_order", "arguments": "{}"}
+    output = {"type": "function_call_output", "call_id": "1", "output": "Found."}
+    failed = {"type": "mcp_call", "server_label": "shop", "name": "refund", "arguments": "{}", "status": "failed"}
+    unanswered = [] if "-@has" in query else [{**call, "call_id": "2"}]
+    messages = [{"role": "user", "content": "more"}] * 4
+    items = validate_items([call, *messages, failed, *unanswered, output, *messages])
+    Conversation.objects.create_with_items(owner=alice, items=items)
+    other = create_conversation(alice, "hello")
+    steps = 0
+    while Conversation.objects.count() > 1:
+        run = iter(deletion(query))
+        next(run)
+        run.close()
+        steps += 1
+    assert steps > 4
+    assert Conversation.objects.get() == other
 
 
 def test_items_appended_during_a_deletion_are_deleted_with_their_conversation(alice, smallest_batches):

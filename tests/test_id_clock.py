@@ -24,9 +24,9 @@ def store(owner, *, seconds, fraction=0, created_at=None):
 def test_new_conversations_sort_after_stored_ones_when_the_clock_was_set_back(alice):
     newest = store(alice, seconds=HOUR, fraction=999_999_999)
     store(alice, seconds=-HOUR)
-    assert Conversation.create_with_items(owner=alice).pk < newest
+    assert Conversation.objects.create_with_items(owner=alice).pk < newest
     id_clock.advance(using="default")
-    first, second = (Conversation.create_with_items(owner=alice) for _ in range(2))
+    first, second = (Conversation.objects.create_with_items(owner=alice) for _ in range(2))
     assert newest < first.pk < second.pk
     assert [row.pk for row in Conversation.objects.page(limit=9, order="asc", after=newest).rows] == [
         first.pk,

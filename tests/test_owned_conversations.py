@@ -10,7 +10,7 @@ ITEMS = validate_items([{"role": "user", "content": text} for text in ("1", "2",
 
 @pytest.fixture
 def conversation(alice) -> Conversation:
-    return Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=ITEMS)
+    return Conversation.objects.create_with_items(owner=alice, metadata={"topic": "demo"}, items=ITEMS)
 
 
 def test_compiled_lookups_return_the_same_rows_as_the_orm(alice, conversation):

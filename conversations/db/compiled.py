@@ -6,11 +6,12 @@ figures.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from django.db import connections, models
-from django.db.models.sql import Query
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.sql import Query, UpdateQuery
 from django.db.models.sql.compiler import SQLCompiler
 
 from conversations.db.prepared_cursor import fetch_rows
@@ -29,7 +30,7 @@ class Parameter(models.Expression):
         self.name = name
 
     def as_sql(self, compiler: SQLCompiler, connection: Any) -> Any:
-        # The placeholder takes its value's place among the parameters; `CompiledQuery.rows` replaces it.
+        # The placeholder takes its value's place among the parameters; `_bind` replaces it.
         return "%s", [self]
 
 
@@ -54,10 +55,10 @@ class CompiledQuery(Generic[Row]):
         self.build = build
         self._statements: dict[tuple[Any, ...], Statement] = {}  # by database alias and options
 
-    def first(self, *, using: str, **values: Any) -> Row | None:
-        """Return the first row of a query without options as a model instance, or None if there are no rows."""
-        rows = self.rows(using=using, **values)
-        statement = self._statement(using, ())
+    def first(self, *options: Any, using: str, **values: Any) -> Row | None:
+        """Return the first row as a model instance, or None if there are no rows."""
+        rows = self.rows(*options, using=using, **values)
+        statement = self._statement(using, options)
         instance: Row | None = statement.model.from_db(using, statement.field_names, rows[0]) if rows else None
         return instance
 
@@ -68,12 +69,7 @@ class CompiledQuery(Generic[Row]):
         """
         statement = self._statement(using, options)
         connection = connections[using]
-        parameters = [
-            parameter.output_field.get_db_prep_value(values[parameter.name], connection)
-            if isinstance(parameter, Parameter)
-            else parameter
-            for parameter in statement.parameters
-        ]
+        parameters = _bind(statement.parameters, values, connection)
         rows = [list(row) for row in fetch_rows(statement.sql, parameters, connection=connection)]
         for index, converters, expression in statement.converters:
             for convert in converters:
@@ -87,6 +83,43 @@ class CompiledQuery(Generic[Row]):
         if statement is None:
             statement = self._statements[key] = _compile(self.build(*options).query, using)
         return statement
+
+
+class CompiledUpdate:
+    """An UPDATE whose SQL is compiled once for each database and each combination of options.
+
+    `build` returns the queryset of the rows, and the expression for each field to write. See `CompiledQuery` for the
+    rest.
+    """
+
+    def __init__(self, build: Callable[..., tuple[models.QuerySet[Any], dict[str, Any]]]) -> None:
+        self.build = build
+        self._statements: dict[tuple[Any, ...], tuple[str, tuple[Any, ...]]] = {}
+
+    def execute(self, *options: Any, using: str, **values: Any) -> int:
+        """Execute the statement, and return the number of rows that it found."""
+        key = (using, *options)
+        statement = self._statements.get(key)
+        if statement is None:
+            rows, changes = self.build(*options)
+            query: Any = rows.query.chain(UpdateQuery)
+            query.add_update_values(changes)
+            statement = self._statements[key] = query.get_compiler(using).as_sql()
+        sql, parameters = statement
+        connection = connections[using]
+        with connection.cursor() as cursor:
+            cursor.execute(sql, _bind(parameters, values, connection))
+            return int(cursor.rowcount)
+
+
+def _bind(parameters: Sequence[Any], values: Mapping[str, Any], connection: BaseDatabaseWrapper) -> list[Any]:
+    """Return the parameters with the database's form of a value in place of each `Parameter`."""
+    return [
+        parameter.output_field.get_db_prep_value(values[parameter.name], connection)
+        if isinstance(parameter, Parameter)
+        else parameter
+        for parameter in parameters
+    ]
 
 
 def _compile(query: Query, using: str) -> Statement:

@@ -29,12 +29,15 @@ STATEMENT_TIMEOUT = {
     3024,  # ER_QUERY_TIMEOUT of MySQL
     sqlite3.SQLITE_INTERRUPT,
 }
-# A statement could not be executed at this time: a lock was not released within its time-out, the server is starting,
-# stopping or read-only (perhaps because it has become a replica), the disk is full or failing, there are no memory or
-# file handles left, or the connection was lost.
+# A lock was not released in time.
+LOCK_TIMEOUT = {
+    "55P03",  # lock_not_available
+    1205,  # ER_LOCK_WAIT_TIMEOUT
+}
+# A statement could not be executed at this time: the server is starting, stopping or read-only (perhaps because it has
+# become a replica), the disk is full or failing, there are no memory or file handles left, or the connection was lost.
 UNAVAILABLE = {
     "25006",  # read_only_sql_transaction
-    "55P03",  # lock_not_available
     "57P01",  # admin_shutdown
     "57P02",  # crash_shutdown
     "57P03",  # cannot_connect_now
@@ -51,7 +54,6 @@ UNAVAILABLE = {
     1114,  # ER_RECORD_FILE_FULL
     1135,  # ER_CANT_CREATE_THREAD
     1203,  # ER_TOO_MANY_USER_CONNECTIONS
-    1205,  # ER_LOCK_WAIT_TIMEOUT
     1290,  # ER_OPTION_PREVENTS_STATEMENT, such as --read-only
     1317,  # ER_QUERY_INTERRUPTED, by KILL QUERY
     1792,  # ER_CANT_EXECUTE_IN_READ_ONLY_TRANSACTION
@@ -95,6 +97,11 @@ def is_statement_timeout(error: BaseException) -> bool:
     return bool(STATEMENT_TIMEOUT & _codes(error))
 
 
+def is_lock_timeout(error: BaseException) -> bool:
+    """Whether a statement waited too long for a lock, or was not to wait at all."""
+    return bool(LOCK_TIMEOUT & _codes(error))
+
+
 def is_lost_connection(error: BaseException) -> bool:
     """Whether the connection was lost, perhaps after the database had executed the statement."""
     codes = _codes(error)
@@ -106,7 +113,7 @@ def is_temporary(error: BaseException) -> bool:
     """Whether the same request may succeed later: after a conflict, a time-out, or while the server is unavailable."""
     codes = _codes(error)
     return (
-        bool((CONFLICT | STATEMENT_TIMEOUT | UNAVAILABLE) & codes)
+        bool((CONFLICT | STATEMENT_TIMEOUT | LOCK_TIMEOUT | UNAVAILABLE) & codes)
         or any(isinstance(code, str) and code[:2] in UNAVAILABLE_CLASSES for code in codes)
         or _has_no_answer(error)
         or (isinstance(error, OSError) and error.errno in UNAVAILABLE_FILES)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, TypeVar
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import QuerySet
+from django.db.models import BooleanField, F, QuerySet
+from django.db.models.expressions import RawSQL
 from django.db.models.sql.compiler import SQLCompiler
 from django.db.models.sql.datastructures import BaseTable
 
@@ -51,3 +53,36 @@ def disable_sequential_scans(*, using: str) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
+
+
+def activity_ordering(*, is_ascending: bool, using: str) -> list[Any]:
+    """Return the ordering of conversations by their last item and id, as an index has it.
+
+    The index of PostgreSQL has the hour only (see `IndexCondition`), so that each page sorts the rows of an hour.
+    """
+    keys: list[Any] = [F("last_item_at"), F("pk")]
+    if connections[using].vendor == "postgresql":
+        keys.insert(0, RawSQL("active_hour", ()))
+    return [key.asc() if is_ascending else key.desc() for key in keys]
+
+
+class IndexCondition(RawSQL):
+    """A redundant condition by which PostgreSQL and SQLite recognize an index that models can't express.
+
+    On PostgreSQL it compares a generated column of conversations: an index on `last_item_at` or `item_count` would
+    change with each append, and end HOT updates. The generated columns change once an hour, and when the number of
+    items doubles.
+    """
+
+    def __init__(self, sql: str, parameters: Sequence[Any], *, sqlite: str = "1 = 1") -> None:
+        super().__init__(sql, parameters, output_field=BooleanField())
+        self.sqlite = sqlite
+
+    def as_sql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        return "1 = 1", ()
+
+    def as_postgresql(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        return super().as_sql(compiler, connection)
+
+    def as_sqlite(self, compiler: Any, connection: Any) -> tuple[str, Any]:
+        return self.sqlite, ()

@@ -10,7 +10,8 @@ from django.db import InterfaceError, OperationalError, connections
 
 from conversations.db.errors import is_lost_connection, is_temporary
 
-PAUSES = (0.0, 0.1, 0.4)  # seconds before each look-up
+# Seconds before each look-up. The server may still be committing when the connection is lost.
+PAUSES = (0.0, 0.1, 0.4)
 
 T = TypeVar("T")
 
@@ -18,7 +19,8 @@ T = TypeVar("T")
 def write_or_find(write: Callable[[], T], find: Callable[[], T | None], *, using: str) -> T:
     """Return the result of `write`, or of `find` on a new connection if the connection was lost and it was stored.
 
-    Raise the error if `find` returns None. Within an outer transaction, raise it at once: nothing was stored.
+    Raise the error if `find` returns None until the last look-up. Within an outer transaction, raise it at once:
+    nothing was stored.
     """
     try:
         return write()
@@ -36,7 +38,8 @@ def _find(find: Callable[[], T | None], *, using: str) -> T | None:
         time.sleep(pause)
         connections[using].close()
         try:
-            return find()
+            if (stored := find()) is not None:
+                return stored
         except (InterfaceError, OperationalError) as error:
             if not is_temporary(error):
                 raise

@@ -18,7 +18,7 @@ from django.core.cache import cache
 from django.db import DEFAULT_DB_ALIAS, DatabaseError, connections, models, router, transaction
 
 from conversations.conf import app_settings
-from conversations.db.database_key import database_key
+from conversations.db.aliases import database_key
 from conversations.db.errors import is_temporary
 
 CACHE_SECONDS = 24 * 60 * 60  # Reads from a replica that is further behind may lack the owner's own writes.

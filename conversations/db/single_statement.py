@@ -1,9 +1,7 @@
 """Create a conversation, or append items, in a single PostgreSQL statement: one round trip.
 
 `conversations.models.writer` chooses between these functions and the ORM, which takes five or six round trips with the
-same result: `tests/models/test_writer.py` compares the two.
-
-The package `db` imports no model, so protocols describe the instances that the functions take.
+same result: `tests/models/test_writer.py` compares the two. Protocols describe the rows, because `db` has no models.
 """
 
 from __future__ import annotations
@@ -18,6 +16,7 @@ from django.db import connections, transaction
 from django.db.models.signals import post_save, pre_save
 
 from conversations.db.prepared_cursor import fetch_rows
+from conversations.db.request_keys.pending_record import PendingRecord
 
 
 class ConversationRow(Protocol):
@@ -27,9 +26,11 @@ class ConversationRow(Protocol):
     owner_id: Any
     created_at: datetime
     metadata: Any
+    end_user: Any
     item_count: int
     last_position: int
     last_item_at: datetime | None
+    call_balance: int
 
 
 class ItemRow(Protocol):
@@ -42,16 +43,8 @@ class ItemRow(Protocol):
     call_id: str
     data: Any
     created_at: datetime
-
-
-class RequestRecordRow(Protocol):
-    """The fields of a request's record that the statements read."""
-
-    key: str
-    number: int
-    fingerprint: str
-    retry_count: int
-    created_at: datetime
+    tool: str
+    status: str
 
 
 class ItemTextRow(Protocol):
@@ -67,24 +60,26 @@ class ItemTextRow(Protocol):
 _INSERT_CONVERSATION = """
 WITH conversation AS (
     INSERT INTO conversations_conversation
-        (id, owner_id, created_at, metadata, item_count, last_position, last_item_at)
-    VALUES (%(id)s, %(owner)s, %(now)s, %(metadata)s, %(count)s, %(count)s, %(last_item_at)s)
-    RETURNING item_count, last_position, last_item_at
+        (id, owner_id, created_at, metadata, end_user, item_count, last_position, last_item_at, call_balance)
+    SELECT %(id)s, %(owner)s, %(now)s, %(metadata)s, %(end_user)s, %(count)s, %(count)s, %(last_item_at)s,
+        %(balance)s
+    WHERE {condition}
+    RETURNING item_count, last_position, last_item_at, call_balance
 )"""
 
 _UPDATE_COUNTERS = """
 WITH conversation AS (
     UPDATE conversations_conversation
     SET item_count = item_count + %(count)s, last_position = last_position + %(count)s,
-        last_item_at = GREATEST(last_item_at, %(now)s)
-    WHERE id = %(id)s AND owner_id = %(owner)s
-    RETURNING item_count, last_position, last_item_at
+        last_item_at = GREATEST(last_item_at, %(now)s), call_balance = call_balance + %(balance)s
+    WHERE id = %(id)s AND owner_id = %(owner)s AND {condition}
+    RETURNING item_count, last_position, last_item_at, call_balance
 )"""
 
 _INSERT_PAIRS = """, pair AS (
     INSERT INTO conversations_metadatapair (conversation_id, owner_id, key, value)
     SELECT %(id)s, %(owner)s, new.key, new.value
-    FROM json_each_text(%(metadata)s::json) AS new (key, value)
+    FROM conversation, json_each_text(%(metadata)s::json) AS new (key, value)
 )"""
 
 # In the next two, `conversation.last_position` already counts the new items, so `conversation.last_position - count` is
@@ -92,21 +87,28 @@ _INSERT_PAIRS = """, pair AS (
 #
 # A parameter with a value per row is one text, with a line for each row. That is quicker to write and to parse than an
 # array, and safe because no value has a line break: ids, item types and words never do, and orjson escapes it in JSON.
-# Call ids may have one, because a client chooses them freely, so they are an array in JSON.
+# Call ids and names of tools may have one, because a client chooses them freely, so they are an array in JSON.
 
 _INSERT_ITEMS = """, item AS (
-    INSERT INTO conversations_item (conversation_id, position, item_id, type, call_id, data, created_at)
+    INSERT INTO conversations_item (conversation_id, position, item_id, type, call_id, data, created_at{columns})
     SELECT
         %(id)s, conversation.last_position - %(count)s + new.number, new.id, new.type, new.call_id, new.data::json,
-        %(now)s
+        %(now)s{columns}
     FROM conversation, ROWS FROM (
         unnest(
             string_to_array(%(item_ids)s, E'\\n'), string_to_array(%(types)s, E'\\n'), string_to_array(%(data)s, E'\\n')
         ),
-        json_array_elements_text(%(call_ids)s::json)
-    ) WITH ORDINALITY AS new (id, type, data, call_id, number)
+        json_array_elements_text(%(call_ids)s::json){arrays}
+    ) WITH ORDINALITY AS new (id, type, data, call_id{columns}, number)
     RETURNING id, position
 )"""
+_INSERT_PLAIN_ITEMS = _INSERT_ITEMS.format(columns="", arrays="")  # without tools and failures, as messages are
+_INSERT_ITEMS_WITH_TOOLS = _INSERT_ITEMS.format(
+    columns=", tool, status",
+    arrays="""
+        , json_array_elements_text(%(tools)s::json)
+        , json_array_elements_text(%(statuses)s::json)""",
+)
 
 _INSERT_TEXTS = """, text AS (
     INSERT INTO conversations_itemtext (conversation_id, position, words)
@@ -124,12 +126,19 @@ _INSERT_RECORD = """, record AS (
     FROM conversation
 )"""
 
-_SELECT_ITEMS = """
-SELECT item.id, item.position, conversation.item_count, conversation.last_item_at
+_SELECT_ITEMS = "\nSELECT item.id, item.position FROM item ORDER BY item.position"
+
+# Only the last row has the time, which takes the driver longer to read than the other values.
+_SELECT_ITEMS_AND_COUNTERS = """
+SELECT item.id, item.position, conversation.item_count, conversation.call_balance,
+    CASE WHEN item.position = conversation.last_position THEN conversation.last_item_at END
 FROM conversation, item ORDER BY item.position"""
 
-_SELECT_ONE_ROW = """
-SELECT 1"""
+_SELECT_ONE_ROW = "\nSELECT 1 FROM conversation"
+
+# Nothing is stored while a parallel transaction holds the lock of the same Idempotency-Key. A row of a conversation is
+# locked after its conditions were checked, so that the statement does not wait for it (see `db.request_keys.key_lock`).
+_HAS_KEY_LOCK = "pg_try_advisory_xact_lock(%(record_lock)s)"
 
 
 def can_create(model: type[Any], items: Sequence[Mapping[str, Any]], *, using: str) -> bool:
@@ -163,55 +172,72 @@ def create(
     conversation: ConversationRow,
     items: Sequence[ItemRow],
     texts: Sequence[ItemTextRow],
-    record: RequestRecordRow | None = None,
+    record: PendingRecord | None = None,
     *,
     using: str,
-) -> None:
+) -> bool:
     """Insert the conversation, its metadata index and its items, whose positions count from 1, and the record.
 
-    The conversation has its final counters already.
+    The conversation has its final counters already. Return False if the key of the record is locked.
     """
-    sql = _INSERT_CONVERSATION
+    sql, lock = _lock_key(_INSERT_CONVERSATION, record, using=using)
     parameters = {
         "now": conversation.created_at,
         "metadata": orjson.dumps(conversation.metadata).decode(),
+        "end_user": conversation.end_user,
         "last_item_at": conversation.last_item_at,
+        "balance": conversation.call_balance,
+        **lock,
     }
     if conversation.metadata:
         sql += _INSERT_PAIRS
     if record:
         sql += _INSERT_RECORD
         parameters |= _record_parameters(record, item_count=0)
-    _store(sql, parameters, conversation, items, texts, using=using)
-    _mark_saved(conversation, using)
+    select = _SELECT_ITEMS if items else _SELECT_ONE_ROW
+    rows = _store(sql, parameters, conversation, items, texts, select=select, using=using)
+    if rows:
+        _mark_saved(conversation, using)
+    return bool(rows)
 
 
 def append(
     conversation: ConversationRow,
     items: Sequence[ItemRow],
     texts: Sequence[ItemTextRow],
-    record: RequestRecordRow | None = None,
+    record: PendingRecord | None = None,
     *,
+    balance: int = 0,
     using: str,
 ) -> bool:
     """Insert the items after the last position, and update the counters of the conversation and of this instance of it.
 
-    The record is inserted too.
-
+    `balance` is what the items add to the conversation's `call_balance`. The record is inserted too.
     The positions of `items` and `texts` count from 1; the stored ones are set on `items`. All items have the same time.
-    Return False if the owner has no such conversation.
+    Return False if the owner has no such conversation, or the key of the record is locked.
     """
-    sql, parameters = _UPDATE_COUNTERS, {"now": items[0].created_at}
+    sql, lock = _lock_key(_UPDATE_COUNTERS, record, using=using)
+    parameters: dict[str, Any] = {"now": items[0].created_at, "balance": balance, **lock}
     if record:
         sql += _INSERT_RECORD
         parameters |= _record_parameters(record, item_count=len(items))
-    if not _store(sql, parameters, conversation, items, texts, using=using):
+    rows = _store(sql, parameters, conversation, items, texts, select=_SELECT_ITEMS_AND_COUNTERS, using=using)
+    if not rows:
         return False
-    conversation.last_position = items[-1].position
+    _, conversation.last_position, *counters = rows[-1]
+    conversation.item_count, conversation.call_balance, conversation.last_item_at = counters
     return True
 
 
-def _record_parameters(record: RequestRecordRow, *, item_count: int) -> dict[str, Any]:
+def _lock_key(sql: str, record: PendingRecord | None, *, using: str) -> tuple[str, dict[str, Any]]:
+    """Return the statement that stores nothing while the key of the record is locked, and its parameter."""
+    number = record.lock_number(using=using) if record else None
+    if number is None:
+        return sql.format(condition="true"), {}
+    return sql.format(condition=_HAS_KEY_LOCK), {"record_lock": number}
+
+
+def _record_parameters(record: PendingRecord, *, item_count: int) -> dict[str, Any]:
     """Return the parameters of a record whose answer shows the last `item_count` items."""
     return {
         "record_key": record.key,
@@ -230,11 +256,12 @@ def _store(
     items: Sequence[ItemRow],
     texts: Sequence[ItemTextRow],
     *,
+    select: str,
     using: str,
-) -> bool:
-    """Complete the statement that begins with `sql` by the items and texts, and execute it.
+) -> list[tuple[Any, ...]]:
+    """Complete the statement that begins with `sql` by the items, the texts and `select`, and execute it.
 
-    Return False if nothing was stored, because there is no conversation to append to.
+    Return its rows, of which there are none if nothing was stored.
     """
     parameters |= {"id": conversation.pk, "owner": conversation.owner_id, "count": len(items)}
     if texts:
@@ -244,25 +271,27 @@ def _store(
             "words": "\n".join(text.words for text in texts),
         }
     if items:
-        sql += _INSERT_ITEMS
+        has_tools = any(item.tool or item.status for item in items)
+        sql += _INSERT_ITEMS_WITH_TOOLS if has_tools else _INSERT_PLAIN_ITEMS
         parameters |= {
             "item_ids": "\n".join(item.item_id for item in items),
             "types": "\n".join(item.type for item in items),
             "call_ids": orjson.dumps([item.call_id for item in items]).decode(),
             "data": b"\n".join(orjson.dumps(item.data) for item in items).decode(),
         }
-    sql += _SELECT_ITEMS if items else _SELECT_ONE_ROW
+        if has_tools:
+            parameters["tools"] = orjson.dumps([item.tool for item in items]).decode()
+            parameters["statuses"] = orjson.dumps([item.status for item in items]).decode()
+    sql += select
     connection = connections[using]
     # Within a transaction the statement gets a savepoint, so that the caller can go on after a failure. Outside of one
     # it needs none: a single statement is stored as a whole or not at all.
     with transaction.atomic(using=using) if connection.in_atomic_block else nullcontext():
         rows = fetch_rows(sql, parameters, connection=connection)
-    # An unknown conversation has no rows. Without items, the only row is that of `_SELECT_ONE_ROW`.
-    for item, (pk, position, item_count, last_item_at) in zip(items, rows, strict=False):
+    for item, (pk, position, *_) in zip(items, rows, strict=False):
         item.pk, item.position = pk, position
-        conversation.item_count, conversation.last_item_at = item_count, last_item_at
         _mark_saved(item, using)
-    return bool(rows)
+    return rows
 
 
 def _mark_saved(instance: Any, using: str) -> None:

@@ -1,9 +1,11 @@
+import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
 from django.conf import settings
 from django.db import migrations, models
 
 import conversations.db.fields
+import conversations.db.fields.indexes
 import conversations.ids
 
 
@@ -22,13 +24,27 @@ class Migration(migrations.Migration):
                 ("name", models.CharField(blank=True, max_length=100, verbose_name="name")),
                 ("prefix", models.CharField(editable=False, max_length=32, verbose_name="prefix")),
                 ("hash", models.CharField(editable=False, max_length=64, unique=True)),
+                ("can_read", models.BooleanField(default=True, verbose_name="can read")),
+                ("can_write", models.BooleanField(default=True, verbose_name="can write")),
                 (
                     "created_at",
                     models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="created at"),
                 ),
                 ("last_used_at", models.DateTimeField(editable=False, null=True, verbose_name="last used at")),
+                (
+                    "last_used_from",
+                    models.GenericIPAddressField(editable=False, null=True, verbose_name="last used from"),
+                ),
                 ("expires_at", models.DateTimeField(blank=True, null=True, verbose_name="expires at")),
                 ("revoked_at", models.DateTimeField(editable=False, null=True, verbose_name="revoked at")),
+                (
+                    "end_user_required",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Refuse requests that do not name an end user.",
+                        verbose_name="end user required",
+                    ),
+                ),
                 (
                     "user",
                     models.ForeignKey(
@@ -68,12 +84,23 @@ class Migration(migrations.Migration):
                 ),
                 ("item_count", models.PositiveIntegerField(default=0, editable=False, verbose_name="items")),
                 ("last_position", models.PositiveIntegerField(default=0, editable=False)),
+                ("call_balance", models.BigIntegerField(db_default=0, default=0, editable=False)),
                 ("last_item_at", models.DateTimeField(editable=False, null=True, verbose_name="last item at")),
+                (
+                    "end_user",
+                    conversations.db.fields.BytewiseCharField(
+                        blank=True, editable=False, max_length=256, null=True, verbose_name="end user"
+                    ),
+                ),
                 (
                     "forked_from",
                     conversations.db.fields.BytewiseCharField(
                         blank=True, db_default="", default="", editable=False, max_length=64, verbose_name="forked from"
                     ),
+                ),
+                (
+                    "is_held",
+                    models.BooleanField(db_default=False, default=False, editable=False, verbose_name="on legal hold"),
                 ),
                 (
                     "owner",
@@ -93,9 +120,15 @@ class Migration(migrations.Migration):
                 "permissions": [
                     ("read_content", "Can read the content of conversations"),
                     ("export_conversation", "Can export conversations"),
+                    ("redact_item", "Can redact items of conversations"),
+                    ("hold_conversation", "Can place legal holds on conversations and release them"),
+                    ("erase_person", "Can erase all that is stored about a person"),
                 ],
                 "indexes": [
                     models.Index(fields=["owner", "id"], name="conversations_owner_id"),
+                    conversations.db.fields.indexes.NotNullIndex(
+                        fields=["end_user", "owner", "id"], name="conversations_end_user"
+                    ),
                 ],
             },
         ),
@@ -112,6 +145,18 @@ class Migration(migrations.Migration):
                 ),
                 ("data", conversations.db.fields.LongJSONField(verbose_name="data")),
                 ("created_at", models.DateTimeField(verbose_name="created at")),
+                (
+                    "tool",
+                    conversations.db.fields.BytewiseCharField(
+                        blank=True, db_default="", default="", max_length=128, verbose_name="tool"
+                    ),
+                ),
+                (
+                    "status",
+                    conversations.db.fields.BytewiseCharField(
+                        blank=True, db_default="", default="", max_length=8, verbose_name="status"
+                    ),
+                ),
                 (
                     "conversation",
                     models.ForeignKey(
@@ -212,7 +257,22 @@ class Migration(migrations.Migration):
                 (
                     "action",
                     conversations.db.fields.BytewiseCharField(
-                        choices=[("read", "read"), ("export", "export"), ("search", "search")],
+                        choices=[
+                            ("read", "read"),
+                            ("export", "export"),
+                            ("search", "search"),
+                            ("delete", "delete"),
+                            ("restore", "restore"),
+                            ("purge", "delete for good"),
+                            ("metadata", "change metadata"),
+                            ("key_created", "create API key"),
+                            ("key_revoked", "revoke API key"),
+                            ("redact", "redact item"),
+                            ("hold", "place on legal hold"),
+                            ("release", "release legal hold"),
+                            ("retention", "apply retention rule"),
+                            ("erasure", "erase person"),
+                        ],
                         max_length=16,
                         verbose_name="action",
                     ),
@@ -223,6 +283,7 @@ class Migration(migrations.Migration):
                 ),
                 ("query", models.TextField(blank=True, verbose_name="filter")),
                 ("conversation_count", models.PositiveIntegerField(null=True, verbose_name="results")),
+                ("details", conversations.db.fields.VerbatimJSONField(null=True, verbose_name="details")),
                 (
                     "user",
                     models.ForeignKey(
@@ -329,6 +390,9 @@ class Migration(migrations.Migration):
                         choices=[
                             ("conversations", "Conversations"),
                             ("items", "Items"),
+                            ("failed", "Failed"),
+                            ("tool", "Tool"),
+                            ("failed_tool", "Failed Tool"),
                             ("key", "Key"),
                             ("value", "Value"),
                             ("owner", "Owner"),
@@ -370,6 +434,12 @@ class Migration(migrations.Migration):
                     "conversation_id",
                     conversations.db.fields.BytewiseCharField(max_length=64, verbose_name="conversation"),
                 ),
+                (
+                    "end_user",
+                    conversations.db.fields.BytewiseCharField(
+                        blank=True, max_length=256, null=True, verbose_name="end user"
+                    ),
+                ),
                 ("created_at", models.DateTimeField(verbose_name="created at")),
                 (
                     "owner_username",
@@ -378,6 +448,7 @@ class Migration(migrations.Migration):
                 ("metadata", conversations.db.fields.VerbatimJSONField(verbose_name="metadata")),
                 ("item_count", models.PositiveIntegerField(verbose_name="items")),
                 ("deleted_at", models.DateTimeField(default=django.utils.timezone.now, verbose_name="deleted at")),
+                ("is_held", models.BooleanField(default=False, editable=False, verbose_name="on legal hold")),
                 (
                     "deleted_by_username",
                     conversations.db.fields.BytewiseCharField(blank=True, max_length=255, verbose_name="deleted by"),
@@ -412,6 +483,9 @@ class Migration(migrations.Migration):
                 "indexes": [
                     models.Index(fields=["conversation_id"], name="conversations_deleted_conv_id"),
                     models.Index(fields=["owner", "id"], name="conversations_deleted_owner"),
+                    conversations.db.fields.indexes.NotNullIndex(
+                        fields=["end_user", "owner", "id"], name="conversations_deleted_end_user"
+                    ),
                     models.Index(fields=["deleted_at"], name="conversations_deleted_at"),
                     models.Index(fields=["deleted_by"], name="conversations_deleted_by"),
                 ],
@@ -474,6 +548,18 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name="PeriodicTask",
+            fields=[
+                ("name", models.CharField(max_length=32, primary_key=True, serialize=False)),
+                ("due_at", models.DateTimeField(default=django.utils.timezone.now)),
+                ("leased_until", models.DateTimeField(null=True)),
+                ("token", models.CharField(blank=True, default="", max_length=32)),
+            ],
+            options={
+                "default_permissions": (),
+            },
+        ),
+        migrations.CreateModel(
             name="Preferences",
             fields=[
                 (
@@ -494,5 +580,52 @@ class Migration(migrations.Migration):
                 "verbose_name_plural": "preferences",
                 "default_permissions": (),
             },
+        ),
+        migrations.CreateModel(
+            name="RetentionRule",
+            fields=[
+                ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
+                ("name", models.CharField(max_length=100, unique=True, verbose_name="name")),
+                (
+                    "query",
+                    models.TextField(
+                        blank=True,
+                        help_text="In the query language, as topic:demo -status:open. Empty for all conversations.",
+                        verbose_name="query",
+                    ),
+                ),
+                (
+                    "days",
+                    models.PositiveIntegerField(
+                        validators=[
+                            django.core.validators.MinValueValidator(1),
+                            django.core.validators.MaxValueValidator(36500),
+                        ],
+                        verbose_name="age in days",
+                    ),
+                ),
+                (
+                    "basis",
+                    models.CharField(
+                        choices=[("created", "creation"), ("active", "last activity")],
+                        default="created",
+                        max_length=16,
+                        verbose_name="age since",
+                    ),
+                ),
+                (
+                    "is_enabled",
+                    models.BooleanField(
+                        default=False,
+                        help_text="Try the rule first: its dry run shows what it would delete.",
+                        verbose_name="enabled",
+                    ),
+                ),
+                (
+                    "created_at",
+                    models.DateTimeField(default=django.utils.timezone.now, editable=False, verbose_name="created at"),
+                ),
+            ],
+            options={"verbose_name": "retention rule", "verbose_name_plural": "retention rules"},
         ),
     ]

@@ -2,7 +2,8 @@ from django.apps.registry import Apps
 from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 
-# Models can't express these indexes, one for each database engine.
+# Models can't express these indexes, one for each database engine: words of items, and call ids, which have no maximum
+# length and are empty for most items.
 # PostgreSQL: the function's cost keeps the planner from calling it for each row where it can use the index.
 # SQLite: the index stores no text and follows the table through triggers, so that deletions that bypass the models,
 # such as `flush`, reach it as well.
@@ -14,6 +15,7 @@ CREATE = {
         AS $$ BEGIN RETURN array_to_tsvector(string_to_array(btrim(words), ' ')); END $$
         """,
         "CREATE INDEX conversations_itemtext_words ON conversations_itemtext USING gin (conversations_words(words))",
+        "CREATE INDEX conversations_item_call_id ON conversations_item USING hash (call_id) WHERE call_id <> ''",
     ],
     "sqlite": [
         """
@@ -39,18 +41,30 @@ CREATE = {
             INSERT INTO conversations_itemtext_words(rowid, words) VALUES (new.id, new.words);
         END
         """,
+        "CREATE INDEX conversations_item_call_id ON conversations_item (call_id) WHERE call_id <> ''",
     ],
-    "mysql": ["CREATE FULLTEXT INDEX conversations_itemtext_words ON conversations_itemtext (words)"],
+    "mysql": [
+        "CREATE FULLTEXT INDEX conversations_itemtext_words ON conversations_itemtext (words)",
+        "CREATE INDEX conversations_item_call_id ON conversations_item (call_id(64))",
+    ],
 }
 DROP = {
-    "postgresql": ["DROP INDEX conversations_itemtext_words", "DROP FUNCTION conversations_words(text)"],
+    "postgresql": [
+        "DROP INDEX conversations_item_call_id",
+        "DROP INDEX conversations_itemtext_words",
+        "DROP FUNCTION conversations_words(text)",
+    ],
     "sqlite": [
         "DROP TRIGGER conversations_itemtext_insert",
         "DROP TRIGGER conversations_itemtext_delete",
         "DROP TRIGGER conversations_itemtext_update",
         "DROP TABLE conversations_itemtext_words",
+        "DROP INDEX conversations_item_call_id",
     ],
-    "mysql": ["DROP INDEX conversations_itemtext_words ON conversations_itemtext"],
+    "mysql": [
+        "DROP INDEX conversations_itemtext_words ON conversations_itemtext",
+        "DROP INDEX conversations_item_call_id ON conversations_item",
+    ],
 }
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.contrib.admin.utils import quote
 from django.db import models, router, transaction
@@ -14,12 +13,21 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations import errors, ids, signals
 from conversations.db.fields import BytewiseCharField, CreationTimeField, VerbatimJSONField
+from conversations.db.fields.indexes import NotNullIndex
 from conversations.db.replica import track_owner_writes
+from conversations.db.request_keys.pending_record import PendingRecord
 from conversations.db.retry import retry_on_conflict
 from conversations.models import writer
-from conversations.models.conversation_queryset import USE_VERBS, WritableQuerySet, items_visible_to
-from conversations.models.item import Item
-from conversations.models.request_record import RequestRecord
+from conversations.models.access_record import AccessRecord, Actor
+from conversations.models.conversation_queryset import (
+    USE_VERBS,
+    AsyncVerbs,
+    WritableQuerySet,
+    items_visible_to,
+)
+from conversations.models.item import Item, delete_items
+from conversations.models.request_record import write_recorded
+from conversations.schema.end_user import MAX_END_USER_LENGTH
 from conversations.schema.model_input import build_input
 from conversations.search.metadata_pair import MetadataPair
 from conversations.validation import clean_items, clean_metadata, clean_owner
@@ -27,12 +35,14 @@ from conversations.validation import clean_items, clean_metadata, clean_owner
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
+UNHELD = models.Q(is_held=False)
+
 
 class ConversationQuerySet(WritableQuerySet["Conversation"]):
     """Conversations of one database."""
 
 
-class Conversation(models.Model):
+class Conversation(AsyncVerbs, models.Model):
     """A list of items that belongs to a user. Write through the methods: they keep counters and indexes in sync."""
 
     id = BytewiseCharField(
@@ -49,11 +59,19 @@ class Conversation(models.Model):
     metadata = VerbatimJSONField(_("metadata"), default=dict, blank=True)
     item_count = models.PositiveIntegerField(_("items"), default=0, editable=False)
     last_position = models.PositiveIntegerField(default=0, editable=False)
+    # 0 if each call has its output (see `schema.call_balance`).
+    call_balance = models.BigIntegerField(default=0, db_default=0, editable=False)
     last_item_at = models.DateTimeField(_("last item at"), null=True, editable=False)
+    # The person who talks, if the owner is an application that names them. Null rather than empty if there is none, so
+    # that the row is in no index of end users.
+    end_user = BytewiseCharField(_("end user"), max_length=MAX_END_USER_LENGTH, null=True, blank=True, editable=False)
     # No foreign key, because the origin may be deleted. The default of the column is for statements without it.
     forked_from = BytewiseCharField(
         _("forked from"), max_length=ids.MAX_LENGTH, default="", db_default="", blank=True, editable=False
     )
+
+    # The default of the column is for statements without it, so that creating and appending cost the same as before.
+    is_held = models.BooleanField(_("on legal hold"), default=False, db_default=False, editable=False)
 
     objects = ConversationQuerySet.as_manager()
 
@@ -63,9 +81,16 @@ class Conversation(models.Model):
         permissions = [
             ("read_content", "Can read the content of conversations"),
             ("export_conversation", "Can export conversations"),
+            ("redact_item", "Can redact items of conversations"),
+            ("hold_conversation", "Can place legal holds on conversations and release them"),
+            ("erase_person", "Can erase all that is stored about a person"),
         ]
         base_manager_name = "objects"  # It refuses `user.conversations.add(conversation)`.
-        indexes = [models.Index(fields=["owner", "id"], name="conversations_owner_id")]
+        indexes = [
+            models.Index(fields=["owner", "id"], name="conversations_owner_id"),
+            # The end user comes first, so that the index also finds an end user of all owners.
+            NotNullIndex(fields=["end_user", "owner", "id"], name="conversations_end_user"),
+        ]
 
     def __str__(self) -> str:
         return str(self.id)
@@ -91,11 +116,6 @@ class Conversation(models.Model):
         super().save(*args, using=using, **kwargs)
         writer.insert_metadata_pairs(self, using=using)
 
-    @classmethod
-    def create_with_items(cls, **options: Any) -> Conversation:
-        """Call the same method of the manager."""
-        return cls.objects.create_with_items(**options)
-
     def as_input(self, *, ids: bool = False) -> list[dict[str, Any]]:
         """Return the items as the `input` of a model call, in order and with all of their members.
 
@@ -112,20 +132,23 @@ class Conversation(models.Model):
         *,
         user: AbstractBaseUser | AnonymousUser | None = None,
         validate: bool = True,
-        record: RequestRecord | None = None,
+        record: PendingRecord | None = None,
     ) -> list[Item]:
         """Append items, all or none, and return their rows in order.
 
         They are validated as by the API, but their number has no limit. `validate=False` skips this for the results of
         an earlier validation. Raise `APIError` if they are not valid or the conversation does not exist.
-        Item references lead to items in conversations that `user` may see, or in those of the owner for None.
+        Item references lead to items in conversations that `user` may see, or in those of the owner for None. If this
+        conversation has an end user, they lead to conversations of the same end user only.
 
         The counters of this instance are updated too. Concurrent appends take turns (see `writer.append`). `record` is
         stored too, for `idempotency.run_once`.
         """
         using = self.write_alias
         valid_items = clean_items(items) if validate else items
-        visible = items_visible_to(user, Conversation.objects.using(using)) if user else None
+        visible = None
+        if user:
+            visible = items_visible_to(user, Conversation.objects.using(using), end_user=self.end_user)
         rows = writer.append(self, items=valid_items, using=using, visible=visible, record=record)
         if rows:
             self.send_on_commit(signals.items_added, conversation=self, items=rows)
@@ -133,34 +156,49 @@ class Conversation(models.Model):
 
     @track_owner_writes
     @retry_on_conflict
-    def delete_item(self, item_id: str, *, record: RequestRecord | None = None) -> None:
+    def delete_item(self, item_id: str, *, record: PendingRecord | None = None) -> None:
         """Delete an item, and store `record`. Raise `APIError` if it does not exist."""
-        using = self.write_alias
-        with transaction.atomic(using=using):
-            self.lock()
-            item = self.items.using(using).get_or_api_error(item_id)
-            self._delete_items(using=using, after=item.position - 1, up_to=item.position)
-            if record:
-                record.store(self.pk, using=using)
+        items = self.items.using(self.write_alias)
+        delete_items(self, lambda: items.get_or_api_error(item_id).position - 1, is_single=True, record=record)
 
     @track_owner_writes
     @retry_on_conflict
     def replace_metadata(
-        self, metadata: Mapping[str, str], *, validate: bool = True, record: RequestRecord | None = None
+        self,
+        metadata: Mapping[str, str],
+        *,
+        validate: bool = True,
+        record: PendingRecord | None = None,
+        changed_by: Actor | None = None,
     ) -> None:
         """Replace all pairs, and store `record`.
 
+        The access log gets an entry with the old and the new pairs if `changed_by` is given.
         Raise `APIError` if the metadata is not valid; `validate=False` skips its validation.
         """
         self.metadata = clean_metadata(metadata) if validate else dict(metadata)
         using = self.write_alias
-        with transaction.atomic(using=using):
-            self._update(metadata=self.metadata)
-            if record:
-                record.store(self.pk, using=using)
+
+        def write() -> None:
+            if changed_by:
+                self.lock_for_change()  # so that the old metadata is what this verb replaces
+                old = Conversation.objects.using(using).values_list("metadata", flat=True).get(pk=self.pk)
+                AccessRecord.objects.record(
+                    user=changed_by,
+                    action=AccessRecord.Action.METADATA,
+                    conversation_id=self.pk,
+                    details={"old": old, "new": self.metadata},
+                )
+            self._update(UNHELD, metadata=self.metadata)
             pairs = MetadataPair.objects.using(using)
             pairs.replace(self.metadata, conversation_id=self.pk, owner_id=self.owner_id)
-            self.send_on_commit(signals.metadata_replaced, conversation=self)
+
+        def is_written() -> bool:
+            stored = Conversation.objects.using(using).filter(pk=self.pk).values_list("metadata", flat=True)
+            return bool(stored.first() == self.metadata)
+
+        write_recorded(write, is_written, record=record, shows=self.pk, using=using)
+        self.send_on_commit(signals.metadata_replaced, conversation=self)
 
     @track_owner_writes
     @retry_on_conflict
@@ -171,95 +209,50 @@ class Conversation(models.Model):
         metadata: Mapping[str, str] | None = None,
         owner: AbstractBaseUser | AnonymousUser | None = None,
         validate: bool = True,
-        record: RequestRecord | None = None,
+        record: PendingRecord | None = None,
     ) -> Conversation:
         """Store a copy of this conversation up to the item `after`, or with all items for None, and return it.
 
         Items keep their ids, positions and times. `metadata` and `owner` are this conversation's if they are None.
-        `record` is stored too.
+        The end user is this conversation's. `record` is stored too.
         Raise `APIError` if the item or the conversation does not exist, the conversation is longer than
         `MAX_FORKED_ITEMS`, or the metadata is not valid.
         """
         using = self.write_alias
-        conversation_id = ids.new_conversation_id()
-        with transaction.atomic(using=using):
+        fork_id = ids.new_conversation_id()
+        fork = Conversation(id=fork_id, created_at=ids.created_at(fork_id), end_user=self.end_user, forked_from=self.pk)
+        fork.owner_id = self.owner_id if owner is None else clean_owner(owner)
+        valid_metadata = clean_metadata(metadata) if metadata is not None and validate else metadata
+
+        def write() -> None:
             self.lock()
             self.refresh_from_db(using=using, fields=["metadata"])
+            fork.metadata = dict(self.metadata if valid_metadata is None else valid_metadata)
             items = self.items.using(using)
             if after is not None:
                 items = items.filter(position__lte=items.position_of(after))
-            if metadata is None:
-                metadata = self.metadata
-            elif validate:
-                metadata = clean_metadata(metadata)
-            fork = Conversation(
-                id=conversation_id,
-                owner_id=self.owner_id if owner is None else clean_owner(owner),
-                created_at=ids.created_at(conversation_id),
-                metadata=dict(metadata),
-                forked_from=self.pk,
-            )
-            if record:
-                record.store(fork.pk, using=using)
             writer.fork(self, fork, items=items, using=using)
-            copies = Item.objects.using(using).filter(conversation=fork.pk)
-            self.send_on_commit(signals.conversation_created, conversations=[fork], items=copies)
+
+        write_recorded(write, lambda: fork.is_stored(using=using), record=record, shows=fork_id, using=using)
+        copies = Item.objects.using(using).filter(conversation=fork_id)
+        self.send_on_commit(signals.conversation_created, conversations=[fork], items=copies)
         return fork
 
     fork.alters_data = True  # type: ignore[attr-defined]
 
     @track_owner_writes
     @retry_on_conflict
-    def rewind(self, *, after: str | None, record: RequestRecord | None = None) -> None:
+    def rewind(self, *, after: str | None, record: PendingRecord | None = None) -> None:
         """Delete the items that follow the item `after`, or all of them for None, and store `record`.
 
         Raise `APIError` if the item or the conversation does not exist. Rows of your project's models that refer to the
         items are treated as their `on_delete` demands: PROTECT and RESTRICT raise an error.
         """
-        using = self.write_alias
-        with transaction.atomic(using=using):
-            self.lock()
-            items = self.items.using(using)
-            position = 0 if after is None else items.position_of(after)
-            self._delete_items(using=using, after=position)
-            if record:
-                record.store(self.pk, using=using)
-
-    async def aadd_items(
-        self,
-        items: Sequence[Mapping[str, Any]],
-        *,
-        user: AbstractBaseUser | AnonymousUser | None = None,
-        validate: bool = True,
-        record: RequestRecord | None = None,
-    ) -> list[Item]:
-        return await sync_to_async(self.add_items)(items, user=user, validate=validate, record=record)
-
-    async def adelete_item(self, item_id: str, *, record: RequestRecord | None = None) -> None:
-        await sync_to_async(self.delete_item)(item_id, record=record)
-
-    async def areplace_metadata(
-        self, metadata: Mapping[str, str], *, validate: bool = True, record: RequestRecord | None = None
-    ) -> None:
-        await sync_to_async(self.replace_metadata)(metadata, validate=validate, record=record)
-
-    async def afork(
-        self,
-        *,
-        after: str | None = None,
-        metadata: Mapping[str, str] | None = None,
-        owner: AbstractBaseUser | AnonymousUser | None = None,
-        validate: bool = True,
-        record: RequestRecord | None = None,
-    ) -> Conversation:
-        fork = sync_to_async(self.fork)
-        return await fork(after=after, metadata=metadata, owner=owner, validate=validate, record=record)
-
-    async def arewind(self, *, after: str | None, record: RequestRecord | None = None) -> None:
-        await sync_to_async(self.rewind)(after=after, record=record)
+        items = self.items.using(self.write_alias)
+        delete_items(self, lambda: 0 if after is None else items.position_of(after), record=record)
 
     def is_stored(self, *, using: str) -> bool:
-        return Conversation.objects.using(using).filter(pk=self.pk).exists()
+        return Conversation.objects.using(using).filter(pk=self.pk, owner=self.owner_id).exists()
 
     @property
     def write_alias(self) -> str:
@@ -275,26 +268,25 @@ class Conversation(models.Model):
         """Lock the row by writing to it: SQLite's deferred transactions have no other lock."""
         self._update(last_position=F("last_position"))
 
+    def lock_for_change(self) -> None:
+        """Lock the row to change or delete what is stored. Raise `APIError` if the conversation is on legal hold."""
+        self._update(UNHELD, last_position=F("last_position"))
+
+    def delete(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete the conversation as Django does. Raise `APIError` if it is on legal hold."""
+        with transaction.atomic(using=self.write_alias):
+            self.lock_for_change()
+            return super().delete(*args, **kwargs)
+
     def update_counters(self, **values: Any) -> None:
         """Write the values, which may be expressions, and read the results into this instance."""
         self._update(**values)
         self.refresh_from_db(using=self.write_alias, fields=list(values))
 
-    def _delete_items(self, *, using: str, after: int, up_to: int | None = None) -> None:
-        """Delete the items at the positions in (after, up_to]. Call this in the transaction that has locked the row."""
-        positions = {"position__gt": after, **({} if up_to is None else {"position__lte": up_to})}
-        items = Item.objects.using(using).filter(conversation=self.pk, **positions)
-        rows = list(items) if signals.item_deleted.has_listeners(Conversation) else []
-        count = items.delete()[1].get(Item._meta.label, 0)
-        self.item_texts.using(using).filter(**positions).delete()  # Full-text search may have been on earlier.
-        RequestRecord.objects.using(using).drop_items(self.pk, after=after, up_to=up_to)
-        if count:
-            self.update_counters(item_count=F("item_count") - count)
-        if rows:
-            self.send_on_commit(signals.item_deleted, conversation=self, items=rows)
-
-    def _update(self, **values: Any) -> None:
+    def _update(self, *conditions: models.Q, **values: Any) -> None:
         # `objects` would refuse to update the metadata. The caller updates the index with it.
         rows: models.QuerySet[Conversation] = models.QuerySet(Conversation, using=self.write_alias)
-        if not rows.filter(pk=self.pk).update(**values):
+        if not rows.filter(*conditions, pk=self.pk).update(**values):
+            if conditions and rows.filter(pk=self.pk).exists():
+                raise errors.conversation_held(self.pk)
             raise errors.conversation_not_found(self.pk)

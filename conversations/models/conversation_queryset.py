@@ -1,29 +1,31 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar, cast
 
 from asgiref.sync import sync_to_async
 from django.db import connections, models, transaction
 from django.db.models import F, Q
 
-from conversations import ids, signals
+from conversations import errors, ids, signals
 from conversations.conf import app_settings
 from conversations.db.aliases import write_alias
 from conversations.db.replica import track_owner_writes
+from conversations.db.request_keys.pending_record import PendingRecord
 from conversations.db.retry import retry_on_conflict
 from conversations.models import writer
+from conversations.models.access_record import Actor
 from conversations.models.item import Item
-from conversations.models.request_record import RequestRecord
 from conversations.search.item_text import ItemText
 from conversations.search.queryset import SearchableQuerySet
-from conversations.validation import clean_items, clean_metadata, clean_owner
+from conversations.validation import clean_end_user, clean_items, clean_metadata, clean_owner
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
 
 # Another value of these fields would leave the metadata index as it was.
 INDEXED_FIELDS = {"metadata", "owner", "owner_id"}
+GUARDED_FIELDS = INDEXED_FIELDS | {"is_held"}
 USE_VERBS = (
     "A stored conversation can't be changed so, because its index and its counters would differ from it. Change its "
     "metadata with conversation.replace_metadata({…}), and its items with add_items() and delete_item(). The "
@@ -43,14 +45,17 @@ class WritableQuerySet(SearchableQuerySet[ConversationType]):
         owner: AbstractBaseUser | AnonymousUser,
         metadata: Mapping[str, str] | None = None,
         items: Sequence[Mapping[str, Any]] = (),
+        end_user: str | None = None,
         validate: bool = True,
         conversation_id: str | None = None,
-        record: RequestRecord | None = None,
+        record: PendingRecord | None = None,
     ) -> ConversationType:
         """Store a conversation with all of its items, or nothing.
 
         Metadata and items are validated as by the API, but their number has no limit. `validate=False` skips this for
         the results of an earlier validation. Raise `APIError` if they are not valid or the owner is anonymous.
+        `end_user` names one of the owner's users, for an owner that is an application. Item references then lead to
+        conversations of this end user only.
         `conversation_id` is the id, if `ids.new_conversation_id` returned it before. `record` is stored too, for
         `idempotency.run_once`.
         """
@@ -60,10 +65,14 @@ class WritableQuerySet(SearchableQuerySet[ConversationType]):
             owner_id=clean_owner(owner),
             created_at=ids.created_at(conversation_id),
             metadata=clean_metadata(metadata or {}) if validate else dict(metadata or {}),
+            end_user=clean_end_user(end_user) if validate else end_user,
         )
         using = write_alias(self)
         valid_items = clean_items(items) if validate else items
-        visible = items_visible_to(owner, self.model._base_manager.using(using)) if app_settings.visible_to else None
+        visible = None
+        if app_settings.visible_to:
+            conversations = self.model._base_manager.using(using)
+            visible = items_visible_to(owner, conversations, end_user=conversation.end_user)
         rows = writer.create(conversation, items=valid_items, using=using, visible=visible, record=record)
         conversation.send_on_commit(signals.conversation_created, conversations=[conversation], items=rows)
         created: ConversationType = conversation
@@ -77,15 +86,17 @@ class WritableQuerySet(SearchableQuerySet[ConversationType]):
         owner: AbstractBaseUser | AnonymousUser,
         metadata: Mapping[str, str] | None = None,
         items: Sequence[Mapping[str, Any]] = (),
+        end_user: str | None = None,
         validate: bool = True,
         conversation_id: str | None = None,
-        record: RequestRecord | None = None,
+        record: PendingRecord | None = None,
     ) -> ConversationType:
         create = sync_to_async(self.create_with_items)
         return await create(
             owner=owner,
             metadata=metadata,
             items=items,
+            end_user=end_user,
             validate=validate,
             conversation_id=conversation_id,
             record=record,
@@ -107,12 +118,25 @@ class WritableQuerySet(SearchableQuerySet[ConversationType]):
         return conversations
 
     def update(self, **values: Any) -> int:
-        """Update the rows, except for fields that the metadata index depends on."""
-        if not INDEXED_FIELDS.isdisjoint(values):
+        """Update the rows, except for legal holds and for fields that the metadata index depends on."""
+        if not GUARDED_FIELDS.isdisjoint(values):
             raise TypeError(USE_VERBS)
         return super().update(**values)
 
     update.alters_data = True  # type: ignore[attr-defined]
+
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete the rows as Django does. Raise `APIError` if one of them is on legal hold."""
+        with transaction.atomic(using=write_alias(self)):
+            rows: Any = self.model._base_manager.using(write_alias(self)).filter(pk__in=self.order_by().values("pk"))
+            rows.lock()
+            held = rows.filter(is_held=True).values_list("pk", flat=True).first()
+            if held is not None:
+                raise errors.conversation_held(held)
+            return super().delete()
+
+    delete.alters_data = True  # type: ignore[attr-defined]
+    delete.queryset_only = True  # type: ignore[attr-defined]
 
     def lock(self) -> None:
         """Lock the rows in the order of their ids, so that concurrent callers do not deadlock."""
@@ -134,6 +158,53 @@ class WritableQuerySet(SearchableQuerySet[ConversationType]):
             return ItemText.objects.using(using).add_missing(items)
 
 
-def items_visible_to(user: AbstractBaseUser | AnonymousUser, conversations: Any) -> Q:
-    """Return the filter for the items that the user may see in the conversations."""
-    return Q(conversation__in=conversations.visible_to(user).order_by().values("pk"))
+class AsyncVerbs:
+    """The asynchronous forms of the verbs of a conversation, for views and consumers that await model calls."""
+
+    async def aadd_items(
+        self,
+        items: Sequence[Mapping[str, Any]],
+        *,
+        user: AbstractBaseUser | AnonymousUser | None = None,
+        validate: bool = True,
+        record: PendingRecord | None = None,
+    ) -> list[Item]:
+        add_items = sync_to_async(cast(Any, self).add_items)
+        rows: list[Item] = await add_items(items, user=user, validate=validate, record=record)
+        return rows
+
+    async def adelete_item(self, item_id: str, *, record: PendingRecord | None = None) -> None:
+        await sync_to_async(cast(Any, self).delete_item)(item_id, record=record)
+
+    async def areplace_metadata(
+        self,
+        metadata: Mapping[str, str],
+        *,
+        validate: bool = True,
+        record: PendingRecord | None = None,
+        changed_by: Actor | None = None,
+    ) -> None:
+        replace = sync_to_async(cast(Any, self).replace_metadata)
+        await replace(metadata, validate=validate, record=record, changed_by=changed_by)
+
+    async def afork(
+        self,
+        *,
+        after: str | None = None,
+        metadata: Mapping[str, str] | None = None,
+        owner: AbstractBaseUser | AnonymousUser | None = None,
+        validate: bool = True,
+        record: PendingRecord | None = None,
+    ) -> Self:
+        fork = sync_to_async(cast(Any, self).fork)
+        copy: Self = await fork(after=after, metadata=metadata, owner=owner, validate=validate, record=record)
+        return copy
+
+    async def arewind(self, *, after: str | None, record: PendingRecord | None = None) -> None:
+        await sync_to_async(cast(Any, self).rewind)(after=after, record=record)
+
+
+def items_visible_to(user: AbstractBaseUser | AnonymousUser, conversations: Any, *, end_user: str | None) -> Q:
+    """Return the filter for the items that the user may see in the conversations, or in those of the end user."""
+    visible = conversations.visible_to(user, end_user=end_user)
+    return Q(conversation__in=visible.order_by().values("pk"))

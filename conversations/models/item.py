@@ -1,20 +1,33 @@
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, Protocol
 
 from django.db import models
-from django.db.models import Count, Max, Min, Q, Sum
+from django.db.models import Count, F, Max, Min, Q, Sum
 from django.db.models.functions import Length
+from django.dispatch import Signal
 from django.utils.translation import gettext_lazy as _
 
-from conversations import errors, ids
+from conversations import errors, ids, signals
 from conversations.db.fields import BytewiseCharField, BytewiseTextField, LongJSONField, StoredText
 from conversations.db.pages import Page, read_page
+from conversations.db.request_keys.pending_record import PendingRecord
 from conversations.db.retry import retry_on_conflict
-from conversations.schema.items import find_call_id
+from conversations.models.request_record import RequestRecord, write_recorded
+from conversations.schema.call_balance import CALL_TYPES, call_balance
+from conversations.schema.item_failures import (
+    FAILED,
+    FAILURE_MARKERS,
+    STATUS_MARKERS,
+    TYPES_WITHOUT_TOOL_TEXT,
+    Failure,
+    find_failure,
+)
+from conversations.schema.items import MAX_TOOL_LENGTH, find_call_id, find_tool
 
 
 @dataclass(frozen=True)
@@ -40,6 +53,15 @@ class CallEnd:
     position: int
 
 
+@dataclass(frozen=True)
+class FailedItem:
+    """An item that reports a failure, without its content."""
+
+    item_id: str
+    position: int
+    failure: Failure
+
+
 class ItemQuerySet(models.QuerySet["Item"]):
     @retry_on_conflict
     def page(self, *, limit: int, order: Literal["asc", "desc"], after: str | None = None) -> Page[Item]:
@@ -58,6 +80,20 @@ class ItemQuerySet(models.QuerySet["Item"]):
             raise errors.item_not_found(item_id)
         return item
 
+    def delete(self) -> tuple[int, dict[str, int]]:
+        """Delete the rows as Django does. Raise `APIError` if one of their conversations is on legal hold."""
+        held = self.order_by().filter(conversation__is_held=True).values_list("conversation", flat=True).first()
+        if held is not None:
+            raise errors.conversation_held(held)
+        return super().delete()
+
+    delete.alters_data = True  # type: ignore[attr-defined]
+    delete.queryset_only = True  # type: ignore[attr-defined]
+
+    def delete_locked(self) -> int:
+        """Delete the rows of a conversation that was locked for a change, and return their number."""
+        return super().delete()[1].get(self.model._meta.label, 0)
+
     def has_any(self, item_ids: Sequence[str]) -> bool:
         return bool(item_ids) and self.filter(item_id__in=item_ids).exists()
 
@@ -72,6 +108,57 @@ class ItemQuerySet(models.QuerySet["Item"]):
             last_at=Max("created_at"),
         )
         return [TypeStatistics(**row) for row in rows.order_by("-count", "type")]
+
+    def failures(self, *, max_characters: int) -> tuple[list[FailedItem], bool]:
+        """Return the items that report a failure, in order of position, and whether all items could be examined.
+
+        Examining stops after `max_characters` of JSON in items that might report one. Filter by conversation first.
+        """
+        text = StoredText("data")
+        may_fail, has_status = Q(), Q()
+        for marker in FAILURE_MARKERS:
+            may_fail |= Q(text__contains=marker)
+        for marker in STATUS_MARKERS:
+            has_status |= Q(text__contains=marker)
+        candidates = self.annotate(text=text).filter(
+            has_status | (~Q(type__in=TYPES_WITHOUT_TOOL_TEXT) & may_fail),
+        )
+        rows = candidates.order_by("position").values_list("position", "item_id", "data", Length(text))
+        failures: list[FailedItem] = []
+        for position, item_id, data, length in rows.iterator(chunk_size=100):
+            if failure := find_failure(data):
+                failures.append(FailedItem(item_id, position, failure))
+            max_characters -= length
+            if max_characters < 0:
+                return failures, False
+        return failures, True
+
+    def unanswered_calls(self) -> list[CallEnd]:
+        """Return the calls that have no output, in order of position. Filter by conversation first."""
+        rows = self.filter(type__in={*CALL_TYPES, *CALL_TYPES.values()}).order_by("position")
+        ends = [CallEnd(**row) for row in rows.values("type", "call_id", "item_id", "position").iterator()]
+        # OpenAI itself answers a tool search without an id.
+        calls = [end for end in ends if end.type not in CALL_TYPES and (end.call_id or end.type != "tool_search_call")]
+        open_calls: dict[tuple[str, str], list[CallEnd]] = {}
+        for call in calls:
+            open_calls.setdefault((call.type, call.call_id), []).append(call)
+        shell_calls = {call.position: call for call in calls if call.type == "local_shell_call"}
+        for output in ends:
+            if output.type not in CALL_TYPES:
+                continue
+            same = open_calls.get((CALL_TYPES[output.type], output.call_id), []) if output.call_id else []
+            number_before = bisect_left(same, output.position, key=lambda call: call.position)
+            if same:
+                same.pop(max(number_before - 1, 0))
+            elif output.type == "local_shell_call_output" and (before := shell_calls.get(output.position - 1)):
+                # The id of a local shell output may name no call.
+                group = open_calls[before.type, before.call_id]
+                group[:] = [call for call in group if call is not before]
+        return sorted((call for group in open_calls.values() for call in group), key=lambda call: call.position)
+
+    def call_balance(self) -> int:
+        ends = self.filter(type__in={*CALL_TYPES, *CALL_TYPES.values()}).order_by()
+        return call_balance(ends.values_list("type", "call_id"))
 
     def with_call_ids(self, call_keys: Collection[tuple[str, str]]) -> list[CallEnd]:
         """Return the items with these pairs of type and call id, in order of position."""
@@ -102,7 +189,8 @@ class Item(models.Model):
     """An item of a conversation. `data` is its complete JSON, with id and type, as the API returns it.
 
     `call_id` pairs a call with its outputs: it is the value of the member that `schema.items` declares for the type, or
-    "" if the item pairs with no other.
+    "" if the item pairs with no other. `tool` is the name of the tool that a call calls, or "". `status` is "failed" if
+    the item reports a failure (see `schema.item_failures`), or "".
     """
 
     id = models.BigAutoField(primary_key=True)
@@ -115,6 +203,8 @@ class Item(models.Model):
     call_id = BytewiseTextField(_("call id"), default="", blank=True)
     data = LongJSONField(_("data"))
     created_at = models.DateTimeField(_("created at"))
+    tool = BytewiseCharField(_("tool"), max_length=MAX_TOOL_LENGTH, default="", db_default="", blank=True)
+    status = BytewiseCharField(_("status"), max_length=8, default="", db_default="", blank=True)
 
     objects = ItemQuerySet.as_manager()
 
@@ -147,8 +237,64 @@ class Item(models.Model):
     def build(cls, conversation: Any, *, position: int, data: dict[str, Any], created_at: datetime) -> Item:
         """Build an unsaved item. Positional arguments make `Model.__init__` twice as fast."""
         make: Any = cls  # Django's type stubs accept keyword arguments only.
-        item: Item = make(
-            None, conversation.pk, position, data["id"], data["type"], find_call_id(data), data, created_at
-        )
+        identity = (None, conversation.pk, position, data["id"], data["type"], find_call_id(data))
+        item: Item = make(*identity, data, created_at, find_tool(data), FAILED if find_failure(data) else "")
         item._state.fields_cache["conversation"] = conversation
         return item
+
+
+class LockableConversation(Protocol):
+    """The members of a conversation that the deletion of items reads and calls."""
+
+    pk: Any
+
+    @property
+    def write_alias(self) -> str: ...
+
+    @property
+    def item_texts(self) -> Any: ...
+
+    def lock_for_change(self) -> None: ...
+
+    def update_counters(self, **values: Any) -> None: ...
+
+    def send_on_commit(self, signal: Signal, **rows: Any) -> None: ...
+
+
+def delete_items(
+    conversation: LockableConversation,
+    find_position: Callable[[], int],
+    *,
+    record: PendingRecord | None,
+    is_single: bool = False,
+) -> None:
+    """Delete the items after the position that is found under the lock, or only the next one, and store `record`."""
+    using = conversation.write_alias
+    all_items = Item.objects.using(using).filter(conversation=conversation.pk)
+    deleted: list[Item] = []  # for receivers of the signal
+    first_keys: list[int] | None = None  # None until the conversation is locked
+
+    def write() -> None:
+        nonlocal first_keys
+        conversation.lock_for_change()
+        after = find_position()
+        up_to = after + 1 if is_single else None
+        positions = {"position__gt": after, **({} if up_to is None else {"position__lte": up_to})}
+        items = all_items.filter(**positions)
+        if record is None:
+            first_keys = list(items.order_by("position").values_list("pk", flat=True)[:1])
+        balance = items.call_balance()
+        deleted[:] = items if signals.item_deleted.has_listeners(type(conversation)) else []
+        count = items.delete_locked()
+        conversation.item_texts.using(using).filter(**positions).delete()  # Full-text search may have been on earlier.
+        RequestRecord.objects.using(using).drop_items(conversation.pk, after=after, up_to=up_to)
+        if count:
+            change = {"call_balance": F("call_balance") - balance} if balance else {}
+            conversation.update_counters(item_count=F("item_count") - count, **change)
+
+    def is_written() -> bool:
+        return first_keys is not None and not all_items.filter(pk__in=first_keys).exists()
+
+    write_recorded(write, is_written, record=record, shows=conversation.pk, using=using)
+    if deleted:
+        conversation.send_on_commit(signals.item_deleted, conversation=conversation, items=deleted)

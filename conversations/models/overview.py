@@ -15,6 +15,7 @@ from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 
 MAX_KEYS = 1_000  # metadata keys that are counted
 MAX_VALUES = 50  # values per key; keys with more of them are charted without values
+MAX_TOOLS = 100  # tools that are counted on a day
 
 
 class FigureKind(models.TextChoices):
@@ -22,10 +23,16 @@ class FigureKind(models.TextChoices):
 
     CONVERSATIONS = "conversations"  # key: day, as YYYY-MM-DD
     ITEMS = "items"  # key: day, value: item type
+    FAILED = "failed"  # items that report a failure; key: day, value: item type
+    TOOL = "tool"  # calls; key: day, value: tool
+    FAILED_TOOL = "failed_tool"  # calls or outputs that report a failure; key: day, value: tool
     KEY = "key"  # conversations by metadata key
     VALUE = "value"  # conversations by metadata key and value
     OWNER = "owner"  # conversations by the owner's primary key
     SIZE = "size"  # bytes by table and part
+
+
+TOOL_KINDS = {FigureKind.TOOL, FigureKind.FAILED_TOOL}
 
 
 class FigureName(NamedTuple):
@@ -45,8 +52,8 @@ class OverviewQuerySet(models.QuerySet["Overview"]):
 class Overview(models.Model):
     """A rollup of all conversations and items, up to a cursor in each of the two tables.
 
-    Rows that are changed or deleted before the cursor stay counted as they were. To correct that, a new overview is
-    counted from the beginning and replaces the current one when it is complete.
+    Rows that are changed or deleted before the cursor stay counted as they were, except for redacted items. To correct
+    that, a new overview is counted from the beginning and replaces the current one when it is complete.
     """
 
     time_zone = models.CharField(max_length=64)  # of the days that figures are counted by
@@ -101,7 +108,7 @@ class OverviewFigureQuerySet(models.QuerySet["OverviewFigure"]):
     def add(self, overview: Overview, figures: Mapping[FigureName, int]) -> int:
         """Add the counts to the stored figures, and return the number of new owners. The overview must be locked.
 
-        A key or value beyond the maximum is never counted, so that the figures of the others are exact.
+        A key, value or tool beyond the maximum is never counted, so that the figures of the others are exact.
         """
         known = self.counts(overview, figures)
         admitted = self._admitted(overview, [name for name in figures if name not in known], known)
@@ -120,6 +127,11 @@ class OverviewFigureQuerySet(models.QuerySet["OverviewFigure"]):
                 "key", "value", "count"
             )
         }
+
+    def change(self, overview: Overview, change: Mapping[FigureName, int]) -> None:
+        """Add differences. Ignore negative ones of figures that `add` has not admitted."""
+        known = self.counts(overview, change)
+        self.add(overview, {name: count for name, count in change.items() if count > 0 or name in known})
 
     def store(self, overview: Overview, figures: Mapping[FigureName, int]) -> None:
         features = connections[self.db].features
@@ -141,8 +153,13 @@ class OverviewFigureQuerySet(models.QuerySet["OverviewFigure"]):
             admitted.update([name for name in new if name.kind == FigureKind.KEY][: max(room, 0)])
         keys = {name.key for name in admitted if name.kind == FigureKind.KEY}
         values = Counter(name.key for name in known if name.kind == FigureKind.VALUE)
+        tools = Counter((name.kind, name.key) for name in known if name.kind in TOOL_KINDS)
         for name in new:
-            if name.kind == FigureKind.VALUE:
+            if name.kind in TOOL_KINDS:
+                if tools[name.kind, name.key] < MAX_TOOLS:
+                    tools[name.kind, name.key] += 1
+                    admitted.add(name)
+            elif name.kind == FigureKind.VALUE:
                 # One value beyond the maximum is stored: it shows that the key has too many values for a chart.
                 if name.key in keys and values[name.key] <= MAX_VALUES:
                     values[name.key] += 1

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
-import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
-from typing import Any
 
-from django.db import connections, models
+from django.db import models, transaction
 from django.utils import timezone
 
 from conversations.db.fields import BytewiseCharField
+from conversations.db.lost_commit import write_or_find
+from conversations.db.request_keys.pending_record import PendingRecord
 
 HASH_LENGTH = 32  # hex digits
 KEY_LIFETIME = timedelta(hours=24)
@@ -15,7 +16,7 @@ RETRY_LIFETIME = timedelta(seconds=60)  # of a request without an Idempotency-Ke
 
 
 class RequestRecordQuerySet(models.QuerySet["RequestRecord"]):
-    def claim(self, record: RequestRecord) -> RequestRecord | None:
+    def claim(self, record: PendingRecord) -> RequestRecord | None:
         """Return the recent record of an equal request that was sent before this retry, or None.
 
         A record is claimed once for each count, so that equal requests of two programs need two records.
@@ -27,6 +28,10 @@ class RequestRecordQuerySet(models.QuerySet["RequestRecord"]):
             if unclaimed.update(retry_count=record.retry_count):
                 return row
         return None
+
+    def has(self, record: PendingRecord) -> bool:
+        """Whether the record was stored."""
+        return self.filter(key=record.key, number=record.number).exists()
 
     def drop_items(self, conversation_id: str, *, after: int = 0, up_to: int | None = None) -> None:
         """Delete the records whose answers show items of the conversation at the positions in (after, up_to]."""
@@ -75,16 +80,6 @@ class RequestRecord(models.Model):
     def __str__(self) -> str:
         return str(self.key)
 
-    @classmethod
-    def with_key(cls, key: str, *, fingerprint: str, retry_count: int) -> RequestRecord:
-        """Build the unsaved record of a request with an Idempotency-Key."""
-        return cls(key=key, number=0, fingerprint=fingerprint, retry_count=retry_count)
-
-    @classmethod
-    def without_key(cls, key: str, *, retry_count: int) -> RequestRecord:
-        """Build the unsaved record of a request that only the count of its retries identifies."""
-        return cls(key=key, number=secrets.randbits(62) + 1, retry_count=retry_count)
-
     @staticmethod
     def has_expired(created_at: datetime) -> bool:
         return created_at <= timezone.now() - KEY_LIFETIME
@@ -93,28 +88,31 @@ class RequestRecord(models.Model):
     def is_expired(self) -> bool:
         return self.has_expired(self.created_at)
 
-    @property
-    def has_key(self) -> bool:
-        return self.number == 0
 
-    def store(self, conversation_id: Any, *, using: str, last_position: int = 0, item_count: int = 0) -> None:
-        """Insert this record, in the transaction of the write. Raise `IntegrityError` if the key exists.
+def write_recorded(
+    write: Callable[[], object],
+    is_written: Callable[[], bool],
+    *,
+    record: PendingRecord | None,
+    shows: str | None,
+    using: str,
+) -> None:
+    """Call `write` and store the record, in one transaction.
 
-        The ORM takes three times as long to build this statement.
-        """
-        connection = connections[using]
-        values = {
-            "key": self.key,
-            "number": self.number,
-            "fingerprint": self.fingerprint,
-            "conversation_id": conversation_id,
-            "last_position": last_position,
-            "item_count": item_count,
-            "retry_count": self.retry_count,
-            "created_at": connection.ops.adapt_datetimefield_value(self.created_at),
-        }
-        columns = ", ".join(map(connection.ops.quote_name, values))
-        places = ", ".join(["%s"] * len(values))
-        table = connection.ops.quote_name(self._meta.db_table)
-        with connection.cursor() as cursor:
-            cursor.execute(f"INSERT INTO {table} ({columns}) VALUES ({places})", list(values.values()))  # noqa: S608
+    If the connection is lost, return if they were stored, and raise the error otherwise. The record tells whether they
+    were; without a record, `is_written` does. `shows` is the id of the conversation that the answer shows.
+    """
+
+    def run() -> bool:
+        with transaction.atomic(using=using):
+            if record:
+                record.reserve(shows, using=using)
+            write()
+            if record:
+                record.store(shows, using=using)
+        return True
+
+    def find() -> bool | None:
+        return (RequestRecord.objects.using(using).has(record) if record else is_written()) or None
+
+    write_or_find(run, find, using=using)

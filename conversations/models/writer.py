@@ -3,8 +3,7 @@
 `create` and `append` take validated items as JSON. On PostgreSQL they send a single statement, so one round trip (see
 `db.single_statement`); wherever that is not possible, they insert through the ORM, in one transaction.
 
-Imports and seeding know ids, times and positions already: they build the rows themselves and call the `insert_*`
-functions, which the ORM form uses too.
+Imports and seeding build the rows themselves and call the `insert_*` functions, which the ORM form uses too.
 """
 
 from __future__ import annotations
@@ -14,18 +13,21 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from django.db import connections, transaction
-from django.db.models import Count, F, Max, Model, Q, QuerySet, Value
-from django.db.models.functions import Coalesce, Greatest
+from django.db.models import Count, F, Max, Model, Q, QuerySet
 from django.utils import timezone
 
 from conversations import errors, ids
-from conversations.db import single_statement
+from conversations.conf import app_settings
+from conversations.db import counters, single_statement
 from conversations.db.lost_commit import write_or_find
+from conversations.db.request_keys.pending_record import PendingRecord, key_in_use
 from conversations.models.item import Item
-from conversations.models.request_record import RequestRecord
-from conversations.schema.items import is_item_id, item_id_prefix
+from conversations.schema.call_balance import call_balance
+from conversations.schema.items import item_id_prefix
+from conversations.schema.shell_outputs import identify_shell_outputs
 from conversations.search.item_text import ItemText, build_item_texts
 from conversations.search.metadata_pair import MetadataPair, build_metadata_pairs
+from conversations.validation import redact
 
 MAX_FORKED_ITEMS = 100_000  # copied in one statement while the origin is locked
 
@@ -49,7 +51,7 @@ def create(
     items: Sequence[Mapping[str, Any]],
     using: str,
     visible: Q | None = None,
-    record: RequestRecord | None = None,
+    record: PendingRecord | None = None,
 ) -> list[Item]:
     """Store a new conversation with its metadata index and its first items, or nothing, and return the items' rows.
 
@@ -60,7 +62,9 @@ def create(
     def write() -> list[Item]:
         if single_statement.can_create(type(conversation), items, using=using):
             rows = _build_first_items(conversation, items, using=using, visible=visible)
-            single_statement.create(conversation, rows, build_item_texts(rows, using=using), record, using=using)
+            texts = build_item_texts(rows, using=using)
+            if not single_statement.create(conversation, rows, texts, record, using=using):
+                raise key_in_use()
             return rows
         with transaction.atomic(using=using):
             rows = _build_first_items(conversation, items, using=using, visible=visible)
@@ -83,12 +87,11 @@ def append(
     items: Sequence[Mapping[str, Any]],
     using: str,
     visible: Q | None = None,
-    record: RequestRecord | None = None,
+    record: PendingRecord | None = None,
 ) -> list[Item]:
     """Append all items or none, and return the rows in the order of their positions.
 
     See `create` for `visible` and `record`.
-
     Raising the counters locks the conversation's row, so that concurrent appends take turns: positions are dense,
     never reused, and become visible to readers in their order.
     """
@@ -100,16 +103,18 @@ def append(
             rows = _build_items(conversation, items, first_position=1, now=now, using=using, visible=visible)
             new_ids[:] = [row.item_id for row in rows]
             texts = build_item_texts(rows, using=using)
-            if not single_statement.append(conversation, rows, texts, record, using=using):
-                raise errors.conversation_not_found(conversation.pk)
+            balance = call_balance_of(rows)
+            if not single_statement.append(conversation, rows, texts, record, balance=balance, using=using):
+                is_locked = record and record.has_key and conversation.is_stored(using=using)
+                raise key_in_use() if is_locked else errors.conversation_not_found(conversation.pk)
             return rows
         with transaction.atomic(using=using):
-            count = sum(map(_is_stored, items))
-            conversation.update_counters(
-                item_count=F("item_count") + count,
-                last_position=F("last_position") + count,
-                **({"last_item_at": Greatest(Coalesce("last_item_at", Value(now)), Value(now))} if count else {}),
-            )
+            if record:
+                record.reserve(conversation.pk, using=using)
+            if count := sum(map(_is_stored, items)):
+                counters.count_items(conversation, count, now=now, using=using)
+            else:
+                conversation.update_counters(item_count=F("item_count"), last_position=F("last_position"))  # Lock it.
             if record:
                 position = conversation.last_position
                 record.store(conversation.pk, using=using, last_position=position, item_count=count)
@@ -119,11 +124,12 @@ def append(
             )
             new_ids[:] = [row.item_id for row in rows]
             insert_items(rows, using=using)
+            if balance := call_balance_of(rows):
+                counters.add_call_balance(conversation, balance, using=using)
             return rows
 
     def find() -> list[Item] | None:
-        stored = conversation.items.using(using).filter(item_id__in=new_ids).order_by("position")
-        return list(stored) or None
+        return list(conversation.items.using(using).filter(item_id__in=new_ids).order_by("position")) or None
 
     return write_or_find(write, find, using=using)
 
@@ -143,8 +149,32 @@ def fork(
         conversation.item_count, conversation.last_position = count, last_position
         conversation.last_item_at = items.get(position=last_position).created_at
     conversation.insert(force_insert=True, using=using)
+    if app_settings.redactors:
+        _copy_redacted(items, conversation, using=using)
+        return
     for model in (Item, ItemText) if count else ():
         _copy_rows(model, origin.pk, conversation.pk, last_position=last_position, using=using)
+    _set_call_balance(conversation, using=using)
+
+
+def _copy_redacted(items: QuerySet[Item], conversation: WritableConversation, *, using: str) -> None:
+    position = 0
+    while rows := list(items.filter(position__gt=position).order_by("position")[:200]):
+        position = rows[-1].position
+        copies = ((row.position, redact(row.data), row.created_at) for row in rows)
+        insert_items([Item.build(conversation, position=n, data=d, created_at=t) for n, d, t in copies], using=using)
+    _set_call_balance(conversation, using=using)
+
+
+def _set_call_balance(conversation: WritableConversation, *, using: str) -> None:
+    """Set the balance of a conversation whose items were stored after it."""
+    if balance := conversation.items.using(using).call_balance():
+        conversation.update_counters(call_balance=balance)
+
+
+def call_balance_of(rows: Sequence[Item]) -> int:
+    """Return the sum by which the items contribute to the `call_balance` of their conversation."""
+    return call_balance((row.type, row.call_id) for row in rows)
 
 
 def _copy_rows(model: type[Model], source_id: str, target_id: str, *, last_position: int, using: str) -> None:
@@ -164,8 +194,11 @@ def _copy_rows(model: type[Model], source_id: str, target_id: str, *, last_posit
 
 def insert_metadata_pairs(conversation: WritableConversation, *, using: str) -> None:
     """Insert the metadata index of a new conversation, in the transaction that inserts the conversation."""
-    pairs = build_metadata_pairs(conversation.metadata, conversation_id=conversation.pk, owner_id=conversation.owner_id)
-    MetadataPair.objects.using(using).bulk_create(pairs)
+    MetadataPair.objects.using(using).bulk_create(_build_pairs(conversation))
+
+
+def _build_pairs(conversation: Any) -> list[MetadataPair]:
+    return build_metadata_pairs(conversation.metadata, conversation_id=conversation.pk, owner_id=conversation.owner_id)
 
 
 def insert_conversations(conversations: Sequence[Any], *, using: str, batch_size: int | None = None) -> None:
@@ -174,13 +207,7 @@ def insert_conversations(conversations: Sequence[Any], *, using: str, batch_size
         return
     rows: QuerySet[Any] = QuerySet(type(conversations[0]), using=using)
     rows.bulk_create(conversations, batch_size=batch_size)
-    pairs = [
-        pair
-        for conversation in conversations
-        for pair in build_metadata_pairs(
-            conversation.metadata, conversation_id=conversation.pk, owner_id=conversation.owner_id
-        )
-    ]
+    pairs = [pair for conversation in conversations for pair in _build_pairs(conversation)]
     pairs.sort(key=lambda pair: (pair.owner_id, pair.key, pair.value))  # SQLite fills its indexes faster in order.
     MetadataPair.objects.using(using).bulk_create(pairs, batch_size=batch_size)
 
@@ -200,6 +227,7 @@ def _build_first_items(
     if rows:
         conversation.item_count = conversation.last_position = len(rows)
         conversation.last_item_at = conversation.created_at
+        conversation.call_balance = call_balance_of(rows)
     return rows
 
 
@@ -217,12 +245,19 @@ def _build_items(
     An item whose id names an item in another visible conversation gets the content that is stored there. Raise an error
     if a referenced item does not exist or an id is in this conversation already.
     """
-    stored = _identify_shell_outputs(conversation, [item for item in items if _is_stored(item)], using=using)
+
+    def find_shell_calls(item_ids: list[str]) -> dict[str, Any]:
+        rows = conversation.items.using(using).filter(item_id__in=item_ids, type="local_shell_call")
+        return dict(rows.values_list("item_id", "data"))
+
+    stored = identify_shell_outputs([item for item in items if _is_stored(item)], find_calls=find_shell_calls)
     sent_ids = [item["id"] for item in stored if item.get("id")]
     originals: dict[str, Item] = {}
     if sent_ids:
-        within = Q(conversation__owner=conversation.owner_id) if visible is None else visible
-        originals = Item.objects.using(using).originals(sent_ids, within=within)
+        if visible is None:  # An item never gets from one end user to another.
+            only = {} if conversation.end_user is None else {"conversation__end_user": conversation.end_user}
+            visible = Q(conversation__owner=conversation.owner_id, **only)
+        originals = Item.objects.using(using).originals(sent_ids, within=visible)
     for item in stored:
         if item["type"] == "item_reference" and item["id"] not in originals:
             raise errors.referenced_item_not_found(item["id"])
@@ -234,34 +269,6 @@ def _build_items(
     ]
 
 
-def _identify_shell_outputs(
-    conversation: WritableConversation, items: list[Mapping[str, Any]], *, using: str
-) -> list[Mapping[str, Any]]:
-    """Give a local shell call's output that was sent with the id of the call item the call's `call_id` as its id.
-
-    OpenAI calls the output's id "the unique ID of the local shell tool call generated by the model", as it calls
-    `call_id`. Some clients read that as the id of the item, which only one item of a conversation can have.
-    """
-    sent_ids = [item["id"] for item in items if item["type"] == "local_shell_call_output" and item.get("id")]
-    if not sent_ids:
-        return items
-    stored_calls = conversation.items.using(using).filter(item_id__in=sent_ids, type="local_shell_call")
-    calls = {row.item_id: row.data for row in stored_calls}
-    calls |= {item["id"]: item for item in items if item["type"] == "local_shell_call" and item.get("id")}
-    return [
-        {**item, "id": _output_id(calls[item["id"]])}
-        if item["type"] == "local_shell_call_output" and item.get("id") in calls
-        else item
-        for item in items
-    ]
-
-
-def _output_id(call: Mapping[str, Any]) -> str | None:
-    """Return the `call_id` if an output can have it as its id, or None to give the output a new one."""
-    call_id = call.get("call_id")
-    return call_id if call_id != call["id"] and is_item_id(call_id, item_type="local_shell_call_output") else None
-
-
 def _is_stored(item: Mapping[str, Any]) -> bool:
     """Whether the item becomes a row. A compaction trigger is accepted, as OpenAI does, but not kept."""
     return bool(item["type"] != "compaction_trigger")
@@ -270,8 +277,7 @@ def _is_stored(item: Mapping[str, Any]) -> bool:
 def _is_same_item(item: Mapping[str, Any], original: Item) -> bool:
     """Whether the item that was sent is the stored one with the same id.
 
-    The id may have been chosen by a client or a model instead, which number their ids from 1 in each conversation. A
-    local shell call's output, for example, is sent with the call's id. Such an id has no prefix of the item's type.
+    A client or a model may have chosen the id, counting from 1 in each conversation, without the prefix of the type.
     """
     if item["type"] == "item_reference":
         return True
@@ -283,5 +289,6 @@ def _build_data(item: Mapping[str, Any], originals: Mapping[str, Item]) -> dict[
     item_id = item.get("id") or ids.new_id(item_id_prefix(item["type"]))
     if (original := originals.get(item_id)) and _is_same_item(item, original):
         data: dict[str, Any] = original.data
-        return data
-    return {"id": item_id, **{name: value for name, value in item.items() if name != "id"}}
+    else:
+        data = {"id": item_id, **{name: value for name, value in item.items() if name != "id"}}
+    return redact(data) if app_settings.redactors else data

@@ -9,10 +9,10 @@ from django.core.exceptions import FullResultSet
 from django.db import connection, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
-from django.db.models import Q, Value
+from django.db.models import F, Q, Value
 from django.db.models.deletion import Collector
 from django.db.models.lookups import Exact
-from django.db.models.sql import Query
+from django.db.models.sql import Query, UpdateQuery
 from django.db.models.sql.datastructures import BaseTable
 from django.db.models.sql.where import AND
 
@@ -52,6 +52,14 @@ class TestCompiler:  # for db.compiled, db.distinct_texts and search.row_predica
         group_compiler = compiler(Group.objects.order_by("pk"))
         group_compiler.as_sql()
         assert [column.target.attname for column, _sql, _alias in group_compiler.select] == ["id", "name"]
+
+    def test_update_has_its_changes_before_its_conditions(self):
+        name, pk = Placeholder(output_field=models.CharField()), Placeholder(output_field=models.BigIntegerField())
+        query = Group.objects.filter(pk=pk).query.chain(UpdateQuery)
+        query.add_update_values({"name": name, "id": F("id") + 1})
+        sql, parameters = query.get_compiler("default").as_sql()
+        assert sql.startswith("UPDATE")
+        assert list(parameters) == [name, 1, pk]
 
     def test_converters_are_functions_by_the_index_of_a_column(self):
         conversation_compiler = compiler(Conversation.objects.only("pk", "metadata"))
@@ -170,7 +178,7 @@ class TestConnection:  # for db.prepared_cursor
 
 class TestCollector:  # for deletion and admin.actions.delete_confirmation
     def test_collected_rows_are_known_by_model(self, alice):
-        conversation = Conversation.create_with_items(owner=alice, metadata={"topic": "demo"})
+        conversation = Conversation.objects.create_with_items(owner=alice, metadata={"topic": "demo"})
         collector = Collector(using="default")
         collector.collect([conversation])
         assert set(collector.data) == {Conversation}

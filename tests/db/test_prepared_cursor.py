@@ -23,7 +23,7 @@ def prepared_statements():
 
 
 def read_and_write(owner, text="Hello!"):
-    conversation = Conversation.create_with_items(owner=owner, metadata={"topic": "demo"})
+    conversation = Conversation.objects.create_with_items(owner=owner, metadata={"topic": "demo"})
     conversation.add_items(items=validate_items([{"role": "user", "content": text}]))
     OwnedConversations(owner).items_page(conversation.pk, limit=2, order="asc")
     return conversation

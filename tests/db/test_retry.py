@@ -130,7 +130,7 @@ def test_other_errors_are_not_retried():
 
 @pytest.mark.skipif(connection.vendor == "sqlite", reason="has one writer at a time, and so no deadlocks")
 def test_deadlocked_operations_both_succeed(alice):
-    first, second = (Conversation.create_with_items(owner=alice) for _ in range(2))
+    first, second = (Conversation.objects.create_with_items(owner=alice) for _ in range(2))
     both_have_one = threading.Barrier(2)
     errors, attempts = [], []
 
@@ -197,7 +197,7 @@ def conflicts(number: int, *, at_commit: bool) -> Iterator[None]:
 @pytest.fixture
 def conversation(alice) -> Conversation:
     items = validate_items([{"role": "user", "content": "Hello!"}])
-    return Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=items)
+    return Conversation.objects.create_with_items(owner=alice, metadata={"topic": "demo"}, items=items)
 
 
 def stored_rows() -> list[object]:
@@ -217,7 +217,7 @@ def add_items(conversation: Conversation) -> None:
 
 
 VERBS = {
-    "create": lambda conversation: Conversation.create_with_items(
+    "create": lambda conversation: Conversation.objects.create_with_items(
         owner=conversation.owner, metadata={"a": "b"}, items=validate_items([{"role": "user", "content": "Again"}])
     ),
     "add items": add_items,

@@ -6,7 +6,7 @@ from django.utils import timezone
 from conversations.models import AccessRecord
 from conversations.models.access_record import MAX_USERNAME_LENGTH
 
-READ, EXPORT, SEARCH = AccessRecord.Action
+READ, EXPORT, SEARCH, *_ = AccessRecord.Action
 
 
 def test_read_record_names_the_user_time_and_conversation(alice):

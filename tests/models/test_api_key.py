@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import pytest
-from django.db import connections
+from django.db import connections, transaction
 from django.utils import timezone
 
+from conversations.db.aliases import database_key
 from conversations.models import APIKey
 
 
@@ -153,3 +154,88 @@ def test_second_revocation_keeps_the_time_of_the_first(alice):
     key.revoke()
     assert APIKey.authenticate(secret) is None
     assert APIKey.objects.get().revoked_at == revoked_at
+
+
+def test_look_up_that_overlaps_a_revocation_is_not_cached(alice):
+    """The request that reads the key before its revocation may succeed; later ones must not."""
+    key, secret = APIKey.create(user=alice)
+
+    def revoke_after_reading(execute, sql, *args):
+        result = execute(sql, *args)
+        if sql.startswith("SELECT") and key.revoked_at is None:
+            key.revoked_at = timezone.now()  # The statements of revoke() pass through here too.
+            key.revoke()
+        return result
+
+    with connections[APIKey.objects.db].execute_wrapper(revoke_after_reading):
+        APIKey.authenticate(secret)
+    assert APIKey.objects.get().revoked_at
+    assert APIKey.authenticate(secret) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_revocation_in_a_transaction_applies_at_once_after_the_commit(alice):
+    key, secret = APIKey.create(user=alice)
+    committed = APIKey.objects.select_related("user").get()
+    using = APIKey.objects.db
+    with transaction.atomic(using=using):
+        key.revoke()
+        committed._add_to_cache(database_key(using))  # as another thread does that can't see the revocation yet
+        assert APIKey.authenticate(secret)
+    assert APIKey.authenticate(secret) is None
+
+
+def test_rotated_key_works_beside_its_successor_until_the_overlap_is_over(alice, settings, monkeypatch):
+    settings.CONVERSATIONS_API_KEY_SECONDS = 600
+    old, old_secret = APIKey.create(user=alice, name="ci", can_write=False)
+    assert APIKey.authenticate(old_secret)
+    new, new_secret = old.rotate(overlap=timedelta(hours=1))
+    assert (new.user, new.name, new.can_read, new.can_write, new.expires_at) == (alice, "ci", True, False, None)
+    assert APIKey.authenticate(old_secret) == old
+    assert APIKey.authenticate(new_secret) == new
+    later = timezone.now() + timedelta(hours=1)
+    monkeypatch.setattr(timezone, "now", lambda: later)
+    assert APIKey.authenticate(old_secret) is None
+    assert APIKey.authenticate(new_secret) == new
+
+
+def test_rotation_without_an_overlap_ends_the_old_key_at_once(alice):
+    old, old_secret = APIKey.create(user=alice)
+    assert APIKey.authenticate(old_secret)
+    old.rotate(overlap=timedelta())
+    assert APIKey.authenticate(old_secret) is None
+
+
+def test_rotation_renews_the_lifetime_and_never_extends_the_old_key(alice):
+    created_at = timezone.now() - timedelta(days=89)
+    old, _ = APIKey.create(user=alice, expires_at=created_at + timedelta(days=90))
+    APIKey.objects.update(created_at=created_at)
+    new, _ = old.rotate(overlap=timedelta(days=30))
+    assert new.expires_at - new.created_at > timedelta(days=89)
+    assert APIKey.objects.get(pk=old.pk).expires_at == old.expires_at == created_at + timedelta(days=90)
+
+
+@pytest.mark.parametrize("change", [{"revoked_at": timezone.now()}, {"expires_at": timezone.now()}])
+def test_revoked_and_expired_keys_cannot_be_rotated(alice, change):
+    key, _ = APIKey.create(user=alice)
+    APIKey.objects.update(**change)
+    before = APIKey.objects.values().get()
+    with pytest.raises(ValueError, match="can't be rotated"):
+        key.rotate(overlap=timedelta(hours=1))
+    assert APIKey.objects.values().get() == before
+
+
+@pytest.mark.parametrize(
+    ("address", "stored"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:DB8::1", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("", None),
+        ("/run/service.sock", None),
+    ],
+)
+def test_address_of_the_last_use_is_stored(alice, address, stored):
+    key, _ = APIKey.create(user=alice)
+    key.record_use(address)
+    assert APIKey.objects.get().last_used_from == key.last_used_from == stored

@@ -17,7 +17,7 @@ def pairs(conversation):
 
 
 def test_creation_sets_counters_and_times(alice):
-    conversation = Conversation.create_with_items(owner=alice, metadata={"a": "b"}, items=messages("1", "2"))
+    conversation = Conversation.objects.create_with_items(owner=alice, metadata={"a": "b"}, items=messages("1", "2"))
     stored = Conversation.objects.get()
     assert (stored.item_count, stored.last_position) == (2, 2)
     assert stored.created_at == stored.last_item_at == conversation.created_at
@@ -25,12 +25,12 @@ def test_creation_sets_counters_and_times(alice):
 
 
 def test_an_empty_conversation_has_no_last_item(alice):
-    conversation = Conversation.create_with_items(owner=alice)
+    conversation = Conversation.objects.create_with_items(owner=alice)
     assert (conversation.item_count, conversation.last_item_at, conversation.metadata) == (0, None, {})
 
 
 def test_positions_are_dense_and_never_reused(alice):
-    conversation = Conversation.create_with_items(owner=alice, items=messages("1", "2"))
+    conversation = Conversation.objects.create_with_items(owner=alice, items=messages("1", "2"))
     conversation.delete_item(item_id=conversation.items.get(position=2).item_id)
     assert [item.position for item in conversation.add_items(items=messages("3", "4"))] == [3, 4]
     conversation.refresh_from_db()
@@ -39,13 +39,13 @@ def test_positions_are_dense_and_never_reused(alice):
 
 
 def test_items_store_their_complete_json(alice):
-    [item] = Conversation.create_with_items(owner=alice, items=messages("hi")).items.all()
+    [item] = Conversation.objects.create_with_items(owner=alice, items=messages("hi")).items.all()
     assert (item.item_id, item.type) == (item.data["id"], "message")
     assert list(item.data) == ["id", "type", "status", "content", "role"]
 
 
 def test_failed_append_stores_nothing(alice):
-    conversation = Conversation.create_with_items(owner=alice, items=messages("1"))
+    conversation = Conversation.objects.create_with_items(owner=alice, items=messages("1"))
     in_the_way = conversation.items.get()
     in_the_way.pk, in_the_way.position, in_the_way.item_id = None, 3, "msg_in_the_way"
     Item.objects.bulk_create([in_the_way])
@@ -59,12 +59,12 @@ def test_failed_append_stores_nothing(alice):
 def test_failed_creation_stores_nothing(alice):
     items = [*messages("1"), {"id": "msg_1", "type": None}]
     with pytest.raises(IntegrityError):
-        Conversation.create_with_items(owner=alice, metadata={"a": "b"}, items=items, validate=False)
+        Conversation.objects.create_with_items(owner=alice, metadata={"a": "b"}, items=items, validate=False)
     assert (Conversation.objects.count(), MetadataPair.objects.count(), Item.objects.count()) == (0, 0, 0)
 
 
 def test_metadata_and_its_index_change_together(alice):
-    conversation = Conversation.create_with_items(owner=alice, metadata={"a": "1", "b": "2"})
+    conversation = Conversation.objects.create_with_items(owner=alice, metadata={"a": "1", "b": "2"})
     assert pairs(conversation) == conversation.metadata == {"a": "1", "b": "2"}
     conversation.replace_metadata(metadata={"b": "3", "c": "4"})
     assert pairs(conversation) == Conversation.objects.get().metadata == {"b": "3", "c": "4"}
@@ -80,7 +80,7 @@ def test_metadata_and_its_index_change_together(alice):
     ],
 )
 def test_a_conversation_deleted_meanwhile_is_not_found(alice, verb):
-    conversation = Conversation.create_with_items(owner=alice)
+    conversation = Conversation.objects.create_with_items(owner=alice)
     conversation_id = conversation.pk
     delete_conversation(Conversation.objects.get())
     with pytest.raises(APIError, match=f"Conversation with id '{conversation_id}' not found."):
@@ -89,13 +89,13 @@ def test_a_conversation_deleted_meanwhile_is_not_found(alice, verb):
 
 
 def test_conversation_is_visible_only_to_its_owner(alice, bob):
-    conversation = Conversation.create_with_items(owner=alice)
+    conversation = Conversation.objects.create_with_items(owner=alice)
     assert Conversation.objects.visible_to(alice).get() == conversation
     assert not Conversation.objects.visible_to(bob).exists()
 
 
 def test_an_owner_of_conversations_can_not_be_deleted(alice):
-    Conversation.create_with_items(owner=alice)
+    Conversation.objects.create_with_items(owner=alice)
     with pytest.raises(ProtectedError):
         alice.delete()
 

@@ -16,8 +16,8 @@ LONG = 2_000 if connection.vendor == "sqlite" else 20_000  # items; SQLite's pla
 
 @pytest.fixture
 def short_and_long(transactional_db, alice):  # ANALYZE ends a transaction on MySQL
-    short = Conversation.create_with_items(owner=alice, items=HELLO * 20)
-    long = Conversation.create_with_items(owner=alice)
+    short = Conversation.objects.create_with_items(owner=alice, items=HELLO * 20)
+    long = Conversation.objects.create_with_items(owner=alice)
     for _ in range(LONG // 1_000):
         long.add_items(items=HELLO * 1_000)
     with connection.cursor() as cursor:

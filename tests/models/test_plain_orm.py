@@ -18,7 +18,7 @@ DEMO = {"topic": "demo"}
 
 @pytest.fixture
 def conversation(alice) -> Conversation:
-    return Conversation.create_with_items(owner=alice, metadata=DEMO, items=HELLO)
+    return Conversation.objects.create_with_items(owner=alice, metadata=DEMO, items=HELLO)
 
 
 def create(alice) -> Conversation:

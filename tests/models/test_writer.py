@@ -22,6 +22,7 @@ ITEMS = validate_items(
         {"type": "function_call", "call_id": "call_1", "name": "look_up", "arguments": '{"a": "b\\nc"}'},
         {"role": "user", "content": "%s %(id)s $1"},
         {"type": "custom_tool_call", "call_id": 'a\n"\0\\', "name": "\0", "input": "\\u0000\\\0"},
+        {"type": "function_call_output", "call_id": "call_2", "output": "Error: no such order"},
         {"role": "user", "content": "…"},  # no words
     ]
 )
@@ -64,10 +65,13 @@ def stored_state(conversation):
     row = Conversation.objects.get(pk=conversation.pk)
     items = list(row.items.order_by("position"))
     return {
-        "conversation": (row.owner_id, row.metadata, row.item_count, row.last_position),
+        "conversation": (row.owner_id, row.metadata, row.item_count, row.last_position, row.call_balance),
         "is its last item's time": row.last_item_at == (items[-1].created_at if items else None),
         "pairs": sorted(row.metadata_pairs.values_list("owner", "key", "value")),
-        "items": [(item.position, item.type, item.call_id, list((item.data | {"id": ""}).items())) for item in items],
+        "items": [
+            (item.position, item.type, item.call_id, item.tool, item.status, list((item.data | {"id": ""}).items()))
+            for item in items
+        ],
         "texts": list(row.item_texts.order_by("position").values_list("position", "words")),
     }
 
@@ -80,10 +84,10 @@ def fields(instance):
 @pytest.mark.parametrize("metadata", [{}, METADATA])
 def test_single_statement_creates_the_same_conversation_as_the_orm(alice, metadata, items):
     with post_save_receiver() as saved:
-        by_orm = Conversation.create_with_items(owner=alice, metadata=metadata, items=items)
+        by_orm = Conversation.objects.create_with_items(owner=alice, metadata=metadata, items=items)
     assert saved == [(by_orm, True)]
     with capture_statements() as statements:
-        in_one = Conversation.create_with_items(owner=alice, metadata=metadata, items=items)
+        in_one = Conversation.objects.create_with_items(owner=alice, metadata=metadata, items=items)
     assert is_single_statement(statements) or connection.vendor != "postgresql"
     assert stored_state(in_one) == stored_state(by_orm)
     assert fields(in_one) == fields(Conversation.objects.get(pk=in_one.pk))
@@ -93,7 +97,7 @@ def test_single_statement_creates_the_same_conversation_as_the_orm(alice, metada
 @pytest.mark.parametrize("items", [ITEMS[:1], ITEMS])
 @pytest.mark.parametrize("first", [[], ITEMS])
 def test_single_statement_appends_the_same_items_as_the_orm(alice, first, items):
-    by_orm, in_one = (Conversation.create_with_items(owner=alice, items=first) for _ in range(2))
+    by_orm, in_one = (Conversation.objects.create_with_items(owner=alice, items=first) for _ in range(2))
     by_orm.add_items(items=with_ids(items))
     with capture_statements() as statements:
         rows = in_one.add_items(items=items)
@@ -107,7 +111,7 @@ def test_single_statement_appends_the_same_items_as_the_orm(alice, first, items)
 @pytest.mark.parametrize("items", [ITEMS, with_ids(ITEMS)])
 @pytest.mark.parametrize("is_loaded", [True, False])
 def test_time_of_the_last_item_never_goes_back(alice, items, is_loaded):
-    conversation = Conversation.create_with_items(owner=alice, items=ITEMS)
+    conversation = Conversation.objects.create_with_items(owner=alice, items=ITEMS)
     later = timezone.now() + timedelta(days=1)
     Conversation.objects.filter(pk=conversation.pk).update(last_item_at=later)  # The clock is set back now.
     if is_loaded:
@@ -119,7 +123,7 @@ def test_time_of_the_last_item_never_goes_back(alice, items, is_loaded):
 
 @pytest.mark.parametrize("items", [ITEMS, with_ids(ITEMS), ITEMS[1:2]])
 def test_append_to_an_unknown_or_other_owners_conversation_is_not_found(alice, bob, items):
-    conversation = Conversation.create_with_items(owner=alice, items=ITEMS)
+    conversation = Conversation.objects.create_with_items(owner=alice, items=ITEMS)
     before = stored_state(conversation)
     for owner, conversation_id in ((bob, conversation.pk), (alice, "conv_none")):
         with pytest.raises(APIError, match="not found"):
@@ -129,12 +133,14 @@ def test_append_to_an_unknown_or_other_owners_conversation_is_not_found(alice, b
 
 
 def test_failed_statement_stores_nothing(alice):
-    existing = Conversation.create_with_items(owner=alice, metadata=METADATA, items=ITEMS)
+    existing = Conversation.objects.create_with_items(owner=alice, metadata=METADATA, items=ITEMS)
     tables = (Conversation, Item, ItemText, MetadataPair)
     before = [table.objects.count() for table in tables]
     without_type = [*ITEMS, {"type": None}]
     for store in (
-        lambda: Conversation.create_with_items(owner=alice, metadata=METADATA, items=without_type, validate=False),
+        lambda: Conversation.objects.create_with_items(
+            owner=alice, metadata=METADATA, items=without_type, validate=False
+        ),
         lambda: existing.add_items(without_type, validate=False),
     ):
         with pytest.raises((IntegrityError, TypeError)), transaction.atomic():

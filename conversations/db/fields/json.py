@@ -96,6 +96,24 @@ class SelectedJSON(Func):
         return _as_json(f"({sql})", connection), list(params)  # Django's `has_key` adds to a list only.
 
 
+class MemberText(Func):
+    """The text of a member of a JSON object, compared by bytes. Its key is a parameter, also if it is a number."""
+
+    arity = 1
+    output_field = models.TextField()
+
+    def __init__(self, expression: Any, key: str) -> None:
+        super().__init__(expression)
+        self.key = key
+
+    def as_sql(self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any) -> Any:  # type: ignore[override]
+        sql, params = compiler.compile(self.get_source_expressions()[0])
+        if connection.vendor == "postgresql":
+            return f'({sql} ->> %s::text) COLLATE "C"', (*params, self.key)
+        sql, params = f"JSON_EXTRACT({sql}, %s)", (*params, f"$.{json.dumps(self.key)}")
+        return (f"JSON_UNQUOTE({sql}) COLLATE utf8mb4_bin" if connection.vendor == "mysql" else sql), params
+
+
 def _read_as_json(expression: Any) -> Any:
     is_json = isinstance(expression, JSONColumn | KeyTransform | SelectedJSON | Value)
     return expression if is_json else SelectedJSON(expression)

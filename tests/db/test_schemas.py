@@ -3,7 +3,7 @@ from types import ModuleType, SimpleNamespace
 
 from django.db import connections
 
-from conversations.db.database_key import database_key
+from conversations.db.aliases import database_key
 
 
 def test_without_tenants_a_database_is_known_by_its_alias():

@@ -1,0 +1,66 @@
+from django.apps.registry import Apps
+from django.db import migrations
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+# Indexes by last activity and number of items, of conversations whose calls and outputs do not pair, and of held ones.
+# PostgreSQL: an index on these two columns themselves would end HOT updates, because each append changes them. So the
+# hour and the number of bits are generated columns, which seldom change. Models do not know them, so that no other
+# query reads them. Short conversations have no number of bits, because it would change with most of their appends.
+# MariaDB and MySQL have no partial indexes. There, a search by the number of items reads the conversations themselves.
+CREATE = {
+    "postgresql": [
+        """
+        ALTER TABLE conversations_conversation
+            ADD COLUMN active_hour integer GENERATED ALWAYS AS
+                (floor(date_part('epoch', last_item_at AT TIME ZONE 'UTC') / 3600)) STORED,
+            ADD COLUMN item_count_bits smallint GENERATED ALWAYS AS
+                (CASE WHEN item_count >= 16 THEN length(ltrim(item_count::bit(32)::text, '0')) END) STORED
+        """,
+        "CREATE INDEX conversations_active ON conversations_conversation (active_hour, owner_id)",
+        "CREATE INDEX conversations_long ON conversations_conversation (item_count_bits) WHERE item_count_bits >= 5",
+        "CREATE INDEX conversations_unpaired ON conversations_conversation (id) WHERE call_balance <> 0",
+        "CREATE INDEX conversations_held ON conversations_conversation (id) WHERE is_held",
+    ],
+    "sqlite": [
+        "CREATE INDEX conversations_active ON conversations_conversation (last_item_at, id)",
+        "CREATE INDEX conversations_long ON conversations_conversation (item_count) WHERE item_count >= 16",
+        "CREATE INDEX conversations_unpaired ON conversations_conversation (id) WHERE call_balance <> 0",
+        "CREATE INDEX conversations_held ON conversations_conversation (id) WHERE is_held",
+    ],
+    "mysql": ["CREATE INDEX conversations_active ON conversations_conversation (last_item_at, id)"],
+}
+DROP = {
+    "postgresql": [
+        "DROP INDEX conversations_unpaired",
+        "DROP INDEX conversations_held",
+        "ALTER TABLE conversations_conversation DROP COLUMN active_hour, DROP COLUMN item_count_bits",
+    ],
+    "sqlite": [
+        "DROP INDEX conversations_active",
+        "DROP INDEX conversations_long",
+        "DROP INDEX conversations_unpaired",
+        "DROP INDEX conversations_held",
+    ],
+    "mysql": ["DROP INDEX conversations_active ON conversations_conversation"],
+}
+
+
+def create_indexes(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    for statement in CREATE.get(schema_editor.connection.vendor, []):
+        schema_editor.execute(statement)
+
+
+def drop_indexes(apps: Apps, schema_editor: BaseDatabaseSchemaEditor) -> None:
+    for statement in DROP.get(schema_editor.connection.vendor, []):
+        schema_editor.execute(statement)
+
+
+class Migration(migrations.Migration):
+    dependencies = [
+        ("conversations", "0003_autovacuum"),
+    ]
+
+    operations = [
+        # MySQL and MariaDB refuse these statements in a transaction. On other databases the migration is atomic.
+        migrations.RunPython(create_indexes, drop_indexes, atomic=False),
+    ]
