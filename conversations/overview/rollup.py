@@ -1,8 +1,8 @@
 """Rollup of conversations and items into the figures of the overview, in batches that resume where the last one ended.
 
 A rollup reads conversations and items in the order of their primary keys and stores the last keys that it has counted
-with the figures. It does not notice changes and deletions of rows that it has passed; a rebuild counts all rows anew
-and then replaces the figures.
+with the figures. It does not notice changes and deletions of rows that it has passed, except for redactions, which move
+the figures themselves; a rebuild counts all rows anew and then replaces the figures.
 """
 
 from __future__ import annotations
@@ -10,22 +10,27 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.db import router
+from django.db import router, transaction
+from django.db.models import BigIntegerField, QuerySet, Subquery
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 
 from conversations import ids
 from conversations.db.table_sizes import table_sizes
-from conversations.models import Conversation, FigureKind, FigureName, Item, Overview
+from conversations.models import Conversation, FigureKind, FigureName, Item, Overview, OverviewFigure
+from conversations.overview.item_counts import count_items
 from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 
 BATCH_SIZE = 10_000  # rows
 # Younger rows wait for the next run: a transaction that is still open may commit rows that sort before them.
 SETTLED_AFTER = timedelta(minutes=1)
+MAX_KEY = BigIntegerField.MAX_BIGINT
 
 _SECOND = re.compile(f"{ids.CONVERSATION_PREFIX}([0-9a-f]{{8}})")
 
@@ -97,16 +102,33 @@ def count_conversations_after(
 
 def count_items_after(item_key: int, *, zone: tzinfo, limit: int, before: datetime | None = None) -> RollupBatch:
     """Count at most `limit` items with greater primary keys, up to the first that was created after `before`."""
-    batch = RollupBatch()
-    now = timezone.now()
-    rows = Item.objects.filter(pk__gt=item_key).order_by("pk").values_list("pk", "created_at", "type")
-    for pk, created_at, item_type in rows[:limit]:
-        if before and before <= created_at <= now:  # An imported item with a time in the future blocks no others.
-            break
-        batch.count += 1
-        batch.cursor = {"last_item": pk}
-        batch.figures[FigureName(FigureKind.ITEMS, created_at.astimezone(zone).date().isoformat(), item_type)] += 1
-    return batch
+    items = Item.objects.filter(pk__gt=item_key).order_by("pk")
+    if last := items.values_list("pk", flat=True)[limit - 1 : limit].first():
+        items = items.filter(pk__lte=last)
+    if before:
+        # An imported item with a time in the future blocks no others.
+        young = items.filter(created_at__gte=before, created_at__lte=timezone.now()).values("pk")[:1]
+        # One statement, because rows may be committed between two.
+        items = items.filter(pk__lt=Coalesce(Subquery(young), MAX_KEY))
+    counts = count_items(items, zone=zone)
+    return RollupBatch(counts.figures, counts.count, {"last_item": counts.last_key})
+
+
+@contextmanager
+def recounted(items: QuerySet[Item]) -> Iterator[None]:
+    """Move the figures of items that get another type in the `with` statement, in overviews that have counted them."""
+    using = router.db_for_write(Overview)
+    with transaction.atomic(using=using):
+        overviews = list(Overview.objects.using(using).select_for_update())
+        before = [_counted(items, overview) for overview in overviews]
+        yield
+        for overview, change in zip(overviews, before, strict=True):
+            change.subtract(_counted(items, overview))
+            OverviewFigure.objects.using(using).change(overview, {name: -count for name, count in change.items()})
+
+
+def _counted(items: QuerySet[Item], overview: Overview) -> Counter[FigureName]:
+    return count_items(items.filter(pk__lte=overview.last_item), zone=ZoneInfo(overview.time_zone)).figures
 
 
 def day_start_seconds(day: date, zone: tzinfo) -> int:

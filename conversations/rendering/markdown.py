@@ -12,6 +12,7 @@ from django.utils.safestring import SafeString, mark_safe
 from pyromark import Markdown, Options
 from pyromark.event import Event
 
+from conversations.rendering.highlight import CSS_CLASSES, Highlighter, language_name
 from conversations.rendering.safe_urls import is_mailto, web_host
 
 # A message may be written to keep the server busy. The parser's time grows with the characters of the text and with the
@@ -25,8 +26,9 @@ FIRST_HEADING_LEVEL = 4  # below the headings of the page, the transcript and th
 # Most messages have none of these marks, and are not parsed because they would look the same.
 MARKS = re.compile(r"[*_`#\[<>|~\\&]|^ *(?:[-+=]|\d+[.)])|^(?: {4}|\t)", re.MULTILINE)
 
-PARSER = Markdown(options=Options.ENABLE_TABLES | Options.ENABLE_STRIKETHROUGH)
+PARSER = Markdown(options=Options.ENABLE_TABLES | Options.ENABLE_STRIKETHROUGH | Options.ENABLE_TASKLISTS)
 HEAD_END = "</tr></thead><tbody>\n"
+CODE_END = "</code></pre>\n"
 ELEMENTS: Mapping[str, tuple[str, str]] = {  # what to write at the start and at the end
     "Emphasis": ("<em>", "</em>"),
     "HtmlBlock": ("<p>", "</p>\n"),
@@ -40,9 +42,9 @@ ELEMENTS: Mapping[str, tuple[str, str]] = {  # what to write at the start and at
 }
 TAGS = {
     *("a", "blockquote", "br", "code", "em", "h4", "h5", "h6", "hr", "li", "ol", "p", "pre", "s", "strong", "ul"),
-    *("table", "tbody", "td", "th", "thead", "tr"),
+    *("span", "table", "tbody", "td", "th", "thead", "tr"),
 }
-ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}}
+ATTRIBUTES = {"a": {"href", "title"}, "ol": {"start"}, "pre": {"data-language"}}
 REL = "noopener noreferrer nofollow"
 
 
@@ -56,17 +58,21 @@ def has_marks(text: str) -> bool:
 
 
 class MarkdownPage:
-    """The Markdown of the messages on one page, which share the limit of the HTML's characters."""
+    """The Markdown of the messages on one page, which share the limit of the HTML's characters.
 
-    def __init__(self) -> None:
+    Code that names its language is highlighted if there is a highlighter.
+    """
+
+    def __init__(self, highlighter: Highlighter | None = None) -> None:
         self._characters_left = MAX_HTML_CHARACTERS
+        self._highlighter = highlighter
 
     def render(self, text: str) -> SafeString | None:
         """Return the text as HTML, or None if it exceeds a limit."""
         columns = max(line.count("|") for line in text.split("\n")) + 1
         if columns * text.count("\n") > MAX_CELLS or self._characters_left <= 0:
             return None
-        writer = _HTMLWriter(self._characters_left)
+        writer = _HTMLWriter(self._characters_left, self._highlighter)
         try:
             html = writer.write(text)
         except LimitExceededError:
@@ -77,6 +83,7 @@ class MarkdownPage:
             html,
             tags=TAGS,
             attributes=ATTRIBUTES,
+            allowed_classes={"span": CSS_CLASSES},
             url_schemes={"http", "https", "mailto"},
             link_rel=REL,
             # The table's tabindex lets a keyboard scroll a wide table.
@@ -88,8 +95,11 @@ class MarkdownPage:
 class _HTMLWriter:
     """Writes the parser's events as HTML, and raises `LimitExceededError` when no characters are left."""
 
-    def __init__(self, characters_left: int) -> None:
+    def __init__(self, characters_left: int, highlighter: Highlighter | None) -> None:
         self.characters_left = characters_left
+        self._highlighter = highlighter
+        self._code: list[str] | None = None  # of the open block of code
+        self._language = ""
         self._chunks: list[str] = []
         self._ends: list[str] = []  # what to write at the ends of the open elements
         self._outline: list[str] = []
@@ -103,6 +113,8 @@ class _HTMLWriter:
 
     def _write_event(self, event: Event) -> None:
         match event:
+            case {"Text": str(text)} if self._code is not None:
+                self._code.append(text)
             case {"Text": str(text)}:
                 self._append_text(text, escape(text, quote=False))
             case {"Code": str(text)}:
@@ -111,6 +123,8 @@ class _HTMLWriter:
                 self._append_text(text, escape(text, quote=False).replace("\n", "<br>\n"))
             case "SoftBreak" | "HardBreak":
                 self._append("<br>\n")
+            case {"TaskListMarker": bool(is_done)}:
+                self._append("☑ " if is_done else "☐ ")
             case "Rule":
                 self._append("<hr>\n")
             case {"Start": tag}:
@@ -119,6 +133,8 @@ class _HTMLWriter:
                 self._append(start)
             case {"End": _}:
                 end = self._ends.pop()
+                if end == CODE_END:
+                    self._append_code()
                 self._append(end)
                 if end == "</a>":
                     self._append_host()
@@ -128,6 +144,11 @@ class _HTMLWriter:
         if self.characters_left < 0 or len(self._ends) > MAX_LEVELS:
             raise LimitExceededError
         self._chunks.append(html)
+
+    def _append_code(self) -> None:
+        code, self._code = "".join(self._code or ()), None
+        html = self._highlighter.render(code, self._language) if self._highlighter and self._language else None
+        self._append(escape(code, quote=False) if html is None else html)
 
     def _append_text(self, text: str, html: str) -> None:
         self._append(html)
@@ -161,8 +182,11 @@ class _HTMLWriter:
                 return f'<ol start="{start}">\n', "</ol>\n"
             case {"List": None}:
                 return "<ul>\n", "</ul>\n"
-            case {"CodeBlock": _}:
-                return "<pre><code>", "</code></pre>\n"
+            case {"CodeBlock": kind}:
+                self._code = []
+                self._language = language_name(kind["Fenced"]) if isinstance(kind, dict) else ""
+                attribute = f' data-language="{escape(self._language)}"' if self._language else ""
+                return f"<pre{attribute}><code>", CODE_END
             case {"Table": _}:
                 return "<table>", "</tbody></table>\n"
             case _:

@@ -5,7 +5,8 @@
     {"object": "conversation.item", "conversation_id": "conv_…", "position": 1,
      "created_at": "2026-01-01T00:00:00.123456Z", "data": {"id": "msg_…", "type": "message", …}}
 
-`owner` is the user's natural key, which is the value of `USERNAME_FIELD`. `item_count` items follow, so an import
+`owner` is the user's natural key, which is the value of `USERNAME_FIELD`. A conversation of an end user also has
+`end_user`. `item_count` items follow, so an import
 detects a truncated file. Their positions ascend from 1 with gaps for deleted items, and the store never reuses a
 position up to `last_position`. `last_item_at` is null if the conversation never had an item. A fork also has
 `forked_from`, the id of its origin. `data` is the whole item as it is stored, of any type, without hidden members. It
@@ -19,6 +20,7 @@ from pydantic import ConfigDict, Field, PlainValidator, TypeAdapter, ValidationE
 from typing_extensions import TypedDict
 
 from conversations import errors, ids
+from conversations.schema.end_user import validate_end_user
 from conversations.schema.json_limits import check_limits, check_storable, replace_lone_surrogates
 from conversations.schema.metadata import validate_metadata
 
@@ -34,6 +36,10 @@ def _conversation_id(value: Any) -> str:
 
 def _origin_id(value: Any) -> str:
     return _id(value, prefix=ids.CONVERSATION_PREFIX, path="forked_from")
+
+
+def _end_user(value: Any) -> str:
+    return validate_end_user(value, path="end_user")
 
 
 def _id(value: Any, *, prefix: str = "", path: str) -> str:
@@ -75,6 +81,7 @@ class ConversationLine(TypedDict):
     object: Literal["conversation"]
     id: Annotated[str, PlainValidator(_conversation_id)]
     owner: Annotated[str, Field(min_length=1)]
+    end_user: NotRequired[Annotated[str, PlainValidator(_end_user)]]
     created_at: Time
     metadata: Annotated[dict[str, str], PlainValidator(validate_metadata)]
     item_count: Count

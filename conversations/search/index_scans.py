@@ -11,11 +11,11 @@ from django.db import connections
 
 from conversations.db.hints import index_hint_sql
 from conversations.db.prepared_cursor import SQL
-from conversations.schema.query.nodes import And, CreatedCondition, MetadataCondition, Or, Query
+from conversations.schema.query.nodes import And, CreatedCondition, ItemCondition, MetadataCondition, Or, Query
 from conversations.schema.query.operators import IndexUse
 from conversations.search.index_ranges import IndexRange, KeysetWindow
 from conversations.search.metadata_pair import MetadataPair
-from conversations.search.predicates import created_range
+from conversations.search.predicates import ITEM_INDEXES, conversation_model, created_range, items_with
 from conversations.search.row_predicates import ID, ROW, RowPredicate, compile_q, join_sql
 
 # A condition with more values, or a prefix of more values, is not read as one range per value: each range is a
@@ -62,7 +62,8 @@ class IndexScanBuilder:
         self.owner_id = owner_id
         self.using = using
         time_ranges = (compile_q(created_range(each, id_name=ID), using=using) for each in _time_bounds(query))
-        self._scope = [*self._owner_clauses(), *time_ranges]
+        self._time_ranges = list(time_ranges)
+        self._scope = [*self._owner_clauses(), *self._time_ranges]
         self._prefixed_values = self._look_up_prefixed_values(list(_prefix_conditions(query)))
 
     def candidates(self, query: Query) -> list[IndexScan]:
@@ -76,18 +77,20 @@ class IndexScanBuilder:
                 return [IndexScan(tuple(ranges))] if all(alternatives) else []
             case MetadataCondition():
                 return self._condition_scans(query)
+            case ItemCondition() if query.is_indexed:
+                return [IndexScan((self._item_range(query),))]
         return []
 
     def conversations_scan(self) -> IndexScan:
         """Return a scan of the conversations themselves, whose density the densities of other scans compare with."""
-        table = MetadataPair._meta.get_field("conversation").related_model._meta.db_table
+        table = conversation_model()._meta.db_table
         index = index_hint_sql(
             "PRIMARY" if self.owner_id is None else "conversations_owner_id", connections[self.using]
         )
         owner_clause, parameters = join_sql(" AND ", self._owner_clauses())
         rows = f"SELECT id AS {ID} FROM {table}{index} WHERE {owner_clause}"  # noqa: S608
         pairs = f"SELECT {ID} FROM ({rows}) AS conversation WHERE 1 = 1"  # noqa: S608
-        return IndexScan((IndexRange((pairs, parameters), ("1 = 1", ())),))
+        return IndexScan((IndexRange((pairs, parameters), self.predicate.where_clause()),))
 
     def _look_up_prefixed_values(
         self, prefix_conditions: list[MetadataCondition]
@@ -133,6 +136,16 @@ class IndexScanBuilder:
         pairs = f"SELECT {ID}, value FROM {ROW}{index_hint_sql(name, connection)} WHERE {condition}"  # noqa: S608
         predicate = self.predicate.where_clause(key=key, value=value)
         return IndexRange((pairs, parameters), predicate, is_ordered=not value_conditions)
+
+    def _item_range(self, condition: ItemCondition) -> IndexRange:
+        """Return the conversations with such an item. The index of the items does not know their owners."""
+        name, is_indexed = ITEM_INDEXES[condition.column]
+        table = items_with(condition).model._meta.db_table
+        item_clause = f"{condition.column} = %s AND {is_indexed}", (condition.value,)
+        clause, parameters = join_sql(" AND ", [item_clause, *self._time_ranges])
+        hint = index_hint_sql(name, connections[self.using])
+        conversations = f"SELECT DISTINCT {ID} FROM {table} AS {ROW}{hint} WHERE {clause}"  # noqa: S608
+        return IndexRange((conversations, parameters), self.predicate.item_clause(condition))
 
     def _owner_clauses(self) -> Iterator[SQL]:
         if self.owner_id is not None:

@@ -34,11 +34,14 @@ class MetadataPairQuerySet(models.QuerySet["MetadataPair"]):
         self.filter(conversation=conversation_id).delete()
         self.bulk_create(build_metadata_pairs(metadata, conversation_id=conversation_id, owner_id=owner_id))
 
-    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> MetadataPairQuerySet:
-        if not app_settings.visible_to:
+    def visible_to(
+        self, user: AbstractBaseUser | AnonymousUser, *, end_user: str | None = None
+    ) -> MetadataPairQuerySet:
+        """Return the pairs of the conversations that the queryset method of this name returns."""
+        if not app_settings.visible_to and end_user is None:
             return self.filter(owner=user.pk)
         conversations: Any = self.model._meta.get_field("conversation").related_model
-        visible = conversations.objects.using(self.db).visible_to(user)
+        visible = conversations.objects.using(self.db).visible_to(user, end_user=end_user)
         return self.filter(conversation__in=visible.order_by().values("pk"))
 
     @retry_on_conflict

@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 
 from conversations import ids
 from conversations.db.prepared_cursor import SQL, fetch_union
-from conversations.schema.query.nodes import Query
+from conversations.schema.query.nodes import ItemCondition, Query, iter_conditions
 from conversations.search.index_ranges import KeysetWindow
 from conversations.search.index_scans import IndexScan, IndexScanBuilder
 from conversations.search.row_predicates import ID, ROW, RowPredicate, join_sql
@@ -56,9 +56,15 @@ class MetadataScan:
         self.is_ascending = is_ascending
         self.using = using
         self._nearest, self._furthest = (min, max) if is_ascending else (max, min)
-        self._predicate = RowPredicate(query, using=using)
+        self._predicate = RowPredicate(query, owner_id=owner_id, using=using)
         self._builder = IndexScanBuilder(query, self._predicate, owner_id=owner_id, using=using)
         self.index_scans = self._builder.candidates(query)
+        # The index of items does not know the owner, who may have few of them, so that reading all conversations of the
+        # owner is another candidate.
+        has_items = any(isinstance(condition, ItemCondition) for condition in iter_conditions(query))
+        self._is_scoped = owner_id is None or not has_items
+        if self.index_scans and not self._is_scoped:
+            self.index_scans.append(self._builder.conversations_scan())
 
     def ids(self, *, after: str | None, batch: int) -> Iterator[str]:
         """Yield the matching ids that follow `after`, in order, reading `batch` of them at a time."""
@@ -151,7 +157,8 @@ class MetadataScan:
         *shorter, (longest, max_rows) = sorted(step.max_rows.items(), key=lambda item: item[1] or 0)
         rows, row_parameters = longest.ids_sql(max_rows, window)
         memberships = [_is_among(scan.ids_sql(scan_rows, window)) for scan, scan_rows in shorter]
-        conditions, parameters = join_sql(" AND ", [*memberships, self._predicate.where_clause()])
+        owner_clauses = [] if self._is_scoped else self._predicate.owner_clauses()
+        conditions, parameters = join_sql(" AND ", [*memberships, self._predicate.where_clause(), *owner_clauses])
         sql = (
             f"SELECT DISTINCT {ID} FROM ({rows}) AS {ROW} WHERE {conditions}"  # noqa: S608
             f" ORDER BY {ID} {window.order} LIMIT {limit}"

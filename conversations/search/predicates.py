@@ -4,21 +4,56 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from functools import partial, reduce
 from operator import and_, or_
+from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db.models import Exists, F, OuterRef, Q, Subquery, Value
 from django.db.models.expressions import Combinable
 from django.db.models.functions import Right, StrIndex
 from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, In, IsNull, LessThan
 
 from conversations import ids
-from conversations.schema.query.nodes import And, CreatedCondition, MetadataCondition, Not, Or, Query, TextCondition
+from conversations.db.hints import IndexCondition
+from conversations.schema.query.nodes import (
+    ActiveCondition,
+    And,
+    CreatedCondition,
+    HasCondition,
+    IdCondition,
+    IdPrefixCondition,
+    ItemColumn,
+    ItemCondition,
+    ItemCountCondition,
+    MetadataCondition,
+    Not,
+    Or,
+    OwnerCondition,
+    Query,
+    RowCondition,
+    TextCondition,
+)
 from conversations.search.item_text import ItemText
 from conversations.search.metadata_pair import MetadataPair
+from conversations.search.unanswered_calls import has_unanswered_call
+
+# Times that every database can compare: from the year 2 to the year 9998, in Unix seconds.
+MIN_SECONDS, MAX_SECONDS = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2, 9999))
+MIN_INDEXED_COUNT = 16  # the least number of items from which conversations are indexed by it
+MIN_INDEXED_BITS = MIN_INDEXED_COUNT.bit_length()
+
+# Indexes of items by a column and the conversation, and the items that are in them on PostgreSQL and SQLite.
+ITEM_INDEXES: dict[ItemColumn, tuple[str, str]] = {
+    "type": ("conversations_item_type", "type <> 'message'"),
+    "tool": ("conversations_item_tool", "tool <> ''"),
+    "status": ("conversations_item_status", "status <> ''"),
+}
 
 MetadataPredicate = Callable[[MetadataCondition], Q]
 TextPredicate = Callable[[TextCondition], Q]
+ItemPredicate = Callable[[ItemCondition], Q]
 
 
 def metadata_exists(condition: MetadataCondition) -> Q:
@@ -48,15 +83,44 @@ def text_correlated(condition: TextCondition, *, id_name: str) -> Q:
     return Q(IsNull(Subquery(texts.values("conversation")[:1]), False))
 
 
+def item_in_index(condition: ItemCondition) -> Q:
+    """Match conversations by the index of the items, for unordered sets."""
+    return Q(pk__in=items_with(condition).values("conversation").distinct())
+
+
+def item_correlated(condition: ItemCondition, *, id_name: str) -> Q:
+    """Match rows whose conversation has such an item by a look-up in each row, for scans that stop at a full page."""
+    items = items_with(condition).filter(conversation=OuterRef(id_name))
+    return Q(IsNull(Subquery(items.values("conversation")[:1]), False))
+
+
+def items_with(condition: ItemCondition) -> Any:
+    """Return the items that meet the condition."""
+    items = item_model().objects.order_by().filter(**{condition.column: condition.value})
+    if not condition.is_indexed:
+        return items
+    _name, is_indexed = ITEM_INDEXES[condition.column]
+    return items.filter(IndexCondition(is_indexed, (), sqlite=is_indexed))
+
+
+def conversation_model() -> Any:
+    return MetadataPair._meta.get_field("conversation").related_model
+
+
+def item_model() -> Any:
+    return conversation_model()._meta.get_field("items").related_model
+
+
 def build_q(
     query: Query,
     *,
     metadata: MetadataPredicate = metadata_exists,
     text: TextPredicate = text_in_index,
+    item: ItemPredicate = item_in_index,
     id_name: str = "pk",
 ) -> Q:
     """Combine the predicates of all conditions; `id_name` is the field with the conversation's id in the rows."""
-    inner = partial(build_q, metadata=metadata, text=text, id_name=id_name)
+    inner = partial(build_q, metadata=metadata, text=text, item=item, id_name=id_name)
     match query:
         case And(parts):
             return reduce(and_, map(inner, parts), Q())
@@ -70,6 +134,39 @@ def build_q(
             return metadata(query)
         case TextCondition():
             return text(query)
+        case ItemCondition():
+            return item(query)
+        case _:
+            return row_condition(query, id_name=id_name)
+
+
+def row_correlated(condition: RowCondition, *, id_name: str) -> Q:
+    """Match rows by a column of each row's conversation, for rows that have only its id."""
+    conversations = conversation_model()._base_manager.filter(
+        row_condition(condition, id_name="pk"), pk=OuterRef(id_name)
+    )
+    return Q(IsNull(Subquery(conversations.values("pk")), False))
+
+
+def row_condition(condition: RowCondition, *, id_name: str) -> Q:
+    """Return a condition on the column `id_name`, or on another column of the conversation."""
+    match condition:
+        case OwnerCondition(username):
+            User = get_user_model()
+            users = User._default_manager.filter(**{User.USERNAME_FIELD: username})
+            return Q(owner=Subquery(users.values("pk")[:1]))
+        case IdCondition(ids):
+            return Q((f"{id_name}__in", ids))
+        case IdPrefixCondition(prefix):
+            return starts_with(prefix, F(id_name))
+        case ActiveCondition():
+            return active_range(condition)
+        case ItemCountCondition():
+            return item_count_range(condition)
+        case HasCondition("hold"):
+            return Q(is_held=True)
+        case HasCondition():
+            return has_unanswered_call(item_model().objects.all())
 
 
 def created_range(condition: CreatedCondition, *, id_name: str) -> Q:
@@ -77,6 +174,26 @@ def created_range(condition: CreatedCondition, *, id_name: str) -> Q:
     after = condition.operator in ("gt", "lte")
     first = ids.lower_bound(ids.CONVERSATION_PREFIX, seconds=condition.seconds + after)
     return Q((f"{id_name}__gte" if condition.operator in ("gt", "gte") else f"{id_name}__lt", first))
+
+
+def active_range(condition: ActiveCondition) -> Q:
+    """Match a range of seconds. Conversations that never had an item are in none, and in every negated one."""
+    first = max(MIN_SECONDS, min(condition.seconds + (condition.operator in ("gt", "lte")), MAX_SECONDS))
+    moment, hour = datetime.fromtimestamp(first, tz=UTC), first // 3600
+    is_lower_bound = condition.operator in ("gt", "gte")
+    in_hours = IndexCondition(f"active_hour {'>=' if is_lower_bound else '<='} %s", [hour])
+    bound = ("last_item_at__gte" if is_lower_bound else "last_item_at__lt", moment)
+    return Q(("last_item_at__isnull", False), bound, in_hours)
+
+
+def item_count_range(condition: ItemCountCondition) -> Q:
+    number = condition.number
+    bound = Q((f"item_count__{condition.operator}", number))
+    if condition.operator in ("lt", "lte") or number < MIN_INDEXED_COUNT:
+        return bound
+    # The constants let the databases recognize the partial index.
+    in_index = f"item_count_bits >= {MIN_INDEXED_BITS} AND item_count_bits >= %s"
+    return bound & Q(IndexCondition(in_index, [number.bit_length()], sqlite=f"item_count >= {MIN_INDEXED_COUNT}"))
 
 
 def value_condition(condition: MetadataCondition, value: Combinable) -> Q:

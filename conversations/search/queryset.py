@@ -12,6 +12,7 @@ from conversations.db.retry import retry_on_conflict
 from conversations.schema.query.nodes import EVERYTHING, And, MetadataCondition, Query
 from conversations.schema.query.parser import parse_query
 from conversations.search import planner
+from conversations.search.activity_order import OrderBy
 from conversations.search.predicates import build_q
 
 if TYPE_CHECKING:
@@ -23,15 +24,18 @@ ConversationType = TypeVar("ConversationType", bound=models.Model)
 class SearchableQuerySet(models.QuerySet[ConversationType]):
     """Conversations that can be searched. A query is a condition tree, or a text in the query language."""
 
-    def visible_to(self, user: AbstractBaseUser | AnonymousUser) -> Self:
+    def visible_to(self, user: AbstractBaseUser | AnonymousUser, *, end_user: str | None = None) -> Self:
         """Return the conversations that the user may see: own ones, or those that CONVERSATIONS_VISIBLE_TO selects.
 
-        Everything that shows a user conversations begins with this method.
+        If `end_user` is given, return only the conversations of this end user among them. Everything that shows a user
+        conversations begins with this method.
         """
+        visible: Self
         if app_settings.visible_to:
-            visible: Self = import_string(app_settings.visible_to)(self, user)
-            return visible
-        return self.filter(owner=user.pk)
+            visible = import_string(app_settings.visible_to)(self, user)
+        else:
+            visible = self.filter(owner=user.pk)
+        return visible if end_user is None else visible.filter(end_user=end_user)
 
     def matching(self, query: Query | str) -> Self:
         """Filter by a metadata or full-text query; keys and values compare as bytes. For ordered matches, use `page`.
@@ -60,13 +64,18 @@ class SearchableQuerySet(models.QuerySet[ConversationType]):
         after: str | None = None,
         before: str | None = None,
         matching: Query | str = EVERYTHING,
+        order_by: OrderBy = "created_at",
     ) -> Page[ConversationType]:
-        """Return a page in the order of the ids: the `limit` conversations after `after`, or just before `before`.
+        """Return a page in the order of creation: the `limit` conversations after `after`, or just before `before`.
 
-        Both are keyset cursors: a conversation with that id need not exist any more. Raise the same errors as the
-        method `matching`.
+        Both are keyset cursors: a conversation with that id need not exist any more. In the order of `last_item_at` it
+        has to exist, and a conversation that gets items meanwhile may be repeated or missing in the next page.
+        Conversations that never had an item are then the least active ones. Raise `APIError` if the cursor does not
+        exist, and the same errors as the method `matching`.
         """
-        return planner.page(self, limit=limit, order=order, after=after, before=before, query=_parse(matching))
+        return planner.page(
+            self, limit=limit, order=order, order_by=order_by, after=after, before=before, query=_parse(matching)
+        )
 
     @retry_on_conflict
     def capped_count(self, maximum: int, *, matching: Query | str = EVERYTHING) -> int:

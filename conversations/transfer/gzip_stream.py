@@ -23,6 +23,18 @@ def compress(chunks: Iterable[bytes]) -> Generator[bytes]:
     yield compressor.flush()
 
 
+def join_chunks(chunks: Iterable[bytes], size: int) -> Iterator[bytes]:
+    """Yield the bytes of the chunks in parts of `size`, the last of which may be shorter."""
+    pending = bytearray()
+    for chunk in chunks:
+        pending += chunk
+        while len(pending) >= size:
+            yield bytes(pending[:size])
+            del pending[:size]
+    if pending:
+        yield bytes(pending)
+
+
 def open_gzip_file(file: IO[bytes]) -> IO[bytes]:
     """Return a stream that decompresses the file while it is read."""
     return cast(IO[bytes], GzipFile(fileobj=file))

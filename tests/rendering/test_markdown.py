@@ -14,7 +14,7 @@ def test_commonmark_tables_and_code_are_rendered():
     html = render("**a**\nb\n\n- c\n\n```js\n<d>\n```\n\n|e|\n|-|\n|f|\n\n~~g~~")
     assert "<p><strong>a</strong><br>\nb</p>" in html
     assert "<li>c</li>" in html
-    assert "<pre><code>&lt;d&gt;\n</code></pre>" in html
+    assert '<pre data-language="js"><code>&lt;d&gt;\n</code></pre>' in html
     assert "<td>f</td>" in html
     assert "<s>g</s>" in html
 
@@ -158,3 +158,10 @@ def test_page_of_hostile_markdown_writes_a_limited_amount_of_html(text):
     attributes = len(' target="_blank" rel="noopener noreferrer nofollow"')  # which the cleaner adds
     assert sum(map(len, rendered)) - links * attributes <= MAX_HTML_CHARACTERS
     assert page.render("*a*") is None
+
+
+def test_task_lists_show_what_is_done():
+    html = render("- [x] done\n- [ ] open\n- [y] text\n")
+    assert "<li>☑ done</li>" in html
+    assert "<li>☐ open</li>" in html
+    assert "<li>[y] text</li>" in html

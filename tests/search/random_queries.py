@@ -105,9 +105,9 @@ def conversations_of(owner: User, *others: User, count: int) -> list[Conversatio
     @settings(max_examples=count, derandomize=True, database=None)
     @given(metadata)
     def create(metadata: dict[str, str]) -> None:
-        rows.append(Conversation.create_with_items(owner=owner, metadata=metadata))
+        rows.append(Conversation.objects.create_with_items(owner=owner, metadata=metadata))
         for other in others:
-            Conversation.create_with_items(owner=other, metadata=metadata)
+            Conversation.objects.create_with_items(owner=other, metadata=metadata)
 
     create()
     return rows

@@ -30,8 +30,10 @@ def test_matches_are_counted_up_to_the_maximum(conversations, query, maximum):
 @pytest.mark.parametrize("query", [And(()), DEMO, Not(DEMO), Or((DEMO, Not(DEMO)))])
 def test_capped_count_applies_other_filters(alice, bob, query, monkeypatch):
     monkeypatch.setattr("conversations.search.planner.MAX_IDS", 2)
-    rows = [Conversation.create_with_items(owner=owner, metadata={"topic": "demo"}) for owner in (alice, bob) * 4]
-    rows += [Conversation.create_with_items(owner=owner) for owner in (alice, bob) * 4]
+    rows = [
+        Conversation.objects.create_with_items(owner=owner, metadata={"topic": "demo"}) for owner in (alice, bob) * 4
+    ]
+    rows += [Conversation.objects.create_with_items(owner=owner) for owner in (alice, bob) * 4]
     Conversation.objects.filter(pk__in=[row.pk for row in rows[::3]]).update(item_count=1)
     for owner in (None, alice):
         for item_count in (None, 1):
@@ -48,7 +50,7 @@ def test_capped_count_applies_other_filters(alice, bob, query, monkeypatch):
 )
 def test_capped_count_reads_no_more_rows_than_it_counts(alice, query):
     for _ in range(5):
-        Conversation.create_with_items(owner=alice, metadata={"topic": "demo"})
+        Conversation.objects.create_with_items(owner=alice, metadata={"topic": "demo"})
     with CapturedQueries(connection) as queries:
         Conversation.objects.capped_count(3, matching=query)
     statements = [each["sql"] for each in queries]
@@ -59,6 +61,6 @@ def test_capped_count_reads_no_more_rows_than_it_counts(alice, query):
 def test_unbounded_condition_is_refused(alice, monkeypatch, name):
     monkeypatch.setattr("conversations.search.planner.MAX_READABLE", 1)
     for _ in range(2):
-        Conversation.create_with_items(owner=alice)
+        Conversation.objects.create_with_items(owner=alice)
     with pytest.raises(APIError, match=f"'{name}' alone would read more than 1 conversations"):
         Conversation.objects.capped_count(3, matching=MetadataCondition("topic", name, ("d",)))

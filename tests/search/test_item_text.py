@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db(transaction=connection.vendor == "mysql")
 
 def create_conversation(owner, *texts, **metadata):
     items = validate_items([{"role": "user", "content": text} for text in texts])
-    return Conversation.create_with_items(owner=owner, metadata=metadata, items=items)
+    return Conversation.objects.create_with_items(owner=owner, metadata=metadata, items=items)
 
 
 def search(text, **options):
@@ -188,7 +188,7 @@ def test_rolled_back_items_are_not_found(alice):
 
 def test_item_without_text_has_no_item_text(alice):
     silent = validate_items([{"type": "compaction", "encrypted_content": "x"}])
-    Conversation.create_with_items(owner=alice, items=silent)
+    Conversation.objects.create_with_items(owner=alice, items=silent)
     create_conversation(alice, "...")
     assert not ItemText.objects.exists()
 

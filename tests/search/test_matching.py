@@ -29,8 +29,8 @@ def has_pairs(metadata: dict[str, str]) -> Query:
 
 @pytest.mark.parametrize("key", KEYS)
 def test_metadata_keys_with_special_characters_match_literally(alice, key):
-    match = Conversation.create_with_items(owner=alice, metadata={key: "demo"})
-    Conversation.create_with_items(owner=alice, metadata={f"{key}x": "demo"})
+    match = Conversation.objects.create_with_items(owner=alice, metadata={key: "demo"})
+    Conversation.objects.create_with_items(owner=alice, metadata={f"{key}x": "demo"})
     assert list(Conversation.objects.matching(has_pairs({key: "demo"}))) == [match]
 
 
@@ -38,28 +38,28 @@ def test_metadata_keys_with_special_characters_match_literally(alice, key):
     "near", ["Demo", "demo ", " demo", "dem", "demo\t", "de\u0301mo", "%", "_emo", "", "DEMO", "'demo'", '"demo"']
 )
 def test_values_compare_byte_for_byte(alice, near):
-    Conversation.create_with_items(owner=alice, metadata={"topic": near})
-    match = Conversation.create_with_items(owner=alice, metadata={"topic": "demo"})
+    Conversation.objects.create_with_items(owner=alice, metadata={"topic": near})
+    match = Conversation.objects.create_with_items(owner=alice, metadata={"topic": "demo"})
     assert list(Conversation.objects.matching(has_pairs({"topic": "demo"}))) == [match]
     assert Conversation.objects.matching(has_pairs({"topic": near})).exists()
 
 
 def test_all_pairs_must_match(alice):
-    Conversation.create_with_items(owner=alice, metadata={"a": "1"})
-    both = Conversation.create_with_items(owner=alice, metadata={"a": "1", "b": "2"})
+    Conversation.objects.create_with_items(owner=alice, metadata={"a": "1"})
+    both = Conversation.objects.create_with_items(owner=alice, metadata={"a": "1", "b": "2"})
     assert list(Conversation.objects.matching(has_pairs({"a": "1", "b": "2"}))) == [both]
     assert Conversation.objects.matching(has_pairs({})).count() == 2
 
 
 def test_longest_possible_pairs_can_be_matched(alice):
     longest = {"🦓" * 64: "😀" * 512}
-    match = Conversation.create_with_items(owner=alice, metadata=longest)
+    match = Conversation.objects.create_with_items(owner=alice, metadata=longest)
     assert list(Conversation.objects.matching(has_pairs(longest))) == [match]
 
 
 def test_keys_that_differ_only_in_their_bytes_are_distinct(alice):
     metadata = {"a": "1", "A": "2", "a ": "3", "á": "4", "a\u0301": "5"}
-    conversation = Conversation.create_with_items(owner=alice, metadata=metadata)
+    conversation = Conversation.objects.create_with_items(owner=alice, metadata=metadata)
     assert Conversation.objects.get().metadata == metadata
     for key, value in metadata.items():
         assert Conversation.objects.matching(has_pairs({key: value})).get() == conversation
@@ -112,3 +112,28 @@ def test_conversations_of_a_user_are_a_page_newest_first(alice, bob):
         with capture_statements() as of_queryset:
             Conversation.objects.visible_to(alice).page(limit=2, matching=query)
         assert of_manager == of_queryset
+
+
+@pytest.mark.parametrize(
+    ("query", "names"),
+    [
+        ("@owner:bob", {"bob's demo", "bob's"}),
+        ("-@owner:bob", {"alice's demo"}),
+        ("@owner:bob topic:demo", {"bob's demo"}),
+        ("topic:demo -@owner:bob", {"alice's demo"}),
+        ("@owner:bob OR topic:demo", {"alice's demo", "bob's demo", "bob's"}),
+        ("@owner:carol", set()),
+        ("topic:demo @owner:carol", set()),
+    ],
+)
+def test_owner_condition_matches_the_username(alice, bob, query, names):
+    rows = {
+        "alice's demo": Conversation.objects.create_with_items(owner=alice, metadata={"topic": "demo"}).pk,
+        "bob's demo": Conversation.objects.create_with_items(owner=bob, metadata={"topic": "demo"}).pk,
+        "bob's": Conversation.objects.create_with_items(owner=bob).pk,
+    }
+    expected = sorted((rows[name] for name in names), reverse=True)
+    conversations = Conversation.objects.all()
+    assert [row.pk for row in conversations.page(limit=9, matching=query).rows] == expected
+    assert conversations.capped_count(9, matching=query) == len(expected)
+    assert {row.pk for row in conversations.matching(query)} == set(expected)

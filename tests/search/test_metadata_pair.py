@@ -9,7 +9,7 @@ from conversations.search.metadata_pair import Suggestions
 @pytest.fixture(autouse=True)
 def _conversations(alice):
     for color, size in [("blue", "small"), ("black", "large"), ("red", "large"), ("black", "larger")]:
-        Conversation.create_with_items(owner=alice, metadata={"color": color, "size": size, "b": "blank"})
+        Conversation.objects.create_with_items(owner=alice, metadata={"color": color, "size": size, "b": "blank"})
 
 
 def test_values_are_suggested_for_each_prefix_separately(django_assert_num_queries):

@@ -105,7 +105,7 @@ def test_page_applies_other_queryset_filters(conversations):
 def test_filter_on_either_of_two_owners_is_not_mistaken_for_a_single_owner(conversations, bob):
     """Only a filter that all rows pass may narrow the search to a part of the index."""
     alice = conversations[0].owner
-    bobs = Conversation.create_with_items(owner=bob, metadata={"topic": "demo"})
+    bobs = Conversation.objects.create_with_items(owner=bob, metadata={"topic": "demo"})
     either = Conversation.objects.filter(owner=alice) | Conversation.objects.filter(owner=bob)
     newest = MetadataCondition("topic", "eq", ("demo",))
     assert either.page(limit=1, order="desc", matching=newest).rows == [bobs]

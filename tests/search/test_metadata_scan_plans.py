@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 from django.core.management import call_command
 from django.db import connection
+from django.db.models import F
 
 from conversations.models import Conversation, MetadataPair
 from conversations.schema.query.nodes import EVERYTHING, And, CreatedCondition, MetadataCondition, Not, Or
@@ -25,12 +26,26 @@ def owner(django_db_setup, django_db_blocker):
     with django_db_blocker.unblock():
         # What other tests rolled back still takes room in PostgreSQL's tables and indexes, and counts for its plans.
         call_command("flush", interactive=False, verbosity=0)
+        _let_autovacuum(False)
         for _ in seed_conversations(conversations=NUMBER, items_per=0, seed=1, start=date(2026, 1, 1)):
             pass
+        Conversation.objects.update(last_item_at=F("created_at"))
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("VACUUM FULL conversations_conversation")  # of the rows before the update
         analyze()
         largest = Conversation.objects.filter(owner__username="seed-0001")
         yield largest.latest("pk").owner
+        _let_autovacuum(True)
         call_command("flush", interactive=False, verbosity=0)
+
+
+def _let_autovacuum(is_on: bool) -> None:
+    """Turn autovacuum on or off. Of so few rows, PostgreSQL would sort all once it knows that all are visible."""
+    if connection.vendor == "postgresql":
+        change = "RESET (autovacuum_enabled)" if is_on else "SET (autovacuum_enabled = off)"
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER TABLE conversations_metadatapair {change}")
 
 
 @pytest.mark.parametrize("is_scoped", [True, False])
@@ -73,6 +88,22 @@ def test_conversations_are_scanned_in_order_if_no_metadata_index_applies(owner, 
     read = plan_steps(*statement)
     assert read & {"conversations_owner_id", "pk of Conversation"}, read
     assert not any(step.startswith("scan of") for step in read), read
+
+
+@pytest.mark.parametrize("is_ascending", [False, True])
+@pytest.mark.parametrize("is_deep", [False, True])
+@pytest.mark.parametrize("query", [EVERYTHING, COMMON])
+def test_frequent_matches_are_read_in_the_order_of_last_activity(owner, db, query, is_deep, is_ascending, monkeypatch):
+    monkeypatch.setattr("conversations.search.planner.MAX_SORTED", 20)
+    key = {"order_by": "last_item_at", "order": "asc" if is_ascending else "desc", "matching": query}
+    cursor = {"after": Conversation.objects.page(limit=100, **key).rows[-1].pk} if is_deep else {}
+    with capture_statements() as statements:
+        assert len(Conversation.objects.page(limit=20, **key, **cursor).rows) == 20
+    *_, page = [plan_steps(*statement) for statement in statements]
+    assert "conversations_active" in page, page
+    if connection.vendor == "postgresql":
+        page -= {"sort"}  # of the rows of one hour, because the index has no more than the hour
+    assert not any(step.startswith(("scan of", "hash", "sort")) for step in page), page
 
 
 @pytest.mark.parametrize("is_scoped", [True, False])

@@ -50,9 +50,9 @@ def test_every_sign_of_the_query_language_is_documented(sign):
 @pytest.mark.parametrize("name", METADATA_OPERATORS)
 def test_sql_predicate_agrees_with_the_table(alice, name):
     values, right, wrong = EXAMPLES[name]
-    match = Conversation.create_with_items(owner=alice, metadata={"topic": right})
+    match = Conversation.objects.create_with_items(owner=alice, metadata={"topic": right})
     for value in wrong:
-        Conversation.create_with_items(owner=alice, metadata={"topic": value})
+        Conversation.objects.create_with_items(owner=alice, metadata={"topic": value})
     condition = MetadataCondition("topic", name, values)
     assert Conversation.objects.page(limit=9, order="asc", matching=condition).rows == [match]
     assert Conversation.objects.matching(condition).get() == match

@@ -41,7 +41,7 @@ def conversations(alice) -> list[tuple[Conversation, list[str]]]:
     @given(random_queries.metadata, texts)
     def create(metadata, said):
         items = validate_items([{"role": "user", "content": text} for text in said])
-        rows.append((Conversation.create_with_items(owner=alice, metadata=metadata, items=items), said))
+        rows.append((Conversation.objects.create_with_items(owner=alice, metadata=metadata, items=items), said))
 
     create()
     return rows
@@ -80,7 +80,7 @@ def test_frequent_phrases_are_recognized_from_statistics(alice, monkeypatch, dja
     monkeypatch.setattr(item_text, "FREQUENT", 50)
     for said in [["the order"] * 20] * 10 + [["a platypus"]]:
         items = validate_items([{"role": "user", "content": text} for text in said])
-        Conversation.create_with_items(owner=alice, items=items)
+        Conversation.objects.create_with_items(owner=alice, items=items)
     if knows:
         with connection.cursor() as cursor:
             cursor.execute("ANALYZE conversations_itemtext")

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.django_db(transaction=connection.vendor == "mysql")
 
 def create_conversation(owner, *texts):
     items = validate_items([{"role": "user", "content": text} for text in texts])
-    return Conversation.create_with_items(owner=owner, items=items)
+    return Conversation.objects.create_with_items(owner=owner, items=items)
 
 
 def search(query):

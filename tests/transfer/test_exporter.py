@@ -48,17 +48,17 @@ def test_exported_conversations_are_restored_by_import(alice, bob):
     stored = [case["sent"] for case in ACCEPTED.values()]
     for start in range(0, len(stored), 20):
         items = validate_items(stored[start : start + 20])
-        Conversation.create_with_items(
+        Conversation.objects.create_with_items(
             owner=alice, items=[item for item in items if item["type"] != "item_reference"], metadata=ODD_METADATA
         )
     unknown = [{"type": "hologram", "id": "item_1", "data": {"b": None, "a": [1.0, -(2**63), {"\0": "\x7f\ud7ff\0"}]}}]
     Conversation.objects.create_with_items(owner=bob, items=unknown, validate=False)
-    with_gaps = Conversation.create_with_items(owner=bob, items=messages("1", "2", "3", "4"))
+    with_gaps = Conversation.objects.create_with_items(owner=bob, items=messages("1", "2", "3", "4"))
     for position in (1, 3, 4):
         with_gaps.delete_item(item_id=with_gaps.items.get(position=position).item_id)
-    emptied = Conversation.create_with_items(owner=alice, items=messages("1"))
+    emptied = Conversation.objects.create_with_items(owner=alice, items=messages("1"))
     emptied.delete_item(item_id=emptied.items.get().item_id)
-    Conversation.create_with_items(owner=alice)
+    Conversation.objects.create_with_items(owner=alice)
     assert set(Item.objects.values_list("type", flat=True)) == (
         ITEM_TYPES.keys() - {"item_reference", "compaction_trigger"} | {"hologram"}
     )
@@ -73,7 +73,7 @@ def test_exported_conversations_are_restored_by_import(alice, bob):
 
 
 def test_export_has_a_line_for_each_conversation_and_item(alice):
-    conversation = Conversation.create_with_items(owner=alice, metadata={"a": "b"}, items=messages("1", "2"))
+    conversation = Conversation.objects.create_with_items(owner=alice, metadata={"a": "b"}, items=messages("1", "2"))
     created_at = f"{conversation.created_at.replace(tzinfo=None).isoformat()}Z"
     assert lines() == [
         {
@@ -105,7 +105,7 @@ def test_order_of_conversations_and_items_is_independent_of_batches(lengths, siz
     monkeypatch.setattr(exporter, "CONVERSATIONS_PER_QUERY", size)
     monkeypatch.setattr(exporter, "ITEMS_PER_QUERY", size)
     for length in lengths:
-        Conversation.create_with_items(owner=alice, items=messages(*map(str, range(length))))
+        Conversation.objects.create_with_items(owner=alice, items=messages(*map(str, range(length))))
     expected = []
     for number, length in enumerate(lengths):
         expected += [(number, length), *((number, position) for position in range(1, length + 1))]
@@ -121,7 +121,9 @@ def test_order_of_conversations_and_items_is_independent_of_batches(lengths, siz
 
 def test_export_contains_the_same_conversations_as_the_list(alice, bob):
     for number in range(10):
-        Conversation.create_with_items(owner=[alice, bob][number % 2], metadata={"topic": "demo", "n": str(number % 3)})
+        Conversation.objects.create_with_items(
+            owner=[alice, bob][number % 2], metadata={"topic": "demo", "n": str(number % 3)}
+        )
     query = parse_query("topic:demo -n:1")
     mine = Export(Conversation.objects.visible_to(alice), query=query, with_items=False)
     exported = [json.loads(line)["id"] for line in b"".join(mine).splitlines()]
@@ -141,15 +143,15 @@ def test_arbitrary_query_exports_its_matches(random_conversations, query):
 
 def test_unbounded_condition_is_refused_before_the_first_chunk(alice, monkeypatch):
     monkeypatch.setattr("conversations.search.planner.MAX_READABLE", 0)
-    Conversation.create_with_items(owner=alice)
+    Conversation.objects.create_with_items(owner=alice)
     with pytest.raises(APIError, match="'contains' alone would read more than"):
         Export(Conversation.objects.all(), query=parse_query("note~refund"))
 
 
 def test_conversations_are_consistent_despite_concurrent_changes(alice, monkeypatch):
     monkeypatch.setattr(exporter, "ITEMS_PER_QUERY", 2)
-    first, second = (Conversation.create_with_items(owner=alice, items=messages("1", "2")) for _ in range(2))
-    long = Conversation.create_with_items(owner=alice, items=messages("1", "2", "3"))
+    first, second = (Conversation.objects.create_with_items(owner=alice, items=messages("1", "2")) for _ in range(2))
+    long = Conversation.objects.create_with_items(owner=alice, items=messages("1", "2", "3"))
     chunks = iter(Export(Conversation.objects.all()))
     text = next(chunks)
     second.delete_item(item_id=second.items.get(position=1).item_id)
@@ -164,19 +166,19 @@ def test_conversations_are_consistent_despite_concurrent_changes(alice, monkeypa
 
 def test_counts_reflect_the_rows_exported_so_far(alice, monkeypatch):
     monkeypatch.setattr(exporter, "ITEMS_PER_QUERY", 2)
-    Conversation.create_with_items(owner=alice, items=messages("1", "2"))
-    Conversation.create_with_items(owner=alice, items=messages("1", "2", "3"))
+    Conversation.objects.create_with_items(owner=alice, items=messages("1", "2"))
+    Conversation.objects.create_with_items(owner=alice, items=messages("1", "2", "3"))
     export = Export(Conversation.objects.all())
     assert [(export.conversation_count, export.item_count) for _ in export] == [(1, 2), (2, 4), (2, 5)]
 
 
 def test_export_can_be_streamed_as_a_response(alice):
-    Conversation.create_with_items(owner=alice, items=messages("1"))
+    Conversation.objects.create_with_items(owner=alice, items=messages("1"))
     assert StreamingHttpResponse(Export(Conversation.objects.all())).getvalue() == export()
 
 
 def test_export_without_items_and_as_csv_reads_no_items(alice, django_assert_num_queries):
-    Conversation.create_with_items(owner=alice, items=messages("1"))
+    Conversation.objects.create_with_items(owner=alice, items=messages("1"))
     for options in ({"with_items": False}, {"format": "csv"}):
         with django_assert_num_queries(2) as queries:  # conversations, owners
             export(**options)
@@ -192,14 +194,14 @@ def test_number_of_queries_grows_with_batches_not_with_rows(
     monkeypatch.setattr(exporter, "CONVERSATIONS_PER_QUERY", 3)
     monkeypatch.setattr(exporter, "ITEMS_PER_QUERY", 4)
     for _ in range(count):
-        Conversation.create_with_items(owner=alice, items=messages("1", "2"))
+        Conversation.objects.create_with_items(owner=alice, items=messages("1", "2"))
     with django_assert_num_queries(queries):
         export()
 
 
 def test_items_of_a_long_conversation_take_one_query_per_batch(alice, monkeypatch, django_assert_num_queries):
     monkeypatch.setattr(exporter, "ITEMS_PER_QUERY", 10)
-    conversation = Conversation.create_with_items(owner=alice, items=messages(*"1" * 15))
+    conversation = Conversation.objects.create_with_items(owner=alice, items=messages(*"1" * 15))
     conversation.add_items(items=messages(*"1" * 20))
     with django_assert_num_queries(2 + 4):
         export()
@@ -220,15 +222,15 @@ def test_memory_does_not_grow_with_items_or_conversations(alice, monkeypatch):
             tracemalloc.stop()
 
     text = "x" * 10_000
-    conversation = Conversation.create_with_items(owner=alice, items=messages(*[text] * 20))
+    conversation = Conversation.objects.create_with_items(owner=alice, items=messages(*[text] * 20))
     conversation.add_items(items=messages(*[text] * 20))
     for _ in range(20):
-        Conversation.create_with_items(owner=alice, items=messages(text))
+        Conversation.objects.create_with_items(owner=alice, items=messages(text))
     peak()  # Warm up: modules and caches are loaded once.
     small = peak()
     for _ in range(18):
         conversation.add_items(items=messages(*[text] * 20))
         for _ in range(20):
-            Conversation.create_with_items(owner=alice, items=messages(text))
+            Conversation.objects.create_with_items(owner=alice, items=messages(text))
     assert Item.objects.count() == 60 + 18 * 40
     assert peak() < small * 1.5

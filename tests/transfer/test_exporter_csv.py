@@ -16,22 +16,22 @@ def rows(text: bytes) -> list[list[str]]:
 
 
 def test_csv_has_a_row_for_each_conversation(alice):
-    conversation = Conversation.create_with_items(owner=alice, metadata=ODD_METADATA, items=messages("1"))
+    conversation = Conversation.objects.create_with_items(owner=alice, metadata=ODD_METADATA, items=messages("1"))
     Conversation.objects.update(created_at=datetime(2026, 1, 2, 3, 4, 5, 678, tzinfo=UTC))
-    empty = Conversation.create_with_items(owner=alice)
+    empty = Conversation.objects.create_with_items(owner=alice)
     text = export(format="csv")
-    assert text.startswith(b"\xef\xbb\xbfid,owner,created_at,item_count,last_item_at,metadata\r\n")
+    assert text.startswith(b"\xef\xbb\xbfid,owner,end_user,created_at,item_count,last_item_at,metadata\r\n")
     _, first, second = rows(text)
-    assert first[:4] == [conversation.pk, "alice", "2026-01-02 03:04:05", "1"]
-    assert first[4] == f"{conversation.last_item_at:%Y-%m-%d %H:%M:%S}"
-    assert json.loads(first[5]) == ODD_METADATA
+    assert first[:5] == [conversation.pk, "alice", "", "2026-01-02 03:04:05", "1"]
+    assert first[5] == f"{conversation.last_item_at:%Y-%m-%d %H:%M:%S}"
+    assert json.loads(first[6]) == ODD_METADATA
     assert second[0] == empty.pk
-    assert second[3:] == ["0", "", "{}"]
+    assert second[4:] == ["0", "", "{}"]
 
 
 def test_csv_has_a_row_for_each_item(alice):
     call = {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"}
-    conversation = Conversation.create_with_items(
+    conversation = Conversation.objects.create_with_items(
         owner=alice, items=[*messages('say "1",\r\n2'), *validate_items([call])]
     )
     text = export(format="items-csv")
@@ -46,7 +46,7 @@ def test_csv_has_a_row_for_each_item(alice):
 
 
 def test_csv_has_nul_escaped_in_the_json_and_replaced_in_other_cells(alice):
-    Conversation.create_with_items(owner=alice, items=messages("W\0s"))
+    Conversation.objects.create_with_items(owner=alice, items=messages("W\0s"))
     text = export(format="items-csv")
     assert b"\0" not in text
     [row] = rows(text)[1:]
@@ -69,5 +69,5 @@ def test_csv_cells_are_never_formulas(start, alice, bob):
 
 @pytest.mark.parametrize("text", ["", "a=b", "'=1", " =1", "1-1"])
 def test_other_csv_cells_are_unchanged(text, alice):
-    Conversation.create_with_items(owner=alice, items=messages(text))
+    Conversation.objects.create_with_items(owner=alice, items=messages(text))
     assert rows(export(format="items-csv"))[1][6] == text

@@ -23,11 +23,27 @@ from conversations.schema.items import (  # noqa: F401
     shell,
 )
 from conversations.schema.items.messages import CHAT_MEMBERS, without_chat_members
-from conversations.schema.items.registry import ITEM_TYPES, check_item_id, find_call_id, is_item_id, item_id_prefix
+from conversations.schema.items.registry import (
+    ITEM_TYPES,
+    MAX_TOOL_LENGTH,
+    check_item_id,
+    find_call_id,
+    find_tool,
+    is_item_id,
+    item_id_prefix,
+)
 from conversations.schema.items.types import OneOf, drop_nulls
 from conversations.schema.validation_errors import openai_error
 
-__all__ = ["ITEM_TYPES", "find_call_id", "is_item_id", "item_id_prefix", "validate_items"]
+__all__ = [
+    "ITEM_TYPES",
+    "MAX_TOOL_LENGTH",
+    "find_call_id",
+    "find_tool",
+    "is_item_id",
+    "item_id_prefix",
+    "validate_items",
+]
 
 _definitions = tuple(ITEM_TYPES[name].definition for name in sorted(ITEM_TYPES))
 _any_item: Any = Annotated[Union[_definitions], OneOf()]  # noqa: UP007

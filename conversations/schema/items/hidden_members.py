@@ -36,16 +36,18 @@ class HiddenMember:
 
     def _hide_in_parts(self, item: dict[str, Any]) -> dict[str, Any]:
         name, part_type, substitute = self.name, self.part_type, self.substitute
-        content = item.get("content")
-        if not isinstance(content, list):
-            return item
-        for part in content:
-            if isinstance(part, dict) and part.get("type") == part_type and part.get(name, OMIT) != substitute:
-                break
-        else:
-            return item  # Most messages have nothing to hide. Copying them would double the time of a page.
+        try:
+            for part in item["content"]:
+                if part["type"] == part_type and part.get(name, OMIT) != substitute:
+                    break
+            else:
+                return item  # Most messages have nothing to hide. Copying them would double the time of a page.
+        except (AttributeError, KeyError, TypeError):  # an imported item of another structure
+            if not isinstance(item.get("content"), list):
+                return item
         parts = [
-            self._hide(part) if isinstance(part, dict) and part.get("type") == part_type else part for part in content
+            self._hide(part) if isinstance(part, dict) and part.get("type") == part_type else part
+            for part in item["content"]
         ]
         return item | {"content": parts}
 

@@ -17,6 +17,7 @@ from conversations.schema.items.hidden_members import HiddenMember
 from conversations.schema.items.types import literal_values
 from conversations.schema.json_limits import replace_nul
 
+MAX_TOOL_LENGTH = 128  # of the name of a tool, for its index
 EXTRA_ITEM_PREFIX = "item_"  # for the types in CONVERSATIONS_EXTRA_ITEM_TYPES
 
 T = TypeVar("T")
@@ -78,6 +79,20 @@ def find_call_id(data: Mapping[str, Any]) -> str:
     registered = ITEM_TYPES.get(data["type"])
     call_id = data.get(registered.pairing_member if registered else "call_id")
     return replace_nul(call_id) if isinstance(call_id, str) else ""
+
+
+def find_tool(data: Mapping[str, Any]) -> str:
+    """Return the name of the tool that the item calls, or "" if it is no call.
+
+    It is the member `name`, with U+FFFD for NUL and at most `MAX_TOOL_LENGTH` characters. The tools of calls without a
+    name are named after the type: a `web_search_call` calls `web_search`.
+    """
+    item_type = data["type"]
+    if not isinstance(item_type, str) or not item_type.endswith("_call"):
+        return ""
+    name = data.get("name")
+    tool = replace_nul(name) if isinstance(name, str) and name else item_type.removesuffix("_call")
+    return tool[:MAX_TOOL_LENGTH]
 
 
 def item_id_prefix(item_type: str) -> str:

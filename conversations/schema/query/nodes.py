@@ -10,7 +10,8 @@ from conversations.schema.query.operators import METADATA_OPERATORS, MetadataOpe
 
 MAX_CONDITIONS = 16
 
-CreatedOperator = Literal["gt", "gte", "lt", "lte"]
+ItemColumn = Literal["type", "tool", "status"]
+Comparison = Literal["gt", "gte", "lt", "lte"]
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,22 @@ class MetadataCondition:
 
 @dataclass(frozen=True)
 class CreatedCondition:
-    operator: CreatedOperator
+    operator: Comparison
     seconds: int  # Unix time
+
+
+@dataclass(frozen=True)
+class ActiveCondition:
+    """The last item was added in these seconds. A conversation that never had an item meets no such condition."""
+
+    operator: Comparison
+    seconds: int  # Unix time
+
+
+@dataclass(frozen=True)
+class ItemCountCondition:
+    operator: Comparison
+    number: int
 
 
 @dataclass(frozen=True)
@@ -43,6 +58,45 @@ class TextCondition:
     """A phrase in the text of one item: its words next to each other and in order (see `schema.searchable_text`)."""
 
     phrase: str
+
+
+@dataclass(frozen=True)
+class OwnerCondition:
+    """The owner has this username."""
+
+    username: str
+
+
+@dataclass(frozen=True)
+class IdCondition:
+    """The id is one of these. The admin's search finds them by what else a word may be, such as the id of an item."""
+
+    ids: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class IdPrefixCondition:
+    prefix: str
+
+
+@dataclass(frozen=True)
+class ItemCondition:
+    """Some item has this type, calls this tool, or has this status."""
+
+    column: ItemColumn
+    value: str
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether an index leads to the items. Messages have none, because most conversations have some."""
+        return (self.column, self.value) != ("type", "message")
+
+
+@dataclass(frozen=True)
+class HasCondition:
+    """Some call has no output in the conversation, or the conversation is on legal hold."""
+
+    what: Literal["unanswered_call", "hold"]
 
 
 @dataclass(frozen=True)
@@ -60,7 +114,9 @@ class Not:
     part: Query
 
 
-Condition = MetadataCondition | CreatedCondition | TextCondition
+# Conditions on columns of the conversation's own row.
+RowCondition = HasCondition | OwnerCondition | IdCondition | IdPrefixCondition | ActiveCondition | ItemCountCondition
+Condition = MetadataCondition | CreatedCondition | TextCondition | ItemCondition | RowCondition
 Query = Condition | And | Or | Not
 EVERYTHING = And(())
 
@@ -91,7 +147,7 @@ def is_bounded(query: Query) -> bool:
             return False
         case MetadataCondition():
             return query.definition.is_bounded
-        case CreatedCondition() | TextCondition():
+        case _:
             return True
 
 
@@ -102,19 +158,26 @@ def is_index_only(query: Query) -> bool:
             return all(map(is_index_only, parts))
         case MetadataCondition():
             return query.definition.is_index_only
-        case CreatedCondition():
+        case CreatedCondition() | OwnerCondition() | IdCondition() | IdPrefixCondition():
             return True
     return False
 
 
-def collect_phrases(query: Query) -> list[str]:
-    """Return the phrases of the query, without negated ones."""
+def iter_positive_conditions(query: Query) -> Iterator[Condition]:
+    """Yield the conditions of the query that are not negated."""
     match query:
         case And(parts) | Or(parts):
-            return [phrase for part in parts for phrase in collect_phrases(part)]
-        case TextCondition(phrase):
-            return [phrase]
-    return []
+            for part in parts:
+                yield from iter_positive_conditions(part)
+        case Not():
+            return
+        case _:
+            yield query
+
+
+def collect_phrases(query: Query) -> list[str]:
+    """Return the phrases of the query, without negated ones."""
+    return [each.phrase for each in iter_positive_conditions(query) if isinstance(each, TextCondition)]
 
 
 def searches_text(query: Query) -> bool:

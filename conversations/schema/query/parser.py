@@ -3,43 +3,48 @@
 The language is Stripe's with OR and parentheses added: https://docs.stripe.com/search#search-query-language
 """
 
-import re
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from functools import partial
 
 from conversations import errors
 from conversations.schema.json_limits import UNSTORABLE_CHARACTER
 from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 from conversations.schema.query import tokens
+from conversations.schema.query.comparisons import COMPARED, COMPARISONS, EXPECTED_TIME, EXPECTED_VALUES, parse_number
 from conversations.schema.query.nodes import (
     MAX_CONDITIONS,
     And,
     Condition,
-    CreatedCondition,
-    CreatedOperator,
+    HasCondition,
+    ItemCondition,
     MetadataCondition,
     Not,
     Or,
+    OwnerCondition,
     Query,
     TextCondition,
 )
 from conversations.schema.query.operators import NO_VALUE_SIGNS, VALUE_SIGNS
 from conversations.schema.searchable_text import split_words
 
+# Conditions that begin with `@`, and the values of those that have few.
+NAMED: dict[str, Callable[[str], Condition]] = {
+    "@owner:": OwnerCondition,
+    "@type:": partial(ItemCondition, "type"),
+    "@tool:": partial(ItemCondition, "tool"),
+    "@status:": partial(ItemCondition, "status"),
+    "@has:": lambda value: HasCondition("hold" if value == "hold" else "unanswered_call"),
+}
+NAMED_VALUES = {"@status:": ["failed"], "@has:": ["unanswered_call", "hold"]}
+
 MAX_LENGTH = 2000
 MAX_DEPTH = 20
 
 *_SIGNS, _LAST_SIGN = map(repr, VALUE_SIGNS)
 _EXPECTED_SIGNS = f"{', '.join(_SIGNS)} or {_LAST_SIGN}"
-_COMPARISONS: dict[str, CreatedOperator] = {">": "gt", ">=": "gte", "<": "lt", "<=": "lte"}
 
 # Bare words that are more likely a mistake than a search term. In double quotes they are search terms.
 _NOT_BARE = ("and", "or", "not", "created", "metadata")
-
-_SECONDS = re.compile("-?[0-9]{1,12}")
-_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
-_TIME = re.compile(_DATE.pattern + r"T[0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?(Z|[+-][0-9]{2}:?[0-9]{2})?")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_DAY = 86_400
 
 
 def parse_query(text: str) -> Query:
@@ -56,10 +61,10 @@ def parse_query(text: str) -> Query:
     if match := UNSTORABLE_CHARACTER.search(text):
         got = "a NUL character" if match[0] == "\0" else "a lone surrogate"
         raise errors.invalid_query(expected="a character that can be stored", position=match.start() + 1, got=got)
-    return _Parser(text).query()
+    return Parser(text).query()
 
 
-class _Parser(tokens.Reader):
+class Parser(tokens.Reader):
     """A recursive descent parser with one method per grammar rule, loosest binding first.
 
     The methods from `query` to `condition` also consume the spaces that follow.
@@ -91,7 +96,7 @@ class _Parser(tokens.Reader):
         return _combine(And, parts)
 
     def term(self, *, depth: int) -> Query:
-        if depth == MAX_DEPTH and (self.sees(tokens.OPENING) or self.sees(tokens.NOT)):
+        if depth == MAX_DEPTH and any(map(self.sees, (tokens.OPENING, tokens.NOT, tokens.NOT_WORD))):
             raise errors.query_beyond_limit(
                 f"nested too deeply at position {self.at + 1}", expected=f"at most {MAX_DEPTH} levels"
             )
@@ -99,6 +104,8 @@ class _Parser(tokens.Reader):
             query = self.alternatives(depth=depth + 1)
             self.require(tokens.CLOSING, "')'")
             return query
+        if self.take(tokens.NOT_WORD):
+            return Not(self.term(depth=depth + 1))
         if self.take(tokens.NOT):
             if self.sees(tokens.SPACE):
                 raise self.expected("a condition or '(' directly after '-'")
@@ -107,13 +114,15 @@ class _Parser(tokens.Reader):
 
     def condition(self) -> Condition:
         start = self.at
-        is_quoted = self.sees(tokens.QUOTE)
-        if is_quoted:
+        is_quoted, named = self.sees(tokens.QUOTE), self.take(tokens.NAMED)
+        if named:
+            key = self.named_value(named)
+        elif is_quoted:
             key = self.quoted()
             if self.sees(tokens.VALUE_SIGN):
                 raise self.expected('a bare word or metadata["key"] as the key', at=start)
         else:
-            key = "" if self.sees(tokens.AND) or self.sees(tokens.OR) else self.word()
+            key = "" if any(map(self.sees, (tokens.AND, tokens.OR, tokens.NOT_WORD))) else self.word()
             if not key:
                 raise self.expected("a condition")
         self.count += 1
@@ -122,10 +131,13 @@ class _Parser(tokens.Reader):
                 f"too many conditions at position {start + 1}", expected=f"at most {MAX_CONDITIONS}"
             )
         condition: Condition
-        if is_quoted or (key.lower() not in _NOT_BARE and self.sees(tokens.AFTER_BARE_WORD)):
+        if named:
+            condition = NAMED[named](key)
+        elif is_quoted or (key.lower() not in _NOT_BARE and self.sees(tokens.AFTER_BARE_WORD)):
             condition = self.phrase(key, start)
         else:
-            condition = self.created() if key == "created" else self.metadata(key, start)
+            is_comparison = key == "created" or (key in COMPARED and self.sees(tokens.COMPARISON))
+            condition = self.comparison(key) if is_comparison else self.metadata(key, start)
         if not self.sees(tokens.AFTER_CONDITION):
             raise self.expected("a space, ')' or the end after the condition")
         self.take(tokens.SPACE)
@@ -148,24 +160,34 @@ class _Parser(tokens.Reader):
         if sign := self.take(tokens.NO_VALUE_SIGN):
             return MetadataCondition(key, NO_VALUE_SIGNS[sign].name)
         sign = self.require(tokens.VALUE_SIGN, f"{_EXPECTED_SIGNS} after the key")
+        return MetadataCondition(key, VALUE_SIGNS[sign].name, (self.value(sign),))
+
+    def named_value(self, name: str) -> str:
+        start = self.at
+        value = self.value(name)
+        if value not in NAMED_VALUES.get(name, [value]):
+            raise self.expected(f"{' or '.join(map(repr, NAMED_VALUES[name]))} directly after '{name}'", at=start)
+        return value
+
+    def value(self, sign: str) -> str:
         start = self.at
         if self.sees(tokens.QUOTE):
             value = self.quoted()
         else:
             value = self.require(tokens.BARE_VALUE, f"a word or a text in double quotes directly after '{sign}'")
         _check_length("value", value, start, maximum=MAX_VALUE_LENGTH)
-        return MetadataCondition(key, VALUE_SIGNS[sign].name, (value,))
+        return value
 
-    def created(self) -> CreatedCondition:
+    def comparison(self, name: str) -> Condition:
         sign = self.require(
             tokens.COMPARISON,
-            "'>', '>=', '<' or '<=' after 'created' (a metadata key of that name is written metadata[\"created\"])",
+            f"'>', '>=', '<' or '<=' after '{name}' (a metadata key of that name is written metadata[\"{name}\"])",
         )
         start = self.at
-        seconds = _seconds(self.take(tokens.BARE_VALUE), _COMPARISONS[sign])
-        if seconds is None:
-            raise self.expected(f"a date, an ISO date-time or Unix seconds directly after '{sign}'", at=start)
-        return CreatedCondition(_COMPARISONS[sign], seconds)
+        number = parse_number(name, self.take(tokens.BARE_VALUE), COMPARISONS[sign])
+        if number is None:
+            raise self.expected(f"{EXPECTED_VALUES.get(name, EXPECTED_TIME)} directly after '{sign}'", at=start)
+        return COMPARED[name](COMPARISONS[sign], number)
 
 
 def _combine(kind: type[And] | type[Or], parts: list[Query]) -> Query:
@@ -181,24 +203,3 @@ def _check_length(name: str, value: str, start: int, *, maximum: int) -> None:
             f"{name} too long at position {start + 1}",
             expected=f"a string with maximum length {maximum}, but got a string with length {len(value)} instead",
         )
-
-
-def _seconds(text: str, operator: CreatedOperator) -> int | None:
-    """Convert a date, date-time or number to Unix seconds, or return None if the text is none of these.
-
-    Fractions are rounded so that the comparison holds for the same whole seconds. A date means its whole day in UTC:
-    `>` is after the day, and `<=` until its end.
-    """
-    if _SECONDS.fullmatch(text):
-        return int(text)
-    is_date = _DATE.fullmatch(text) is not None
-    if not is_date and not _TIME.fullmatch(text):
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    since_epoch = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)) - _EPOCH
-    if operator in ("gte", "lt"):
-        return -(-since_epoch // timedelta(seconds=1))
-    return since_epoch // timedelta(seconds=1) + (_DAY - 1 if is_date else 0)

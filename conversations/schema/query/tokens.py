@@ -10,10 +10,13 @@ SPACE = re.compile(r"\s+")
 AND = re.compile(r'AND(?=[\s()"]|\Z)\s*')  # followed by an operator, as in `AND:x`, it is a key
 OR = re.compile(r'OR(?=[\s()"]|\Z)\s*')
 NOT = re.compile("-")
+NOT_WORD = re.compile(r'NOT(?=[\s("]|\Z)\s*')
 OPENING = re.compile(r"\(\s*")
 CLOSING = re.compile(r"\)\s*")
 OPENING_BRACKET = re.compile(r"\[")
 CLOSING_BRACKET = re.compile(r"\]")
+# "@" keeps these conditions apart from metadata keys of the same names.
+NAMED = re.compile("@(?:owner|type|tool|status|has):")
 NO_VALUE_SIGN = re.compile("|".join(map(re.escape, NO_VALUE_SIGNS)))
 VALUE_SIGN = re.compile("|".join(map(re.escape, VALUE_SIGNS)))
 COMPARISON = re.compile("[<>]=?")

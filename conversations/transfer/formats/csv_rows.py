@@ -23,7 +23,7 @@ class ConversationRows(FileFormat):
     """A row for each conversation, without its items."""
 
     has_items = False
-    columns: ClassVar = ["id", "owner", "created_at", "item_count", "last_item_at", "metadata"]
+    columns: ClassVar = ["id", "owner", "end_user", "created_at", "item_count", "last_item_at", "metadata"]
 
     def begin(self) -> bytes:
         return BOM + _csv([self.columns])
@@ -36,6 +36,7 @@ class ConversationRows(FileFormat):
         yield [
             conversation.pk,
             segment.owner,
+            conversation.end_user or "",
             format_time(conversation.created_at),
             conversation.item_count,
             format_time(conversation.last_item_at),

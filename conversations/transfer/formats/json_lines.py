@@ -22,6 +22,7 @@ def _lines(segment: ConversationSegment) -> Iterator[bytes]:
                 "object": "conversation",
                 "id": conversation.pk,
                 "owner": segment.owner,
+                **({} if conversation.end_user is None else {"end_user": conversation.end_user}),
                 "created_at": conversation.created_at,
                 "metadata": conversation.metadata,
                 "item_count": conversation.item_count,

@@ -2,7 +2,16 @@ import re
 
 import pytest
 
-from conversations.schema.query.nodes import And, Not, Or
+from conversations.schema.query.nodes import (
+    ActiveCondition,
+    And,
+    HasCondition,
+    ItemCondition,
+    ItemCountCondition,
+    Not,
+    Or,
+    OwnerCondition,
+)
 from conversations.schema.query.parser import parse_query
 from tests.schema.query.query_trees import OPERATOR, A, B, C, D, contains, created, eq, has, prefix, query_error
 
@@ -70,6 +79,27 @@ ACCEPTED = {
     'word:"AND"': eq("word", "AND"),
     'word:"OR" a:1': And((eq("word", "OR"), A)),
     "word:AND AND word:OR": And((eq("word", "AND"), eq("word", "OR"))),
+    # Activity and number of items
+    "active>=2026-01-01": ActiveCondition("gte", NEW_YEAR),
+    "active<2026-01-01T02:00:00+02:00": ActiveCondition("lt", NEW_YEAR),
+    "-active<=1767225600": Not(ActiveCondition("lte", NEW_YEAR)),
+    "items>=100": ItemCountCondition("gte", 100),
+    "(items<1)": ItemCountCondition("lt", 1),
+    "items:2 active:yes": And((eq("items", "2"), eq("active", "yes"))),
+    'metadata["items"]:*': has("items"),
+    "Items:2": eq("Items", "2"),
+    # Items
+    "@type:mcp_call": ItemCondition("type", "mcp_call"),
+    '@tool:"find order"': ItemCondition("tool", "find order"),
+    "-@status:failed": Not(ItemCondition("status", "failed")),
+    "@has:unanswered_call a:1": And((HasCondition("unanswered_call"), A)),
+    "@has:hold a:1": And((HasCondition("hold"), A)),
+    "type:x tool:x status:x has:x": And((eq("type", "x"), eq("tool", "x"), eq("status", "x"), eq("has", "x"))),
+    # Owners
+    "@owner:ann": OwnerCondition("ann"),
+    '@owner:"ann b"': OwnerCondition("ann b"),
+    "-@owner:ann@example.com a:1": And((Not(OwnerCondition("ann@example.com")), A)),
+    "owner:ann": eq("owner", "ann"),
     # AND, OR and parentheses
     "a:1 b:1": And((A, B)),
     "a:1\n\tb:1": And((A, B)),
@@ -102,6 +132,11 @@ ACCEPTED = {
     "-(a:1 OR -b:1) c:1": And((Not(Or((A, Not(B)))), C)),
     "(-a:1 b:1)": And((Not(A), B)),
     "-created<0": Not(created("lt", 0)),
+    "NOT a:1": Not(A),
+    "NOT(a:1)": Not(A),
+    "a:1 AND NOT b:1": And((A, Not(B))),
+    "NOT -a:1": Not(Not(A)),
+    "NOT:1 NOTE:1": And((eq("NOT", "1"), eq("NOTE", "1"))),
     # Times
     "created>=2026-01-01": created("gte", NEW_YEAR),
     "created<2026-01-01": created("lt", NEW_YEAR),
@@ -139,7 +174,7 @@ REFUSED = {
     # What is more likely a slip than a word to search for
     '"refund policy":x': ('a bare word or metadata["key"] as the key', 1, "'\"'"),
     "metadata": (OPERATOR, 9, "the end"),
-    "NOT a:1": (OPERATOR, 4, "a space"),
+    "not a:1": (OPERATOR, 4, "a space"),
     "a:1 or b:1": (OPERATOR, 7, "a space"),
     # Keys
     "topic : demo": (OPERATOR, 6, "a space"),
@@ -203,9 +238,23 @@ REFUSED = {
     "- a:1": ("a condition or '(' directly after '-'", 2, "a space"),
     "-AND a:1": ("a condition", 2, "'AND'"),
     "-)": ("a condition", 2, "')'"),
+    "NOT": ("a condition", 4, "the end"),
+    "NOT AND": ("a condition", 5, "'AND'"),
+    "a:1 OR NOT": ("a condition", 11, "the end"),
     # Times
     "created": (COMPARISON, 8, "the end"),
     "created:2026-01-01": (COMPARISON, 8, "':2026-01-01'"),
+    "@status:completed": ("'failed' directly after '@status:'", 9, "'completed'"),
+    "@has:calls": ("'unanswered_call' or 'hold' directly after '@has:'", 6, "'calls'"),
+    "@type:": (f"{VALUE} '@type:'", 7, "the end"),
+    "@kind:x": ("a condition", 1, "'@kind:x'"),
+    "active>=": ("a date, an ISO date-time or Unix seconds directly after '>='", 9, "the end"),
+    "active>soon": ("a date, an ISO date-time or Unix seconds directly after '>'", 8, "'soon'"),
+    "items>=": ("a whole number of at most 9 digits directly after '>='", 8, "the end"),
+    "items>-1": ("a whole number of at most 9 digits directly after '>'", 7, "'-1'"),
+    "items>=many": ("a whole number of at most 9 digits directly after '>='", 8, "'many'"),
+    "items>1.5": ("a whole number of at most 9 digits directly after '>'", 7, "'1.5'"),
+    "items<2026-01-01": ("a whole number of at most 9 digits directly after '<'", 7, "'2026-01-01'"),
     "created~2026": (COMPARISON, 8, "'~2026'"),
     "created^2026": (COMPARISON, 8, "'^2026'"),
     "created:*": (COMPARISON, 8, "':*'"),
@@ -225,6 +274,10 @@ REFUSED = {
     "created>1.5": (f"{TIME} '>'", 9, "'1.5'"),
     "created>1767225600000": (f"{TIME} '>'", 9, "'1767225600000'"),
     "created>١٢": (f"{TIME} '>'", 9, "'١٢'"),
+    # Owners
+    "@owner:": (f"{VALUE} '@owner:'", 8, "the end"),
+    "@owner": ("a condition", 1, "'@owner'"),
+    "@ann": ("a condition", 1, "'@ann'"),
     # What no database can be asked for
     "a:\0": ("a character that can be stored", 3, "a NUL character"),
     'a:"x\ud800"': ("a character that can be stored", 5, "a lone surrogate"),

@@ -1,0 +1,106 @@
+"""Figures of the conversations that match a search, counted while somebody waits, hence within limits."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, time, timedelta, tzinfo
+from time import monotonic
+from typing import Literal
+
+from django.utils import timezone
+
+from conversations.db.timeouts import QueryTimeout, time_limit
+from conversations.models import ConversationQuerySet, FigureKind, FigureName, Item
+from conversations.overview.item_counts import count_items
+from conversations.overview.period import Period
+from conversations.overview.report import DailyReport
+from conversations.overview.rollup import day_start_seconds
+from conversations.schema.query.nodes import ActiveCondition, And, CreatedCondition, Query
+
+MAX_PER_RANGE = 100_000  # conversations of a day, or of the previous period
+MAX_CONVERSATIONS = 5_000  # whose items are counted
+BATCH = 1_000  # conversations
+
+
+class FilteredReport(DailyReport):
+    """Figures of the matching conversations in a period and the one before.
+
+    Conversations are counted by an index range for each day if the search has an index. Items are read, of at most
+    MAX_CONVERSATIONS that had items in the two periods. `has_conversations` and `has_items` are False if they were too
+    many, or if counting took longer than `seconds`.
+    """
+
+    def __init__(
+        self, conversations: ConversationQuerySet, query: Query, *, period: Period, zone: tzinfo, seconds: float
+    ) -> None:
+        self.zone = zone
+        self.today = timezone.now().astimezone(zone).date()
+        self._conversations, self._query = conversations, query
+        self._figures = Counter[FigureName]()
+        self._end = monotonic() + seconds
+        self.conversation_count = 0
+        self.has_conversations = self._in_time(self._count_conversations, period)
+        self.has_items = self.has_conversations and self._in_time(self._count_items, period)
+
+    def daily(self, kind: str, period: Period, by: Literal["key", "value"]) -> Counter[str]:
+        first, last = period.first.isoformat(), period.last.isoformat()
+        totals = Counter[str]()
+        for name, count in self._figures.items():
+            if name.kind == kind and first <= name.key <= last:
+                totals[getattr(name, by)] += count
+        return totals
+
+    def _in_time(self, count: Callable[[Period], bool], period: Period) -> bool:
+        try:
+            with time_limit(max(0, self._end - monotonic()), using=self._conversations.db):
+                return count(period)
+        except QueryTimeout:
+            return False
+
+    def _count_conversations(self, period: Period) -> bool:
+        for key, first, last in self._ranges(period):
+            start, end = (day_start_seconds(day, self.zone) for day in (first, last + timedelta(days=1)))
+            created = (CreatedCondition("gte", start), CreatedCondition("lt", end))
+            parts = self._query.parts if isinstance(self._query, And) else (self._query,)
+            count = self._conversations.capped_count(MAX_PER_RANGE, matching=And((*parts, *created)))
+            self._figures[FigureName(FigureKind.CONVERSATIONS, key.isoformat())] = count
+            self.conversation_count += count
+        return True
+
+    def _ranges(self, period: Period) -> Iterator[tuple[date, date, date]]:
+        """Yield each day of the period, and of the previous one only the two parts that a comparison needs.
+
+        A figure of several days counts for the first day of the first part, or the last day of the second.
+        """
+        previous = period.previous
+        complete = sum(day < self.today for day in period.days)
+        if complete:
+            yield previous.first, previous.first, previous.days[complete - 1]
+        if complete < period.length:
+            yield previous.last, previous.days[complete], previous.last
+        for day in period.days:
+            yield day, day, day
+
+    def _count_items(self, period: Period) -> bool:
+        first = day_start_seconds(period.previous.first, self.zone)
+        query = And((self._query, ActiveCondition("gte", first)))
+        start, end = (self._midnight(day) for day in (period.previous.first, period.last + timedelta(days=1)))
+        figures, count, after = Counter[FigureName](), 0, None
+        has_more = True
+        while has_more:
+            page = self._conversations.page(limit=BATCH, after=after, matching=query)
+            count += len(page.rows)
+            has_more = page.has_more
+            if count > MAX_CONVERSATIONS or (has_more and count == MAX_CONVERSATIONS):
+                return False
+            after = page.rows[-1].pk if page.rows else None
+            items = Item.objects.using(self._conversations.db).filter(
+                conversation__in=[row.pk for row in page.rows], created_at__gte=start, created_at__lt=end
+            )
+            figures += count_items(items, zone=self.zone).figures
+        self._figures += figures
+        return True
+
+    def _midnight(self, day: date) -> datetime:
+        return datetime.combine(day, time(), tzinfo=self.zone)

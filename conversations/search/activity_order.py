@@ -1,0 +1,104 @@
+"""Conversations in the order of their last activity.
+
+The key is the time of the last item, and then the id. Conversations that never had an item have no such time. They are
+the last ones in descending order, and the first ones in ascending order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Literal, NamedTuple, TypeVar
+
+from django.db.models import Model, Q, QuerySet
+
+from conversations import errors
+from conversations.db.hints import IndexCondition, activity_ordering, with_index_hint
+
+ConversationType = TypeVar("ConversationType", bound=Model)
+OrderBy = Literal["created_at", "last_item_at"]
+
+_NEVER = datetime.min.replace(tzinfo=UTC)
+
+
+class Activity(NamedTuple):
+    """The key of a conversation in this order."""
+
+    last_item_at: datetime | None
+    pk: str
+
+    @property
+    def sort_key(self) -> tuple[datetime, str]:
+        return self.last_item_at or _NEVER, self.pk
+
+
+def find_activity(conversations: QuerySet[Any], *, after: str | None, before: str | None) -> Activity | None:
+    """Return the key of the cursor, or None if there is no cursor. Raise `APIError` if its conversation is missing."""
+    name, cursor = ("after", after) if before is None else ("before", before)
+    if cursor is None:
+        return None
+    key = conversations.filter(pk=cursor).values_list("last_item_at", "pk").first()
+    if key is None:
+        raise errors.invalid_cursor(name, cursor, expected="the ID of an existing conversation")
+    return Activity(*key)
+
+
+def read_sorted(
+    matches: Iterable[Any],
+    conversations: QuerySet[ConversationType],
+    count: int,
+    *,
+    is_ascending: bool,
+    after: Activity | None,
+) -> list[ConversationType]:
+    """Sort the matches, of which only key and id are read, and return the first `count` ones after a key."""
+    keys = sorted((Activity(row.last_item_at, row.pk).sort_key for row in matches), reverse=not is_ascending)
+    if after is not None:
+        keys = [key for key in keys if (key > after.sort_key if is_ascending else key < after.sort_key)]
+    ids = [pk for _moment, pk in keys[:count]]
+    rows = {row.pk: row for row in conversations.filter(pk__in=ids)}
+    return [rows[pk] for pk in ids if pk in rows]
+
+
+def read_by_activity(
+    conversations: QuerySet[ConversationType], count: int, *, matching: Q, is_ascending: bool, after: Activity | None
+) -> list[ConversationType]:
+    """Return the first `count` matches after a key. Their index is read in order, so that matches should be frequent.
+
+    With filters of its own, such as one by owner, the queryset leaves the choice of the index to the database.
+    """
+    if not conversations.query.has_filters():
+        conversations = with_index_hint(conversations, "conversations_active")
+    conversations = conversations.filter(matching)
+    rows: list[ConversationType] = []
+    for part in _parts(conversations, is_ascending=is_ascending, after=after):
+        rows += part[: count - len(rows)]
+        if len(rows) == count:
+            break
+    return rows
+
+
+def _parts(
+    conversations: QuerySet[ConversationType], *, is_ascending: bool, after: Activity | None
+) -> list[QuerySet[ConversationType]]:
+    """Return the conversations with and without a last item, in the order in which a page reads them."""
+    comparison = "gt" if is_ascending else "lt"
+    active = conversations.filter(IndexCondition("active_hour IS NOT NULL", ()), last_item_at__isnull=False)
+    active = active.order_by(*activity_ordering(is_ascending=is_ascending, using=conversations.db))
+    empty = conversations.filter(IndexCondition("active_hour IS NULL", ()), last_item_at__isnull=True)
+    empty = empty.order_by("pk" if is_ascending else "-pk")
+    if after is None:
+        return [empty, active] if is_ascending else [active, empty]
+    beyond_id = Q((f"pk__{comparison}", after.pk))
+    if after.last_item_at is None:
+        empty = empty.filter(beyond_id)
+        return [empty, active] if is_ascending else [empty]
+    moment = after.last_item_at
+    hour = int(moment.timestamp() // 3600)
+    # The first two conditions bound the range of the index, which the alternatives of the third one do not.
+    active = active.filter(
+        IndexCondition(f"active_hour {'>=' if is_ascending else '<='} %s", [hour]),
+        Q((f"last_item_at__{comparison}e", moment)),
+        Q((f"last_item_at__{comparison}", moment)) | (Q(last_item_at=moment) & beyond_id),
+    )
+    return [active] if is_ascending else [active, empty]
