@@ -87,7 +87,7 @@ DIFFERENCES = [
 def conversations(alice, bob) -> list[Conversation]:
     owners = [alice, bob, alice, bob, alice]
     return [
-        Conversation.create_with_items(owner=owner, metadata=METADATA if number else {})
+        Conversation.objects.create_with_items(owner=owner, metadata=METADATA if number else {})
         for number, owner in enumerate(owners)
     ]
 
@@ -96,7 +96,7 @@ def conversations(alice, bob) -> list[Conversation]:
 def test_index_written_by_the_models_has_no_differences(number, alice, monkeypatch):
     monkeypatch.setattr(Command, "batch_size", 2)
     for _ in range(number):
-        conversation = Conversation.create_with_items(owner=alice, metadata={"a": "1"})
+        conversation = Conversation.objects.create_with_items(owner=alice, metadata={"a": "1"})
         conversation.replace_metadata(metadata=METADATA)
     conversations = "1 conversation" if number == 1 else f"{number} conversations"
     assert check() == f"The index agrees with the metadata of {conversations}.\n"
@@ -173,7 +173,7 @@ def test_batch_takes_two_queries_regardless_of_differences(
 
 def test_output_is_limited_to_100_lines_but_all_differences_are_counted(alice):
     for _ in range(MAX_LINES + 1):
-        Conversation.create_with_items(owner=alice, metadata={"a": "1"})
+        Conversation.objects.create_with_items(owner=alice, metadata={"a": "1"})
     MetadataPair.objects.all().delete()
     lines, message = check_with_differences()
     assert len(lines) == 100

@@ -1,8 +1,10 @@
+from datetime import timedelta
 from io import StringIO
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.utils import timezone
 
 from conversations.api_key_secrets import SECRET_PREFIX
 from conversations.models import APIKey
@@ -32,6 +34,22 @@ def test_each_call_creates_another_key(alice):
 def test_name_is_stored(alice):
     run_command("alice", "--name", "notebook")
     assert alice.conversations_api_keys.get().name == "notebook"
+
+
+@pytest.mark.parametrize("scopes", [["read"], ["write"], ["read", "write"]])
+def test_scopes_and_expiry_are_stored(alice, scopes):
+    before = timezone.now()
+    run_command("alice", "--scopes", *scopes, "--expires-in-days", "1.5")
+    key = APIKey.objects.get()
+    assert [scope for scope in ("read", "write") if key.has_scope(scope)] == scopes
+    assert before + timedelta(hours=36) <= key.expires_at <= timezone.now() + timedelta(hours=36)
+
+
+@pytest.mark.parametrize("days", ["0", "-1", "nan", "1e9"])
+def test_invalid_expiry_is_refused(alice, days):
+    with pytest.raises(CommandError, match="--expires-in-days must be more than 0 and at most 36500"):
+        run_command("alice", f"--expires-in-days={days}")
+    assert not APIKey.objects.exists()
 
 
 def test_too_long_name_is_refused(alice):
@@ -97,3 +115,11 @@ def test_unknown_user_error_is_one_line_on_stderr(live_service):
     process = manage("create_api_key", "nobody", **live_service.variables)
     assert (process.returncode, process.stdout) == (1, "")
     assert process.stderr == "CommandError: There is no user 'nobody'. Check the name, or add --create-user.\n"
+
+
+@pytest.mark.slow
+def test_database_without_tables_is_reported_in_one_line(tmp_path):
+    process = manage("create_api_key", "alice", DATABASE_URL=f"sqlite:///{tmp_path / 'new.sqlite3'}", SECRET_KEY="x")
+    assert process.returncode == 1
+    [line] = process.stderr.splitlines()
+    assert line.startswith("CommandError: Can't use the database: no such table: auth_user.")

@@ -19,7 +19,7 @@ def conversations(alice, settings) -> list[Conversation]:
     settings.CONVERSATIONS_FULL_TEXT = True
     items = validate_items([{"role": "user", "content": f"say {PLANTED} twice"}] * 3)
     return [
-        Conversation.create_with_items(owner=alice, metadata={"topic": topic, "word": PLANTED}, items=items)
+        Conversation.objects.create_with_items(owner=alice, metadata={"topic": topic, "word": PLANTED}, items=items)
         for topic in ("old", "old", "new")
     ]
 
@@ -43,7 +43,7 @@ def test_matching_conversations_are_deleted_permanently(conversations):
 
 def test_planted_text_is_in_no_table_afterwards(conversations):
     assert len(tables_with(PLANTED)) >= 4
-    run(f"word:{PLANTED}", "--no-input")
+    run("topic:old OR topic:new", "--no-input")
     assert tables_with(PLANTED) == set()
 
 

@@ -55,9 +55,9 @@ def ids(text: bytes) -> list[str]:
 def conversations(alice, bob) -> list[Conversation]:
     hello = validate_items([{"role": "user", "content": "Grüße 🎉"}])
     return [
-        Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=hello),
-        Conversation.create_with_items(owner=bob, metadata={"topic": "demo"}, items=hello * 2),
-        Conversation.create_with_items(owner=alice, metadata={"topic": "billing"}),
+        Conversation.objects.create_with_items(owner=alice, metadata={"topic": "demo"}, items=hello),
+        Conversation.objects.create_with_items(owner=bob, metadata={"topic": "demo"}, items=hello * 2),
+        Conversation.objects.create_with_items(owner=alice, metadata={"topic": "billing"}),
     ]
 
 

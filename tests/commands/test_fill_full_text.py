@@ -32,7 +32,7 @@ def fill(*arguments, **options):
 
 def create_conversation(owner, *texts):
     items = validate_items([{"role": "user", "content": text} for text in texts])
-    return Conversation.create_with_items(owner=owner, items=items)
+    return Conversation.objects.create_with_items(owner=owner, items=items)
 
 
 def search(query):

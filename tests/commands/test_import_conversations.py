@@ -39,7 +39,7 @@ def text(alice) -> bytes:
     """Return an export of two conversations that are no longer in the database."""
     for number in (1, 2):
         items = validate_items([{"role": "user", "content": "Grüße 🎉"}] * number)
-        Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=items)
+        Conversation.objects.create_with_items(owner=alice, metadata={"topic": "demo"}, items=items)
     text = export_all()
     Conversation.objects.all().delete()
     return text
@@ -119,7 +119,7 @@ def test_file_of_another_format_is_named_and_nothing_is_imported(db, tmp_path, s
 
 def test_content_that_resembles_another_format_is_imported(alice, tmp_path):
     text = '[{"mapping": {"messages": 1, "custom_id": 2}}], <html>'
-    Conversation.create_with_items(owner=alice, items=validate_items([{"role": "user", "content": text}]))
+    Conversation.objects.create_with_items(owner=alice, items=validate_items([{"role": "user", "content": text}]))
     exported = export_all()
     Conversation.objects.all().delete()
     (tmp_path / "file").write_bytes(exported)

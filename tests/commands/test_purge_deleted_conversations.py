@@ -1,13 +1,14 @@
 import gzip
+import re
 from datetime import timedelta
 from io import StringIO
 
 import pytest
-from django.core.management import call_command
+from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
 
-from conversations.models import Conversation, DeletedConversation, DeletedPart
+from conversations.models import AccessRecord, Conversation, DeletedConversation, DeletedPart, SavedView
 from conversations.schema.items import validate_items
 from conversations.trash import move_to_trash
 
@@ -29,7 +30,7 @@ def run(*arguments: str, stderr: StringIO | None = None) -> str:
 def expired_conversation(alice, settings) -> DeletedConversation:
     settings.CONVERSATIONS_FULL_TEXT = True
     items = validate_items([{"role": "user", "content": f"say {PLANTED} twice"}] * 3)
-    conversation = Conversation.create_with_items(owner=alice, metadata={"topic": PLANTED}, items=items)
+    conversation = Conversation.objects.create_with_items(owner=alice, metadata={"topic": PLANTED}, items=items)
     assert tables_with(PLANTED) >= {
         "conversations_conversation",
         "conversations_item",
@@ -65,19 +66,76 @@ def _text(value: object) -> str:
 
 def test_planted_text_is_in_no_table_afterwards(expired_conversation):
     assert tables_with(PLANTED) >= {"conversations_deletedconversation", "conversations_deletedpart"}
-    assert run() == "Purged 1 deleted conversation.\n"
+    first, times, checked, *rest = run("--marker", PLANTED).splitlines()
+    assert first == "Purged 1 deleted conversation."
+    assert re.fullmatch(r"Begun \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, ended \d\d:\d\d:\d\d UTC\.", times)
+    assert checked.startswith("Checked: no table refers to the 1 id of these conversations any more.")
+    assert rest == ["Checked: the marker is in no table."]
     assert tables_with(PLANTED) == set()
 
 
+def plant_in_metadata(owner):
+    Conversation.objects.create_with_items(owner=owner, metadata={"word": PLANTED})
+
+
+def plant_in_item(owner):
+    item = {"role": "user", "content": f"a “{PLANTED}”"}
+    Conversation.objects.create_with_items(owner=owner, items=[item])
+
+
+def plant_in_trash(owner):
+    move_to_trash(Conversation.objects.create_with_items(owner=owner, items=[{"role": "user", "content": PLANTED}]))
+
+
+def plant_in_log(owner):
+    AccessRecord.objects.record(user=owner, action=AccessRecord.Action.SEARCH, query=PLANTED)
+
+
+def plant_in_view(owner):
+    SavedView.objects.create(owner=owner, name=PLANTED)
+
+
+@pytest.mark.parametrize(
+    ("plant", "place"),
+    [
+        (plant_in_metadata, "conversations_conversation.metadata, conversations_metadatapair.value"),
+        (plant_in_item, "conversations_item.data, conversations_itemtext.words"),
+        (plant_in_trash, "conversations_deletedpart.content"),
+        (plant_in_log, "conversations_accessrecord.query"),
+        (plant_in_view, "conversations_savedview.name"),
+    ],
+)
+def test_marker_that_is_left_anywhere_is_an_error_with_its_place(expired_conversation, alice, settings, plant, place):
+    settings.CONVERSATIONS_FULL_TEXT = True
+    plant(alice)
+    with pytest.raises(CommandError) as raised:
+        run("--marker", PLANTED)
+    found = set(str(raised.value).removeprefix("The marker is still in ").removesuffix(".").split(", "))
+    assert found == set(place.split(", "))
+
+
+def test_blank_marker_is_refused_and_nothing_is_purged(expired_conversation):
+    with pytest.raises(CommandError, match="blank"):
+        run("--marker", " ")
+    assert DeletedConversation.objects.exists()
+
+
+def test_purged_conversation_that_exists_again_is_an_error(expired_conversation, alice):
+    copy = DeletedConversation.objects.get()
+    Conversation.objects.create_with_items(owner=alice, conversation_id=copy.conversation_id)
+    with pytest.raises(CommandError, match="Rows of Conversation still refer to purged conversations"):
+        run()
+
+
 def test_dry_run_prints_the_number_and_purges_nothing(expired_conversation, alice):
-    move_to_trash(Conversation.create_with_items(owner=alice))
+    move_to_trash(Conversation.objects.create_with_items(owner=alice))
     assert run("--dry-run") == "1 deleted conversation would be purged.\n"
     assert DeletedConversation.objects.count() == DeletedPart.objects.count() == 2
 
 
 def test_restorable_conversations_are_not_purged(expired_conversation, settings):
     settings.CONVERSATIONS_RESTORE_DAYS = 31
-    assert run() == "Purged 0 deleted conversations.\n"
+    assert run().startswith("Purged 0 deleted conversations.\nBegun ")
     assert DeletedConversation.objects.get() == expired_conversation
 
 

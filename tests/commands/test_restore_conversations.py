@@ -20,7 +20,7 @@ def run(*ids: str) -> tuple[str, str]:
 @pytest.fixture
 def deleted_conversation(alice) -> DeletedConversation:
     items = validate_items([{"role": "user", "content": "hello"}] * 2)
-    return move_to_trash(Conversation.create_with_items(owner=alice, items=items))
+    return move_to_trash(Conversation.objects.create_with_items(owner=alice, items=items))
 
 
 def test_deleted_conversation_is_restored_with_its_items(deleted_conversation):

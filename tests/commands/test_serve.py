@@ -4,7 +4,9 @@ import re
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
+from project.management.commands.serve import Command
 from tests.live.service import free_port, manage
 
 
@@ -79,3 +81,32 @@ def test_a_port_out_of_range_is_refused(port):
 def test_zero_workers_are_refused():
     with pytest.raises(CommandError, match="must be at least 1"):
         call_command("serve", workers=0)
+
+
+@pytest.mark.parametrize(
+    ("allowed_hosts", "option"),
+    [
+        (["localhost", "127.0.0.1"], ""),
+        (["*"], ""),
+        ([".example.com", "other.example"], "-H 'Host: example.com' "),
+    ],
+)
+def test_printed_command_names_a_host_that_is_answered(db, settings, capsys, allowed_hosts, option):
+    settings.ALLOWED_HOSTS = allowed_hosts
+    Command()._create_first_secrets("http://127.0.0.1:8000")
+    assert (
+        f"curl http://127.0.0.1:8000/v1/conversations {option}-H 'Authorization: Bearer sk-conv-"
+        in capsys.readouterr().out
+    )
+
+
+def test_interrupted_preparation_of_the_database_is_reported_in_one_line(db, monkeypatch):
+    def interrupt(*arguments: object, **options: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("django.db.migrations.executor.MigrationExecutor.migrate", interrupt)
+    if connection.vendor == "sqlite":  # Other processes can't prepare a database in memory.
+        monkeypatch.setitem(connection.settings_dict, "NAME", "conversations.sqlite3")
+    with pytest.raises(CommandError, match="Interrupted while the database was prepared") as raised:
+        Command()._prepare_database("http://127.0.0.1:8000", migrate=True)
+    assert raised.value.returncode == 130

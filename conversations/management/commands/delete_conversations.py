@@ -8,7 +8,7 @@ from django.db.models import Sum
 from conversations.deletion import MAX_ROWS, BulkDelete
 from conversations.errors import APIError
 from conversations.management.progress import count_of, show_progress
-from conversations.models import Conversation
+from conversations.models import AccessRecord, Conversation, RunRecord
 from conversations.schema.query.nodes import EVERYTHING
 from conversations.schema.query.parser import parse_query
 
@@ -40,7 +40,10 @@ class Command(BaseCommand):
             parsed = parse_query(query)
             if parsed == EVERYTHING:
                 raise CommandError("An empty query would delete everything: add a condition.")
-            deletion = BulkDelete(Conversation.objects.all(), query=parsed, max_rows=batch)
+            run_record = RunRecord(
+                user="manage.py delete_conversations", action=AccessRecord.Action.DELETE, query=query
+            )
+            deletion = BulkDelete(Conversation.objects.all(), query=parsed, max_rows=batch, run_record=run_record)
         except APIError as error:
             raise CommandError(error.message) from error
         total = deletion.matches.count()
@@ -55,6 +58,8 @@ class Command(BaseCommand):
             reset_queries()  # DEBUG would collect them in memory.
         show_progress(self.stderr, _progress(deletion, total), ending="\n")
         self.stdout.write(f"Deleted {_counts(deletion)}.")
+        if deletion.held_count:
+            self.stdout.write(f"Kept {count_of(deletion.held_count, 'conversation')} on legal hold.")
         if deletion.protected_count:
             self.stdout.write(f"Kept {count_of(deletion.protected_count, 'conversation')} that other rows point to.")
 

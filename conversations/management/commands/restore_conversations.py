@@ -31,7 +31,7 @@ class Command(BaseCommand):
                 failed += 1
                 continue
             try:
-                restore(deleted, owner=user)
+                restore(deleted, owner=user, restored_by="manage.py restore_conversations")
             except RestoreError as error:
                 self.stderr.write(str(error))
                 failed += 1
