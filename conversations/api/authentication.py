@@ -3,11 +3,13 @@ from typing import Any
 
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 
 from conversations import api_key_secrets
 from conversations.api import errors
 from conversations.models import APIKey
+from conversations.models.api_key import Scope
 
 
 class APIKeyAuthentication(BaseAuthentication):
@@ -24,7 +26,7 @@ class APIKeyAuthentication(BaseAuthentication):
         key = APIKey.authenticate(secret)
         if key is None:
             raise _incorrect_api_key(secret)
-        key.record_use()
+        key.record_use(request.META.get("REMOTE_ADDR", ""))
         return key.user, key
 
     def authenticate_header(self, request: Request) -> str:
@@ -36,6 +38,13 @@ def check_unused_secret(request: Request) -> None:
     is_key_accepted = any(isinstance(each, APIKeyAuthentication) for each in request.authenticators or ())
     if is_key_accepted and (secret := _secret(request)):
         raise _incorrect_api_key(secret)
+
+
+def check_scope(request: Request) -> None:
+    """Raise `APIError` if the request's API key lacks the scope of the method: reading or writing."""
+    scope: Scope = "read" if request.method in SAFE_METHODS else "write"
+    if isinstance(request.auth, APIKey) and not request.auth.has_scope(scope):
+        raise errors.missing_scope(scope)
 
 
 def _incorrect_api_key(secret: str) -> AuthenticationFailed:

@@ -10,20 +10,23 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.permissions import IsAuthenticated
 from rest_framework.request import Request
 from rest_framework.response import Response
+from rest_framework.throttling import BaseThrottle
 from rest_framework.views import APIView
 from rest_framework.viewsets import GenericViewSet
 
 from conversations import ids
 from conversations.api import errors
-from conversations.api.authentication import check_unused_secret
+from conversations.api.authentication import check_scope, check_unused_secret
 from conversations.api.bodies import read_chunked_body
+from conversations.api.end_users import read_end_user
 from conversations.api.exception_handler import exception_handler
 from conversations.api.json import JSONNegotiation, JSONParser, JSONRenderer
 from conversations.api.repetitions import REPLAYED_HEADER, build_record
+from conversations.api.throttling import RateLimit
 from conversations.conf import app_settings
 from conversations.db.replica import database_to_read
 from conversations.idempotency import run_once
-from conversations.models import Conversation, ConversationQuerySet, RequestRecord
+from conversations.models import Conversation, ConversationQuerySet, PendingRecord, RequestRecord
 from conversations.owned_conversations import OwnedConversations, VisibleConversations
 
 T = TypeVar("T")
@@ -53,6 +56,7 @@ class OpenAIView(APIView):
     body_digest = b""  # The parser sets it.
     request_id: str
     started_at: float
+    rate_limit: RateLimit | None = None
 
     def get_authenticators(self) -> list[BaseAuthentication]:
         if self.authentication_classes is not None:
@@ -61,6 +65,12 @@ class OpenAIView(APIView):
 
     def get_exception_handler(self) -> Callable[[Exception, dict[str, Any]], Response]:
         return exception_handler
+
+    def get_throttles(self) -> list[BaseThrottle]:
+        if not app_settings.rate_limit:
+            return super().get_throttles()
+        self.rate_limit = RateLimit()
+        return [self.rate_limit, *super().get_throttles()]
 
     @property
     def default_response_headers(self) -> dict[str, str]:
@@ -86,6 +96,11 @@ class OpenAIView(APIView):
             parser_context=self.get_parser_context(request),
         )
 
+    def check_permissions(self, request: Request) -> None:
+        """Check the scope of the API key as well, whatever `permission_classes` a subclass has."""
+        super().check_permissions(request)
+        check_scope(request)
+
     def permission_denied(self, request: Request, *args: Any, **kwargs: Any) -> NoReturn:
         if not request.successful_authenticator:
             check_unused_secret(request)
@@ -96,6 +111,8 @@ class OpenAIView(APIView):
         response["openai-version"] = "2020-10-01"
         response["openai-processing-ms"] = str(round((time.perf_counter() - self.started_at) * 1000))
         response["x-request-id"] = self.request_id
+        for name, value in (self.rate_limit.headers() if self.rate_limit else {}).items():
+            response[name] = value
         return response
 
 
@@ -103,22 +120,24 @@ class OpenAIViewSet(GenericViewSet, OpenAIView):  # type: ignore[type-arg]
     """Base of the API's operations. They ignore the arguments of a URL prefix that your project includes them under."""
 
     is_replayed = False
+    end_user: str | None = None
     filter_backends = []
     pagination_class = None
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        self.end_user = read_end_user(request)
         if "conversation_id" in kwargs:
             ids.check_id(kwargs["conversation_id"], prefix=ids.CONVERSATION_PREFIX, path="conversation_id")
 
     def get_queryset(self) -> ConversationQuerySet:
-        return Conversation.objects.using(self.database).visible_to(self.request.user)
+        return Conversation.objects.using(self.database).visible_to(self.request.user, end_user=self.end_user)
 
     @property
     def conversations(self) -> VisibleConversations:
         """The same conversations as `get_queryset()`, for requests that name one of them."""
         if type(self).get_queryset is OpenAIViewSet.get_queryset and not app_settings.visible_to:
-            return OwnedConversations(self.request.user, using=self.database)
+            return OwnedConversations(self.request.user, end_user=self.end_user, using=self.database)
         return VisibleConversations(self.get_queryset(), user=self.request.user)
 
     @property
@@ -131,7 +150,7 @@ class OpenAIViewSet(GenericViewSet, OpenAIView):  # type: ignore[type-arg]
 
     def run_once(
         self,
-        verb: Callable[[RequestRecord | None], T],
+        verb: Callable[[PendingRecord | None], T],
         replay: Callable[[RequestRecord], T],
         *,
         is_create: bool = False,
@@ -140,7 +159,7 @@ class OpenAIViewSet(GenericViewSet, OpenAIView):  # type: ignore[type-arg]
 
         Call this after the body was parsed. See `idempotency.run_once`.
         """
-        record = build_record(self.request, body_digest=self.body_digest, is_create=is_create)
+        record = build_record(self.request, body_digest=self.body_digest, end_user=self.end_user, is_create=is_create)
         conversation_id = self.kwargs.get("conversation_id")
         result, self.is_replayed = run_once(verb, record=record, replay=replay, conversation_id=conversation_id)
         return result

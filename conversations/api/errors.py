@@ -1,5 +1,7 @@
 """Errors that concern only HTTP. The texts are OpenAI's wherever their API was seen to send them, else ours."""
 
+from math import ceil
+
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig, TooManyFieldsSent
 
@@ -59,12 +61,37 @@ def bad_request(exception: Exception) -> APIError:
             return APIError("Bad request.")
 
 
+def end_user_missing(header: str) -> APIError:
+    return APIError(
+        f"Missing required header: '{header}'. This API key requires the name of the end user whom a request is for.",
+        param=header,
+        code="missing_required_parameter",
+    )
+
+
+def end_users_differ(header: str, other: str) -> APIError:
+    return APIError(
+        f"Invalid '{header}': it differs from '{other}'. Send one of the two headers.",
+        param=header,
+        code="conflicting_end_users",
+    )
+
+
 def incorrect_api_key(masked_key: str) -> APIError:
     return APIError(
         f"Incorrect API key provided: {masked_key}. "
         "You can find your API key at https://platform.openai.com/account/api-keys.",
         status=401,
         code="invalid_api_key",
+    )
+
+
+def missing_scope(scope: str) -> APIError:
+    return APIError(
+        f"You have insufficient permissions for this operation. Missing scopes: api.conversations.{scope}. Check that "
+        "your API key has the necessary scopes.",
+        status=403,
+        code="missing_scope",
     )
 
 
@@ -94,9 +121,11 @@ def still_referenced(object_id: str) -> APIError:
     )
 
 
-def rate_limited() -> APIError:
+def rate_limited(wait: float | None) -> APIError:
+    """Return the error for too many requests. `wait` is the number of seconds until the next one, if it is known."""
+    time = "later" if wait is None else f"in {max(1, ceil(wait))}s"
     return APIError(
-        "Rate limit reached. Please try again later.", status=429, type="requests", code="rate_limit_exceeded"
+        f"Rate limit reached. Please try again {time}.", status=429, type="requests", code="rate_limit_exceeded"
     )
 
 

@@ -1,6 +1,7 @@
 """Translate every exception that a view raises into a response with OpenAI's error envelope."""
 
 import logging
+from math import ceil
 from typing import Any
 
 from django.core.exceptions import BadRequest, SuspiciousOperation
@@ -38,7 +39,7 @@ def exception_handler(exception: Exception, context: dict[str, Any]) -> Response
     if auth_header := getattr(exception, "auth_header", None):
         headers["WWW-Authenticate"] = auth_header
     if wait := getattr(exception, "wait", None):
-        headers["Retry-After"] = str(max(1, round(wait)))
+        headers["Retry-After"] = str(max(1, ceil(wait)))
     response = Response(error.envelope(), status=error.status, headers=headers)
     if error.status == 503:
         # Django logs each response with an error status, unless it has been logged.
@@ -65,7 +66,7 @@ def _to_api_error(exception: Exception, context: dict[str, Any]) -> APIError:
         case exceptions.UnsupportedMediaType():
             return errors.unsupported_content_type(request.content_type)
         case exceptions.Throttled():
-            return errors.rate_limited()
+            return errors.rate_limited(getattr(exception, "wait", None))
         case exceptions.APIException():
             return APIError(_first_detail(exception.detail), status=exception.status_code)
         case Http404():

@@ -1,4 +1,4 @@
-"""Filters of the conversation list: `metadata[k]=v`, `metadata[k][op]=…`, `created_at[op]=…` and `query=…`.
+"""Filters of the conversation list: `metadata[k]=v`, `metadata[k][op]=…`, `created_at[op]=…`, `query=…` and more.
 
 They are parsed into a condition tree. Whatever can't be parsed is an error: an ignored filter would return other
 conversations than the client asked for.
@@ -6,6 +6,7 @@ conversations than the client asked for.
 
 import re
 from collections.abc import Callable, Iterable
+from functools import partial
 from typing import Any, cast, get_args
 
 import django_filters
@@ -19,15 +20,18 @@ from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 from conversations.schema.query.nodes import (
     EVERYTHING,
     MAX_CONDITIONS,
+    ActiveCondition,
     And,
+    Comparison,
+    Condition,
     CreatedCondition,
-    CreatedOperator,
+    ItemCountCondition,
     MetadataCondition,
     Not,
     Query,
 )
 from conversations.schema.query.operators import METADATA_OPERATORS, Arity
-from conversations.schema.query.parser import parse_query
+from conversations.schema.query.parser import NAMED, NAMED_VALUES, parse_query
 
 Parameters = Iterable[tuple[str, list[str]]]  # names in the query string, with all values of each
 
@@ -35,8 +39,8 @@ Parameters = Iterable[tuple[str, list[str]]]  # names in the query string, with 
 # contain an index, which is removed first.
 _METADATA = re.compile(r"metadata\[([^\[\]]*)\](?:\[([^\[\]]*)\])?(\[\])?")
 _METADATA_ELEMENT = re.compile(r"(metadata\[[^\[\]]*\]\[[^\[\]]*\])\[[0-9]+\]")
-_CREATED = re.compile(r"created_at\[([^\[\]]*)\]")
-_SECONDS = re.compile(r"-?[0-9]{1,12}")
+_COMPARISON = re.compile(r"([a-z_]+)\[([^\[\]]*)\]")
+_NUMBER = re.compile(r"-?[0-9]{1,12}")
 
 
 def metadata_conditions(parameters: Parameters) -> Query:
@@ -49,8 +53,9 @@ def metadata_conditions(parameters: Parameters) -> Query:
     return And(conditions)
 
 
-def created_conditions(parameters: Parameters) -> Query:
-    return And(tuple(_created_condition(name, values) for name, values in parameters))
+def comparisons(parameters: Parameters, *, condition: Callable[[Comparison, int], Condition]) -> Query:
+    """Parse `name[operator]=number`; `condition` builds the condition of an operator and a number."""
+    return And(tuple(condition(*_parse_comparison(name, values)) for name, values in parameters))
 
 
 def query_conditions(parameters: Parameters) -> Query:
@@ -62,6 +67,26 @@ def query_conditions(parameters: Parameters) -> Query:
             raise errors.duplicate_parameter(name)
         condition = parse_query(values[0])
     return condition
+
+
+def named_condition(parameters: Parameters, *, condition: Callable[[str], Condition]) -> Query:
+    """Parse a parameter without an operator; `condition` builds the condition of its value."""
+    conditions = []
+    for name, values in parameters:
+        if "[" in name:
+            raise errors.malformed_parameter(name, expected=name.partition("[")[0])
+        if len(values) > 1:
+            raise errors.duplicate_parameter(name)
+        check_storable(values[0], path=name)
+        if not values[0]:
+            raise errors.empty_string(name)
+        if len(values[0]) > MAX_VALUE_LENGTH:
+            raise errors.string_too_long(name, values[0], maximum=MAX_VALUE_LENGTH)
+        supported = NAMED_VALUES.get(f"@{name}:", values)
+        if values[0] not in supported:
+            raise errors.invalid_value(name, values[0], supported=supported)
+        conditions.append(condition(values[0]))
+    return And(tuple(conditions))
 
 
 def _metadata_condition(name: str, values: list[str]) -> Query:
@@ -93,17 +118,17 @@ def _metadata_condition(name: str, values: list[str]) -> Query:
     return MetadataCondition(key, operator.name, tuple(values))
 
 
-def _created_condition(name: str, values: list[str]) -> CreatedCondition:
-    match = _CREATED.fullmatch(name)
+def _parse_comparison(name: str, values: list[str]) -> tuple[Comparison, int]:
+    match = _COMPARISON.fullmatch(name)
     if not match:
-        raise errors.malformed_parameter(name, expected="created_at[operator]")
-    if match[1] not in get_args(CreatedOperator):
-        raise errors.invalid_operator(name, match[1], supported=get_args(CreatedOperator))
+        raise errors.malformed_parameter(name, expected=f"{name.partition('[')[0]}[operator]")
+    if match[2] not in get_args(Comparison):
+        raise errors.invalid_operator(name, match[2], supported=get_args(Comparison))
     if len(values) > 1:
         raise errors.duplicate_parameter(name)
-    if not _SECONDS.fullmatch(values[0]):
+    if not _NUMBER.fullmatch(values[0]):
         raise errors.invalid_type(name, expected="an integer", got=values[0])
-    return CreatedCondition(cast(CreatedOperator, match[1]), int(values[0]))
+    return cast(Comparison, match[2]), int(values[0])
 
 
 class BracketsWidget(forms.Widget):
@@ -136,11 +161,17 @@ class ConditionsFilter(django_filters.Filter):
 
 class ConversationFilterSet(django_filters.FilterSet):
     metadata = ConditionsFilter(parse=metadata_conditions)
-    created_at = ConditionsFilter(parse=created_conditions)
+    created_at = ConditionsFilter(parse=partial(comparisons, condition=CreatedCondition))
+    active_at = ConditionsFilter(parse=partial(comparisons, condition=ActiveCondition))
+    item_count = ConditionsFilter(parse=partial(comparisons, condition=ItemCountCondition))
+    type = ConditionsFilter(parse=partial(named_condition, condition=NAMED["@type:"]))
+    tool = ConditionsFilter(parse=partial(named_condition, condition=NAMED["@tool:"]))
+    status = ConditionsFilter(parse=partial(named_condition, condition=NAMED["@status:"]))
+    has = ConditionsFilter(parse=partial(named_condition, condition=NAMED["@has:"]))
     query = ConditionsFilter(parse=query_conditions)
 
     # Parameters that select a page, which `conversation_page_parameters` reads.
-    page_parameters = ("limit", "order", "after", "before")
+    page_parameters = ("limit", "order", "order_by", "after", "before")
 
     class Meta:
         model = Conversation

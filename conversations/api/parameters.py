@@ -1,4 +1,4 @@
-"""Parse the query parameters other than filters: `limit`, `order`, `after`, `before`, `include` and `prefix`.
+"""Parse the query parameters other than filters, such as `limit`, `order`, `after`, `include` and `prefix`.
 
 The filters of the conversation list are in `api.filters`.
 """
@@ -7,7 +7,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from itertools import chain
-from typing import Literal
+from typing import Literal, get_args
 
 from django.http import QueryDict
 
@@ -15,6 +15,7 @@ from conversations import errors, ids
 from conversations.conf import MAX_PAGE_SIZE, app_settings
 from conversations.schema.include import validate_include
 from conversations.schema.json_limits import check_storable
+from conversations.search.activity_order import OrderBy
 
 _INCLUDE_ELEMENT = re.compile(r"include\[[0-9]*\]")
 
@@ -33,13 +34,20 @@ def page_parameters(query: QueryDict) -> PageParameters:
 @dataclass(frozen=True)
 class ConversationPageParameters(PageParameters):
     before: str | None
+    order_by: OrderBy
 
 
 def conversation_page_parameters(query: QueryDict) -> ConversationPageParameters:
     after, before = _parse_cursor(query, "after"), _parse_cursor(query, "before")
     if after is not None and before is not None:
         raise errors.mutually_exclusive_parameters(["after", "before"])
-    return ConversationPageParameters(limit=_parse_limit(query), order=_parse_order(query), after=after, before=before)
+    return ConversationPageParameters(
+        limit=_parse_limit(query),
+        order=_parse_order(query),
+        order_by=_parse_order_by(query),
+        after=after,
+        before=before,
+    )
 
 
 @dataclass(frozen=True)
@@ -109,8 +117,18 @@ def _parse_order(query: QueryDict) -> Literal["asc", "desc"]:
             raise errors.invalid_value("order", other, supported=["asc", "desc"])
 
 
+def _parse_order_by(query: QueryDict) -> OrderBy:
+    match _single_value(query, "order_by"):
+        case None | "created_at":
+            return "created_at"
+        case "last_item_at":
+            return "last_item_at"
+        case other:
+            raise errors.invalid_value("order_by", other, supported=get_args(OrderBy))
+
+
 def _parse_cursor(query: QueryDict, name: str) -> str | None:
-    """Return the conversation id that a page starts from; the conversation may have been deleted since."""
+    """Return the conversation id that a page starts from. In the order of creation, it may have been deleted since."""
     value = _single_value(query, name)
     if value is not None and not (value.startswith(ids.CONVERSATION_PREFIX) and ids.is_well_formed(value)):
         raise errors.invalid_cursor(name, value)

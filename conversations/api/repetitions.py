@@ -8,7 +8,7 @@ from rest_framework.request import Request
 
 from conversations import errors
 from conversations.conf import app_settings
-from conversations.models import RequestRecord
+from conversations.models import PendingRecord
 
 HEADER = "Idempotency-Key"
 REPLAYED_HEADER = "Idempotency-Replayed"
@@ -18,31 +18,38 @@ DIGEST_BYTES = 16
 _COUNT = re.compile(r"[0-9]{1,4}", re.ASCII)
 
 
-def build_record(request: Request, *, body_digest: bytes, is_create: bool) -> RequestRecord | None:
+def build_record(
+    request: Request, *, body_digest: bytes, end_user: str | None, is_create: bool
+) -> PendingRecord | None:
     """Return the unsaved record for a request that can be recognized again, or None for any other.
 
     Without an Idempotency-Key, a create is never recognized: agents SDKs send the same empty body for every new
-    session, so that a guess could hand one person's conversation to another.
+    session, so that a guess could hand one person's conversation to another. An end user's Idempotency-Keys are
+    independent of those of others.
 
     Raise `APIError` if the Idempotency-Key is too short or too long.
     """
     key = request.META.get("HTTP_IDEMPOTENCY_KEY")
     retry_count = _retry_count(request)
-    facts = (request.method, request.get_full_path(), body_digest.hex())
     if key is None:
         if retry_count is None or is_create or not app_settings.recognize_retries:
             return None
         api_key_id = getattr(request.auth, "pk", "")
-        return RequestRecord.without_key(
-            _digest("request", request.user.pk, api_key_id, *facts), retry_count=retry_count
+        facts = _facts(request, body_digest)
+        return PendingRecord.without_key(
+            _digest("request", request.user.pk, api_key_id, end_user, *facts), retry_count=retry_count
         )
     if not key:
         raise errors.empty_string(HEADER)
     if len(key) > MAX_KEY_LENGTH:
         raise errors.string_too_long(HEADER, key, maximum=MAX_KEY_LENGTH)
-    return RequestRecord.with_key(
-        _digest("key", request.user.pk, key), fingerprint=_digest(*facts), retry_count=retry_count or 0
-    )
+    fingerprint = _digest(*_facts(request, body_digest))
+    key_digest = _digest("key", request.user.pk, end_user, key)
+    return PendingRecord.with_key(key_digest, fingerprint=fingerprint, retry_count=retry_count or 0)
+
+
+def _facts(request: Request, body_digest: bytes) -> tuple[str | None, str, str]:
+    return request.method, request.get_full_path(), body_digest.hex()
 
 
 def _retry_count(request: Request) -> int | None:

@@ -53,6 +53,7 @@ class ConversationSerializer(StrictSerializer):
             owner=validated_data["owner"],
             metadata=validated_data.get("metadata") or {},
             items=validated_data.get("items") or [],
+            end_user=validated_data.get("end_user"),
             validate=False,
             record=validated_data.get("record"),
         )

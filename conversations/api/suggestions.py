@@ -16,7 +16,7 @@ class MetadataSuggestionViewSet(OpenAIViewSet):
 
     def list_keys(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         parameters = suggestion_parameters(request.query_params, max_length=MAX_KEY_LENGTH)
-        pairs = MetadataPair.objects.using(self.database).visible_to(request.user)
+        pairs = MetadataPair.objects.using(self.database).visible_to(request.user, end_user=self.end_user)
         return _list_response(pairs.suggestions("key", prefix=parameters.prefix, limit=parameters.limit))
 
     def list_values(self, request: Request, *args: Any, **kwargs: Any) -> Response:
@@ -24,7 +24,9 @@ class MetadataSuggestionViewSet(OpenAIViewSet):
         key = text_parameter(request.query_params, "key", max_length=MAX_KEY_LENGTH)
         if key is None:
             raise errors.missing_parameter("key")
-        pairs = MetadataPair.objects.using(self.database).visible_to(request.user).filter(key=key)
+        pairs = (
+            MetadataPair.objects.using(self.database).visible_to(request.user, end_user=self.end_user).filter(key=key)
+        )
         return _list_response(pairs.suggestions("value", prefix=parameters.prefix, limit=parameters.limit))
 
 

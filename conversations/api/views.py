@@ -16,7 +16,7 @@ from conversations.api.serializers import (
     RewindSerializer,
 )
 from conversations.deletion import delete_conversation
-from conversations.models import Conversation, Item, RequestRecord
+from conversations.models import Conversation, Item, PendingRecord, RequestRecord
 from conversations.schema.include import apply_include
 
 
@@ -42,7 +42,9 @@ class ConversationViewSet(OpenAIViewSet):
             return Conversation(id=conversation_id, created_at=created_at, metadata=metadata)
 
         conversation = self.run_once(
-            lambda record: serializer.save(owner=request.user, record=record), replay, is_create=True
+            lambda record: serializer.save(owner=request.user, end_user=self.end_user, record=record),
+            replay,
+            is_create=True,
         )
         return Response(serializer.to_representation(conversation))
 
@@ -62,7 +64,7 @@ class ConversationViewSet(OpenAIViewSet):
         serializer.is_valid(raise_exception=True)
         metadata = serializer.validated_data["metadata"]
 
-        def replace(record: RequestRecord | None) -> Conversation:
+        def replace(record: PendingRecord | None) -> Conversation:
             conversation = self.get_object()
             conversation.replace_metadata(metadata, validate=False, record=record)
             return conversation
@@ -89,7 +91,7 @@ class ConversationViewSet(OpenAIViewSet):
             copy.metadata = copy.metadata if values.get("metadata") is None else values["metadata"]
             return copy
 
-        def fork(record: RequestRecord | None) -> Conversation:
+        def fork(record: PendingRecord | None) -> Conversation:
             return self.get_object().fork(owner=request.user, validate=False, record=record, **values)
 
         copy = self.run_once(fork, replay, is_create=True)
@@ -99,7 +101,7 @@ class ConversationViewSet(OpenAIViewSet):
         serializer = self.rewind_serializer_class(data=request.data)
         serializer.is_valid(raise_exception=True)
 
-        def rewind(record: RequestRecord | None) -> Conversation:
+        def rewind(record: PendingRecord | None) -> Conversation:
             conversation = self.get_object()
             conversation.rewind(record=record, **serializer.validated_data)
             return conversation
@@ -123,7 +125,7 @@ class ItemViewSet(OpenAIViewSet):
         serializer.is_valid(raise_exception=True)
         items = serializer.validated_data["items"]
 
-        def add(record: RequestRecord | None) -> list[Item]:
+        def add(record: PendingRecord | None) -> list[Item]:
             return self.conversations.add_items(conversation_id, items=items, record=record)
 
         def replay(record: RequestRecord) -> list[Item]:
@@ -145,7 +147,7 @@ class ItemViewSet(OpenAIViewSet):
         return Response(apply_include(self.conversations.item_data(conversation_id, item_id), include))
 
     def destroy(self, request: Request, conversation_id: str, item_id: str, **kwargs: Any) -> Response:
-        def delete(record: RequestRecord | None) -> Conversation:
+        def delete(record: PendingRecord | None) -> Conversation:
             conversation = self.get_object()
             conversation.delete_item(item_id, record=record)
             return conversation

@@ -21,7 +21,7 @@ from conversations.models import Conversation
 from conversations.owned_conversations import VisibleConversations
 from conversations.schema.items import is_item_id, item_id_prefix
 from conversations.schema.model_input import build_input, without_id
-from conversations.validation import clean_metadata
+from conversations.validation import clean_end_user, clean_metadata
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser
@@ -31,8 +31,8 @@ class ConversationSession:
     """The history of an agent's runs, stored in one conversation of a user. It implements the SDK's `Session`.
 
     `session_id` is the conversation's id. Without `conversation_id`, a new conversation with this `metadata` is stored
-    together with the first items. The methods raise `APIError` if `user` does not see the conversation
-    `conversation_id`, as the API does.
+    together with the first items. `end_user` narrows the user's conversations to those of one end user. The methods
+    raise `APIError` if `user` does not see the conversation `conversation_id`, as the API does.
 
     Items are validated as by the API, except that an append may have any number of them. They get new ids, because
     models of other providers number their ids from 1. Of `session_settings`, `limit` is the number of items that
@@ -47,11 +47,13 @@ class ConversationSession:
         *,
         conversation_id: str | None = None,
         metadata: Mapping[str, str] | None = None,
+        end_user: str | None = None,
         session_settings: SessionSettings | None = None,
     ) -> None:
         if conversation_id is not None and metadata is not None:
             raise TypeError("metadata is for a new conversation. Use replace_metadata() to change an existing one.")
         self.user = user
+        self.end_user = clean_end_user(end_user)
         self.session_id = conversation_id or ids.new_conversation_id()
         self.session_settings: SessionSettings | None = session_settings or SessionSettings()
         self._metadata = clean_metadata(metadata or {})
@@ -87,8 +89,9 @@ class ConversationSession:
         """Return the conversation from the primary database, or None if it is not stored yet."""
         if not self._is_stored:
             return None
-        conversations = Conversation.objects.using(router.db_for_write(Conversation)).visible_to(self.user)
-        return VisibleConversations(conversations, user=self.user).get(self.session_id)
+        conversations = Conversation.objects.using(router.db_for_write(Conversation))
+        visible = conversations.visible_to(self.user, end_user=self.end_user)
+        return VisibleConversations(visible, user=self.user).get(self.session_id)
 
     def _get_items(self, limit: int | None) -> list[dict[str, Any]]:
         conversation = self._conversation()
@@ -105,7 +108,11 @@ class ConversationSession:
             conversation.add_items(items, user=self.user)
             return
         Conversation.objects.create_with_items(
-            owner=self.user, metadata=self._metadata, items=items, conversation_id=self.session_id
+            owner=self.user,
+            metadata=self._metadata,
+            items=items,
+            end_user=self.end_user,
+            conversation_id=self.session_id,
         )
         self._is_stored = True
 

@@ -8,10 +8,10 @@ from django.test import Client
 
 
 class APIClient:
-    """Client that sends JSON to the API with a user's key."""
+    """Client that sends JSON to the API with a user's key, and with more headers."""
 
-    def __init__(self, secret: str) -> None:
-        self.client = Client(headers={"authorization": f"Bearer {secret}"})
+    def __init__(self, secret: str, **headers: str) -> None:
+        self.client = Client(headers={"authorization": f"Bearer {secret}", **headers})
 
     def get(self, path: str, **query: Any) -> HttpResponse:
         return self.client.get(f"/v1{path}", query)

@@ -3,9 +3,10 @@ from datetime import timedelta
 
 import pytest
 from django.contrib.auth.models import User
-from django.test import Client
+from django.test import Client, RequestFactory
 from django.utils import timezone, translation
 
+from conversations.api.views import ConversationViewSet
 from conversations.models import APIKey, Conversation
 from tests.api.conftest import APIClient
 
@@ -104,9 +105,11 @@ def test_key_use_is_recorded_once_a_minute(as_alice, django_assert_num_queries, 
     with django_assert_num_queries(2):
         as_alice.get("/conversations/conv_none")
     assert APIKey.objects.get().last_used_at == used_at
-    APIKey.objects.update(last_used_at=used_at - timedelta(minutes=2))
+    assert APIKey.objects.get().last_used_from == "127.0.0.1"
+    APIKey.objects.update(last_used_at=used_at - timedelta(minutes=2), last_used_from=None)
     as_alice.get("/conversations/conv_none")
     assert APIKey.objects.get().last_used_at >= used_at
+    assert APIKey.objects.get().last_used_from == "127.0.0.1"
 
 
 def test_authentication_classes_can_be_replaced(alice, settings, assert_error):
@@ -140,3 +143,32 @@ def test_errors_are_in_english_whatever_language_is_active(alice, settings, asse
         response = Client(headers={"authorization": f"Basic {wrong}"}).get("/v1/conversations")
         assert translation.get_language() == language
     assert_error(response, 401, "Invalid username/password.", code="authentication_failed")
+
+
+@pytest.mark.parametrize(("can_read", "can_write"), [(True, False), (False, True), (True, True)])
+def test_key_can_do_what_its_scopes_allow(alice, as_alice, assert_error, can_read, can_write):
+    conversation_id = as_alice.new_conversation()
+    client = APIClient(APIKey.create(user=alice, can_read=can_read, can_write=can_write)[1])
+    read = client.get(f"/conversations/{conversation_id}")
+    written = client.post(f"/conversations/{conversation_id}", {"metadata": {"topic": "demo"}})
+    for response, scope, is_allowed in ((read, "read", can_read), (written, "write", can_write)):
+        if is_allowed:
+            assert response.status_code == 200
+        else:
+            text = (
+                "You have insufficient permissions for this operation. Missing scopes: "
+                f"api.conversations.{scope}. Check that your API key has the necessary scopes."
+            )
+            assert_error(response, 403, text, code="missing_scope")
+    assert Conversation.objects.get().metadata == ({"topic": "demo"} if can_write else {})
+
+
+def test_subclass_with_other_permissions_respects_the_scopes_of_a_key(alice):
+    class OpenViewSet(ConversationViewSet):
+        permission_classes = []
+
+    secret = APIKey.create(user=alice, can_write=False)[1]
+    request = RequestFactory().post("/", headers={"authorization": f"Bearer {secret}"})
+    response = OpenViewSet.as_view({"post": "create"})(request)
+    assert (response.status_code, response.data["error"]["code"]) == (403, "missing_scope")
+    assert not Conversation.objects.exists()

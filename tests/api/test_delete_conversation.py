@@ -43,8 +43,8 @@ def test_conversation_of_another_user_is_not_found(as_alice, as_bob, assert_erro
 
 
 def test_number_of_queries_does_not_grow_with_the_items(as_alice, django_assert_num_queries):
-    # The conversation, BEGIN, its lock, its metadata, items, texts and records, the conversation, COMMIT.
+    # The conversation, BEGIN, its lock, the access log, its metadata, items, texts and records, it itself, COMMIT.
     for count in (1, 20):
         conversation_id = as_alice.new_conversation(*[HELLO] * count)
-        with django_assert_num_queries(9):
+        with django_assert_num_queries(10):
             as_alice.delete(f"/conversations/{conversation_id}")

@@ -68,6 +68,47 @@ def test_cursor_stays_valid_after_its_conversation_is_deleted_or_changed(as_alic
     assert list_ids(as_alice.get("/conversations", **query)) == [ids[2], ids[0]]
 
 
+@pytest.mark.parametrize("max_sorted", [1, 1_000])  # matches that are sorted, rather than read in this order
+@pytest.mark.parametrize(
+    ("query", "selected"),
+    [
+        ({}, range(6)),
+        ({"query": "parity:odd"}, [1, 3, 5]),
+        ({"query": "-topic:*"}, [2, 3, 4, 5]),
+        ({"query": "n:0 OR n:5"}, [0, 5]),
+        ({"created_at[gte]": 1}, range(6)),
+        ({"active_at[gte]": 1}, [0, 1, 3, 5]),
+    ],
+)
+@pytest.mark.parametrize("order", ["asc", "desc"])
+def test_conversations_are_ordered_by_last_activity(as_alice, ids, monkeypatch, query, selected, order, max_sorted):
+    monkeypatch.setattr("conversations.search.planner.MAX_SORTED", max_sorted)
+    for n in (3, 1, 0, 5, 1):
+        as_alice.post(f"/conversations/{ids[n]}/items", {"items": [{"role": "user", "content": "hi"}]})
+    in_order = [ids[n] for n in (2, 4, 3, 0, 5, 1) if n in selected]  # Those without items are the least active ones.
+    expected = in_order if order == "asc" else in_order[::-1]
+
+    def read(**parameters):
+        response = as_alice.get("/conversations", order_by="last_item_at", order=order, **query, **parameters)
+        return list_ids(response), response.json()["has_more"]
+
+    assert read() == (expected, False)
+    for at, cursor in enumerate(expected):
+        assert read(limit=1, after=cursor) == (expected[at + 1 : at + 2], at < len(expected) - 2)
+        assert read(limit=1, before=cursor) == (expected[max(at - 1, 0) : at], at > 1)
+
+
+def test_cursor_in_the_order_of_last_activity_has_to_be_a_visible_conversation(as_alice, as_bob, ids, assert_error):
+    bobs_id = as_bob.get("/conversations", limit=1).json()["first_id"]
+    as_alice.delete(f"/conversations/{ids[3]}")
+    for cursor in (bobs_id, ids[3], "conv_00000000"):
+        for name in ("after", "before"):
+            response = as_alice.get("/conversations", order_by="last_item_at", **{name: cursor})
+            message = f"Invalid '{name}': '{cursor}'. Expected the ID of an existing conversation."
+            assert_error(response, 400, message, param=name, code="invalid_cursor")
+    assert list_ids(as_alice.get("/conversations", order_by="created_at", after=ids[3])) == ids[2::-1]
+
+
 CONDITIONS = {
     "metadata[parity]=odd": [5, 3, 1],
     "metadata[parity][eq]=odd": [5, 3, 1],
@@ -216,6 +257,39 @@ REFUSED = {
         "created_at[eq]",
         "invalid_operator",
     ),
+    "active_at=1": ("Invalid 'active_at': expected active_at[operator].", "active_at", "unknown_parameter"),
+    "order_by=id": (
+        "Invalid value: 'id'. Supported values are: 'created_at' and 'last_item_at'.",
+        "order_by",
+        "invalid_value",
+    ),
+    "order_by=last_item_at&after=msg_1": (
+        "Invalid 'after': 'msg_1'. Expected the ID of a conversation.",
+        "after",
+        "invalid_cursor",
+    ),
+    "status=done": ("Invalid value: 'done'. Supported values are: 'failed'.", "status", "invalid_value"),
+    "has=calls": (
+        "Invalid value: 'calls'. Supported values are: 'unanswered_call' and 'hold'.",
+        "has",
+        "invalid_value",
+    ),
+    "type=": (
+        "Invalid 'type': empty string. Expected a string with minimum length 1, but got an empty string instead.",
+        "type",
+        "empty_string",
+    ),
+    "tool[eq]=x": ("Invalid 'tool[eq]': expected tool.", "tool[eq]", "unknown_parameter"),
+    "item_count[eq]=1": (
+        "Invalid 'item_count[eq]': unknown operator 'eq'. Supported operators are: 'gt', 'gte', 'lt', and 'lte'.",
+        "item_count[eq]",
+        "invalid_operator",
+    ),
+    "item_count[gte]=many": (
+        "Invalid type for 'item_count[gte]': expected an integer, but got a string instead.",
+        "item_count[gte]",
+        "invalid_type",
+    ),
     "created_at[gt]=today": (
         "Invalid type for 'created_at[gt]': expected an integer, but got a string instead.",
         "created_at[gt]",
@@ -241,7 +315,18 @@ def test_invalid_filter_is_refused_rather_than_ignored(as_alice, assert_error, q
 
 @pytest.mark.parametrize(
     "name",
-    ["limit", "order", "after", "before", "query", "metadata[a]", "metadata[a][prefix]", "created_at[gt]"],
+    [
+        "limit",
+        "order",
+        "order_by",
+        "after",
+        "before",
+        "query",
+        "metadata[a]",
+        "metadata[a][prefix]",
+        "created_at[gt]",
+        "active_at[gt]",
+    ],
 )
 def test_repeated_scalar_parameter_is_refused(as_alice, name):
     error = as_alice.client.get(f"/v1/conversations?{name}=1&{name}=1").json()["error"]

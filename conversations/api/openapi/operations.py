@@ -15,17 +15,19 @@ from conversations.schema.metadata import MAX_KEY_LENGTH, MAX_VALUE_LENGTH
 _ERRORS = {
     400: "The request is invalid: `param` names the member or the query parameter, and `code` the reason.",
     401: "The key is missing, unknown, revoked or expired, or its user is inactive.",
-    404: "The conversation or the item does not exist, or belongs to another user.",
+    403: "The key lacks the scope: reading for GET, writing for other methods.",
+    404: "The conversation or the item does not exist, or belongs to another user or end user.",
     408: "The body was not complete in time. Send it again.",
-    409: "Other rows of the server's database protect the conversation or the item from deletion, or a request with "
-    "the same Idempotency-Key is being executed.",
+    409: "The conversation is on legal hold, other rows of the database protect it or the item from deletion, or a "
+    "request with the same Idempotency-Key is being executed.",
     411: "The body has no `Content-Length`, and the server can't see its end.",
     413: "The body is too large.",
     415: "The body is not JSON.",
+    429: "Too many requests, if the server has a rate limit. Try again.",
     500: "An error in the server.",
     503: "The database is slow, locked or unreachable, or the server has too many requests. Try again.",
 }
-_ALWAYS = (400, 401, 500, 503)
+_ALWAYS = (400, 401, 403, 429, 500, 503)
 _WITH_BODY = (408, 409, 411, 413, 415)
 _MESSAGE = {"type": "message", "role": "user", "content": "Hello!"}
 
@@ -47,11 +49,12 @@ class Operation:
         statuses = {*_ALWAYS, *self.errors, *(_WITH_BODY if self.body else ())}
         responses = {200: _response("Success.", self.response)}
         responses |= {status: _response(_ERRORS[status], "Error") for status in sorted(statuses)}
-        responses[503]["headers"]["Retry-After"] = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
+        retry_after = {"description": "Seconds to wait.", "schema": {"type": "integer"}}
+        for status in (429, 503):
+            responses[status]["headers"]["Retry-After"] = retry_after
         operation: dict[str, Any] = {"operationId": self.id, "summary": self.summary, "tags": [self.tag]}
-        sent = (*self.parameters, parameters.IDEMPOTENCY_KEY) if self.body else self.parameters
-        if sent:
-            operation["parameters"] = list(sent)
+        headers = (parameters.IDEMPOTENCY_KEY, parameters.END_USER) if self.body else (parameters.END_USER,)
+        operation["parameters"] = [*self.parameters, *headers]
         if self.body:
             operation["requestBody"] = {
                 "content": _json(self.body, example=self.example),
@@ -90,10 +93,17 @@ def operations_by_view() -> dict[type[APIView], dict[str, Operation]]:
                 (
                     limit,
                     parameters.ORDER,
+                    parameters.ORDER_BY,
                     parameters.AFTER_CONVERSATION,
                     parameters.BEFORE_CONVERSATION,
                     parameters.METADATA,
                     parameters.CREATED_AT,
+                    parameters.ACTIVE_AT,
+                    parameters.ITEM_COUNT,
+                    parameters.TYPE,
+                    parameters.TOOL,
+                    parameters.STATUS,
+                    parameters.HAS,
                     parameters.QUERY,
                 ),
                 errors=(),

@@ -84,7 +84,7 @@ def test_every_operation_has_errors_in_the_envelope_and_needs_an_api_key(descrip
     for operations in description["paths"].values():
         for operation in operations.values():
             assert sorted(name for [name] in operation["security"]) == sorted(schemes)
-            assert operation["responses"].keys() >= {"200", "400", "401", "500", "503"}
+            assert operation["responses"].keys() >= {"200", "400", "401", "403", "429", "500", "503"}
             for status, response in operation["responses"].items():
                 assert (response["content"]["application/json"]["schema"] == envelope) == (status != "200")
 
