@@ -1,0 +1,3 @@
+from project.settings import *  # noqa: F403
+
+CONVERSATIONS_REDACTORS = ["tests.redactors.hide_numbers"]

@@ -1,0 +1,55 @@
+"""Model calls are off by default, and the service then has nothing of them."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.live.service import ROOT, clean_environment, free_port, manage
+
+pytestmark = pytest.mark.slow
+
+URL = "http://127.0.0.1:1/v1"
+
+
+def run(code: str, **variables: str) -> str:
+    environment = clean_environment(SECRET_KEY="x", DJANGO_SETTINGS_MODULE="project.settings", **variables)
+    command = [sys.executable, "-c", code]
+    return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
+
+
+MODULES = """
+import sys
+import project.wsgi, project.asgi
+from django.urls import get_resolver
+get_resolver().url_patterns
+print(any(name.startswith(("conversations.responses", "httpx2", "uvicorn")) for name in sys.modules))
+print(type(project.asgi.application).__name__)
+"""
+COMMAND = "import django; django.setup(); from django.core.management import call_command; call_command"
+LIST_MIGRATIONS = f"{COMMAND}('showmigrations')"
+CHECK_MIGRATIONS = f"{COMMAND}('makemigrations', check=True, dry_run=True)"
+
+
+def test_nothing_is_imported_without_an_upstream():
+    assert run(MODULES).split() == ["False", "ASGIHandler"]
+    assert run(MODULES, CONVERSATIONS_UPSTREAM_URL=URL).split() == ["True", "ModelCalls"]
+
+
+def test_no_table_is_created_without_an_upstream():
+    plan = (
+        "import django; django.setup(); from django.core.management import call_command; call_command('showmigrations')"
+    )
+    assert "conversations_responses" not in run(plan)
+    assert "conversations_responses" in run(plan, CONVERSATIONS_UPSTREAM_URL=URL)
+
+
+def test_migrations_have_every_change_of_the_models():
+    assert run(CHECK_MIGRATIONS, CONVERSATIONS_UPSTREAM_URL=URL) == "No changes detected\n"
+
+
+def test_upstream_that_is_no_url_keeps_the_service_from_starting():
+    url = "http://localhost:11434"
+    served = manage("serve", "--port", str(free_port()), SECRET_KEY="x", CONVERSATIONS_UPSTREAM_URL=url)
+    assert served.returncode == 1
+    assert f"CONVERSATIONS_UPSTREAM_URL is '{url}'" in served.stderr

@@ -1,0 +1,106 @@
+"""Turns of the official client against a running service with a fake upstream."""
+
+import asyncio
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from openai import AsyncOpenAI
+
+from tests.responses.fake_upstream import GOLDEN
+from tests.responses.items import stored_texts
+from tests.waiting import SECONDS
+
+SCRIPT = Path(__file__).with_name("turns.mjs")
+
+
+@pytest.mark.parametrize("as_object", [False, True])
+def test_two_turns_store_input_and_output_and_send_the_history(client, stage, as_object):
+    conversation = client.conversations.create()
+    named = {"id": conversation.id} if as_object else conversation.id
+    first = client.responses.create(model="echo", conversation=named, input="one")
+    second = client.responses.create(model="echo", conversation=named, input=[{"role": "user", "content": "two"}])
+    assert first.conversation.id == conversation.id
+    assert [first.output_text, second.output_text] == [
+        "I see 1 items. Card 4111111111111111.",
+        "I see 3 items. Card 4111111111111111.",
+    ]
+    assert stored_texts(client, conversation.id) == ["one", first.output_text, "two", second.output_text]
+    items = list(client.conversations.items.list(conversation.id, order="asc"))
+    assert [items[1].id, items[3].id] == [first.output[0].id, second.output[0].id]
+    sent = stage.upstream.requests[-1]
+    assert "conversation" not in sent["json"]
+    assert [each["content"] for each in sent["json"]["input"]][::2] == [[{"type": "input_text", "text": "one"}], "two"]
+    assert not any("id" in each for each in sent["json"]["input"])
+
+
+def test_stream_arrives_as_the_upstream_sent_it_and_is_stored(client):
+    conversation = client.conversations.create()
+    stream = client.responses.create(model="echo", conversation=conversation.id, input="one", stream=True)
+    events = list(stream)
+    assert [event.sequence_number for event in events] == list(range(len(events)))
+    assert events[-1].type == "response.completed"
+    assert events[-1].response.conversation.id == conversation.id
+    assert stored_texts(client, conversation.id) == ["one", events[-1].response.output_text]
+
+
+@pytest.mark.parametrize("name", ["text", "reasoning_and_tool_call"])
+def test_golden_stream_passes_through_byte_by_byte_except_for_the_conversation(client, stage, name):
+    conversation = client.conversations.create()
+    arguments = {"model": f"golden-{name}", "conversation": conversation.id, "input": "one", "stream": True}
+    with client.responses.with_streaming_response.create(**arguments) as answer:
+        received = b"".join(answer.iter_bytes()).split(b"\n\n")
+    sent = (GOLDEN / f"{name}.sse").read_bytes().split(b"\n\n")
+    assert len(received) == len(sent)
+    for before, after in zip(sent, received, strict=True):
+        if b'"response":' in before:
+            event, data = (json.loads(each.partition(b"data: ")[2]) for each in (before, after))
+            assert data["response"].pop("conversation") == {"id": conversation.id}
+            event["response"].pop("conversation", None)
+            assert data == event
+        else:
+            assert after == before
+    final = json.loads(sent[-2].partition(b"data: ")[2])["response"]
+    stored = [item.to_dict() for item in client.conversations.items.list(conversation.id, order="asc")][1:]
+    assert [item["id"] for item in stored] == [item["id"] for item in final["output"]]
+    assert [item["type"] for item in stored] == [item["type"] for item in final["output"]]
+
+
+def test_asynchronous_client_takes_turns_in_many_conversations_at_once(stage):
+    async def take_turns(client: AsyncOpenAI) -> list[str]:
+        conversation = await client.conversations.create()
+        first = await client.responses.create(model="echo", conversation=conversation.id, input="one")
+        stream = await client.responses.create(model="echo", conversation=conversation.id, input="two", stream=True)
+        last = [event async for event in stream][-1]
+        return [first.output_text, last.response.output_text]
+
+    async def take_all() -> list[list[str]]:
+        async with AsyncOpenAI(base_url=stage.base_url, api_key=stage.service.secret, timeout=SECONDS) as client:
+            return await asyncio.gather(*(take_turns(client) for _ in range(20)))
+
+    texts = asyncio.run(take_all())
+    assert texts == [[f"I see {count} items. Card 4111111111111111." for count in (1, 3)]] * 20
+
+
+def test_javascript_client_takes_turns(stage, node_directory):
+    shutil.copy(SCRIPT, node_directory)
+    node = subprocess.run(
+        ["node", SCRIPT.name],
+        cwd=node_directory,
+        env=os.environ | {"OPENAI_BASE_URL": stage.base_url, "OPENAI_API_KEY": stage.service.secret},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+    )
+    assert node.returncode == 0, node.stderr
+    answers = [f"I see {count} items. Card 4111111111111111." for count in (1, 3)]
+    output = json.loads(node.stdout)
+    assert output["answers"] == answers
+    assert output["stored"] == ["one", answers[0], "two", answers[1]]
+    executed = output["race"].count("fulfilled")
+    assert sorted(output["race"]) == ["conversation_locked"] * (4 - executed) + ["fulfilled"] * executed
+    assert executed >= 1
+    assert len(output["storedInRace"]) == 2 * executed
