@@ -10,7 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from conversations import ids
-from conversations.models import AccessRecord, APIKey, Conversation, DeletedConversation, DeletedPart, SavedView
+from conversations.models import AccessRecord, APIKey, Conversation, DeletedConversation, DeletedPart, Item, SavedView
 from conversations.schema.items import validate_items
 
 CONTENT_SECURITY_POLICY = (
@@ -23,7 +23,7 @@ MAX_VIEWS = 1_100
 
 PREVIEWS = urlencode(
     {
-        "columns": ["created", "owner", "metadata_pairs", "item_count", "last_item", "first_message", "last_message"],
+        "columns": ["created", "owner", "metadata_pairs", "item_count", "last_item", "last_message"],
         "column_key": ["tenant", "channel", "order_id"],
     },
     doseq=True,
@@ -36,7 +36,7 @@ def add_other_rows(user: Any, owner: Any, *, count: int) -> None:
     Also add a conversation with a rare word.
     """
     [item] = validate_items([{"role": "user", "content": f"Is a {RARE_WORD} a mammal?"}])
-    conversation = Conversation.create_with_items(owner=owner, metadata={"topic": RARE_WORD}, items=[item])
+    conversation = Conversation.objects.create_with_items(owner=owner, metadata={"topic": RARE_WORD}, items=[item])
     now = timezone.now()
     actions = AccessRecord.Action.values
     for start in range(0, count, BATCH):
@@ -86,7 +86,8 @@ def list_pages() -> dict[str, str]:
     largest, small = owners()
     parameters: dict[str, list[tuple[str, str]]] = {
         "plain": [],
-        "oldest first": [("o", "1")],
+        "oldest first": [("o", "title")],
+        "last activity first": [("o", "last_item")],
         "deep": [("after", middle.pk)],
         "deep, backwards": [("before", middle.pk)],
         "last": [("last", "1")],
@@ -162,6 +163,7 @@ def other_pages() -> dict[str, str]:
     """Return all pages but those of the conversation list and the transcript."""
     record, key = AccessRecord.objects.latest("pk"), APIKey.objects.latest("pk")
     deleted, view = DeletedConversation.objects.latest("pk"), SavedView.objects.earliest("pk")
+    item = Item.objects.latest("pk")
     largest, _small = owners()
     names = {"access log": "accessrecord", "API keys": "apikey", "deleted conversations": "deletedconversation"}
     lists = {name: reverse(f"admin:conversations_{model}_changelist") for name, model in names.items()}
@@ -204,6 +206,10 @@ def other_pages() -> dict[str, str]:
         "export of a search": f"{conversations}export/?q=order",
         "bulk deletion of a filter": f"{conversations}delete/?{web}",
         "bulk deletion of a search": f"{conversations}delete/?q=order",
+        "person to erase": f"{conversations}erase/",
+        "erasure of an owner": f"{conversations}erase/?owner={largest}",
+        "legal hold": f"{conversations}{quote(item.conversation_id)}/hold/",
+        "redaction": f"{conversations}{quote(item.conversation_id)}/items/{item.item_id}/redact/",
         "suggested keys": f"{conversations}suggestions/?prefix=te",
         "suggested values": f"{conversations}suggestions/?key=order_id&prefix=order-00",
     }

@@ -6,13 +6,18 @@ from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
+from django.utils.html import format_html, format_html_join
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.base import AppModelAdmin
+from conversations.admin.charts import format_count
 from conversations.admin.filters import FilterForm, FormFilter
 from conversations.admin.keyset import CappedPaginator, KeysetChangeList
-from conversations.admin.list.columns import time_column
+from conversations.admin.list.times import time_column
 from conversations.models import AccessRecord
+
+FIELDS = ("username", "action", "conversation_id", "query", "count", "detail_list")
 
 
 class UserForm(FilterForm):
@@ -31,20 +36,32 @@ class UserFilter(FormFilter):
         return queryset.filter(username=self.form.cleaned_data["user"]) if self.form.is_valid() else queryset.none()
 
 
+def render_details(record: AccessRecord) -> str:
+    """Return the details as an HTML list, and of a change of metadata the pairs that differ."""
+    details = record.details or {}
+    if record.action == AccessRecord.Action.METADATA and details:
+        old, new = details["old"], details["new"]
+        changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
+        lines = [(key, _quote(old.get(key)), _quote(new.get(key))) for key in changed]
+        rows = format_html_join("", "<li><b>{}</b>: {} → {}</li>", lines)
+    else:
+        values = ((key, value) for key, value in details.items() if value is not None)
+        texts = ((key, ", ".join(value) if isinstance(value, list) else value) for key, value in values)
+        rows = format_html_join("", "<li><b>{}</b>: {}</li>", texts)
+    return format_html('<ul class="conversations-pairs">{}</ul>', rows) if rows else ""
+
+
+def _quote(value: str | None) -> str:
+    return gettext("not set") if value is None else f"“{value}”"
+
+
 @admin.register(AccessRecord)
 class AccessRecordAdmin(AppModelAdmin):
     """The access log. It is read-only: not even a superuser may add, change or delete an entry."""
 
-    list_display: Any = (
-        time_column(AccessRecord, "created_at"),
-        "username",
-        "action",
-        "conversation_id",
-        "query",
-        "conversation_count",
-    )
-    fields: ClassVar[Any] = list_display
-    readonly_fields: ClassVar[Any] = list_display
+    list_display: Any = (time_column(AccessRecord, "created_at", is_relative=True), *FIELDS)
+    fields: ClassVar[Any] = (time_column(AccessRecord, "created_at"), *FIELDS)
+    readonly_fields: ClassVar[Any] = fields
     list_filter = (UserFilter, "action")
     ordering = ("-id",)
     paginator = CappedPaginator
@@ -56,6 +73,14 @@ class AccessRecordAdmin(AppModelAdmin):
 
     class Media:
         css: ClassVar = {"all": ("conversations/admin.css", "conversations/access_record.css")}
+
+    @admin.display(description=AccessRecord._meta.get_field("conversation_count").verbose_name)
+    def count(self, record: AccessRecord) -> str:
+        return "-" if record.conversation_count is None else format_count(record.conversation_count)
+
+    @admin.display(description=_("details"))
+    def detail_list(self, record: AccessRecord) -> str:
+        return render_details(record)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
         return KeysetChangeList

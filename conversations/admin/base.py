@@ -6,13 +6,16 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
+from django import forms
 from django.contrib import admin
-from django.contrib.admin.utils import get_fields_from_path
+from django.contrib.admin.utils import get_fields_from_path, unquote
+from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import url_params_from_lookup_dict
 from django.core.exceptions import FieldDoesNotExist
+from django.db import connections, transaction
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.options import Options
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.text import capfirst
@@ -20,14 +23,27 @@ from django.views import View
 
 from conversations.admin.csp import add_policy
 from conversations.admin.filters import FormFilter
+from conversations.api_key_secrets import scrub_secrets
 from conversations.schema.json_limits import UNSTORABLE_CHARACTER
 
 # Lookups that Django's list filters and date hierarchies put into a URL.
 FILTER_LOOKUPS = {"exact", "isnull", "isempty", "gte", "lt", "year", "month", "day"}
 
 
+class AppChangeList(ChangeList):
+    """Change list that offers no actions without rows."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.show_admin_actions = bool(self.result_list)
+
+
 class AppModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Model admin with a Content-Security-Policy, and with an allow-list of filters in the URL of its list."""
+
+    @property
+    def media(self) -> forms.Media:
+        return super().media + forms.Media(js=["conversations/submit_once.js"])
 
     @property
     def urls(self) -> list[URLPattern]:
@@ -37,8 +53,18 @@ class AppModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
                 pattern.callback = self._with_policy(pattern.callback)
         return patterns
 
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
+        return AppChangeList
+
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list under the plural name of its model instead of "Select … to change"."""
+        """Show the list under the plural name of its model instead of "Select … to change".
+
+        Redirect from a URL with the secret of an API key, as a search for one has, to the same with its prefix: a page
+        records what is searched for, and links to itself.
+        """
+        query = request.META.get("QUERY_STRING", "")
+        if query != (scrubbed := scrub_secrets(query, mark="")):
+            return HttpResponseRedirect(f"{request.path}?{scrubbed}")
         title = capfirst(self.opts.verbose_name_plural)
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
@@ -91,11 +117,25 @@ class AppModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return with_policy
 
 
+def non_atomic(view: Callable[..., Any]) -> Callable[..., Any]:
+    """Exempt the view from `ATOMIC_REQUESTS` of every database: routers may put the app into any of them."""
+    for alias in connections:
+        view = transaction.non_atomic_requests(using=alias)(view)
+    return view
+
+
 class ModelAdminView(View):
     """A page or an action that a model admin adds to Django's own. It checks its permissions itself."""
 
     model_admin: Any = None  # given to as_view()
     http_method_names = ["get", "head", "post"]
+
+    def get_row(self, object_id: str) -> Any:
+        """Return the row that the URL names, or raise `Http404`."""
+        row = self.model_admin.get_object(self.request, unquote(object_id))
+        if row is None:
+            raise Http404
+        return row
 
     def render(self, template: str, context: dict[str, Any]) -> HttpResponse:
         """Render a page of the admin site, given what it has beside the site's own context."""

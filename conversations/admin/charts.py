@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from django.utils.formats import date_format, number_format
@@ -28,6 +28,7 @@ class Bar:
     x: str
     y: str
     url: str = ""
+    is_unfinished: bool = False  # a day that is not over
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,8 @@ class Chart:
     unit: str | Promise  # heading of the bars' counts
     bars: list[Bar]
     summary: str = ""
+    comparison: str = ""  # with the previous period
+    counts: tuple[str, ...] = ()  # labels of the axis, from the top
 
     @property
     def is_linked(self) -> bool:
@@ -46,6 +49,16 @@ class Chart:
     def width(self) -> str:
         return str(DAY_WIDTH * len(self.bars))
 
+    @property
+    def ticks(self) -> list[Bar]:
+        """The first and the last bar, and the one in the middle, whose labels stand below the chart."""
+        last = len(self.bars) - 1
+        return [self.bars[at] for at in sorted({0, last // 2, last})]
+
+    @property
+    def has_unfinished(self) -> bool:
+        return any(bar.is_unfinished for bar in self.bars)
+
 
 def day_chart(
     figures: Mapping[date, int],
@@ -53,6 +66,8 @@ def day_chart(
     title: str | Promise,
     unit: str | Promise,
     empty_text: str | Promise,
+    today: date,
+    comparison: str = "",
     url: Callable[[date], str] | None = None,
 ) -> Chart:
     """Return a chart with a bar for each day. Its summary is `empty_text` if all figures are zero."""
@@ -62,8 +77,27 @@ def day_chart(
     total, maximum = sum(figures.values()), max(figures.values(), default=0)
     counts = {"total": format_count(total), "maximum": format_count(maximum)}
     summary = gettext("%(total)s total · busiest day %(maximum)s") % counts if total else str(empty_text)
-    bars = _bars(rows, total=total, full_length=maximum)
-    return Chart(title, gettext("Day"), unit, bars, summary)
+    top = _axis_maximum(maximum)
+    bars = [
+        replace(bar, is_unfinished=day >= today)
+        for bar, day in zip(_bars(rows, total=total, full_length=top), figures, strict=True)
+    ]
+    labels = tuple(format_count(count) for count in ([top, top // 2, 0] if top % 2 == 0 else [top, 0]))
+    return Chart(title, gettext("Day"), unit, bars, summary, comparison, labels)
+
+
+def format_change(percent: float) -> str:
+    """Return the difference with its sign, such as "+9 %"."""
+    decimals = 0 if abs(percent) >= 10 else 1
+    number = number_format(round(abs(percent), decimals), decimals, force_grouping=True)
+    sign = "+" if percent > 0 else "-" if percent < 0 else ""
+    return gettext("%(percent)s %%") % {"percent": f"{sign}{number}"}
+
+
+def _axis_maximum(maximum: int) -> int:
+    """Return the least number of one digit and zeros that is not less, and whose half is an integer unless it is 1."""
+    power = int(10 ** (len(str(maximum)) - 1))
+    return next(step * power for step in (1, 2, 4, 6, 8, 10) if step * power >= maximum)
 
 
 def bar_chart(
@@ -90,7 +124,7 @@ def _bars(
     bars = []
     for number, (label, count, url) in enumerate(rows):
         length = max(round(100 * count / full_length), 1) if count else 0
-        share = gettext("%(percent)s %%") % {"percent": number_format(100 * count / total if total else 0, 1)}
+        share = gettext("%(percent)s %%") % {"percent": number_format(round(100 * count / total, 1) if total else 0, 1)}
         x, y = str(DAY_WIDTH * number), str(100 - length)
         bars.append(Bar(label, format_number(count), share, str(length), x, y, url))
     return bars

@@ -5,21 +5,27 @@ from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
 from django.contrib.admin.utils import quote, unquote
-from django.core.exceptions import PermissionDenied
 from django.db import router, transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
-from django.urls import URLPattern, path, reverse
-from django.utils.html import format_html
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.template.defaultfilters import truncatechars
+from django.urls import URLPattern, reverse
 from django.utils.translation import gettext_lazy as _
 
-from conversations.admin import metadata, permissions
+from conversations.admin import permissions
 from conversations.admin.actions.bulk_delete import BulkDeleteView
 from conversations.admin.actions.delete_confirmation import DeletionSummary, restore_context, summarize_deletion
+from conversations.admin.actions.erase import EraseView
 from conversations.admin.actions.export import ExportView, can_export, format_choices
+from conversations.admin.actions.hold import HoldView, refuse_held, refuse_if_held
+from conversations.admin.actions.metadata_changes import MetadataChanges
+from conversations.admin.actions.redact import RedactView
+from conversations.admin.actions.retention_permissions import RetentionPermissions
+from conversations.admin.actions.set_metadata import SetMetadataView
 from conversations.admin.base import AppModelAdmin
-from conversations.admin.content.access import read_item, read_items
+from conversations.admin.content.access import read_items
+from conversations.admin.content.previews import first_message
 from conversations.admin.content.search import RecordedSearch
 from conversations.admin.display_preferences import (
     save_shortcuts,
@@ -28,15 +34,22 @@ from conversations.admin.display_preferences import (
     transcript_preferences,
 )
 from conversations.admin.keyset import CappedPaginator
-from conversations.admin.list.change_list import ConversationChangeList, url_without_preferences
-from conversations.admin.list.columns import COLUMNS, DEFAULT, FIRST, Columns, format_time, save_columns
+from conversations.admin.list.cells import FIRST, LAST_ITEM, ConversationCells, shorten_id
+from conversations.admin.list.change_list import ConversationChangeList, url_without_choices
+from conversations.admin.list.columns import DEFAULT, Columns, save_columns
+from conversations.admin.list.displays import ConversationDisplays
 from conversations.admin.list.filter_form import is_id
-from conversations.admin.list.parameters import PREFERENCE_PARAMETERS
+from conversations.admin.list.parameters import REPLACED_PARAMETERS
 from conversations.admin.list.prev_next import PrevNextLinks
+from conversations.admin.list.snippets import searched_item_url
 from conversations.admin.list.suggestions import SuggestionsView
-from conversations.admin.overview import OverviewView
+from conversations.admin.live import NewConversationsView, NewItemsView, new_items_url
+from conversations.admin.metadata.form import ConversationForm
+from conversations.admin.metadata.pairs import render_pairs
+from conversations.admin.overview.view import OverviewView
+from conversations.admin.panels import render_panels
 from conversations.admin.saved_view import default_view_url, view_bar_context
-from conversations.admin.transcript.item import download_response
+from conversations.admin.transcript.downloads import ItemDownloadView, StoredFileView
 from conversations.admin.transcript.page import Transcript
 from conversations.conf import app_settings
 from conversations.errors import APIError
@@ -44,25 +57,27 @@ from conversations.models import Conversation, ConversationQuerySet
 from conversations.schema.query.parser import parse_query
 from conversations.trash import move_to_trash
 
+MAX_TITLE = 100  # characters
+
 
 @admin.register(Conversation)
-class ConversationAdmin(AppModelAdmin):
+class ConversationAdmin(MetadataChanges, RetentionPermissions, ConversationCells, ConversationDisplays, AppModelAdmin):
     """The list of conversations, their transcripts, and the actions on one, on some or on all of a search.
 
     A project may subclass it: the class attributes and the `has_…_permission` methods are its settings.
     """
 
-    form = metadata.ConversationForm
-    actions = ("delete_selected",)
+    form = ConversationForm
+    actions = ("set_metadata", "delete_selected")
     list_display = (FIRST, *DEFAULT)
-    list_display_links = ("id",)
+    list_display_links = None  # The title has the link.
     list_per_page = 50  # half of Django's default halves the time of a page
     ordering = ("-id",)
     paginator = CappedPaginator  # for autocomplete fields of your project: the list has no paginator
     search_fields = ("id",)
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
-    sortable_by = ("id",)
+    sortable_by = (FIRST, LAST_ITEM)
     view_on_site = False  # The absolute URL of a conversation leads to this admin.
     change_list_class: ClassVar[type[ConversationChangeList]] = ConversationChangeList
     transcript_class: ClassVar[type[Transcript]] = Transcript
@@ -75,52 +90,26 @@ class ConversationAdmin(AppModelAdmin):
     class Media:
         css: ClassVar = {
             "all": (
-                "conversations/snippets.css",
                 "conversations/list_actions.css",
                 "conversations/saved_views.css",
                 "conversations/admin.css",
                 "conversations/list.css",
+                "conversations/rows.css",
                 "conversations/completion.css",
                 "conversations/shortcuts.css",
             )
         }
 
-    @admin.display(description=_("metadata"))
-    def metadata_pairs(self, conversation: Conversation) -> str:
-        return metadata.render_pairs(conversation.metadata, url_of=getattr(conversation, "condition_url", None))
-
-    @admin.display(description=COLUMNS["created"])
-    def created(self, conversation: Conversation) -> str:
-        return format_time(conversation.created_at)
-
-    @admin.display(description=COLUMNS["last_item"])
-    def last_item(self, conversation: Conversation) -> str:
-        return format_time(conversation.last_item_at)
-
-    @admin.display(description=COLUMNS["first_message"])
-    def first_message(self, conversation: Conversation) -> str:
-        preview = getattr(conversation, "preview", None)
-        return preview.first_message if preview else ""
-
-    @admin.display(description=COLUMNS["last_message"])
-    def last_message(self, conversation: Conversation) -> str:
-        preview = getattr(conversation, "preview", None)
-        return preview.last_message if preview else ""
-
-    @admin.display(description=_("forked from"))
-    def origin(self, conversation: Conversation) -> str:
-        url = getattr(conversation, "origin_url", "")
-        return format_html('<a href="{}">{}</a>', url, conversation.forked_from) if url else conversation.forked_from
-
-    @admin.display(description=_("transcript"))
-    def transcript_refusal(self, conversation: Conversation) -> str:
-        return permissions.missing_permission_message()
-
     def get_fields(self, request: HttpRequest, obj: Conversation | None = None) -> Any:
-        metadata_field = "metadata" if self.has_change_permission(request, obj) else "metadata_pairs"
+        is_held = bool(obj and obj.is_held)
+        may_edit = self.has_change_permission(request, obj) and not is_held
+        metadata_field = "metadata" if may_edit else "metadata_pairs"
+        hold = ("is_held",) if is_held else ()
         refusal = () if self.has_read_content_permission(request, obj) else ("transcript_refusal",)
         origin = ("origin",) if obj and obj.forked_from else ()
-        return ("id", "owner", "created", *origin, "item_count", "last_item", metadata_field, *refusal)
+        end_user = ("end_user",) if obj and obj.end_user is not None else ()
+        times = ("created_time", *origin, "formatted_item_count", "last_item_time")
+        return ("id", *hold, "owner", *end_user, *times, metadata_field, *refusal)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Conversation | None = None) -> Any:
         return [name for name in self.get_fields(request, obj) if name != "metadata"]
@@ -162,12 +151,19 @@ class ConversationAdmin(AppModelAdmin):
         return Columns.for_request(request, self).list_display
 
     def get_urls(self) -> list[URLPattern]:
-        item_view = self.admin_site.admin_view(self.item_view)
+        item = "<path:object_id>/items/<str:item_id>/"
         return [
-            path("<path:object_id>/items/<str:item_id>/", item_view, name="conversations_conversation_item"),
+            self.route("new/<path:object_id>/", NewConversationsView, name="conversation_new"),
+            self.route("<path:object_id>/new/<int:position>/", NewItemsView, name="conversation_new_items"),
+            self.route(f"{item}redact/", RedactView, name="conversation_redact"),
+            self.route(item, ItemDownloadView, name="conversation_item"),
+            self.route(f"{item}files/<slug:key>/", StoredFileView, name="conversation_file"),
             self.route("export/", ExportView, name="conversation_export_list"),
             self.route("<path:object_id>/export/", ExportView, name="conversation_export"),
+            self.route("<path:object_id>/hold/", HoldView, name="conversation_hold"),
+            self.route("erase/", EraseView, name="conversation_erase"),
             self.route("delete/", BulkDeleteView, name="conversation_bulk_deletion"),
+            self.route("metadata/", SetMetadataView, name="conversation_metadata"),
             self.route("suggestions/", SuggestionsView, name="conversation_suggestions"),
             self.route("overview/", OverviewView, name="overview"),
             *super().get_urls(),
@@ -175,25 +171,32 @@ class ConversationAdmin(AppModelAdmin):
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
         if request.method == "GET":
-            if any(name in request.GET for name in PREFERENCE_PARAMETERS):
-                save_columns(request)
+            if any(name in request.GET for name in REPLACED_PARAMETERS):
+                save_columns(request, self)
                 save_shortcuts(request)
-                return HttpResponseRedirect(url_without_preferences(request))
+                return HttpResponseRedirect(url_without_choices(request))
             if url := default_view_url(self, request):
+                return HttpResponseRedirect(url)
+            if url := searched_item_url(self, request):
                 return HttpResponseRedirect(url)
         context = {
             **view_bar_context(self, request),
             **self._shortcuts_context(request),
             "columns": Columns.for_request(request, self),
+            "live_seconds": str(app_settings.poll_seconds),
             "may_export": can_export(self, request),
             "may_delete_matching": self.has_delete_permission(request),
         }
-        return super().changelist_view(request, {**context, **(extra_context or {})})
+        response = super().changelist_view(request, {**context, **(extra_context or {})})
+        data = getattr(response, "context_data", None)
+        if data and "cl" in data:
+            data["title"] = truncatechars(data["cl"].form.title, MAX_TITLE) or data["title"]
+        return response
 
     def _shortcuts_context(self, request: HttpRequest) -> dict[str, Any]:
         return {
             "shortcuts": shortcuts_enabled(request),
-            "shortcuts_url": f"{url_without_preferences(request)}&shortcuts=",
+            "shortcuts_url": f"{url_without_choices(request)}&shortcuts=",
         }
 
     @admin.action(permissions=["delete"], description=_("Delete selected %(verbose_name_plural)s"))
@@ -219,19 +222,28 @@ class ConversationAdmin(AppModelAdmin):
     def change_view(
         self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        context = {"may_export": can_export(self, request), **(extra_context or {})}
+        context = {
+            "may_export": can_export(self, request),
+            "may_hold": self.has_hold_permission(request),
+            "may_redact": self.has_redact_permission(request),
+            **(extra_context or {}),
+        }
+        if request.method == "POST" and (response := refuse_if_held(self, request, object_id)):
+            return response
         try:
             return super().change_view(request, object_id, form_url, context)
         except APIError as error:
-            return self._redirect_if_deleted(request, object_id, error)
+            return self._refuse(request, object_id, error)
 
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
+        if response := refuse_if_held(self, request, object_id):
+            return response
         try:
             return super().delete_view(request, object_id, {**restore_context(), **(extra_context or {})})
         except APIError as error:
-            return self._redirect_if_deleted(request, object_id, error)
+            return self._refuse(request, object_id, error)
 
     def delete_model(self, request: HttpRequest, obj: Conversation) -> None:
         move_to_trash(obj, deleted_by=request.user)
@@ -241,15 +253,17 @@ class ConversationAdmin(AppModelAdmin):
             for conversation in queryset:
                 move_to_trash(conversation, deleted_by=request.user)
 
-    def _redirect_if_deleted(self, request: HttpRequest, object_id: str, error: APIError) -> HttpResponse:
-        """Redirect as for an unknown conversation if somebody else has deleted it during this request."""
+    def _refuse(self, request: HttpRequest, object_id: str, error: APIError) -> HttpResponse:
+        """Redirect with a message if somebody else has held or deleted the conversation during this request."""
+        if error.code == "conversation_held":
+            return refuse_held(self, request, unquote(object_id))
         if error.status != 404:
             raise error
         return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined,no-any-return]
 
     def save_model(self, request: HttpRequest, obj: Conversation, form: ModelForm[Any], change: bool) -> None:
         if "metadata" in form.changed_data:
-            obj.replace_metadata(form.cleaned_data["metadata"], validate=False)
+            obj.replace_metadata(form.cleaned_data["metadata"], validate=False, changed_by=request.user)
 
     def render_change_form(
         self,
@@ -263,30 +277,22 @@ class ConversationAdmin(AppModelAdmin):
         save_shortcuts(request)
         context |= self._shortcuts_context(request)
         context["neighbours"] = neighbours = PrevNextLinks(self, request, obj)
-        context["metadata_pairs"] = metadata.render_pairs(obj.metadata, url_of=neighbours.condition_url)
-        context["transcript"] = None
+        context["metadata_pairs"] = render_pairs(obj.metadata, url_of=neighbours.condition_url)
+        context["transcript"] = context["subtitle"] = None
+        context["panels"] = render_panels(request, obj)
+        context["title"] = shorten_id(obj.pk)
         if self.has_read_content_permission(request, obj):
             items = read_items(self, request, obj)
             save_transcript_preferences(request)
             preferences = transcript_preferences(request)
+            context["title"] = truncatechars(first_message(items), MAX_TITLE) or context["title"]
             context["transcript"] = self.transcript_class(
                 obj, items=items, parameters=request.GET, preferences=preferences
             )
+            context |= {"live_url": new_items_url(self, obj), "live_seconds": str(app_settings.poll_seconds)}
             if can_export(self, request, obj) and self.has_export_permission(request, obj):
                 context["export_formats"] = format_choices(may_export_content=True)
         return super().render_change_form(request, context, add, change, form_url, obj)
-
-    def item_view(self, request: HttpRequest, object_id: str, item_id: str) -> HttpResponse:
-        """Download an item as a file, complete: the transcript truncates long items."""
-        conversation = self.get_object(request, unquote(object_id))
-        if conversation is None:
-            raise Http404
-        if not self.has_view_permission(request, conversation):
-            raise PermissionDenied
-        item = read_item(self, request, conversation, item_id=item_id)
-        if item is None:
-            raise Http404
-        return download_response(item)
 
     def get_deleted_objects(self, objs: Iterable[Any], request: HttpRequest) -> DeletionSummary:
         return summarize_deletion(objs, request=request, model_admin=self)

@@ -6,36 +6,50 @@ from typing import Any, ClassVar
 from django.contrib import admin, messages
 from django.contrib.admin.actions import delete_selected
 from django.core.exceptions import PermissionDenied
-from django.db.models import Q, QuerySet
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations import ids
-from conversations.admin import metadata
 from conversations.admin.actions.delete_confirmation import DeletionSummary
+from conversations.admin.actions.hold import HoldView, refuse_if_held, warn_about_held
+from conversations.admin.actions.read_deleted import ReadDeletedView
+from conversations.admin.actions.retention_permissions import RetentionPermissions
 from conversations.admin.base import AppModelAdmin
-from conversations.admin.keyset import CappedPaginator, KeysetChangeList
-from conversations.admin.list.columns import format_time
+from conversations.admin.charts import format_count
+from conversations.admin.keyset import CappedPaginator
+from conversations.admin.list.times import format_relative_time, format_time, time_column
+from conversations.admin.list.trash_list import TrashChangeList, search_trash
+from conversations.admin.metadata.pairs import render_pairs
+from conversations.admin.permissions import may_read_content, sees_all_conversations
 from conversations.models import DeletedConversation
 from conversations.trash import RestoreError, restore
-from conversations.users import find_user
 
 
 @admin.register(DeletedConversation)
-class DeletedConversationAdmin(AppModelAdmin):
-    """The trash: metadata and times of deleted conversations. To read their messages, restore them."""
+class DeletedConversationAdmin(RetentionPermissions, AppModelAdmin):
+    """The trash: metadata and times of deleted conversations, and their messages for those who may read content."""
 
     max_restored_items: ClassVar[int] = 20_000  # per request; restoring them takes some seconds
     actions = ("restore_selected", "delete_selected")
-    fields = ("conversation_id", "owner_name", "created", "metadata_pairs", "item_count", "deleted", "by", "until")
-    list_display = ("conversation_id", "owner_name", "metadata_pairs", "item_count", "deleted", "by", "until")
+    fields: ClassVar[Any] = (
+        *("conversation_id", "owner_name", "end_user"),
+        time_column(DeletedConversation, "created_at"),
+        *("metadata_pairs", "formatted_item_count"),
+        time_column(DeletedConversation, "deleted_at"),
+        *("by", "until", "is_held"),
+    )
+    list_display: Any = (
+        *("conversation_id", "owner_name", "end_user", "metadata_pairs", "formatted_item_count"),
+        time_column(DeletedConversation, "deleted_at", is_relative=True),
+        *("by", "time_left"),
+    )
     ordering = ("-id",)
     paginator = CappedPaginator
-    readonly_fields = fields
-    search_fields = ("conversation_id", "owner")
-    search_help_text = _("A complete conversation id, or the username of an owner")
+    readonly_fields: ClassVar[Any] = fields
+    search_fields = ("conversation_id", "owner", "end_user")
+    search_help_text = _("A conversation id, an owner, an end user, or metadata, e.g. order_id:A-77812")
     show_facets = admin.ShowFacets.NEVER
     show_full_result_count = False
     sortable_by = ()
@@ -51,15 +65,11 @@ class DeletedConversationAdmin(AppModelAdmin):
 
     @admin.display(description=_("metadata"))
     def metadata_pairs(self, deleted: DeletedConversation) -> str:
-        return metadata.render_pairs(deleted.metadata)
+        return render_pairs(deleted.metadata)
 
-    @admin.display(description=_("created at"))
-    def created(self, deleted: DeletedConversation) -> str:
-        return format_time(deleted.created_at)
-
-    @admin.display(description=_("deleted at"))
-    def deleted(self, deleted: DeletedConversation) -> str:
-        return format_time(deleted.deleted_at)
+    @admin.display(description=_("items"))
+    def formatted_item_count(self, deleted: DeletedConversation) -> str:
+        return format_count(deleted.item_count)
 
     @admin.display(description=_("deleted by"))
     def by(self, deleted: DeletedConversation) -> str:
@@ -69,23 +79,19 @@ class DeletedConversationAdmin(AppModelAdmin):
     def until(self, deleted: DeletedConversation) -> str:
         return format_time(deleted.restorable_until)
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
-        return KeysetChangeList
+    @admin.display(description=_("can be restored until"))
+    def time_left(self, deleted: DeletedConversation) -> str:
+        return format_relative_time(deleted.restorable_until)
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[TrashChangeList]:
+        return TrashChangeList
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return super().get_queryset(request).select_related("owner")
 
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
-    ) -> tuple[QuerySet[Any], bool]:
+    def get_search_results(self, request: HttpRequest, queryset: Any, search_term: str) -> tuple[QuerySet[Any], bool]:
         term = search_term.strip()
-        if not term:
-            return queryset, False
-        if term.startswith(ids.CONVERSATION_PREFIX):
-            return queryset.filter(conversation_id=term), False
-        owner = find_user(term, include_hidden=True)
-        is_owned = Q(owner=None, owner_username=term)
-        return queryset.filter(is_owned | Q(owner=owner) if owner else is_owned), False
+        return search_trash(queryset, term) if term else queryset, False
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -97,18 +103,34 @@ class DeletedConversationAdmin(AppModelAdmin):
         """Whether the user may see deleted conversations and delete others: restoring undoes a deletion."""
         return self.has_view_permission(request, obj) and request.user.has_perm("conversations.delete_conversation")
 
+    def has_read_content_permission(self, request: HttpRequest, obj: DeletedConversation | None = None) -> bool:
+        """Whether the user may read messages in the trash, whose rows CONVERSATIONS_VISIBLE_TO does not narrow."""
+        return may_read_content(request) and sees_all_conversations(request)
+
     @admin.action(permissions=["restore"], description=_("Restore selected conversations"))
     def restore_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
         self._restore(request, queryset.order_by("id"))
 
     @admin.action(permissions=["delete"], description=_("Delete selected conversations for good"))
     def delete_selected(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse | None:
+        if held_count := queryset.filter(is_held=True).count():
+            warn_about_held(self, request, held_count)
+            queryset = queryset.filter(is_held=False)
+            if not queryset.exists():
+                return None
         return delete_selected(self, request, queryset)
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.restore_view)
         url = path("<path:object_id>/restore/", view, name="conversations_deletedconversation_restore")
-        return [url, *super().get_urls()]
+        hold = self.route("<path:object_id>/hold/", HoldView, name="deletedconversation_hold")
+        read = self.route("<path:object_id>/read/", ReadDeletedView, name="deletedconversation_read")
+        return [url, hold, read, *super().get_urls()]
+
+    def delete_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        return refuse_if_held(self, request, object_id) or super().delete_view(request, object_id, extra_context)
 
     def restore_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         deleted = self.get_object(request, object_id)
@@ -135,25 +157,27 @@ class DeletedConversationAdmin(AppModelAdmin):
                 remaining_count += 1
                 continue
             try:
-                restore(deleted)
+                restore(deleted, restored_by=request.user)
             except RestoreError as error:
                 self.message_user(request, str(error), messages.ERROR)
             else:
                 restored_count += 1
         if remaining_count:
             text = ngettext(
-                "%(count)d conversation was not restored yet. Select it again to restore it.",
-                "%(count)d conversations were not restored yet. Select them again to restore them.",
+                "%(count)s conversation was not restored yet. Select it again to restore it.",
+                "%(count)s conversations were not restored yet. Select them again to restore them.",
                 remaining_count,
             )
-            self.message_user(request, text % {"count": remaining_count}, messages.WARNING)
+            self.message_user(request, text % {"count": format_count(remaining_count)}, messages.WARNING)
         if restored_count:
-            text = ngettext("Restored %(count)d conversation.", "Restored %(count)d conversations.", restored_count)
-            self.message_user(request, text % {"count": restored_count}, messages.SUCCESS)
+            text = ngettext("Restored %(count)s conversation.", "Restored %(count)s conversations.", restored_count)
+            self.message_user(request, text % {"count": format_count(restored_count)}, messages.SUCCESS)
 
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
+        context["may_read"] = self.has_read_content_permission(request, context["original"])
+        context["may_hold"] = self.has_hold_permission(request)
         context["has_restore_permission"] = self.has_restore_permission(request, context["original"])
         return super().render_change_form(request, context, *args, **kwargs)
 
@@ -163,7 +187,8 @@ class DeletedConversationAdmin(AppModelAdmin):
         return rows, {str(self.opts.verbose_name_plural): len(rows)}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: DeletedConversation) -> None:
-        DeletedConversation.objects.filter(pk=obj.pk).delete_with_parts()
+        DeletedConversation.objects.filter(pk=obj.pk).delete_with_parts(deleted_by=request.user)
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> None:
-        DeletedConversation.objects.filter(pk__in=list(queryset.values_list("pk", flat=True))).delete_with_parts()
+        selected = DeletedConversation.objects.filter(pk__in=list(queryset.values_list("pk", flat=True)))
+        selected.delete_with_parts(deleted_by=request.user)

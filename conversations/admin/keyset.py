@@ -94,7 +94,6 @@ class KeysetChangeList(ChangeList):
     def get_results(self, request: HttpRequest) -> None:
         self.full_result_count = None
         self.show_full_result_count = False
-        self.show_admin_actions = True
         self.show_all = self.can_show_all = self.multi_page = False
 
     def read_rows(self, *, limit: int, after: Any = None, before: Any = None, is_reversed: bool = False) -> Page[Any]:
@@ -144,6 +143,11 @@ class KeysetChangeList(ChangeList):
     @cached_property
     def result_list(self) -> list[Any]:
         return self.page.rows
+
+    @property
+    def show_admin_actions(self) -> bool:  # type: ignore[override]
+        """Whether there are rows. It is no attribute, as in Django, because the rows are read later."""
+        return bool(self.result_list)
 
     @cached_property
     def row_count(self) -> CappedCount:

@@ -22,7 +22,7 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.base import AppModelAdmin
 from conversations.admin.keyset import CappedPaginator
-from conversations.admin.list.columns import COLUMNS, columns_query_string, time_column
+from conversations.admin.list.cells import COLUMNS
 from conversations.admin.list.filter_form import ListForm
 from conversations.admin.list.parameters import (
     COLUMN_PARAMETERS,
@@ -30,9 +30,12 @@ from conversations.admin.list.parameters import (
     UNSAVED_PARAMETERS,
     VIEW_PARAMETER,
 )
+from conversations.admin.list.times import time_column
 from conversations.models import Conversation, SavedView
 
+CREATED = time_column(SavedView, "created_at", is_relative=True)
 ALL_CONVERSATIONS = "all"  # in place of the id of a view: keeps the default view from opening
+REPLACED_COLUMN = ("columns", "first_message")  # The title of each row is the first message.
 MAX_VIEWS = 100  # links above the list
 
 
@@ -68,6 +71,8 @@ def drop_unknown_parameters(query_string: str, *, model_admin: Any, request: Htt
         else:
             unknown.append(chip.label)
     for name, value in form.others:
+        if (name, value) == REPLACED_COLUMN:
+            continue
         if _is_parameter(name, value, model_admin, request):
             known.append((name, value))
         else:
@@ -114,9 +119,13 @@ class SavedViewForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def clean_query_string(self) -> str:
         try:
-            return saveable_query_string(self.cleaned_data["query_string"].strip().removeprefix("?"))
+            query_string = saveable_query_string(self.cleaned_data["query_string"].strip().removeprefix("?"))
+            search_errors = ListForm(QueryDict(query_string)).errors.get("q")
         except SuspiciousOperation as error:
             raise forms.ValidationError(_("Too many conditions.")) from error
+        if search_errors:
+            raise forms.ValidationError(list(search_errors))
+        return query_string
 
 
 @admin.register(SavedView)
@@ -124,7 +133,7 @@ class SavedViewAdmin(AppModelAdmin):
     """Saved views of the user, who may view the conversation list. Superusers see the views of all users."""
 
     form = SavedViewForm
-    list_display = ("name", "filters", "is_shared", "is_default", "owner", time_column(SavedView, "created_at"))
+    list_display = ("name", "filters", "is_shared", "is_default", "owner", CREATED)
     list_select_related = ("owner",)
     ordering = ("name", "id")
     paginator = CappedPaginator
@@ -185,16 +194,10 @@ class SavedViewAdmin(AppModelAdmin):
         if not self._may_view_list(request):
             raise PermissionDenied
         list_url = reverse("admin:conversations_conversation_changelist", current_app=self.admin_site.name)
-        view = SavedView.objects.visible_to(request.user).filter(pk=object_id).first()
-        if view is None:
-            self.message_user(request, gettext("This view was deleted or is no longer shared."), messages.WARNING)
+        query_string = load_query_string(object_id, self.admin_site.get_model_admin(Conversation), request)
+        if query_string is None:
             return HttpResponseRedirect(f"{list_url}?{urlencode({VIEW_PARAMETER: ALL_CONVERSATIONS})}")
-        model_admin = self.admin_site.get_model_admin(Conversation)
-        query_string, unknown = drop_unknown_parameters(view.query_string, model_admin=model_admin, request=request)
-        if unknown:
-            text = gettext("View “%(name)s” refers to something that no longer exists and ignores it: %(unknown)s")
-            self.message_user(request, text % {"name": view, "unknown": "; ".join(unknown)}, messages.WARNING)
-        view_parameter = urlencode({VIEW_PARAMETER: view.pk})
+        view_parameter = urlencode({VIEW_PARAMETER: object_id})
         return HttpResponseRedirect(f"{list_url}?{'&'.join(filter(None, [query_string, view_parameter]))}")
 
     def _open_url(self, view: SavedView) -> str:
@@ -206,6 +209,23 @@ class SavedViewAdmin(AppModelAdmin):
         except NotRegistered:
             return False
         return model_admin.has_view_permission(request)
+
+
+def load_query_string(view_id: int, model_admin: Any, request: HttpRequest) -> str | None:
+    """Return the part of the view's query string that the list understands, or None if the user may not see the view.
+
+    A message tells what is left out.
+    """
+    view = SavedView.objects.visible_to(request.user).filter(pk=view_id).first()
+    if view is None:
+        text = gettext("This view was deleted or is no longer shared.")
+        model_admin.message_user(request, text, messages.WARNING)
+        return None
+    query_string, unknown = drop_unknown_parameters(view.query_string, model_admin=model_admin, request=request)
+    if unknown:
+        text = gettext("View “%(name)s” refers to something that no longer exists and ignores it: %(unknown)s")
+        model_admin.message_user(request, text % {"name": view, "unknown": "; ".join(unknown)}, messages.WARNING)
+    return query_string
 
 
 @dataclass(frozen=True)
@@ -248,6 +268,5 @@ def view_bar_context(model_admin: admin.ModelAdmin[Any], request: HttpRequest) -
         ],
         "all_conversations_url": f"?{urlencode({VIEW_PARAMETER: ALL_CONVERSATIONS})}",
         "shows_all_conversations": not query_string,
-        "view_to_save": "&".join(filter(None, [query_string, columns_query_string(request)])),
         "may_share_views": request.user.has_perm("conversations.share_savedview"),
     }

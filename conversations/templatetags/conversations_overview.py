@@ -3,14 +3,19 @@ from __future__ import annotations
 from typing import Any
 
 from django import template
+from django.contrib.admin.sites import all_sites
 from django.template.defaultfilters import filesizeformat
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
-from conversations.admin.charts import day_chart, format_count
-from conversations.admin.overview import ListLinks
+from conversations.admin.charts import format_change, format_count
+from conversations.admin.list.times import format_relative_time
+from conversations.admin.overview.failed_conversations import recent_failures
+from conversations.admin.overview.links import ListLinks
+from conversations.admin.overview.sections import day_chart_of
 from conversations.admin.permissions import sees_all_conversations
-from conversations.models import FigureKind
+from conversations.models import Conversation, FigureKind
+from conversations.overview.period import Comparison, Period
 from conversations.overview.report import OverviewReport
 
 DAYS = 7
@@ -32,6 +37,23 @@ def conversations_overview_url(context: template.Context) -> str:
         return ""
 
 
+@register.inclusion_tag("conversations/search.html", takes_context=True)
+def conversations_search(context: template.Context) -> dict[str, Any]:
+    """Show a search box that leads to the list, or nothing if the user may not view it."""
+    model_admin = _find_model_admin(context)
+    return {"list_url": ListLinks(model_admin.admin_site.name).url} if model_admin else {}
+
+
+@register.inclusion_tag("conversations/failures.html", takes_context=True)
+def conversations_failures(context: template.Context) -> dict[str, Any]:
+    """Show the newest conversations with failures, or nothing if the user may not view the list."""
+    model_admin = _find_model_admin(context)
+    if not model_admin:
+        return {}
+    links = ListLinks(model_admin.admin_site.name)
+    return {"all_url": links.failures_url(), "failures": recent_failures(model_admin, context["request"])}
+
+
 @register.inclusion_tag("conversations/glance.html", takes_context=True)
 def conversations_glance(context: template.Context) -> dict[str, Any]:
     """Show the most important figures of the overview, or nothing if the user may not open it."""
@@ -39,25 +61,48 @@ def conversations_glance(context: template.Context) -> dict[str, Any]:
     if not overview_url:
         return {}
     report = OverviewReport()
+    period = Period.of_days(DAYS, last=report.today)
     links = ListLinks(context["request"].current_app, report.zone)
-    conversations, items = (report.by_day(kind, DAYS) for kind in (FigureKind.CONVERSATIONS, FigureKind.ITEMS))
+    conversations, items = (_Week(report, kind, period) for kind in (FigureKind.CONVERSATIONS, FigureKind.ITEMS))
     size = sum(size for *_name, size in report.sizes())
     return {
-        "overview_url": overview_url,
+        "overview_url": f"{overview_url}?days={DAYS}",
         "report": report,
         "figures": [
-            (_("Conversations today"), format_count(conversations[report.today])),
-            (_("Items today"), format_count(items[report.today])),
-            (_("Conversations, last 7 days"), format_count(sum(conversations.values()))),
-            (_("Items, last 7 days"), format_count(sum(items.values()))),
-            (_("Owners"), format_count(report.owner_count)),
-            (_("Storage"), filesizeformat(size) if size else _("unknown until the first refresh")),
+            (_("Conversations today"), conversations.today, ""),
+            (_("Items today"), items.today, ""),
+            (_("Conversations, last 7 days"), conversations.total, conversations.change),
+            (_("Items, last 7 days"), items.total, items.change),
+            (_("Owners"), format_count(report.owner_count), ""),
+            (_("Storage"), filesizeformat(size) if size else _("unknown until the first refresh"), ""),
         ],
-        "chart": day_chart(
-            conversations,
-            title=_("Conversations per day"),
-            unit=_("Conversations"),
-            empty_text=_("No conversations in this period"),
-            url=links.day_url,
-        ),
+        "chart": day_chart_of(report, FigureKind.CONVERSATIONS, period, links),
     }
+
+
+class _Week:
+    """The figures of a kind in the last days, as texts. They end with "+" if newer rows are still being counted."""
+
+    def __init__(self, report: OverviewReport, kind: str, period: Period) -> None:
+        by_day = report.by_day(kind, period)
+        comparison = Comparison.of_days(by_day, report.by_day(kind, period.previous), today=report.today)
+        more = "" if report.is_up_to_date else "+"
+        self.today = f"{format_count(by_day[report.today])}{more}"
+        self.total = f"{format_count(sum(by_day.values()))}{more}"
+        self.change = "" if comparison.change is None else format_change(comparison.change)
+
+
+@register.filter
+def conversations_relative_time(conversation: Conversation) -> str:
+    """Show when the conversation was last active."""
+    return format_relative_time(conversation.last_item_at or conversation.created_at)
+
+
+def _find_model_admin(context: template.Context) -> Any:
+    """Return the model admin of conversations on this site, or None if there is none or the user may not use it."""
+    request = context["request"]
+    for site in all_sites:
+        if site.name == request.current_app and site.is_registered(Conversation):
+            model_admin = site.get_model_admin(Conversation)
+            return model_admin if model_admin.has_view_permission(request) else None
+    return None

@@ -10,7 +10,7 @@ class SmallPaginator(CappedPaginator):
 
 @pytest.fixture
 def six_ids(alice) -> list[str]:
-    return [Conversation.create_with_items(owner=alice).pk for _ in range(6)][::-1]
+    return [Conversation.objects.create_with_items(owner=alice).pk for _ in range(6)][::-1]
 
 
 def newest_first():

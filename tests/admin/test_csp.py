@@ -31,7 +31,7 @@ def test_every_changelist_has_the_content_security_policy(admin_client, in_other
 
 
 def test_object_pages_have_the_content_security_policy(admin_client, in_other_project, alice):
-    conversation = Conversation.create_with_items(owner=alice)
+    conversation = Conversation.objects.create_with_items(owner=alice)
     key, _secret = APIKey.create(user=alice)
     for row in (f"conversation/{quote(conversation.pk)}", f"apikey/{key.pk}"):
         for page in ("change", "history"):

@@ -10,7 +10,8 @@ from django.utils import timezone
 
 from conversations.admin import DeletedConversationAdmin
 from conversations.admin.actions.delete_confirmation import restore_context
-from conversations.models import Conversation, DeletedConversation, DeletedPart, Item
+from conversations.admin.list.trash_list import TrashChangeList
+from conversations.models import AccessRecord, Conversation, DeletedConversation, DeletedPart, Item
 from conversations.schema.items import validate_items
 from conversations.trash import move_to_trash
 from tests.admin_pages import CONTENT_SECURITY_POLICY
@@ -23,7 +24,7 @@ CONTENT = "planted-words"
 
 def create_conversation(owner, **metadata) -> Conversation:
     items = validate_items([{"role": "user", "content": CONTENT}] * 2)
-    return Conversation.create_with_items(owner=owner, metadata=metadata or {"topic": "demo"}, items=items)
+    return Conversation.objects.create_with_items(owner=owner, metadata=metadata or {"topic": "demo"}, items=items)
 
 
 @pytest.fixture
@@ -251,3 +252,110 @@ def test_owner_of_deleted_conversations_can_be_deleted(admin_client, alice, dele
     [message] = response.context["messages"]
     assert "because the user “alice” was deleted" in message.message
     assert not Conversation.objects.exists()
+
+
+def test_trash_shows_the_end_user_and_is_searched_by_it(admin_client, alice):
+    anns, bens = (Conversation.objects.create_with_items(owner=alice, end_user=name) for name in ("ann", "ben"))
+    anns_id, bens_id = anns.pk, bens.pk
+    deleted = move_to_trash(anns)
+    move_to_trash(bens)
+    html = admin_client.get(LIST_URL, {"q": "ann"}).content.decode()
+    assert anns_id in html
+    assert bens_id not in html
+    assert '<td class="field-end_user">ann</td>' in html
+    assert "ann" in admin_client.get(url("deletedconversation_change", deleted.pk)).content.decode()
+
+
+@pytest.mark.parametrize(
+    ("text", "numbers"),
+    [
+        ("order_id:A-1", [1]),
+        ("order_id:a-1", []),
+        ("order_id^A-", [1, 0]),
+        ("order_id~-1", [1]),
+        ("order_id:*", [1, 0]),
+        ("-order_id:A-1", [2, 0]),
+        ("order_id:A-0 OR 17:x", [2, 0]),
+        ('metadata["17"]:x', [2]),
+        ("größe:*", [2]),
+        ("größe:40€", [2]),
+        ("created>0 order_id:A-0", [0]),
+        ("@owner:bob", [2]),
+        ("@owner:alice -order_id:A-0", [1]),
+        ("order_id:A-1 refund", []),
+    ],
+)
+def test_trash_is_searched_by_metadata(admin_client, alice, bob, text, numbers):
+    pairs = [(alice, {"order_id": "A-0"}), (alice, {"order_id": "A-1"}), (bob, {"17": "x", "größe": "40€"})]
+    rows = [move_to_trash(create_conversation(owner, **metadata)) for owner, metadata in pairs]
+    found = admin_client.get(LIST_URL, {"q": text}).context["cl"].result_list
+    assert [rows.index(row) for row in found] == numbers
+
+
+def test_name_that_looks_like_a_condition_is_found_too(admin_client, alice):
+    deleted = move_to_trash(Conversation.objects.create_with_items(owner=alice, end_user="team:ann"))
+    assert admin_client.get(LIST_URL, {"q": "team:ann"}).context["cl"].result_list == [deleted]
+
+
+def test_slow_search_of_the_trash_is_stopped(admin_client, deleted_conversation, monkeypatch):
+    monkeypatch.setattr(TrashChangeList, "max_seconds", 0)
+    response = admin_client.get(LIST_URL, {"q": "topic:demo"})
+    assert "This search takes too long." in response.content.decode()
+    assert response.context["cl"].result_list == []
+    assert admin_client.get(LIST_URL).context["cl"].result_list == [deleted_conversation]
+
+
+def test_deleted_conversation_is_read_before_it_is_restored(staff_client, deleted_conversation):
+    client = staff_client("view_deletedconversation", "read_content")
+    page = url("deletedconversation_read", deleted_conversation.pk)
+    change_page = client.get(url("deletedconversation_change", deleted_conversation.pk)).content.decode()
+    assert page in change_page
+    assert CONTENT not in change_page
+    assert not AccessRecord.objects.filter(action=AccessRecord.Action.READ).exists()
+    response = client.get(page)
+    html = response.content.decode()
+    assert html.count(CONTENT) == 2
+    assert "../items/" not in html
+    assert "Restore" not in html
+    assert response.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY
+    record = AccessRecord.objects.get(action=AccessRecord.Action.READ)
+    assert (record.username, record.conversation_id) == ("staff", deleted_conversation.conversation_id)
+    assert not Conversation.objects.exists()
+
+
+@pytest.mark.parametrize("rights", [("view_deletedconversation",), ("read_content", "view_conversation")])
+def test_reading_a_deleted_conversation_needs_both_rights(staff_client, deleted_conversation, rights):
+    client = staff_client(*rights)
+    page = url("deletedconversation_read", deleted_conversation.pk)
+    assert client.get(page).status_code == 403
+    assert page not in client.get(url("deletedconversation_change", deleted_conversation.pk)).content.decode()
+    assert not AccessRecord.objects.filter(action=AccessRecord.Action.READ).exists()
+
+
+def test_deleted_conversation_is_not_read_by_staff_who_see_only_some(staff_client, deleted_conversation, settings):
+    settings.CONVERSATIONS_VISIBLE_TO = "tests.visibility.visible_to_group"
+    client = staff_client("view_deletedconversation", "read_content")
+    assert client.get(url("deletedconversation_read", deleted_conversation.pk)).status_code == 403
+
+
+def test_long_deleted_conversation_is_read_in_pages(admin_client, alice, monkeypatch):
+    monkeypatch.setattr("conversations.admin.transcript.page.Transcript.items_per_page", 2)
+    call = {"type": "function_call", "call_id": "c", "name": "weather", "arguments": "{}"}
+    output = {"type": "function_call_output", "call_id": "c", "output": "rain"}
+    items = validate_items([{"role": "user", "content": "first"}, call, output, {"role": "user", "content": "last"}])
+    page = url(
+        "deletedconversation_read", move_to_trash(Conversation.objects.create_with_items(owner=alice, items=items)).pk
+    )
+    first, second = (admin_client.get(page, {"after": after}).content.decode() for after in ("", "2"))
+    assert "?after=2" in first
+    assert ("first" in first, "rain" in first) == (True, False)
+    assert ("rain" in second, "last" in second, "?after=" in second) == (True, True, False)
+    assert "No output recorded" not in first
+    monkeypatch.setattr("conversations.admin.transcript.page.Transcript.max_loaded_characters", 1)
+    assert "?after=1" in admin_client.get(page).content.decode()
+
+
+def test_damaged_copy_is_reported(admin_client, deleted_conversation):
+    DeletedPart.objects.update(content=b"not gzip")
+    response = admin_client.get(url("deletedconversation_read", deleted_conversation.pk), follow=True)
+    assert "can&#x27;t be read: the file can&#x27;t be read from here on" in response.content.decode()

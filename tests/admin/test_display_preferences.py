@@ -12,7 +12,7 @@ LIST = "/admin/conversations/conversation/"
 @pytest.fixture
 def conversation(alice) -> Conversation:
     items = validate_items([{"role": "user", "content": "**Hello**"}])
-    return Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=items)
+    return Conversation.objects.create_with_items(owner=alice, metadata={"topic": "demo"}, items=items)
 
 
 def open_page(user, path: str) -> str:
@@ -25,9 +25,9 @@ def open_page(user, path: str) -> str:
 @pytest.mark.parametrize(
     ("choice", "path", "html"),
     [
-        ("?columns=last_item&column_key=topic", "", "column-last_item"),
+        ("?columns=created&column_key=topic", "", "column-created"),
         ("?shortcuts=off", "", 'data-shortcuts="off"'),
-        ("{id}/change/?view=raw", "{id}/change/", "&quot;**Hello**&quot;"),
+        ("{id}/change/?view=raw", "{id}/change/", 'data-language="json"'),
     ],
 )
 def test_preferences_outlast_the_session(admin_user, django_user_model, conversation, choice, path, html):

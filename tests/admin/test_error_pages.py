@@ -1,5 +1,9 @@
+import re
+
 import pytest
+from django.contrib.auth.models import User
 from django.template.loader import render_to_string
+from django.test import Client
 from django.utils import translation
 
 
@@ -11,6 +15,42 @@ def test_unknown_url_shows_the_404_page(client, db):
 
 def test_error_500_template_renders_without_context():
     assert "Something went wrong" in render_to_string("500.html")
+
+
+def test_missing_permission_is_shown_in_the_look_of_the_admin(client, db):
+    client.force_login(User.objects.create_user("ann", is_staff=True))
+    response = client.get("/admin/conversations/apikey/")
+    assert response.status_code == 403
+    assert response.headers["content-security-policy"].startswith("default-src 'none'")
+    html = response.content.decode()
+    assert "<h1>Permission denied</h1>" in html
+    assert "The user “ann” may not open this page" in html
+    assert 'id="logout-form"' in html
+    assert "admin/css/base.css" in html
+
+
+def test_refused_form_is_explained_in_the_look_of_the_admin(admin_user):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(admin_user)
+    response = client.post("/admin/conversations/apikey/add/", {"name": "x"})
+    assert response.status_code == 403
+    html = response.content.decode()
+    assert "<h1>The form was not accepted</h1>" in html
+    assert "admin/css/base.css" in html
+
+
+def test_login_page_names_the_instance(client, db, settings):
+    settings.ALLOWED_HOSTS = ["staging.example.com"]
+    html = client.get("/admin/login/", headers={"host": "staging.example.com"}).content.decode()
+    assert "Log in to <bdi>staging.example.com</bdi>" in html
+
+
+@pytest.mark.parametrize("path", ["/admin/login/", "/admin/", "/admin/conversations/conversation/"])
+def test_pages_have_a_favicon(client, admin_client, path):
+    html = (client if "login" in path else admin_client).get(path).content.decode()
+    [url] = re.findall(r'<link rel="icon" href="([^"]+)"', html)
+    response = client.get("/favicon.ico")
+    assert (response.status_code, response["Location"]) == (302, url)
 
 
 def test_admin_header_shows_the_name_of_the_service(admin_client):

@@ -7,30 +7,36 @@ from django.db import connection
 from django.http import HttpResponse
 from django.test import RequestFactory
 from django.urls import reverse
+from django.utils import timezone
 
 from conversations.models import AccessRecord, Conversation
+from conversations.overview.report import MAX_NEW_CONVERSATIONS
 from conversations.schema.items import validate_items
 from project.security import content_security_policy
 from tests.admin_pages import CONTENT_SECURITY_POLICY
+from tests.overview.plain_counts import create_conversations
 from tests.queries import CapturedQueries
 
 URL = reverse("admin:index")
 HEADER = "Content-Security-Policy"
 ITEMS = validate_items([{"role": "user", "content": "planted-words"}])
+FAILURE = validate_items([{"type": "function_call_output", "call_id": "call_1", "output": "error: planted-words"}])
 
 
 def glance(html: str) -> dict[str, str]:
-    return dict(re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)</dd>", html))
+    figures = re.findall(r"<dt>([^<]*)</dt><dd>([^<]*)(?:<span[^>]*>([^<]*)</span>)?</dd>", html)
+    return {label: " ".join(filter(None, [figure.strip(), change])) for label, figure, change in figures}
 
 
-def navigation(html: str) -> list[str]:
-    [links] = re.findall(r'<nav class="conversations-choices"[^>]*>(.*?)</nav>', html, re.DOTALL)
-    return [unescape(link) for link in re.findall(r'<a href="([^"]*)"', links)]
+def links(html: str) -> list[str]:
+    """Return the URLs of the content, without the head and the foot of the page."""
+    content = html[html.index('id="content"') : html.index('id="footer"')]
+    return [unescape(link) for link in re.findall(r'href="([^"]*)"', content)]
 
 
 def test_front_page_shows_totals_and_storage(admin_client, alice, bob):
     for owner in (alice, alice, bob):
-        Conversation.create_with_items(owner=owner, items=ITEMS * 2)
+        Conversation.objects.create_with_items(owner=owner, items=ITEMS * 2)
     assert glance(admin_client.get(URL).content.decode()) == {
         "Conversations today": "3",
         "Items today": "6",
@@ -55,42 +61,94 @@ def test_front_page_takes_a_constant_number_of_queries(admin_client, alice):
         return len(captured)
 
     call_command("refresh_overview", verbosity=0)
-    Conversation.create_with_items(owner=alice, items=ITEMS)
+    Conversation.objects.create_with_items(owner=alice, items=ITEMS)
     few = queries()
     for _ in range(30):
-        Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=ITEMS)
-    assert queries() == few <= 12
-
-
-def test_front_page_links_to_the_pages_of_the_app(admin_client):
-    base = "/admin/conversations"
-    assert set(navigation(admin_client.get(URL).content.decode())) >= {
-        f"{base}/conversation/overview/",
-        f"{base}/conversation/",
-        f"{base}/apikey/",
-        f"{base}/accessrecord/",
-    }
+        Conversation.objects.create_with_items(owner=alice, metadata={"topic": "demo"}, items=ITEMS)
+    assert queries() == few <= 18
 
 
 @pytest.mark.parametrize(
-    ("rights", "paths"),
+    ("rights", "names"),
     [
         ((), []),
         (("view_apikey",), ["apikey/"]),
         (("view_accessrecord",), ["accessrecord/"]),
-        (("view_conversation",), ["conversation/overview/", "conversation/"]),
-        (("change_conversation",), ["conversation/overview/", "conversation/"]),
+        (("view_conversation",), ["conversation/", "conversation/overview/", "savedview/"]),
+        (("change_conversation",), ["conversation/", "conversation/overview/", "savedview/"]),
     ],
 )
-def test_front_page_links_only_to_permitted_pages(staff_client, rights, paths, alice):
-    Conversation.create_with_items(owner=alice)
+def test_front_page_links_only_to_permitted_pages(staff_client, rights, names, alice):
+    failed = Conversation.objects.create_with_items(owner=alice, items=FAILURE)
     client = staff_client(*rights)
     html = client.get(URL).content.decode()
-    links = [link for link in navigation(html) if "savedview" not in link]
-    assert links == [f"/admin/conversations/{path}" for path in paths]
-    assert bool(glance(html)) == ("conversation/" in paths)
-    for link in links:
-        assert client.get(link).status_code == 200
+    paths = {link.split("?")[0] for link in links(html) if "/add/" not in link}
+    may_view = "conversation/" in names
+    own = [*names, f"conversation/{failed.pk.replace('_', '_5F')}/change/"] if may_view else names
+    own = [f"/admin/conversations/{name}" for name in own]
+    assert paths - {"/admin/conversations/"} == set(own)
+    assert bool(glance(html)) == may_view
+    for path in paths:
+        assert client.get(path, follow=True).status_code == 200
+
+
+def test_front_page_lists_each_model_once(admin_client):
+    html = admin_client.get(URL).content.decode()
+    models = re.findall(r'<tr class="model-(\w+)', html)
+    assert len(models) == len(set(models)) >= 7
+    link = re.compile(r'<a href="/admin/conversations/(\w+)/"(?: class="(?:change|view)link")?[^>]*>([^<]*)')
+    names = [path for path, text in link.findall(html) if text.strip() not in ("Change", "View", "All conversations")]
+    assert len(names) == len(set(names)) >= 5
+
+
+def test_front_page_begins_with_the_search_box(admin_client, alice):
+    found = Conversation.objects.create_with_items(owner=alice, metadata={"order_id": "A-77812"})
+    Conversation.objects.create_with_items(owner=alice)
+    html = admin_client.get(URL).content.decode()
+    [action] = re.findall(r'<form method="get" action="([^"]*)" role="search"', html)
+    assert html.index('role="search"') < html.index("At a glance") < html.index("Recent failures")
+    assert html.index("Recent failures") < html.index("app-auth module")
+    assert [row.pk for row in admin_client.get(action, {"q": "A-77812"}).context["cl"].result_list] == [found.pk]
+
+
+def test_front_page_shows_newest_conversations_with_failures(admin_client, staff_client, alice):
+    Conversation.objects.create_with_items(owner=alice, items=ITEMS)
+    assert "No conversation has a failed item." in admin_client.get(URL).content.decode()
+    rows = [
+        Conversation.objects.create_with_items(owner=alice, metadata={"n": str(n)}, items=[*ITEMS, *FAILURE * 2])
+        for n in range(7)
+    ]
+    for client in (admin_client, staff_client("view_conversation")):
+        html = client.get(URL).content.decode()
+        failures = html[html.index("Recent failures") : html.index("All conversations with failures")]
+        assert re.findall(r"<b>n</b> = (\d)", failures) == ["6", "5", "4", "3", "2"]
+        assert re.findall(r"(\d+ failed items)", failures) == ["2 failed items"] * 5
+        assert "planted-words" not in html
+    [url] = [link for link in links(html) if "failed" in link]
+    assert admin_client.get(url).context["cl"].result_count == len(rows)
+    assert AccessRecord.objects.filter(action="search").count() == 0
+
+
+def test_figures_include_a_large_conversation_of_this_moment(admin_client, alice):
+    call_command("refresh_overview", verbosity=0)
+    Conversation.objects.create_with_items(owner=alice, items=ITEMS * 5_000)
+    assert glance(admin_client.get(URL).content.decode())["Items today"] == "5,000"
+
+
+def test_incomplete_figures_are_marked(admin_client, alice):
+    now = timezone.now()
+    Conversation.objects.bulk_create(
+        [Conversation(owner=alice, created_at=now) for _ in range(MAX_NEW_CONVERSATIONS + 9)], batch_size=1_000
+    )
+    assert glance(admin_client.get(URL).content.decode())["Conversations today"] == "2,001+"
+
+
+def test_figures_of_the_week_have_the_difference_to_the_week_before(admin_client, alice):
+    create_conversations(alice, {0: 5, 1: 3, 6: 3, 7: 9, 8: 2, 13: 2})  # today and its counterpart do not count
+    html = admin_client.get(URL).content.decode()
+    assert glance(html)["Conversations, last 7 days"] == "11 +50 %"
+    assert "13 in the 7 days before · +50 % without today" in html
+    assert html.count("(so far)") >= 2
 
 
 def test_app_list_follows_the_summary_on_the_front_page(admin_client):

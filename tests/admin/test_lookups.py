@@ -8,11 +8,11 @@ from django.contrib.admin.utils import quote
 from django.urls import path, reverse
 
 from conversations.admin import ConversationAdmin
-from conversations.models import AccessRecord, APIKey, Conversation, DeletedConversation, SavedView
+from conversations.models import AccessRecord, APIKey, Conversation, DeletedConversation, RetentionRule, SavedView
 from conversations.schema.items import validate_items
 from conversations.trash import move_to_trash
 
-MODELS = [Conversation, DeletedConversation, APIKey, AccessRecord, SavedView]
+MODELS = [Conversation, DeletedConversation, APIKey, AccessRecord, SavedView, RetentionRule]
 
 UNKNOWN = ["color=red", "%00=x", "=x", "color__startswith=r", "%ff%fe=1", "__class__=x", "id%00=1"]
 HOSTILE_VALUES = ["%00", "%ff'%25(", "9" * 40, "-1", "x" * 5_000]
@@ -25,7 +25,7 @@ def rows(admin_user, alice) -> dict[type, object]:
     """One row of each model."""
     items = validate_items([{"role": "user", "content": "hello"}])
     conversation, deleted = [
-        Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=items) for _ in range(2)
+        Conversation.objects.create_with_items(owner=alice, metadata={"topic": "demo"}, items=items) for _ in range(2)
     ]
     move_to_trash(deleted)
     AccessRecord.objects.record(user=alice, action="read", conversation_id=conversation.pk)
@@ -35,6 +35,7 @@ def rows(admin_user, alice) -> dict[type, object]:
         APIKey: APIKey.create(user=alice)[0],
         AccessRecord: AccessRecord.objects.get(),
         SavedView: SavedView.objects.create(owner=admin_user, name="mine"),
+        RetentionRule: RetentionRule.objects.create(name="old", days=30),
     }
 
 
@@ -59,7 +60,7 @@ def test_every_model_admin_of_the_app_is_tested():
 @pytest.mark.parametrize("model", MODELS)
 def test_lookups_of_fields_without_a_filter_are_refused(admin_client, rows, model):
     filters = {AccessRecord: {"user", "action", "action__exact", "action__isnull", "action__year"}}
-    filters[Conversation] = {"owner"}
+    filters[Conversation] = {"owner", "end_user"}
     for field_path in field_paths(model):
         for lookup in [f"{field_path}{suffix}" for suffix in SUFFIXES]:
             status = admin_client.get(changelist_url(model), {lookup: "1"}).status_code

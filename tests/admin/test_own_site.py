@@ -18,7 +18,7 @@ urlpatterns = [path("office/", with_views.urls), path("desk/", site.urls)]
 @pytest.mark.urls(__name__)
 def test_admin_works_in_a_custom_admin_site(admin_client, alice):
     items = validate_items([{"role": "user", "content": "hello"}])
-    conversation = Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=items)
+    conversation = Conversation.objects.create_with_items(owner=alice, metadata={"topic": "demo"}, items=items)
     quoted = conversation.pk.replace("_", "_5F")
     base = "/desk/conversations/conversation/"
     response = admin_client.get(base, {"metadata_key": "topic", "metadata_value": "demo", "owner": "alice"})
@@ -28,13 +28,15 @@ def test_admin_works_in_a_custom_admin_site(admin_client, alice):
     assert f"{base}{quoted}/change/" in admin_client.get(f"{base}{quoted}/delete/").content.decode()
     assert admin_client.post(f"{base}{quoted}/delete/", {"post": "yes"}).status_code == 302
     assert not Conversation.objects.exists()
-    response = admin_client.post("/desk/conversations/apikey/add/", {"user": alice.pk, "name": "x"}, follow=True)
+    response = admin_client.post(
+        "/desk/conversations/apikey/add/", {"user": alice.pk, "name": "x", "can_read": "on"}, follow=True
+    )
     assert "conversations-secret" in response.content.decode()
 
 
 @pytest.mark.urls(__name__)
 def test_links_of_views_exports_and_deletions_stay_in_a_custom_admin_site(admin_client, alice):
-    Conversation.create_with_items(owner=alice, metadata={"topic": "demo"})
+    Conversation.objects.create_with_items(owner=alice, metadata={"topic": "demo"})
     sent = {"name": "x", "query_string": "owner=alice", "is_default": "on"}
     saved = admin_client.post("/office/conversations/savedview/add/", sent, follow=True)
     assert saved.redirect_chain[-1][0].startswith("/office/conversations/conversation/?owner=alice&view=")

@@ -23,8 +23,8 @@ def pages(admin_user, settings) -> dict[str, str]:
     settings.TIME_ZONE = "Asia/Tokyo"
     settings.LANGUAGE_CODE = "de"
     items = validate_items([{"role": "user", "content": "hello"}])
-    conversation = Conversation.create_with_items(owner=admin_user, items=items)
-    deleted = move_to_trash(Conversation.create_with_items(owner=admin_user))
+    conversation = Conversation.objects.create_with_items(owner=admin_user, items=items)
+    deleted = move_to_trash(Conversation.objects.create_with_items(owner=admin_user))
     key, _secret = APIKey.create(user=admin_user, expires_at=EVENING)
     key.record_use()
     key.revoke()
@@ -48,7 +48,12 @@ def test_every_time_is_shown_in_the_project_time_zone_with_utc_in_its_title(admi
         times = TIME.findall(html)
         evening = [shown for utc, shown in times if utc == "2026-03-04 18:30:15 UTC"]
         assert evening or name == "deletion", name
-        assert all(re.search(r"5\. März 2026 03:30|2026-03-05 03:30:15 JST", shown) for shown in evening), (name, times)
+        assert all(
+            re.search(r"5\. März 2026( 03:30|$)|2026-03-05 03:30:15 JST|^03:30:15$", shown) for shown in evening
+        ), (
+            name,
+            times,
+        )
         rest = re.sub(r"<[^>]*>", " ", TIME.sub("", html.replace("<dd>0:00:00</dd>", "")))  # a duration
         assert ANY_TIME.findall(rest) == [], name
 

@@ -1,3 +1,4 @@
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from conversations.api.openapi.operations import operations_by_view
@@ -7,6 +8,7 @@ from tests.browser.watch import Watch
 SUMMARIES = [operation.summary for operations in operations_by_view().values() for operation in operations.values()]
 
 
+@pytest.mark.slow
 def test_documentation_page_shows_every_operation_and_tries_the_api_under_the_csp(
     page: Page, alice_secret, live_server
 ):

@@ -29,7 +29,7 @@ def pages(request, live_server, admin_user) -> dict[str, str]:
         pass
     add_other_rows(admin_user, User.objects.get(username="seed-0001"), count=5)
     call_command("refresh_overview", verbosity=0)
-    empty = Conversation.create_with_items(owner=admin_user)
+    empty = Conversation.objects.create_with_items(owner=admin_user)
     match request.param:
         case "lists":
             variants = ("plain", "is, none", "three conditions", "contains", "typed", "text, rare", "wrong")
@@ -45,6 +45,7 @@ def pages(request, live_server, admin_user) -> dict[str, str]:
     return {name: url for name, url in pages.items() if name not in excluded}
 
 
+@pytest.mark.slow
 def test_every_admin_page_is_accessible_fits_a_narrow_screen_and_obeys_the_csp(admin_page: Page, pages, live_server):
     admin_page.set_viewport_size(NARROW)
     watch = Watch(admin_page)

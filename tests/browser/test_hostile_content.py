@@ -6,6 +6,7 @@ from playwright.sync_api import Page, expect
 from conversations.models import Conversation
 from conversations.schema.items import validate_items
 from conversations.transfer.exporter import Export
+from tests.browser.list_page import title_link
 from tests.browser.pages import WITHOUT_JAVASCRIPT, follow
 from tests.browser.transcripts import store_item
 from tests.browser.watch import Watch
@@ -69,7 +70,7 @@ def hostile(live_server, alice) -> Conversation:
         {"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": NOISE}]},
     ]
     pairs = {attack[:64]: attack for attack in ATTACKS[:16]}
-    conversation = Conversation.create_with_items(owner=alice, metadata=pairs, items=validate_items(items))
+    conversation = Conversation.objects.create_with_items(owner=alice, metadata=pairs, items=validate_items(items))
     store_item(conversation, {ATTACKS[2]: ATTACKS}, item_type=ATTACKS[0], item_id="' onclick='alert(1)")
     store_item(
         conversation, {"type": "message", "role": ATTACKS[0], "content": NOISE}, item_type="message", item_id="x_2"
@@ -92,19 +93,20 @@ def test_hostile_content_is_neither_executed_nor_fetched(admin_page: Page, hosti
     admin_page.goto("/admin/conversations/conversation/?metadata_key=%3Cscript%3E&metadata_value=%22%3E%3Cscript%3E")
     titles.append(admin_page.title())
     admin_page.goto("/admin/conversations/conversation/")
-    follow(admin_page.get_by_role("link", name=hostile.pk))
+    follow(title_link(admin_page, hostile))
     for address in (
         admin_page.url,
         f"{admin_page.url.partition('?')[0]}?view=raw",
         f"{admin_page.url.partition('?')[0]}?view=rendered",
     ):
         admin_page.goto(address)
-        expect(admin_page.get_by_role("article")).to_have_count(15)
+        expect(admin_page.get_by_role("article")).to_have_count(14)
         admin_page.get_by_role("button", name="Expand all").click()
         admin_page.locator("article, #transcript a, textarea").evaluate_all(TOUCH)
         titles.append(admin_page.title())
     inside = "#transcript :is(script, svg, iframe, link, style, meta, base, object, form, input, math, [style])"
-    assert admin_page.locator(inside).count() == 0
+    search = "#transcript > .conversations-find"
+    assert admin_page.locator(f"{inside}:not({search}, {search} > *)").count() == 0
     assert admin_page.locator("#transcript img").count() == 0
     assert admin_page.locator("#transcript").evaluate("e => e.innerText.includes('evil.example/pixel.png')")
     for address, rel, target in admin_page.locator("#transcript a").evaluate_all(ADDRESSES):
@@ -122,7 +124,7 @@ def test_hostile_content_is_neither_executed_nor_fetched(admin_page: Page, hosti
 def test_remote_image_shows_its_host_before_it_is_opened(admin_page: Page, alice, live_server):
     content = [{"type": "input_image", "image_url": "https://images.example/a.png"}]
     items = validate_items([{"role": "user", "content": content}])
-    conversation = Conversation.create_with_items(owner=alice, items=items)
+    conversation = Conversation.objects.create_with_items(owner=alice, items=items)
 
     watch = Watch(admin_page)
     admin_page.goto(f"/admin/conversations/conversation/{conversation.pk}/change/")

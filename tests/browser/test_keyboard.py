@@ -1,5 +1,6 @@
 """From the list to a transcript, its deletion and its restoration, without a mouse."""
 
+import pytest
 from playwright.sync_api import Page, expect
 
 from conversations.models import Conversation
@@ -18,10 +19,13 @@ def tab_to(page: Page, name: str) -> None:
     raise AssertionError(f"{name} is not reached")
 
 
+@pytest.mark.slow
 def test_conversation_can_be_read_exported_deleted_and_restored_by_keyboard(admin_page: Page, admin_user):
-    conversation = Conversation.create_with_items(
+    conversation = Conversation.objects.create_with_items(
         owner=admin_user, metadata={"topic": "demo"}, items=validate_items(TALK)
     )
+
+    title = " ".join(TALK[1]["content"].split())
 
     def press(name: str) -> None:
         tab_to(admin_page, name)
@@ -34,22 +38,23 @@ def test_conversation_can_be_read_exported_deleted_and_restored_by_keyboard(admi
 
     admin_page.goto("/admin/")
     press("Skip to main content")
-    follow("Conversations")
-    follow(conversation.pk)
+    follow("All conversations")
+    follow(title)
     follow("Messages only")
     expect(admin_page.get_by_role("article")).to_have_count(6)
     follow("All items")
     press("Items by type")
     expect(admin_page.get_by_text("Function call", exact=True).first).to_be_visible()
-    admin_page.get_by_role("article", name="System").locator("summary").focus()
+    admin_page.get_by_role("article", name="System").locator(".conversations-collapsible > summary").focus()
     admin_page.keyboard.press("Enter")
     expect(admin_page.get_by_text("Answer briefly.")).to_be_visible()
+    press("#2 ⋯ Menu")
     follow("Raw view of item 2")
     expect(admin_page.get_by_role("article").nth(1)).to_contain_text('"role": "user"')
     admin_page.goto(f"/admin/conversations/conversation/{conversation.pk}/change/")
     follow("Export")
     follow("Back")
-    follow(conversation.pk)
+    follow(title)
     follow("Delete")
     follow("Yes, I\u2019m sure")
     expect(admin_page.get_by_text("was deleted successfully")).to_be_visible()

@@ -13,6 +13,7 @@ from conversations.models import Conversation
 from conversations.schema.items import ITEM_TYPES
 from tests.admin_pages import add_other_rows, list_pages, other_pages
 from tests.browser.axe import serious_violations
+from tests.browser.list_page import title_link
 from tests.browser.pages import scrolls_sideways
 from tests.browser.transcripts import create_all_item_types, transcript_path
 from tests.browser.watch import Watch
@@ -50,12 +51,12 @@ def pages(admin_user, conversation) -> dict[str, str]:
 def test_list_and_transcript_are_in_german(admin_page: Page, conversation):
     admin_page.goto(f"{LIST}?metadata_key=topic&metadata_operator=eq&metadata_value=demo")
     expect(admin_page.locator("html")).to_have_attribute("lang", "de")
-    expect(admin_page.get_by_text("topic ist “demo”")).to_be_visible()
+    expect(admin_page.get_by_role("heading", name="topic ist “demo”")).to_be_visible()
     expect(admin_page.get_by_text("1 Konversation", exact=True)).to_be_visible()
     admin_page.get_by_text("Filter", exact=True).click()
     admin_page.get_by_role("button", name="Bedingung hinzufügen").click()
     expect(admin_page.get_by_role("group", name="Bedingung 2")).to_be_visible()
-    admin_page.get_by_role("link", name=conversation.pk).click()
+    title_link(admin_page, conversation).click()
     expect(admin_page.get_by_role("heading", name="Transkript")).to_be_visible()
     expect(admin_page.get_by_role("article", name="Assistent").first).to_contain_text("A plan")
     admin_page.get_by_role("button", name="Alle zuklappen").click()
@@ -79,6 +80,7 @@ def test_pages_have_no_line_in_english(admin_page: Page, pages, language):
     assert {name: lines for name, lines in found.items() if lines} == {}
 
 
+@pytest.mark.slow
 @ARABIC
 def test_arabic_pages_run_from_right_to_left_and_fit(admin_page: Page, pages):
     watch = Watch(admin_page)

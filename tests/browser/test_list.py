@@ -3,7 +3,7 @@ from django.contrib.auth.models import Permission, User
 from playwright.sync_api import Page, expect
 
 from conversations.models import Conversation
-from tests.browser.list_page import LIST, OPTIONS, create_conversations, rows
+from tests.browser.list_page import LIST, OPTIONS, create_conversations, open_filter, rows, title_link
 from tests.browser.pages import WITHOUT_JAVASCRIPT, follow
 from tests.browser.watch import Watch
 
@@ -23,11 +23,12 @@ def staff_of(live_server):
     return staff_of
 
 
-def tab_to(page: Page, selector: str) -> None:
-    for _ in range(40):
+def tab_to(page: Page, selector: str, *, at_most: int = 40) -> int:
+    """Press Tab until an element has the focus, and return how often."""
+    for number in range(1, at_most + 1):
         page.keyboard.press("Tab")
         if page.evaluate("selector => document.activeElement.matches(selector)", selector):
-            return
+            return number
     raise AssertionError(selector)
 
 
@@ -36,7 +37,8 @@ def test_three_conditions_can_be_entered_by_keyboard(admin_page: Page, conversat
     conditions = [("tenant", "begins", "acme"), ("topic", "", "demo"), ("lang", "is one", "en, de")]
 
     admin_page.goto(LIST)
-    admin_page.locator("#searchbar").focus()
+    tab_to(admin_page, "details.conversations-form summary", at_most=60)
+    admin_page.keyboard.press("Enter")
     tab_to(admin_page, "[name=metadata_key]")
     for number, condition in enumerate(conditions):
         for typed in condition:
@@ -68,6 +70,7 @@ def test_three_conditions_can_be_entered_by_keyboard(admin_page: Page, conversat
 
 def test_keys_and_values_are_completed_by_keyboard(admin_page: Page, conversations):
     admin_page.goto(LIST)
+    open_filter(admin_page)
     key, value = admin_page.locator("[name=metadata_key]").first, admin_page.locator("[name=metadata_value]").first
     key.focus()
     options = admin_page.locator(OPTIONS)
@@ -124,9 +127,14 @@ def test_search_box_suggests_keys_and_values_while_typing(admin_page: Page, conv
     expect(admin_page.locator(".conversations-chips")).to_contain_text("lang:en -tenant:ajax")
 
 
-def test_conversation_id_can_be_copied(admin_page: Page, conversations):
+def test_short_id_is_copied_whole(admin_page: Page, conversations):
     admin_page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     admin_page.goto(LIST)
+    short_id = rows(admin_page).first.locator(".conversations-id")
+    assert short_id.evaluate("code => code.getBoundingClientRect().width") < 120
+    short_id.evaluate("code => getSelection().selectAllChildren(code)")
+    admin_page.keyboard.press("Control+c")
+    assert admin_page.evaluate("navigator.clipboard.readText()") == conversations[0].pk
     admin_page.get_by_role("button", name=f"Copy id {conversations[1].pk}").click()
     expect(admin_page.get_by_text("Copied")).to_be_visible()
     assert admin_page.evaluate("navigator.clipboard.readText()") == conversations[1].pk
@@ -136,16 +144,22 @@ def test_list_obeys_the_csp_and_contacts_no_other_host(admin_page: Page, convers
     watch = Watch(admin_page)
     response = admin_page.goto(LIST)
     assert response.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self';")
+    open_filter(admin_page)
     admin_page.locator("[name=metadata_key]").first.press_sequentially("te")
     admin_page.locator(OPTIONS, has_text="tenant").click()
+    admin_page.locator("[name=metadata_operator]").first.select_option("exists")
     admin_page.get_by_role("button", name="Add condition").click()
     admin_page.get_by_text("Columns", exact=True).click()
-    admin_page.get_by_label("First message").check()
+    admin_page.get_by_label("Last message").check()
     admin_page.get_by_role("combobox", name="Metadata key 1").fill("tenant")
     follow(admin_page.get_by_role("button", name="Show columns"))
-    expect(admin_page.locator("tbody .field-first_message").first).to_contain_text("Where is my order?")
-    follow(admin_page.get_by_role("link", name="Last 7 days"))
-    follow(admin_page.get_by_role("link", name=conversations[1].pk))
+    expect(admin_page.locator("tbody .field-last_message").first).to_contain_text("Where is my order?")
+    expect(admin_page.locator(".conversations-chips li")).to_contain_text(["tenant is set"])
+    open_filter(admin_page)
+    admin_page.get_by_role("textbox", name="Owner:").fill("alice")
+    follow(admin_page.get_by_role("button", name="Last 7 days"))
+    expect(admin_page.locator(".conversations-chips li").nth(1)).to_contain_text("owner: alice")
+    follow(title_link(admin_page, conversations[1]))
     expect(admin_page.get_by_role("article")).to_have_count(1)
     admin_page.keyboard.press("?")
     expect(admin_page.get_by_role("dialog")).to_be_visible()
@@ -157,7 +171,7 @@ def test_list_obeys_the_csp_and_contacts_no_other_host(admin_page: Page, convers
 def test_paging_and_chips_work_without_javascript(admin_page: Page, alice, monkeypatch):
     monkeypatch.setattr("conversations.admin.ConversationAdmin.list_per_page", 2)
     for _ in range(5):
-        Conversation.create_with_items(owner=alice, metadata={"k": "v"})
+        Conversation.objects.create_with_items(owner=alice, metadata={"k": "v"})
 
     admin_page.goto(LIST)
     follow(admin_page.get_by_role("link", name="k = v").first)
@@ -165,7 +179,7 @@ def test_paging_and_chips_work_without_javascript(admin_page: Page, alice, monke
     follow(admin_page.get_by_role("link", name="Next"))
     expect(rows(admin_page)).to_have_count(1)
     follow(admin_page.get_by_role("link", name="First"))
-    follow(rows(admin_page).first.locator(".field-id a"))
+    follow(rows(admin_page).first.locator(".conversations-title"))
     follow(admin_page.get_by_role("navigation", name="Previous and next conversation").get_by_role("link", name="Next"))
     follow(admin_page.get_by_role("link", name="List", exact=True))
     expect(admin_page.locator(".conversations-chips")).to_contain_text("k is “v”")
@@ -178,19 +192,18 @@ def test_preview_columns_are_not_offered_without_the_read_content_permission(
     page.goto(LIST)
     page.get_by_text("Columns", exact=True).click()
     expect(page.get_by_label("Owner").last).to_be_visible()
-    expect(page.get_by_label("First message")).to_have_count(0)
+    expect(page.get_by_label("Last message")).to_have_count(0)
 
 
 @pytest.mark.parametrize("width", [1280, 375])
-def test_filter_form_is_collapsed_if_chips_show_its_conditions(admin_page: Page, conversations, width):
+def test_filter_form_is_collapsed_until_it_is_opened(admin_page: Page, conversations, width):
     filtered = f"{LIST}?metadata_key=topic&metadata_operator=eq&metadata_value=demo&owner=alice"
 
     admin_page.set_viewport_size({"width": width, "height": 900})
-    admin_page.goto(LIST)
     form = admin_page.locator("details.conversations-form")
-    expect(form).to_have_attribute("open", "")
-    admin_page.goto(filtered)
-    expect(form).not_to_have_attribute("open", "")
+    for url in (LIST, filtered):
+        admin_page.goto(url)
+        expect(form).not_to_have_attribute("open", "")
     expect(admin_page.locator(".conversations-chips")).to_contain_text("topic is “demo”")
     expect(rows(admin_page).first).to_be_in_viewport()
     form.locator("summary").press("Enter")
@@ -204,7 +217,7 @@ def test_metadata_pair_link_adds_its_condition(admin_page: Page, conversations):
     admin_page.get_by_role("link", name="topic = demo").first.press("Enter")
     expect(admin_page.locator(".conversations-chips li")).to_contain_text(["topic is “demo”", "owner: alice"])
     expect(rows(admin_page)).to_have_count(2)
-    follow(rows(admin_page).first.locator(".field-id a"))
+    follow(rows(admin_page).first.locator(".conversations-title"))
     follow(admin_page.get_by_role("link", name="lang = en"))
     expect(admin_page.locator(".conversations-chips li")).to_contain_text(["topic", "lang is “en”", "owner"])
     expect(rows(admin_page)).to_have_count(1)

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 from conversations.models import Conversation, SavedView
 from conversations.schema.items import validate_items
 from tests.browser.axe import serious_violations
+from tests.browser.list_page import title_link
 from tests.browser.pages import WITHOUT_JAVASCRIPT, follow, scrolls_sideways
 from tests.browser.watch import Watch
 
@@ -26,7 +27,7 @@ PAGES = [
 def conversations(live_server, alice) -> list[Conversation]:
     items = validate_items([{"role": "user", "content": "hello"}])
     return [
-        Conversation.create_with_items(owner=alice, metadata={"topic": topic}, items=items)
+        Conversation.objects.create_with_items(owner=alice, metadata={"topic": topic}, items=items)
         for topic in ("other", "demo", "demo")
     ]
 
@@ -91,7 +92,7 @@ def test_filtered_list_can_be_downloaded(admin_page: Page, conversations):
 def test_conversation_can_be_downloaded_from_its_page(admin_page: Page, conversations):
     watch = Watch(admin_page)
     admin_page.goto(LIST)
-    follow(admin_page.get_by_role("link", name=conversations[0].pk))
+    follow(title_link(admin_page, conversations[0]))
     follow(admin_page.get_by_role("link", name="Export"))
     admin_page.get_by_label("CSV, one row per item").check()
     with admin_page.expect_download() as download:
@@ -119,6 +120,7 @@ def test_matching_conversations_are_deleted_after_typing_their_number(
     assert Conversation.objects.get() == conversations[0]
 
 
+@pytest.mark.slow
 def test_pages_are_accessible_and_fit_a_narrow_screen(admin_page: Page, conversations, views):
     admin_page.set_viewport_size({"width": 320, "height": 800})
     watch = Watch(admin_page)

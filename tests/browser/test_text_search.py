@@ -17,7 +17,7 @@ HOSTILE = "<img src=x onerror=alert(1)> refund <script>alert(2)</script>"
 def conversations(alice) -> list[Conversation]:
     texts = ["hello", "a refund of 100 % " + "x" * 300, HOSTILE, "استرداد refund أموال", "退款 refund 🙏"]
     items = [validate_items([{"role": "user", "content": text}]) for text in texts]
-    return [Conversation.create_with_items(owner=alice, items=each) for each in items]
+    return [Conversation.objects.create_with_items(owner=alice, items=each) for each in items]
 
 
 def test_snippet_links_to_its_item(admin_page: Page, conversations, live_server):
@@ -25,12 +25,14 @@ def test_snippet_links_to_its_item(admin_page: Page, conversations, live_server)
     admin_page.goto(LIST_PATH)
     admin_page.locator("#searchbar").fill("refund")
     admin_page.locator("#searchbar").press("Enter")
-    snippets = admin_page.get_by_role("region", name="Matching messages").get_by_role("listitem")
+    snippets = admin_page.locator("#result_list tbody .conversations-snippet")
     expect(snippets).to_have_count(4)
+    expect(admin_page.locator("mark")).to_have_count(4)
     expect(snippets.locator("mark")).to_have_text(["refund"] * 4)
     expect(snippets.nth(2)).to_contain_text(HOSTILE)
-    snippets.nth(2).get_by_role("link").click()
-    expect(admin_page.locator("article:target")).to_contain_text("refund")
+    snippets.nth(2).click()
+    expect(admin_page.locator("article:target mark")).to_have_text("refund")
+    expect(admin_page.get_by_role("search").get_by_role("status")).to_have_text("1 of 1")
     assert watch.problems == []
     assert watch.foreign_requests(live_server.url) == []
 
@@ -39,6 +41,6 @@ def test_snippet_links_to_its_item(admin_page: Page, conversations, live_server)
 def test_snippets_are_accessible_and_fit_the_screen(admin_page: Page, conversations, width):
     admin_page.set_viewport_size({"width": width, "height": 800})
     admin_page.goto(f"{LIST_PATH}?q=refund")
-    expect(admin_page.locator(".conversations-snippets mark")).to_have_count(4)
+    expect(admin_page.locator(".conversations-snippet mark")).to_have_count(4)
     assert serious_violations(admin_page) == []
     assert admin_page.evaluate("document.documentElement.scrollWidth") <= width

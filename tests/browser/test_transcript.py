@@ -8,6 +8,7 @@ from conversations.admin.transcript.item import TranscriptItem
 from conversations.admin.transcript.item_types import ITEM_DISPLAYS
 from conversations.models import Conversation, Item
 from conversations.schema.items import validate_items
+from tests.browser.list_page import title_link
 from tests.browser.pages import WITHOUT_JAVASCRIPT, follow
 from tests.browser.transcripts import PIXEL, TALK, create_all_item_types, store_item, transcript_path
 from tests.browser.watch import Watch
@@ -15,7 +16,7 @@ from tests.browser.watch import Watch
 
 @pytest.fixture
 def talk(live_server, alice) -> Conversation:
-    return Conversation.create_with_items(owner=alice, items=validate_items(TALK))
+    return Conversation.objects.create_with_items(owner=alice, items=validate_items(TALK))
 
 
 def test_headings_are_in_order_and_there_are_no_live_regions(admin_page: Page, talk):
@@ -37,16 +38,45 @@ def test_calls_contain_their_outputs_and_orphans_are_marked(admin_page: Page, ta
     )
     orphan = admin_page.get_by_role("article", name="Function output", exact=True)
     expect(orphan).to_contain_text("No call recorded for this output")
-    admin_page.get_by_role("link", name="↑ shown under call #7").click()
-    expect(early.locator("..").locator("..").locator(":target")).to_contain_text("rain")
+    expect(admin_page.get_by_role("article")).to_have_count(len(TALK) - 2)
+
+
+def test_problems_are_marked_and_reached_in_one_click_or_by_key(admin_page: Page, alice):
+    calls = [{"type": "function_call", "call_id": f"c{n}", "name": "lookup", "arguments": "{}"} for n in range(110)]
+    outputs = [
+        {"type": "function_call_output", "call_id": f"c{n}", "output": '{"error": "boom"}' if n in (4, 90) else "fine"}
+        for n in range(110)
+        if n != 50
+    ]
+    conversation = Conversation.objects.create_with_items(owner=alice)
+    for call in calls:
+        answers = [output for output in outputs if output["call_id"] == call["call_id"]]
+        conversation.add_items(items=validate_items([call, *answers]))
+    admin_page.goto("/admin/conversations/conversation/")
+    title_link(admin_page, conversation).click()
+    admin_page.get_by_role("link", name="2 failed").click()
+    expect(admin_page.locator("#transcript :target")).to_contain_text("boom")
+    expect(admin_page.locator("#transcript :target")).to_be_in_viewport()
+    expect(admin_page.get_by_role("article").filter(has_text="boom").locator(".conversations-mark")).to_have_text(
+        "✕ Error"
+    )
+    admin_page.keyboard.press("n")
+    unanswered = admin_page.locator("#transcript :target")
+    expect(unanswered).to_contain_text("No output recorded for this call")
+    admin_page.keyboard.press("n")
+    expect(admin_page.locator("#transcript :target")).to_contain_text("boom")
+    expect(admin_page).to_have_url(re.compile(f"#item_{conversation.items.get(position=181).item_id}"))
+    admin_page.keyboard.press("p")
+    expect(admin_page).to_have_url(re.compile(f"#item_{conversation.items.get(position=101).item_id}"))
 
 
 @WITHOUT_JAVASCRIPT
 def test_transcript_works_without_javascript(admin_page: Page, talk):
     admin_page.goto(transcript_path(talk))
-    expect(admin_page.get_by_role("article")).to_have_count(len(TALK))
+    expect(admin_page.get_by_role("article")).to_have_count(len(TALK) - 2)
+    expect(admin_page.get_by_role("link", name="1 unanswered")).to_be_visible()
     expect(admin_page.get_by_role("button", name="Copy")).to_have_count(0)
-    admin_page.get_by_role("article", name="System").locator("summary").click()
+    admin_page.get_by_role("article", name="System").locator(".conversations-collapsible > summary").click()
     expect(admin_page.get_by_text("Answer briefly.")).to_be_visible()
     admin_page.get_by_role("link", name="Messages only").click()
     expect(admin_page.get_by_role("article")).to_have_count(6)
@@ -55,17 +85,19 @@ def test_transcript_works_without_javascript(admin_page: Page, talk):
     admin_page.get_by_role("link", name="Raw", exact=True).click()
     expect(admin_page.get_by_role("article", name="System")).to_contain_text('"role": "system"')
     admin_page.get_by_role("link", name="All items").click()
-    expect(admin_page.get_by_role("article")).to_have_count(len(TALK))
+    expect(admin_page.get_by_role("article")).to_have_count(len(TALK) - 2)
 
 
 def test_single_item_can_be_toggled_to_raw_in_place(admin_page: Page, talk):
     admin_page.goto(transcript_path(talk))
-    admin_page.get_by_role("link", name="Raw view of item 4").click()
     article = admin_page.get_by_role("article").nth(3)
+    article.locator(".conversations-menu > summary").click()
+    article.get_by_role("link", name="Raw view of item 4").click()
     expect(article).to_contain_text('"type": "output_text"')
     expect(article).to_be_in_viewport()
     expect(admin_page.get_by_role("article").nth(1)).not_to_contain_text('"type"')
-    admin_page.get_by_role("link", name="Rendered view of item 4").click()
+    article.locator(".conversations-menu > summary").click()
+    article.get_by_role("link", name="Rendered view of item 4").click()
     expect(article.get_by_role("heading", name="A plan")).to_be_visible()
 
 
@@ -73,13 +105,16 @@ def test_ids_and_code_can_be_copied(admin_page: Page, talk):
     admin_page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     admin_page.goto(transcript_path(talk))
     article = admin_page.get_by_role("article").nth(3)
+    article.locator(".conversations-menu > summary").click()
     copied = []
     for button in article.get_by_role("button", name="Copy").all():
         button.press("Enter")
         expect(article.get_by_role("button", name="Copied")).to_have_count(1)
         copied.append(admin_page.evaluate("navigator.clipboard.readText()"))
         expect(article.get_by_role("button", name="Copied")).to_have_count(0)
-    assert copied == [talk.items.get(position=4).item_id, 'print("hello")\n']
+    text, item_id, code = copied
+    assert text.startswith("A plan")
+    assert [item_id, code] == [talk.items.get(position=4).item_id, 'print("hello")\n']
 
 
 def test_inline_image_is_shown_after_opening_its_summary(admin_page: Page, talk):
@@ -95,7 +130,7 @@ def test_inline_image_is_shown_after_opening_its_summary(admin_page: Page, talk)
 
 
 def test_item_link_opens_its_page_and_marks_it(admin_page: Page, alice):
-    conversation = Conversation.create_with_items(owner=alice)
+    conversation = Conversation.objects.create_with_items(owner=alice)
     row = store_item(
         conversation, {"type": "message", "role": "system", "content": "x"}, item_type="message", item_id="m_0"
     )
@@ -128,10 +163,10 @@ def test_item_link_opens_its_page_and_marks_it(admin_page: Page, alice):
 def test_huge_output_is_truncated_but_can_be_downloaded(admin_page: Page, alice):
     output = "line of output\n" * 690_000
     items = [{"type": "function_call_output", "call_id": "c", "output": output}, {"role": "user", "content": "after"}]
-    conversation = Conversation.create_with_items(owner=alice, items=validate_items(items))
+    conversation = Conversation.objects.create_with_items(owner=alice, items=validate_items(items))
 
     admin_page.goto(transcript_path(conversation))
-    expect(admin_page.get_by_text("after", exact=True)).to_be_visible()
+    expect(admin_page.locator("#transcript").get_by_text("after", exact=True)).to_be_visible()
     assert len(admin_page.content()) < len(output) / 20
     admin_page.get_by_role("button", name="Expand all").click()
     with admin_page.expect_download() as download:
@@ -147,9 +182,9 @@ def test_every_item_type_is_shown_under_its_name(admin_page: Page, alice):
     found = {}
     admin_page.goto(transcript_path(conversation))
     later = admin_page.get_by_role("link", name="Later").first
-    headings = "all => all.map(each => [each.id, each.querySelector('h3, h4').childNodes[0].textContent.trim()])"
+    headings = "all => all.map(e => [e.id, e.ariaLabel ?? e.querySelector('h3').childNodes[0].textContent.trim()])"
     while True:
-        found |= dict(admin_page.locator("#transcript .conversations-item[id]").evaluate_all(headings))
+        found |= dict(admin_page.locator("#transcript [id][data-position]").evaluate_all(headings))
         if later.count() == 0:
             break
         follow(later)
@@ -157,7 +192,7 @@ def test_every_item_type_is_shown_under_its_name(admin_page: Page, alice):
 
 
 def test_empty_conversation_shows_a_note(admin_page: Page, alice):
-    conversation = Conversation.create_with_items(owner=alice)
+    conversation = Conversation.objects.create_with_items(owner=alice)
 
     watch = Watch(admin_page)
     for query in ("", "?view=raw", "?show=messages", "?after=5", "?item=item_x"):
@@ -173,6 +208,26 @@ def test_empty_conversation_shows_a_note(admin_page: Page, alice):
 def test_right_to_left_text_and_emoji_are_displayed(admin_page: Page, talk):
     admin_page.goto(transcript_path(talk))
     direction = "each => getComputedStyle(each).direction"
-    assert admin_page.get_by_text("ما هو الطقس").evaluate(direction) == "rtl"
-    assert admin_page.get_by_text("What is the weather in").evaluate(direction) == "ltr"
-    expect(admin_page.get_by_text("🌦️ 👩‍👩‍👧")).to_be_visible()
+    transcript = admin_page.locator("#transcript")
+    assert transcript.get_by_text("ما هو الطقس").evaluate(direction) == "rtl"
+    assert transcript.get_by_text("What is the weather in").evaluate(direction) == "ltr"
+    expect(transcript.get_by_text("🌦️ 👩‍👩‍👧")).to_be_visible()
+
+
+@WITHOUT_JAVASCRIPT
+def test_long_answer_shows_its_beginning_until_all_is_asked_for(admin_page: Page, alice):
+    text = "\n\n".join(f"Paragraph {number} of a long answer." for number in range(60))
+    conversation = Conversation.objects.create_with_items(
+        owner=alice, items=validate_items([{"role": "assistant", "content": text}])
+    )
+    admin_page.goto(transcript_path(conversation))
+    height = "each => each.getBoundingClientRect().height"
+    beginning = admin_page.locator(".conversations-beginning")
+    assert 250 < beginning.evaluate(height) < 400
+    admin_page.get_by_text("Show all").click()
+    assert beginning.evaluate(height) > 1_000
+    admin_page.get_by_text("Show less").click()
+    assert beginning.evaluate(height) < 400
+    admin_page.emulate_media(media="print")
+    assert beginning.evaluate(height) > 1_000
+    expect(admin_page.locator("#conversation_form")).to_be_hidden()

@@ -18,7 +18,7 @@ def conversation(admin_user) -> Conversation:
     """One conversation, beside three others in the trash."""
     metadata = {"topic": "a billing question", "tenant": "acme", "order id": "6735-" + "x" * 60, "escalated": "yes"}
     items = validate_items([{"role": "user", "content": "hi"}] * 3)
-    rows = [Conversation.create_with_items(owner=admin_user, metadata=metadata, items=items) for _ in range(4)]
+    rows = [Conversation.objects.create_with_items(owner=admin_user, metadata=metadata, items=items) for _ in range(4)]
     for row in rows[1:]:
         move_to_trash(row, deleted_by=admin_user)
     return rows[0]
@@ -49,6 +49,7 @@ def test_deleted_conversation_can_be_restored_by_mouse(admin_page: Page, convers
     assert watch.foreign_requests(live_server.url) == []
 
 
+@pytest.mark.slow
 def test_trash_pages_are_accessible_and_fit_a_narrow_screen(admin_page: Page, conversation):
     urls = pages(conversation)
 

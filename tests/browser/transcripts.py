@@ -63,7 +63,9 @@ def create_all_item_types(owner: Any, *, examples: int | None = None) -> Convers
 
     `examples` limits the number of items of each type.
     """
-    conversation = Conversation.create_with_items(owner=owner, metadata={"topic": "demo"}, items=validate_items(TALK))
+    conversation = Conversation.objects.create_with_items(
+        owner=owner, metadata={"topic": "demo"}, items=validate_items(TALK)
+    )
     for item_type in sorted(ITEM_TYPES.keys() - {"item_reference", "compaction_trigger"}):
         for example in json.loads((GOLDEN / f"{item_type}.json").read_text())["accepted"][:examples]:
             conversation.add_items(items=validate_items([example["sent"]]))

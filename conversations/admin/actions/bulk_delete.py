@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
 from typing import Any
@@ -10,7 +8,7 @@ from django import forms
 from django.contrib import messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
-from django.db import connections, transaction
+from django.db import transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
@@ -18,37 +16,31 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations.admin.actions.delete_confirmation import restore_context
+from conversations.admin.actions.delete_confirmation import TypedForm, restore_context
+from conversations.admin.actions.hold import warn_about_held
 from conversations.admin.actions.selection import Selection, list_url
-from conversations.admin.base import ModelAdminView
+from conversations.admin.base import ModelAdminView, non_atomic
+from conversations.admin.charts import format_count
 from conversations.admin.content.search import RecordedSearch
 from conversations.admin.list.change_list import TOO_SLOW
 from conversations.db.timeouts import QueryTimeout
 from conversations.errors import APIError
-from conversations.models import Conversation
+from conversations.models import AccessRecord, Conversation, RunRecord
 
 BATCH = 100  # conversations read by one query
 SELECTED, MATCHING = "selected", "matching"
+NOTHING = {"deleted_count": 0, "kept_count": 0, "held_count": 0}
 
 
-class ConfirmationForm(forms.Form):
+class ConfirmationForm(TypedForm):
     """The state of the confirmation page, and the progress of the deletion that it started."""
 
     scope = forms.ChoiceField(choices=[(SELECTED, SELECTED), (MATCHING, MATCHING)], widget=forms.HiddenInput)
-    expected = forms.CharField(widget=forms.HiddenInput)
     newest_id = forms.CharField(widget=forms.HiddenInput)
     after = forms.CharField(widget=forms.HiddenInput, required=False)
     deleted_count = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
     kept_count = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
-    typed = forms.CharField(required=False)
-
-    def clean(self) -> dict[str, Any]:
-        expected = self.cleaned_data.get("expected")
-        if self.cleaned_data.get("typed") != expected:
-            is_word = expected == gettext("delete")
-            number_error = _("The number doesn't match. Nothing was deleted.")
-            self.add_error("typed", _("The word doesn't match. Nothing was deleted.") if is_word else number_error)
-        return self.cleaned_data
+    held_count = forms.IntegerField(widget=forms.HiddenInput, min_value=0)
 
 
 @dataclass
@@ -57,18 +49,12 @@ class BulkDeleteProgress:
 
     deleted_count: int
     kept_count: int
+    held_count: int
     after: str
     is_complete: bool = False
 
 
-def _non_atomic(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Exempt the view from `ATOMIC_REQUESTS` of every database: routers may put the app into any of them."""
-    for alias in connections:
-        view = transaction.non_atomic_requests(using=alias)(view)
-    return view
-
-
-@method_decorator(_non_atomic, name="dispatch")
+@method_decorator(non_atomic, name="dispatch")
 class BulkDeleteView(ModelAdminView):
     """Deletion of any number of conversations after a typed confirmation.
 
@@ -116,7 +102,7 @@ class BulkDeleteView(ModelAdminView):
 
     def _ask(self, request: HttpRequest, selection: Selection, *, scope: str, typed: str | None = None) -> HttpResponse:
         """Return the confirmation page, with an error if `typed` is given."""
-        newest_id, refusal = "", ""
+        newest_id, refusal = "", selection.error
         try:
             newest_id = selection.find_newest_id()
         except QueryTimeout:
@@ -124,9 +110,8 @@ class BulkDeleteView(ModelAdminView):
         if not newest_id:
             self.model_admin.message_user(request, refusal or gettext("There is nothing to delete."), messages.WARNING)
             return HttpResponseRedirect(list_url(self.model_admin, request))
-        count = selection.count
-        expected = str(count.number) if count and not count.is_capped else gettext("delete")
-        state = {"scope": scope, "expected": expected, "newest_id": newest_id, "deleted_count": 0, "kept_count": 0}
+        expected = TypedForm.expect(selection.count)
+        state = {"scope": scope, "expected": expected, "newest_id": newest_id, **NOTHING}
         form = ConfirmationForm(initial=state) if typed is None else ConfirmationForm({**state, "typed": typed})
         return self._page(request, selection, form, None)
 
@@ -136,9 +121,11 @@ class BulkDeleteView(ModelAdminView):
         context = {
             **restore_context(),
             "title": _("Delete conversations"),
+            "verb": _("Delete"),
             "selection": selection,
             "form": form,
             "progress": progress,
+            "deleted_count": format_count(progress.deleted_count) if progress else "",
             "form_url": self._form_url(request),
             "selected_ids": request.POST.getlist(ACTION_CHECKBOX_NAME),
             "checkbox_name": ACTION_CHECKBOX_NAME,
@@ -150,36 +137,50 @@ class BulkDeleteView(ModelAdminView):
         self, request: HttpRequest, selection: Selection, confirmed: dict[str, Any]
     ) -> BulkDeleteProgress:
         after, newest_id = confirmed["after"], confirmed["newest_id"]
-        progress = BulkDeleteProgress(confirmed["deleted_count"], confirmed["kept_count"], after)
+        progress = BulkDeleteProgress(**{name: confirmed[name] for name in NOTHING}, after=after)
         conversations = selection.oldest_first(newest_id=newest_id, after=after, batch=BATCH)
         end = monotonic() + self.model_admin.bulk_deletion_seconds
+        deletion = AccessRecord.Action.DELETE
+        run_record = RunRecord(user=request.user, action=deletion, query=selection.filters)
         for conversation in conversations:
             progress.after = conversation.pk
-            self._delete_one(request, conversation, progress)
+            self._delete_one(request, conversation, progress, run_record)
             if monotonic() >= end:
                 return progress
         progress.is_complete = True
         return progress
 
-    def _delete_one(self, request: HttpRequest, conversation: Conversation, progress: BulkDeleteProgress) -> None:
+    def _delete_one(
+        self, request: HttpRequest, conversation: Conversation, progress: BulkDeleteProgress, run_record: RunRecord
+    ) -> None:
+        if conversation.is_held:
+            progress.held_count += 1
+            return
         _rows, _counts, perms_needed, protected = self.model_admin.get_deleted_objects([conversation], request)
         if perms_needed or protected:
             progress.kept_count += 1
             return
         using = conversation.write_alias
-        with suppress(APIError), transaction.atomic(using=using):  # Another request may have deleted the conversation.
-            self.model_admin.log_deletions(request, [conversation])
-            self.model_admin.delete_model(request, conversation)
+        try:
+            with transaction.atomic(using=using):
+                self.model_admin.log_deletions(request, [conversation])
+                self.model_admin.delete_model(request, conversation)
+                run_record.add(1)
+        except APIError as error:  # Another request may have deleted or held the conversation.
+            progress.held_count += error.code == "conversation_held"
+        else:
             progress.deleted_count += 1
 
     def _report(self, request: HttpRequest, progress: BulkDeleteProgress) -> None:
         count = progress.deleted_count
-        text = ngettext("Deleted %(count)d conversation.", "Deleted %(count)d conversations.", count)
-        self.model_admin.message_user(request, text % {"count": count}, messages.SUCCESS)
+        text = ngettext("Deleted %(count)s conversation.", "Deleted %(count)s conversations.", count)
+        self.model_admin.message_user(request, text % {"count": format_count(count)}, messages.SUCCESS)
+        if progress.held_count:
+            warn_about_held(self.model_admin, request, progress.held_count)
         if count := progress.kept_count:
             text = ngettext(
-                "Kept %(count)d conversation that you may not delete or that other rows point to.",
-                "Kept %(count)d conversations that you may not delete or that other rows point to.",
+                "Kept %(count)s conversation that you may not delete or that other rows point to.",
+                "Kept %(count)s conversations that you may not delete or that other rows point to.",
                 count,
             )
-            self.model_admin.message_user(request, text % {"count": count}, messages.WARNING)
+            self.model_admin.message_user(request, text % {"count": format_count(count)}, messages.WARNING)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from django import forms
 from django.contrib import admin
 from django.contrib.admin.utils import quote
 from django.db import router
@@ -15,15 +16,37 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.text import capfirst
-from django.utils.translation import ngettext
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
-from conversations.admin.list.columns import format_time
+from conversations.admin.charts import format_count
+from conversations.admin.keyset import CappedCount
+from conversations.admin.list.times import format_time
 from conversations.conf import app_settings
 from conversations.models import Conversation, Item
 from conversations.models.deleted_conversation import restorable_until
 
 # Links to the conversations, numbers of rows by model, missing permissions, and rows that prevent the deletion.
 DeletionSummary = tuple[list[str], dict[str, int], set[str], list[str]]
+
+
+class TypedForm(forms.Form):
+    """The number of conversations to delete, or a word if they were not counted, and what was typed to confirm it."""
+
+    expected = forms.CharField(widget=forms.HiddenInput)
+    typed = forms.CharField(required=False)
+
+    @staticmethod
+    def expect(count: CappedCount | None) -> str:
+        return str(count.number) if count and not count.is_capped else gettext("delete")
+
+    def clean(self) -> dict[str, Any]:
+        expected = self.cleaned_data.get("expected")
+        if self.cleaned_data.get("typed") != expected:
+            is_word = expected == gettext("delete")
+            number_error = _("The number doesn't match. Nothing was deleted.")
+            self.add_error("typed", _("The word doesn't match. Nothing was deleted.") if is_word else number_error)
+        return self.cleaned_data
 
 
 def restore_context() -> dict[str, Any]:
@@ -66,7 +89,8 @@ def summarize_deletion(
 
 def _link(conversation: Conversation, site: admin.AdminSite) -> str:
     url = reverse("admin:conversations_conversation_change", args=[quote(conversation.pk)], current_app=site.name)
-    items = ngettext("%(count)d item", "%(count)d items", conversation.item_count) % {"count": conversation.item_count}
+    items = ngettext("%(count)s item", "%(count)s items", conversation.item_count)
+    items %= {"count": format_count(conversation.item_count)}
     return format_html('<a href="{}">{}</a>, {}', url, conversation, items)
 
 

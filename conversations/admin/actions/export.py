@@ -5,10 +5,16 @@ from typing import Any, NamedTuple
 
 from asgiref.sync import sync_to_async
 from django import forms
-from django.contrib.admin.utils import unquote
+from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.core.handlers.asgi import ASGIRequest
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
+from django.http import (
+    HttpRequest,
+    HttpResponse,
+    HttpResponseRedirect,
+    QueryDict,
+    StreamingHttpResponse,
+)
 from django.http.response import HttpResponseBase
 from django.utils import timezone
 from django.utils.functional import Promise
@@ -16,6 +22,7 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.actions.selection import Selection, list_url
 from conversations.admin.base import ModelAdminView
+from conversations.admin.charts import format_count
 from conversations.admin.content.search import RecordedSearch
 from conversations.models import Conversation
 from conversations.transfer.formats import Format
@@ -85,18 +92,19 @@ class ExportView(ModelAdminView):
 
     def dispatch(self, request: HttpRequest, object_id: str | None = None) -> HttpResponseBase:
         if object_id is not None:
-            self.conversation = self.model_admin.get_object(request, unquote(object_id))
-            if self.conversation is None:
-                raise Http404
+            self.conversation = self.get_row(object_id)
         if not can_export(self.model_admin, request, self.conversation):
             raise PermissionDenied
         return super().dispatch(request)
 
     def get(self, request: HttpRequest) -> HttpResponseBase:
-        return self._page(request, self._selection(request), self._form())
+        selection = self._selection(request)
+        return self._refuse(request, selection) if selection.error else self._page(request, selection, self._form())
 
     def post(self, request: HttpRequest) -> HttpResponseBase:
         selection, form = self._selection(request), self._form(request.POST)
+        if selection.error:
+            return self._refuse(request, selection)
         if not form.is_valid():
             return self._page(request, selection, form)
         return self._download(request, selection, FILE_FORMATS[form.cleaned_data["file_format"]])
@@ -115,12 +123,17 @@ class ExportView(ModelAdminView):
         context = {
             "title": _("Export conversations") if self.conversation is None else _("Export conversation"),
             "original": self.conversation,
+            "item_count": format_count(self.conversation.item_count) if self.conversation else "",
             "selection": selection,
             "form": form,
             "may_export_content": self.model_admin.has_export_permission(request, self.conversation),
             "list_url": list_url(self.model_admin, request),
         }
         return self.render(self.model_admin.export_template, context)
+
+    def _refuse(self, request: HttpRequest, selection: Selection) -> HttpResponse:
+        self.model_admin.message_user(request, selection.error, messages.ERROR)
+        return HttpResponseRedirect(list_url(self.model_admin, request))
 
     def _download(self, request: HttpRequest, selection: Selection, file: FileFormat) -> HttpResponseBase:
         chunks = selection.search.export(format=file.format, conversation=self.conversation)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import chain
 from typing import Any
 
 from django.contrib import admin
@@ -15,7 +17,7 @@ from django.urls import reverse
 
 from conversations.admin.content.search import RecordedSearch
 from conversations.admin.keyset import CappedCount
-from conversations.admin.list.change_list import ConversationChangeList
+from conversations.admin.list.change_list import STRICT_SEARCH, ConversationChangeList
 from conversations.admin.list.parameters import VIEW_PARAMETER
 from conversations.db.timeouts import QueryTimeout
 from conversations.models import Conversation
@@ -29,17 +31,27 @@ class Selection:
     """Conversations that a search finds, with their number for the page that asks for confirmation."""
 
     search: RecordedSearch
+    error: str = ""  # why the filters are invalid, so that they select nothing
 
     @classmethod
     def from_list(cls, model_admin: admin.ModelAdmin[Any], request: HttpRequest) -> Selection:
-        """Return the conversations of the list with this query string, read by the code of the list itself."""
+        """Return the conversations of the list with this query string, read by the code of the list itself.
+
+        The search has to be in the strict mode of the query language: nobody has seen how another text is read.
+        """
+        list_request = copy(request)
+        setattr(list_request, STRICT_SEARCH, True)
         try:
-            change_list: Any = model_admin.get_changelist_instance(request)
+            change_list: Any = model_admin.get_changelist_instance(list_request)
         except IncorrectLookupParameters:  # The list would drop its filters: select nothing rather than everything.
             return cls(RecordedSearch(model_admin, request, model_admin.get_queryset(request).none()))  # type: ignore[arg-type]
         other_filters = (f"{name}={value}" for name, value in change_list.form.others if name not in NOT_FILTERS)
         filters = " ".join(filter(None, [change_list.form.text, *other_filters]))
-        return cls(replace(change_list.search, text=filters))
+        messages = chain(
+            *change_list.form.errors.values(),
+            *(errors for condition in change_list.form.conditions for errors in condition.errors.values()),
+        )
+        return cls(replace(change_list.search, text=filters), error=" ".join(messages))
 
     @property
     def filters(self) -> str:

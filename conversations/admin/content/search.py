@@ -13,10 +13,12 @@ from django.http import HttpRequest
 
 from conversations.admin import permissions
 from conversations.admin.content.access import ContentAdmin, readable
+from conversations.admin.content.previews import Preview, load_previews
 from conversations.db.pages import Page
 from conversations.errors import APIError
 from conversations.models import AccessRecord, Conversation, ConversationQuerySet, Item, ItemText
 from conversations.schema.query.nodes import EVERYTHING, Query, searches_text
+from conversations.search.activity_order import OrderBy
 from conversations.search.item_text import Snippet
 from conversations.transfer.exporter import Export
 from conversations.transfer.formats import Format
@@ -80,14 +82,20 @@ class RecordedSearch:
         return result
 
     def page(
-        self, *, limit: int, order: Literal["asc", "desc"], after: str | None = None, before: str | None = None
+        self,
+        *,
+        limit: int,
+        order: Literal["asc", "desc"],
+        order_by: OrderBy = "created_at",
+        after: str | None = None,
+        before: str | None = None,
     ) -> Page[Conversation]:
-        """Return the `limit` matches that follow `after`, or directly precede `before`, in this order of their ids."""
+        """Return the `limit` matches that follow `after`, or directly precede `before`, in this order."""
 
         def read_page() -> Page[Conversation]:
             with self.limit(inf):
                 return self.conversations.page(
-                    limit=limit, order=order, after=after, before=before, matching=self.query
+                    limit=limit, order=order, order_by=order_by, after=after, before=before, matching=self.query
                 )
 
         return self.read(read_page)
@@ -134,6 +142,24 @@ class RecordedSearch:
             lambda: ItemText.objects.snippets(self.query, items=Item.objects.all(), conversation_ids=ids),
             count=lambda snippets: len(ids),
         )
+
+    def previews(self, conversations: Iterable[Conversation], *, has_last: bool) -> dict[str, Preview]:
+        """Return previews, by id, of the conversations that the user may read.
+
+        They belong to the record of a search for words. For another search, store one record of the reading.
+        """
+        rows = readable(self.model_admin, self.request, conversations)
+        if self.searches_content:
+            return self.read(lambda: load_previews(rows, has_last=has_last), count=len)
+        if not rows:
+            return {}
+        AccessRecord.objects.record(
+            user=self.request.user,
+            action=AccessRecord.Action.READ,
+            query=self.text,
+            conversation_count=len(rows),
+        )
+        return load_previews(rows, has_last=has_last)
 
     def export(self, *, format: Format, conversation: Conversation | None = None) -> Generator[bytes]:
         """Record an export and return it as chunks. The record gets the number of conversations at the end.

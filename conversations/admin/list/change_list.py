@@ -4,44 +4,72 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Literal
 
+from django.contrib.admin.templatetags.admin_urls import add_preserved_filters
+from django.contrib.admin.views.main import ORDER_VAR
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.urls import reverse
+from django.urls import NoReverseMatch, reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations import ids
-from conversations.admin.content.previews import PREVIEW_COLUMNS, read_previews
+from conversations.admin.content.previews import PREVIEW_COLUMNS
 from conversations.admin.content.search import RecordedSearch
 from conversations.admin.keyset import CappedCount, KeysetChangeList, ListPage
+from conversations.admin.list.cells import FIRST, LAST_ITEM
+from conversations.admin.list.columns import Columns, columns_query_string
 from conversations.admin.list.filter_form import ListForm
 from conversations.admin.list.parameters import (
     CONDITION_PARAMETERS,
     FIELD_PARAMETERS,
     OPEN_PARAMETER,
     PATIENT_PARAMETER,
-    PREFERENCE_PARAMETERS,
+    REPLACED_PARAMETERS,
     VIEW_PARAMETER,
     VISIT_PARAMETERS,
 )
+from conversations.admin.list.periods import replace_period
 from conversations.admin.list.query_budget import QueryBudget
 from conversations.admin.list.snippets import add_snippets
+from conversations.admin.list.suggestions import visible_pairs
+from conversations.admin.list.word_lookup import WordLookup
+from conversations.admin.live import new_conversations_url
+from conversations.admin.permissions import missing_permission_message
 from conversations.db.pages import Page
 from conversations.db.timeouts import QueryTimeout
 from conversations.errors import APIError
 from conversations.models import Conversation, ConversationQuerySet
-from conversations.schema.query.nodes import EVERYTHING, MetadataCondition, Query, is_bounded, iter_conditions
+from conversations.schema.query.nodes import EVERYTHING, And, MetadataCondition, Query, is_bounded, iter_conditions
+from conversations.search.activity_order import OrderBy
+from conversations.search.item_text import full_text_enabled
 
 TOO_SLOW = _("This search takes too long. Narrow it with dates or a more selective condition.")
 STOPPED_EARLY = _("The search stopped early. Narrow it with dates or a more selective condition, or keep searching.")
 
+# An attribute of requests whose search has to be in the strict mode of the query language: those of actions.
+STRICT_SEARCH = "has_strict_search"
+
+CURL_COMMAND = (
+    """curl {url} -H "Authorization: Bearer $OPENAI_API_KEY" -H "Content-Type: application/json" """
+    """-d '{{"items": [{{"role": "user", "content": "Hello!"}}]}}'"""
+)
+
 Order = Literal["asc", "desc"]
 REVERSED: Mapping[Order, Order] = {"asc": "desc", "desc": "asc"}
+# Orders by the names of columns. The first click on the head of "last activity" shows the most recent activity first.
+ORDERS: Mapping[str, tuple[OrderBy, Order]] = {
+    FIRST: ("created_at", "asc"),
+    f"-{FIRST}": ("created_at", "desc"),
+    LAST_ITEM: ("last_item_at", "desc"),
+    f"-{LAST_ITEM}": ("last_item_at", "asc"),
+}
 
 
 class ConversationChangeList(KeysetChangeList):
-    """The conversations that match the filter form, in the order of their ids, one page at a time.
+    """The conversations that match the filter form, by creation or last activity, one page at a time.
 
-    `search.conversations` has the form's owner and id filters and those of `list_filter`, which a subclass of the
+    `search.conversations` has the form's owner filter and those of `list_filter`, which a subclass of the
     model admin may have; `search.query` has all other conditions. An invalid form matches nothing.
     """
 
@@ -63,11 +91,15 @@ class ConversationChangeList(KeysetChangeList):
         self.request = request
         self.is_patient = PATIENT_PARAMETER in request.GET
         parameters = request.GET.copy()
-        for name in (*VISIT_PARAMETERS, *PREFERENCE_PARAMETERS):
+        for name in (*VISIT_PARAMETERS, *REPLACED_PARAMETERS):
             parameters.pop(name, None)
             self.params.pop(name, None)
             self.filter_params.pop(name, None)
-        self.form = self.form_class(parameters)
+        is_strict = getattr(request, STRICT_SEARCH, False)
+        self.word_lookup = self._create_word_lookup()
+        self.form = self.form_class(
+            parameters, is_key=None if is_strict else self._is_key, expand=self.word_lookup.expand
+        )
         self.query = ""  # Django's search text; here the form has it
         conversations: Any = super().get_queryset(request, exclude_parameters)
         self.has_active_filters = self.has_active_filters or bool(self.form.chips)
@@ -80,9 +112,20 @@ class ConversationChangeList(KeysetChangeList):
         self.search = self._create_search(conversations.none(), EVERYTHING)
         return self.search.conversations
 
+    def _is_key(self, key: str) -> bool:
+        return self.word_lookup.pairs.filter(key=key).exists()
+
+    def _create_word_lookup(self) -> WordLookup:
+        pairs = visible_pairs(self.model_admin, self.request)
+
+        def may_search_messages() -> bool:
+            return full_text_enabled(using=pairs.db) and self.model_admin.has_read_content_permission(self.request)
+
+        return WordLookup(pairs, may_search_messages)
+
     def _create_search(self, conversations: ConversationQuerySet, query: Query) -> RecordedSearch:
         seconds = self.max_patient_seconds if self.is_patient else self.max_seconds
-        budget = QueryBudget(query, seconds=seconds, using=conversations.db)
+        budget = QueryBudget(query, seconds=seconds, using=conversations.db, order_by=self.order_by)
         return RecordedSearch(
             self.model_admin, self.request, conversations, query, text=self.form.text, limit=budget.limit
         )
@@ -95,16 +138,36 @@ class ConversationChangeList(KeysetChangeList):
 
     @property
     def order(self) -> Order:
-        columns = self.get_ordering_field_columns()
-        directions = [way for column, way in columns.items() if self.list_display[column : column + 1] == ["id"]]
-        return "asc" if directions == ["asc"] else "desc"
+        return ORDERS[self._order_name][1]
+
+    @property
+    def order_by(self) -> OrderBy:
+        return ORDERS[self._order_name][0]
+
+    @property
+    def _order_name(self) -> str:
+        name = self.params.get(ORDER_VAR, "")
+        return name if name in ORDERS else f"-{FIRST}"
+
+    def get_ordering_field_columns(self) -> dict[int, Order]:
+        """Return the column that the list is sorted by, if it is shown, for the head of the table."""
+        column = self._order_name.lstrip("-")
+        direction: Order = "asc" if column == self._order_name else "desc"
+        return {self.list_display.index(column): direction} if column in self.list_display else {}
+
+    def get_query_string(self, new_params: Any = None, remove: Any = None) -> str:
+        """Name the column to sort by. Django counts columns, which differ from user to user."""
+        if new_params and (columns := new_params.get(ORDER_VAR)):
+            _, sign, number = columns.split(".")[0].rpartition("-")
+            new_params = {**new_params, ORDER_VAR: f"{sign}{self.list_display[int(number)]}"}
+        return super().get_query_string(new_params, remove)
 
     def read_matches(
         self, *, limit: int, after: str | None = None, before: str | None = None, is_reversed: bool = False
     ) -> Page[Conversation]:
         """Return a page of matches, as `read_rows` does. Raise `QueryTimeout` when the time budget is used up."""
         order = REVERSED[self.order] if is_reversed else self.order
-        return self.search.page(limit=limit, order=order, after=after, before=before)
+        return self.search.page(limit=limit, order=order, order_by=self.order_by, after=after, before=before)
 
     def read_rows(
         self, *, limit: int, after: Any = None, before: Any = None, is_reversed: bool = False
@@ -121,8 +184,11 @@ class ConversationChangeList(KeysetChangeList):
         return self.search.read(super().read_list_page, count=lambda page: self.search.count_readable(page.rows))
 
     def parse_cursor(self, text: str) -> str | None:
-        """Return the id, or None if the text is not a well-formed id, as in the API."""
-        return text if text.startswith(ids.CONVERSATION_PREFIX) and ids.is_well_formed(text) else None
+        """Return the id, or None, for the first page, if the API would not accept the text as a cursor."""
+        if not text.startswith(ids.CONVERSATION_PREFIX) or not ids.is_well_formed(text):
+            return None
+        is_missing = self.order_by != "created_at" and not self.search.conversations.filter(pk=text).exists()
+        return None if is_missing else text
 
     def count_results(self) -> CappedCount:
         try:
@@ -142,21 +208,36 @@ class ConversationChangeList(KeysetChangeList):
     @cached_property
     def result_list(self) -> list[Conversation]:
         rows = super().result_list
+        previews = self.search.previews(rows, has_last=not set(PREVIEW_COLUMNS).isdisjoint(self.list_display))
+        filters: Any = {"preserved_filters": self.preserved_filters, "opts": self.opts}
+        has_pairs = Columns.for_request(self.request, self.model_admin).has_pairs
         for conversation in rows:
+            conversation.has_pairs = has_pairs
+            conversation.form = self.form
             conversation.condition_url = self.form.condition_url
-        if not set(PREVIEW_COLUMNS).isdisjoint(self.list_display):
-            previews = read_previews(self.model_admin, self.request, rows, filters_text=self.form.text)
-            for conversation in rows:
-                conversation.preview = previews.get(conversation.pk)
+            conversation.preview = previews.get(conversation.pk)
+            conversation.url = add_preserved_filters(filters, self.url_for_result(conversation))
+            key = str(self.to_field or "pk")
+            conversation.popup_value = conversation.serializable_value(key) if self.is_popup else None
         add_snippets(rows, search=self.search, site_name=self.model_admin.admin_site.name)
         return rows
 
-    @property
-    def conversations_with_snippets(self) -> list[Conversation]:
-        return [conversation for conversation in self.result_list if hasattr(conversation, "snippet")]
-
     def url(self, *parameters: tuple[str, str]) -> str:
         return self.form.url(*parameters, *([(PATIENT_PARAMETER, "1")] if self.is_patient else []))
+
+    @property
+    def words_note(self) -> str:
+        """The reason why words of the search are not looked up in messages, or ""."""
+        if not (self.form.is_valid() and self.form.searches_words) or self.word_lookup.searches_messages:
+            return ""
+        if not self.model_admin.has_read_content_permission(self.request):
+            return missing_permission_message()
+        return gettext("Full-text search is off here (CONVERSATIONS_FULL_TEXT), so that messages are not searched.")
+
+    @property
+    def view_to_save(self) -> str:
+        """The query string of a saved view of this list, with the search as it was read."""
+        return "&".join(filter(None, [self.form.strict_url.removeprefix("?"), columns_query_string(self.request)]))
 
     @property
     def patient_url(self) -> str | None:
@@ -166,19 +247,54 @@ class ConversationChangeList(KeysetChangeList):
         return self.form.url(*self.cursors.items(), (PATIENT_PARAMETER, "1"))
 
     @property
+    def curl_command(self) -> str:
+        """A command that creates a conversation, or "" if your project does not serve the API."""
+        try:
+            url = self.request.build_absolute_uri(reverse("conversations:conversation-list"))
+        except NoReverseMatch:
+            return ""
+        return CURL_COMMAND.format(url=url)
+
+    @property
+    def live_url(self) -> str:
+        return new_conversations_url(self)
+
+    @property
     def suggestions_url(self) -> str:
         site = self.model_admin.admin_site.name
         return reverse("admin:conversations_conversation_suggestions", current_app=site)
 
     @property
+    def erase_url(self) -> str:
+        """The URL that erases the person whom the filter names, if it names nothing else and the user may erase."""
+        if not (person := self._person_parameters()) or not self.model_admin.has_erase_permission(self.request):
+            return ""
+        url = reverse("admin:conversations_conversation_erase", current_app=self.model_admin.admin_site.name)
+        return f"{url}?{urlencode(person)}"
+
+    def _person_parameters(self) -> dict[str, str]:
+        """Return the owner, end user and metadata value of the filter, or nothing if it has other conditions."""
+        form = self.form
+        if not form.is_valid() or form.finds_nothing:
+            return {}
+        named = {name: str(form.data[name]) for name in ("owner", "end_user") if form.cleaned_data[name]}
+        match form.query:
+            case And(()):
+                return named
+            case MetadataCondition(key, "eq", (value,)):
+                return {**named, "metadata_key": key, "metadata_value": value}
+        return {}
+
+    @property
     def has_open_form(self) -> bool:
-        """Whether the filter form is unfolded. With valid conditions it is not: it would push the rows out of sight."""
-        return OPEN_PARAMETER in self.request.GET or not (self.form.chips and self.form.is_valid())
+        """Whether the filter form is unfolded, which pushes the rows down: on request, or to show an error."""
+        return OPEN_PARAMETER in self.request.GET or not self.form.is_valid()
 
 
-def url_without_preferences(request: HttpRequest) -> str:
-    """Return the URL of this page without the choices that are saved with the user."""
+def url_without_choices(request: HttpRequest) -> str:
+    """Return the URL of this page with dates for a period, and without the choices that are saved with the user."""
     parameters = request.GET.copy()
-    for name in PREFERENCE_PARAMETERS:
+    replace_period(parameters)
+    for name in REPLACED_PARAMETERS:
         parameters.pop(name, None)
     return f"?{parameters.urlencode()}"

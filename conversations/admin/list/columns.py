@@ -1,42 +1,23 @@
-"""Columns of the conversation list, chosen by each member of staff, and how a column shows a time."""
+"""Columns of the conversation list, chosen by each member of staff."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Model
 from django.http import HttpRequest
-from django.template.defaultfilters import truncatechars
-from django.utils import timezone
-from django.utils.formats import localize
-from django.utils.html import format_html
 from django.utils.http import urlencode
-from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy as _
 
 from conversations.admin import permissions
 from conversations.admin.content.previews import PREVIEW_COLUMNS
 from conversations.admin.display_preferences import get_preference, save_preference
-from conversations.models import Conversation
+from conversations.admin.list.cells import COLUMNS, FIELD_CELLS, FIRST, PAIRS, metadata_cell
 from conversations.schema.metadata import MAX_KEY_LENGTH
 
 MAX_KEYS = 8  # columns of metadata keys
-
-FIRST = "id"  # always shown: it links to the conversation and sorts the list
-COLUMNS: dict[str, Any] = {
-    "created": _("created at"),
-    "owner": _("owner"),
-    "metadata_pairs": _("metadata"),
-    "item_count": _("items"),
-    "last_item": _("last item at"),
-    "first_message": _("first message"),
-    "last_message": _("last message"),
-}
-DEFAULT = ("created", "owner", "metadata_pairs", "item_count")
+DEFAULT = ("last_item", "owner", "metadata_pairs", "item_count", "id")
 
 
 @dataclass(frozen=True)
@@ -63,8 +44,14 @@ class Columns:
 
     @property
     def list_display(self) -> list[Any]:
-        names = [name for name in self.allowed if name in self.names]
-        return [FIRST, *names, *map(_metadata_column, self.keys), *self.added]
+        """The columns of the table. The metadata has none, because it stands below the title."""
+        names = [name for name in self.allowed if name in self.names and name != PAIRS]
+        cells = [FIELD_CELLS.get(name, name) for name in names]
+        return [FIRST, *cells, *map(metadata_cell, self.keys), *self.added]
+
+    @property
+    def has_pairs(self) -> bool:
+        return PAIRS in self.names
 
     @property
     def choices(self) -> list[tuple[str, Any, bool]]:
@@ -77,13 +64,17 @@ class Columns:
         return [*self.keys, ""][:MAX_KEYS]
 
 
-def save_columns(request: HttpRequest) -> None:
+def save_columns(request: HttpRequest, model_admin: admin.ModelAdmin[Any]) -> None:
     """Save the columns of the URL, if it names any, as the user's choice."""
     if "columns" not in request.GET:
         return
     keys = dict.fromkeys(key for key in request.GET.getlist("column_key") if 0 < len(key) <= MAX_KEY_LENGTH)
     names = [name for name in COLUMNS if name in request.GET.getlist("columns")]
-    save_preference(request, "columns", {"names": names, "keys": list(keys)[:MAX_KEYS]})
+    choice = {"names": names, "keys": list(keys)[:MAX_KEYS]}
+    shown = Columns.for_request(request, model_admin)
+    # Without JavaScript every search sends the columns. Those that the list shows anyway are no choice.
+    if choice != {"names": [name for name in COLUMNS if name in shown.names], "keys": list(shown.keys)}:
+        save_preference(request, "columns", choice)
 
 
 def columns_query_string(request: HttpRequest) -> str:
@@ -92,33 +83,3 @@ def columns_query_string(request: HttpRequest) -> str:
     if choice is None:
         return ""
     return urlencode({"columns": choice["names"] or [""], "column_key": choice["keys"]}, doseq=True)
-
-
-def format_time(moment: datetime | None) -> SafeString | str:
-    """Return HTML for a time in the current time zone, with the time in UTC on hover."""
-    if moment is None:
-        return ""
-    utc = f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-    local = localize(timezone.template_localtime(moment))  # type: ignore[attr-defined]
-    return format_html('<time datetime="{}" title="{}">{}</time>', moment.isoformat(), utc, local)
-
-
-def time_column(model: type[Model], name: str) -> Callable[[Model], str]:
-    """Return a display function for a time field, to use in `list_display` and `fields` in its place."""
-
-    def time(row: Model) -> str:
-        return format_time(getattr(row, name))
-
-    time.__name__ = name
-    field: Any = model._meta.get_field(name)
-    time.short_description = field.verbose_name  # type: ignore[attr-defined]
-    return time
-
-
-def _metadata_column(key: str) -> Callable[[Conversation], str]:
-    def metadata_value(conversation: Conversation) -> str:
-        metadata: Any = conversation.metadata
-        return truncatechars(metadata.get(key, ""), 100) if isinstance(metadata, dict) else ""
-
-    metadata_value.short_description = key  # type: ignore[attr-defined]
-    return metadata_value

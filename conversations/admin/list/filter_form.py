@@ -1,11 +1,9 @@
-"""The filter form of the conversation list: search, metadata conditions, owner and dates, all in the URL."""
+"""The filter form of the conversation list: search, metadata conditions, owner and other fields, all in the URL."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 from functools import cached_property
 from itertools import chain
 from typing import Any
@@ -13,24 +11,32 @@ from typing import Any
 from django import forms
 from django.db.models import Model
 from django.http import QueryDict
-from django.utils import timezone
-from django.utils.formats import date_format
 from django.utils.http import urlencode
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations import errors, ids
 from conversations.admin.list.conditions import ConditionForm
+from conversations.admin.list.field_conditions import LOG_NAMES, ConditionFields
 from conversations.admin.list.parameters import CONDITION_PARAMETERS, FIELD_PARAMETERS
+from conversations.admin.list.periods import PeriodChoice, period_choices
 from conversations.errors import APIError
 from conversations.models import ConversationQuerySet
-from conversations.schema.query.nodes import EVERYTHING, MAX_CONDITIONS, And, CreatedCondition, Query
+from conversations.schema.end_user import MAX_END_USER_LENGTH
+from conversations.schema.query.forgiving import Reading, read_forgivingly
+from conversations.schema.query.nodes import (
+    EVERYTHING,
+    MAX_CONDITIONS,
+    And,
+    IdPrefixCondition,
+    MetadataCondition,
+    Query,
+    iter_conditions,
+    searches_text,
+)
 from conversations.schema.query.parser import parse_query
 from conversations.users import find_user
 
 Pairs = Sequence[tuple[str, str]]
-
-_SECOND = re.compile("[0-9a-f]{8}")  # the time of creation in an id, in seconds since 1970
 
 
 @dataclass(frozen=True)
@@ -43,29 +49,35 @@ class Chip:
     remove_url: str = ""
 
 
-class DateInput(forms.DateInput):
-    input_type = "date"
+class ListForm(ConditionFields):
+    """Form that reads the query string of the list. Empty fields are no conditions; an invalid form matches nothing.
 
-    def __init__(self) -> None:
-        super().__init__(format="%Y-%m-%d")
-
-
-class ListForm(forms.Form):
-    """Form that reads the query string of the list. Empty fields are no conditions; an invalid form matches nothing."""
+    With `is_key`, which tells whether some metadata has a key, the search is read in the forgiving mode of the query
+    language. `expand` adds to the search what its words may be beside words of messages.
+    """
 
     data: QueryDict
+    search: Query  # of a valid form
     use_required_attribute = False
 
     q = forms.CharField(label=_("Search"), required=False)
     owner = forms.CharField(label=_("Owner"), max_length=254, required=False)
-    created_from = forms.DateField(
-        label=_("Created from"), required=False, widget=DateInput(), input_formats=["%Y-%m-%d"]
-    )
-    created_to = forms.DateField(label=_("Created to"), required=False, widget=DateInput(), input_formats=["%Y-%m-%d"])
+    end_user = forms.CharField(label=_("End user"), max_length=MAX_END_USER_LENGTH, required=False)
+    field_order = FIELD_PARAMETERS
 
-    def __init__(self, parameters: QueryDict) -> None:
+    def __init__(
+        self,
+        parameters: QueryDict,
+        *,
+        is_key: Callable[[str], bool] | None = None,
+        expand: Callable[[Query], Query] = lambda query: query,
+    ) -> None:
         super().__init__(parameters, auto_id="filter_%s")
-        self.fields["owner"].widget.attrs["autocomplete"] = "off"
+        self.is_key = is_key
+        self.expand = expand
+        self.reading: Reading | None = None  # of a valid search in the forgiving mode
+        for name in ("owner", "end_user"):
+            self.fields[name].widget.attrs["autocomplete"] = "off"
         self.conditions, self.is_uneven = _conditions(parameters)
 
     @property
@@ -85,6 +97,31 @@ class ListForm(forms.Form):
         own = [pair for chip in self._chips for pair in chip.pairs if pair[0] not in without]
         return _url(own, parameters, self.others)
 
+    @property
+    def strict_url(self) -> str:
+        """The URL of the list in which the search is written as it was read, for actions and saved views."""
+        query = self.reading.text if self.reading else self.data.get("q", "")
+        pairs = ((name, query if name == "q" else value) for chip in self._chips for name, value in chip.pairs)
+        return _url(list(pairs), self.others)
+
+    @property
+    def differing_reading(self) -> str:
+        """The search as it was read, if that differs from what was typed."""
+        text = self.reading.text if self.reading else ""
+        return text if text.split() != self.data.get("q", "").split() else ""
+
+    @property
+    def finds_nothing(self) -> bool:
+        return self.reading is not None and self.reading.query is None
+
+    @property
+    def searches_words(self) -> bool:
+        return self.reading is not None and searches_text(self.reading.query or EVERYTHING)
+
+    @property
+    def searches_metadata(self) -> bool:
+        return any(isinstance(condition, MetadataCondition) for condition in iter_conditions(self.query))
+
     def condition_url(self, key: str, value: str) -> str:
         return self.url(*zip(CONDITION_PARAMETERS, (key, "eq", value), strict=True))
 
@@ -101,35 +138,30 @@ class ListForm(forms.Form):
         return [Chip(chip.label, chip.pairs, chip.text, url) for chip, url in zip(self._chips, urls, strict=True)]
 
     @property
+    def title(self) -> str:
+        """The conditions as a title of the page, or "" if there are none."""
+        return ", ".join(chip.label for chip in self._chips)
+
+    @property
     def text(self) -> str:
         """The conditions as text that is not translated, for the access log."""
         return " ".join(chip.text for chip in self._chips)
 
     @property
-    def presets(self) -> list[tuple[str, str, bool]]:
-        """Periods up to today: name, URL of the list, and whether the list shows this period."""
-        today = timezone.localdate()
-        periods = [
-            (gettext("Today"), today),
-            (gettext("Last 7 days"), today - timedelta(days=6)),
-            (gettext("Last 30 days"), today - timedelta(days=29)),
-            (gettext("This month"), today.replace(day=1)),
-        ]
-        names = ("created_from", "created_to")
-        current = tuple(self.data.get(name, "") for name in names)
-        return [
-            (
-                name,
-                self.url(*zip(names, (first.isoformat(), today.isoformat()), strict=True), without=names),
-                current == (first.isoformat(), today.isoformat()),
-            )
-            for name, first in periods
-        ]
+    def periods(self) -> list[PeriodChoice]:
+        return period_choices(self.data)
 
     def clean_q(self) -> str:
         text = str(self.cleaned_data["q"])
+        if is_id(text):
+            self.search = IdPrefixCondition(text)
+            return text
+        if self.is_key:
+            self.reading = read_forgivingly(text, is_key=self.is_key)
+            self.search = self.expand(self.reading.query or EVERYTHING)
+            return text
         try:
-            self.search = parse_search(text)
+            self.search = self.expand(parse_query(text))
         except APIError as error:
             raise forms.ValidationError(error.message) from error
         return text
@@ -150,10 +182,7 @@ class ListForm(forms.Form):
         if len(self.conditions) > MAX_CONDITIONS:
             error = errors.too_many_conditions("metadata", len(self.conditions), maximum=MAX_CONDITIONS)
             raise forms.ValidationError(error.message)
-        first, last = self.cleaned_data.get("created_from"), self.cleaned_data.get("created_to")
-        if first and last and first > last:
-            raise forms.ValidationError(_("“From” is after “to”."))
-        return self.cleaned_data
+        return super().clean()
 
     def is_valid(self) -> bool:
         are_valid = [condition.is_valid() for condition in self.conditions]
@@ -161,56 +190,28 @@ class ListForm(forms.Form):
 
     @property
     def query(self) -> Query:
-        """The search, the metadata conditions and the dates of a valid form, all of which must match."""
-        queries = (self.search, *(condition.query for condition in self.conditions), *self._created_conditions())
+        """The search, the metadata conditions and the fields of a valid form, all of which must match."""
+        queries = (self.search, *(condition.query for condition in self.conditions), *self.field_conditions())
         parts = tuple(query for query in queries if query != EVERYTHING)
         return parts[0] if len(parts) == 1 else And(parts)
 
     def apply_filters(self, conversations: ConversationQuerySet) -> ConversationQuerySet:
-        """Apply the owner and id filters, which the query language does not have."""
+        """Apply the filters by owner and end user, which have indexes of their own."""
         if (owner := self.cleaned_data["owner"]) is not None:
             conversations = conversations.filter(owner=owner.pk)
-        if is_id(text := self.cleaned_data["q"]):
-            conversations = conversations.filter(pk=text)
-        return conversations
-
-    def _created_conditions(self) -> Iterator[CreatedCondition]:
-        """Yield the bounds of the dates: whole days of the current time zone."""
-        first, last = self.cleaned_data["created_from"], self.cleaned_data["created_to"]
-        if first:
-            yield CreatedCondition("gte", _midnight(first))
-        if last and last < date.max:
-            yield CreatedCondition("lt", _midnight(last + timedelta(days=1)))
+        if end_user := self.cleaned_data["end_user"]:
+            conversations = conversations.filter(end_user=end_user)
+        return conversations.none() if self.finds_nothing else conversations
 
     @cached_property
     def _chips(self) -> list[Chip]:
-        labels = {
-            "q": "{}",
-            "owner": gettext("owner: {}"),
-            "created_from": gettext("from {}"),
-            "created_to": gettext("to {}"),
-        }
-        texts = {"q": "{}", "owner": "owner={}", "created_from": "from={}", "created_to": "to={}"}
         fields = {name: [value for value in self.data.getlist(name) if value.strip()] for name in FIELD_PARAMETERS}
         chips = {
-            name: [
-                Chip(labels[name].format(_value_label(name, value)), [(name, value)], texts[name].format(value))
-                for value in values
-            ]
+            name: [Chip(self.label_of(name, value), [(name, value)], _log_text(name, value)) for value in values]
             for name, values in fields.items()
         }
         metadata = [Chip(condition.label, condition.pairs, condition.text) for condition in self.conditions]
         return [*chips.pop("q"), *metadata, *chain.from_iterable(chips.values())]
-
-
-def parse_search(text: str) -> Query:
-    """Parse the search text; an id becomes a condition for the second of creation that it contains."""
-    if not is_id(text):
-        return parse_query(text)
-    second = text.removeprefix(ids.CONVERSATION_PREFIX)[:8]
-    if not _SECOND.fullmatch(second) or second == "f" * 8:
-        return EVERYTHING
-    return And((CreatedCondition("gte", int(second, 16)), CreatedCondition("lte", int(second, 16))))
 
 
 def is_id(text: str) -> bool:
@@ -227,19 +228,8 @@ def _conditions(parameters: QueryDict) -> tuple[list[ConditionForm], bool]:
     return [row for row in rows if not row.is_blank], is_uneven
 
 
-def _value_label(name: str, value: str) -> str:
-    """Return the value as people read it: dates in the format of the language, if they are dates."""
-    if name not in ("created_from", "created_to"):
-        return value
-    try:
-        return date_format(date.fromisoformat(value))
-    except ValueError:
-        return value
-
-
-def _midnight(day: date) -> int:
-    """Return the first second of the day in the current time zone, in seconds since 1970."""
-    return int(timezone.make_aware(datetime.combine(day, datetime.min.time())).timestamp())
+def _log_text(name: str, value: str) -> str:
+    return value if name == "q" else f"{LOG_NAMES.get(name, name)}={value}"
 
 
 def _url(*pairs: Pairs) -> str:

@@ -6,13 +6,19 @@ from django.contrib.admin.views.main import ALL_VAR, ERROR_FLAG, PAGE_VAR
 from conversations.admin.keyset import CURSOR_PARAMETERS
 
 # The search, as fields of the filter form. A metadata condition is one value of each of the three.
-FIELD_PARAMETERS = ("q", "owner", "created_from", "created_to")
+FIELD_PARAMETERS = (
+    *("q", "owner", "end_user", "created_from", "created_to", "active_from", "active_to"),
+    *("min_items", "max_items", "type", "tool", "status", "has", "held"),
+)
 CONDITION_PARAMETERS = ("metadata_key", "metadata_operator", "metadata_value")
 
 # Choices that are saved with the user and then removed from the URL.
 COLUMN_PARAMETERS = ("columns", "column_key")
 SHORTCUTS_PARAMETER = "shortcuts"
 PREFERENCE_PARAMETERS = (*COLUMN_PARAMETERS, SHORTCUTS_PARAMETER)
+
+PERIOD_PARAMETER = "period"  # name of a period, which the list replaces by dates
+REPLACED_PARAMETERS = (*PREFERENCE_PARAMETERS, PERIOD_PARAMETER)  # A URL with one of these redirects.
 
 VIEW_PARAMETER = "view"  # id of the saved view that led here, or "all"
 OPEN_PARAMETER = "open"  # shows the filter form with an empty row for one more condition

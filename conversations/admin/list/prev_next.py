@@ -17,13 +17,15 @@ from conversations.admin.list.change_list import ConversationChangeList
 from conversations.admin.list.filter_form import ListForm
 from conversations.admin.list.parameters import LIST_FILTERS_PARAMETER
 from conversations.db.timeouts import QueryTimeout
+from conversations.errors import APIError
 from conversations.models import Conversation
 
 
 class PrevNextLinks:
     """Links to the previous and next conversation of the list, to the list, and to the list with one more condition.
 
-    There is no previous or next link if the filters of the list are invalid or the search takes too long.
+    There is no previous or next link if the filters of the list are invalid, the search takes too long, or the list is
+    in the order of activity and does not have the conversation.
     """
 
     def __init__(self, model_admin: admin.ModelAdmin[Any], request: HttpRequest, conversation: Conversation) -> None:
@@ -38,7 +40,7 @@ class PrevNextLinks:
         try:
             previous_page = change_list.read_matches(limit=1, before=conversation.pk)
             next_page = change_list.read_matches(limit=1, after=conversation.pk)
-        except QueryTimeout:
+        except (QueryTimeout, APIError):  # In the order of activity, the cursor has to be in the list.
             return
         self.previous_url = self._url_of_first(previous_page.rows)
         self.next_url = self._url_of_first(next_page.rows)

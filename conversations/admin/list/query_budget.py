@@ -7,17 +7,19 @@ from math import inf
 from time import monotonic
 
 from conversations.db.timeouts import time_limit
-from conversations.schema.query.nodes import Query, is_index_only
+from conversations.schema.query.nodes import EVERYTHING, Query, is_index_only
+from conversations.search.activity_order import OrderBy
 
 
 class QueryBudget:
     """Time that all queries of one page share, from the first of them on, to search for matches of `query`.
 
-    A query whose matches an index finds has no limit.
+    A query whose matches an index finds has no limit, unless they have to be read in another order.
     """
 
-    def __init__(self, query: Query, *, seconds: float, using: str) -> None:
-        self._is_limited = not is_index_only(query)
+    def __init__(self, query: Query, *, seconds: float, using: str, order_by: OrderBy = "created_at") -> None:
+        is_ordered = order_by == "created_at" or query == EVERYTHING
+        self._is_limited = not (is_ordered and is_index_only(query))
         self._seconds, self._using = seconds, using
         self._end: float | None = None
 

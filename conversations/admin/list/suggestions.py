@@ -23,16 +23,17 @@ class SuggestionsView(ModelAdminView):
         prefix, key = request.GET.get("prefix", ""), request.GET.get("key")
         if UNSTORABLE_CHARACTER.search(f"{prefix}{key}"):
             return JsonResponse({"data": [], "has_more": False})
-        pairs = self._visible_pairs(request)
+        pairs = visible_pairs(self.model_admin, request)
         if key is not None:
             pairs = pairs.filter(key=key)
         suggestions = pairs.suggestions("key" if key is None else "value", prefix=prefix, limit=LIMIT)
         return JsonResponse({"data": suggestions.texts, "has_more": suggestions.has_more})
 
-    def _visible_pairs(self, request: HttpRequest) -> MetadataPairQuerySet:
-        """Return the pairs of the conversations that the model admin shows, which may restrict its queryset."""
-        conversations: Any = self.model_admin.get_queryset(request)
-        pairs = MetadataPair.objects.all()
-        if conversations.query.has_filters():
-            pairs = pairs.filter(conversation__in=conversations.order_by().values("pk"))
-        return pairs
+
+def visible_pairs(model_admin: Any, request: HttpRequest) -> MetadataPairQuerySet:
+    """Return the pairs of the conversations that the model admin shows, which may restrict its queryset."""
+    conversations: Any = model_admin.get_queryset(request)
+    pairs = MetadataPair.objects.all()
+    if conversations.query.has_filters():
+        pairs = pairs.filter(conversation__in=conversations.order_by().values("pk"))
+    return pairs

@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from typing import Any, Literal
 
@@ -18,12 +19,14 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
+from conversations.admin.charts import format_count
+from conversations.rendering.json_tree import count_open_lines
+from conversations.rendering.marks import Marker
 from conversations.rendering.safe_urls import escape_bidi_controls
 
 Label = str | Promise
-BlockKind = Literal[
-    "text", "markdown", "code", "terminal", "diff", "steps", "field", "link", "remote_image", "image", "group"
-]
+BlockText = Literal["text", "markdown", "code", "json", "terminal", "diff", "steps"]
+BlockKind = BlockText | Literal["field", "file", "link", "remote_image", "image", "group"]
 
 MAX_CHARACTERS = 150_000  # per block
 MAX_BLOCKS = 2_000  # per page; the templates of a thousand take a fifth of a second
@@ -31,8 +34,8 @@ MAX_LEVELS = 100  # A JSON text with deeper nesting is not indented: its lines w
 MAX_SHORT_CHARACTERS = 80  # A longer member does not get a line of its own.
 MAX_OPAQUE_CHARACTERS = 1_000  # Longer encoded data, such as Base64, is truncated.
 OPAQUE_PREVIEW_CHARACTERS = 60  # length of truncated encoded data
-LONG_CHARACTERS, LONG_LINES = 3_000, 40  # A text that exceeds either of them is collapsed.
-PREVIEW_CHARACTERS = 160  # length of a collapsed text
+LONG_LINES = 20  # The page shows about 15 lines of a longer text, and a button for the others.
+LINE_CHARACTERS = 90  # of a line on a wide screen, estimated: only the browser knows where lines break
 
 # ANSI escape sequences: control sequences (colors, cursor), operating system commands (titles, links), and short ones.
 ESCAPE_SEQUENCES = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]")
@@ -45,7 +48,7 @@ class Block:
     """A text, image, link or group of blocks that the template `conversations/blocks/<kind>.html` renders.
 
     The page shows `text`, the first `limit` characters of `whole_text`. A page with much content lowers the limit of
-    its later blocks (see `page.Transcript`).
+    its later blocks (see `page_rendering`, which sets what follows after `limit`).
     """
 
     kind: BlockKind
@@ -53,9 +56,14 @@ class Block:
     whole_text: str = ""
     url: str = ""
     blocks: list[Block] = field(default_factory=list)
+    value: Any = None  # of JSON
+    language: str = ""  # of code
+    file_key: str = ""  # of a file to download; see `stored_files`
     limit: int = MAX_CHARACTERS
-    html: SafeString | None = None  # of Markdown, or None to show its plain text
+    html: SafeString | None = None  # of Markdown, JSON or code, or None to show the plain text
     note: Label = ""
+    marker: Marker | None = None  # for what the reader searched for
+    has_match: bool = False  # whether the block, or one inside it, has what the reader searched for
 
     @property
     def template(self) -> str:
@@ -71,26 +79,38 @@ class Block:
         return min(len(self.whole_text), self.limit) + len(self.url)
 
     @property
+    def limit_text(self) -> str:
+        return format_count(self.limit)
+
+    @property
     def is_truncated(self) -> bool:
         return len(self.whole_text) > self.limit
 
     @property
-    def is_long(self) -> bool:
-        return len(self.whole_text) > LONG_CHARACTERS or self.whole_text.count("\n", 0, LONG_CHARACTERS) > LONG_LINES
+    def marked_text(self) -> str:
+        return self._mark(self.text)
 
     @property
-    def preview(self) -> str:
-        return " ".join(self.whole_text[: PREVIEW_CHARACTERS * 2].split())[:PREVIEW_CHARACTERS]
+    def is_long(self) -> bool:
+        if self.kind == "json" and self.html is not None:
+            return count_open_lines(self.value) > LONG_LINES
+        if len(self.whole_text) > LONG_LINES * LINE_CHARACTERS:
+            return True
+        return sum(1 + len(line) // LINE_CHARACTERS for line in self.whole_text.split("\n")) > LONG_LINES
 
     @property
     def terminal_text(self) -> str:
         """The text without ANSI escape sequences, and with a visible symbol such as ␀ for each control character."""
         plain = ESCAPE_SEQUENCES.sub("", self.text).replace("\r\n", "\n")
-        return CONTROLS.sub(_control_symbol, plain)
+        return self._mark(CONTROLS.sub(_control_symbol, plain))
 
     @property
-    def lines(self) -> list[str]:
-        return self.text.splitlines()
+    def lines(self) -> list[tuple[str, str]]:
+        """The first character and the text of each line."""
+        return [(line[:1], self._mark(line)) for line in self.text.splitlines()]
+
+    def _mark(self, text: str) -> str:
+        return self.marker.mark_text(text) if self.marker else text
 
 
 Renderer = Callable[[Label, Any], list[Block]]  # takes the label and the value of an item's member
@@ -121,15 +141,20 @@ def render_each(render: Callable[[Label, Any], Iterable[Block]], label: Label, m
 
 
 def as_json(label: Label, value: Any) -> list[Block]:
-    return [Block("code", label, pretty_json(_truncate_opaque_members(value)))]
+    shown = _truncate_opaque_members(value)
+    return [Block("json", label, pretty_json(shown), value=shown)]
 
 
 def as_text(label: Label, value: Any) -> list[Block]:
     return [Block("text", label, value)] if isinstance(value, str) else as_json(label, value)
 
 
-def as_code(label: Label, value: Any) -> list[Block]:
-    return [Block("code", label, value)] if isinstance(value, str) else as_json(label, value)
+def as_code(label: Label, value: Any, *, language: str = "") -> list[Block]:
+    return [Block("code", label, value, language=language)] if isinstance(value, str) else as_json(label, value)
+
+
+as_javascript = partial(as_code, language="javascript")
+as_python = partial(as_code, language="python")
 
 
 def as_terminal(label: Label, value: Any) -> list[Block]:
@@ -201,7 +226,7 @@ def truncate_opaque(text: str) -> str:
     """Return encoded data, or its beginning and its length if it has more than `MAX_OPAQUE_CHARACTERS`."""
     if len(text) <= MAX_OPAQUE_CHARACTERS:
         return escape_bidi_controls(text)
-    length = ngettext("%(count)d character", "%(count)d characters", len(text)) % {"count": len(text)}
+    length = ngettext("%(count)s character", "%(count)s characters", len(text)) % {"count": format_count(len(text))}
     return f"{escape_bidi_controls(text[:OPAQUE_PREVIEW_CHARACTERS])}… ({length})"
 
 

@@ -8,11 +8,9 @@ from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import quote
 
-import orjson
-from django.http import HttpResponse
-from django.utils.http import content_disposition_header
 from django.utils.translation import gettext
 
+from conversations.admin.charts import format_count
 from conversations.admin.transcript.blocks import (
     Block,
     as_json,
@@ -22,8 +20,11 @@ from conversations.admin.transcript.blocks import (
     remaining_fields,
 )
 from conversations.admin.transcript.item_types import ITEM_DISPLAYS, ROLE_NAMES, ItemDisplay
+from conversations.admin.transcript.problems import failure_name
 from conversations.models import Item
+from conversations.rendering.marks import Marker
 from conversations.rendering.safe_urls import escape_bidi_controls
+from conversations.schema.item_failures import find_failure
 from conversations.schema.items import ITEM_TYPES
 from conversations.schema.json_limits import replace_nul
 
@@ -63,6 +64,7 @@ class TranscriptItem:
         self.url = ""
         self.switch_url = ""
         self.fact_urls: dict[str, str] = {}
+        self.marker: Marker | None = None  # for what the reader searched for
 
     @property
     def template_names(self) -> list[str]:
@@ -98,6 +100,24 @@ class TranscriptItem:
     def is_call(self) -> bool:
         return self.type in ITEM_TYPES and bool(ITEM_TYPES[self.type].output_type)
 
+    @cached_property
+    def problem(self) -> str:
+        """What is wrong with this item, or ""."""
+        failure = find_failure(self.data)
+        if failure:
+            return failure_name(failure)
+        return gettext("No output recorded for this call") if self.is_orphan and self.is_call else ""
+
+    @property
+    def box_items(self) -> list[TranscriptItem]:
+        """The items that share a box: a call and its outputs on the same page, or this item alone."""
+        return [self, *self.outputs]
+
+    @property
+    def problems(self) -> list[str]:
+        """The problems of this item and of the outputs that are shown in its box, each once."""
+        return list(dict.fromkeys(filter(None, (item.problem for item in self.box_items))))
+
     @property
     def is_collapsed(self) -> bool:
         return self.role in COLLAPSED_ROLES or self.type == "reasoning"
@@ -111,6 +131,11 @@ class TranscriptItem:
         return {name: escape_bidi_controls(text) for name, text in short.items()}
 
     @property
+    def marked_name(self) -> str:
+        name = self.facts.get("name", "")
+        return self.marker.mark_text(name) if self.marker else name
+
+    @property
     def header_facts(self) -> list[tuple[str, str, str]]:
         """Name, text and URL, or "", of each fact but the name, which is in the title, and the usual status."""
         facts = {name: text for name, text in self.facts.items() if name != "name" and text != "completed"}
@@ -119,7 +144,7 @@ class TranscriptItem:
     @cached_property
     def blocks(self) -> list[Block]:
         if self.is_raw:
-            return [Block("code", "", pretty_json(self._stored_data))]
+            return [Block("code", "", pretty_json(self._stored_data), language="json")]
         if not isinstance(self.data, dict) or self.display is None or not self.display.renderers:
             return as_json(gettext("JSON"), self.data)
         renderers = self.display.renderers
@@ -134,8 +159,17 @@ class TranscriptItem:
         return blocks + remaining_fields(remaining)
 
     @property
+    def has_match(self) -> bool:
+        """Whether the item has what the reader searched for, which a collapsed item must show."""
+        return any(block.has_match for block in self.blocks)
+
+    @property
     def size(self) -> int:
         return sum(block.size for block in flatten(self.blocks))
+
+    @property
+    def size_text(self) -> str:
+        return format_count(self.size)
 
     @property
     def block_count(self) -> int:
@@ -145,13 +179,3 @@ class TranscriptItem:
         self.is_truncated = self.block_count > maximum
         if self.is_truncated:
             self.blocks = first_blocks(self.blocks, maximum)
-
-
-def download_response(item: Item) -> HttpResponse:
-    """Return the item's JSON as a download that browsers save instead of displaying."""
-    response = HttpResponse(
-        orjson.dumps(item.data, option=orjson.OPT_INDENT_2), content_type="text/plain; charset=utf-8"
-    )
-    response.headers["Content-Disposition"] = content_disposition_header(True, f"{item.item_id}.json.txt")
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    return response

@@ -14,11 +14,12 @@ from django.utils.translation import gettext_lazy as _
 from conversations.admin.transcript.blocks import (
     Label,
     Renderer,
-    as_code,
+    as_javascript,
     as_json,
     as_json_text,
     as_lines,
     as_opaque,
+    as_python,
     as_terminal,
     as_text,
 )
@@ -69,7 +70,7 @@ ITEM_DISPLAYS: Mapping[str, ItemDisplay] = {
     "code_interpreter_call": ItemDisplay(
         _("Code interpreter call"),
         "call",
-        {"code": (_("Code"), as_code), "outputs": (_("Output"), as_outputs)},
+        {"code": (_("Code"), as_python), "outputs": (_("Output"), as_outputs)},
     ),
     "compaction": ItemDisplay(
         _("Compaction"), "compaction", {"encrypted_content": (_("Encrypted content"), as_opaque)}
@@ -123,7 +124,7 @@ ITEM_DISPLAYS: Mapping[str, ItemDisplay] = {
     ),
     "message": ItemDisplay(_("Message"), "message", {"content": ("", as_prose)}),
     "program": ItemDisplay(
-        _("Program"), "call", {"code": (_("Code"), as_code), "fingerprint": (_("Fingerprint"), as_opaque)}
+        _("Program"), "call", {"code": (_("Code"), as_javascript), "fingerprint": (_("Fingerprint"), as_opaque)}
     ),
     "program_output": ItemDisplay(_("Program output"), "output", {"result": (_("Result"), as_json_text)}),
     "reasoning": ItemDisplay(

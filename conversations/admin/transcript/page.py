@@ -1,27 +1,27 @@
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
 from typing import ClassVar
 
 from django.http import QueryDict
 from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
 
-from conversations.admin.transcript.blocks import MAX_BLOCKS, Block, flatten
+from conversations.admin.charts import format_count
+from conversations.admin.transcript.durations import format_duration
+from conversations.admin.transcript.entries import Entry, group_items
 from conversations.admin.transcript.item import TranscriptItem
 from conversations.admin.transcript.item_types import ITEM_DISPLAYS
-from conversations.admin.transcript.page_urls import TOGGLED_PARAMETER, PageURLs
+from conversations.admin.transcript.page_rendering import render_page
+from conversations.admin.transcript.page_urls import FIND_PARAMETER, TOGGLED_PARAMETER, PageURLs
 from conversations.admin.transcript.pairing import pair
+from conversations.admin.transcript.problems import Problems
+from conversations.admin.transcript.search import TranscriptSearch
 from conversations.models import Conversation, Item, ItemQuerySet
 from conversations.models.item import TypeStatistics
-from conversations.rendering.markdown import MarkdownPage, has_marks
+from conversations.rendering.marks import TextPattern
 from conversations.schema.json_limits import UNSTORABLE_CHARACTER
-
-MAX_PAGE_CHARACTERS = 1_000_000
-MIN_BLOCK_CHARACTERS = 2_000  # of each block, even if the page is full
-MIN_ITEM_BLOCKS = 10  # of each item, even if the page is full
 
 
 class Transcript:
@@ -53,17 +53,23 @@ class Transcript:
         self.is_raw = parameters.get("view", preferences.get("view")) == "raw"
         # These items are shown raw on a rendered page, or rendered on a raw page.
         self.toggled_item_ids = set(parameters.getlist(TOGGLED_PARAMETER))
-        # A link to an item must show the item even if it is not a message.
+        self.find_text = parameters.get(FIND_PARAMETER, "").strip()
+        self.pattern = TextPattern.parse(self.find_text)
+        # A link to an item and a search must show items that are not messages too.
         show = parameters.get("show", preferences.get("show"))
-        self.messages_only = show == "messages" and not self.requested_item_id
+        self.messages_only = show == "messages" and not (self.requested_item_id or self.pattern)
+
+    @property
+    def items(self) -> list[TranscriptItem]:
+        return self._rendered_items
 
     @cached_property
-    def items(self) -> list[TranscriptItem]:
+    def _rendered_items(self) -> list[TranscriptItem]:
         items = [
             self.item_class(
                 row,
                 is_raw=self.is_raw != (row.item_id in self.toggled_item_ids),
-                is_current=row.item_id == self.requested_item_id,
+                is_current=row.position == self._requested_position,
             )
             for row in self._rows
         ]
@@ -73,23 +79,50 @@ class Transcript:
             if approval := item.facts.get("approval_request_id"):
                 item.fact_urls = {"approval_request_id": self._urls.item(approval)}
         pair(items, self._stored_items, self._urls.item)
-        _limit_blocks(items)
-        blocks = list(flatten(block for item in items for block in item.blocks))
-        _limit_size(blocks)
-        render_markdown(blocks)
+        render_page(items, self.pattern)
         return items
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The boxes of the page: outputs are in the boxes of their calls, and parallel calls share an entry."""
+        return list(group_items(self._rendered_items))
 
     @cached_property
     def statistics(self) -> list[TypeStatistics]:
         return self._stored_items.statistics()
 
+    @cached_property
+    def search(self) -> TranscriptSearch | None:
+        """The search for `find_text` in all pages. It begins at the requested item, or at the first match."""
+        if not self.pattern:
+            return None
+        return TranscriptSearch(
+            self._stored_items,
+            self.pattern,
+            current_position=lambda: self._requested_position,
+            item_url=self._urls.item,
+            max_characters=self.max_loaded_characters,
+        )
+
+    @cached_property
+    def problems(self) -> Problems:
+        """The problems of the whole conversation, not only of this page."""
+        if not self.statistics:
+            return Problems()
+        maximum = self.max_loaded_characters
+        return Problems.find(self._stored_items, item_url=self._urls.item, max_characters=maximum)
+
     @property
-    def counts(self) -> list[tuple[str, int]]:
-        return [(_type_label(row.type), row.count) for row in self.statistics]
+    def counts(self) -> list[tuple[str, str]]:
+        return [(_type_label(row.type), format_count(row.count)) for row in self.statistics]
 
     @property
     def item_count(self) -> int:
         return sum(row.count for row in self.statistics)
+
+    @property
+    def item_count_text(self) -> str:
+        return format_count(self.item_count)
 
     @property
     def characters(self) -> int:
@@ -104,8 +137,7 @@ class Transcript:
 
     @property
     def formatted_duration(self) -> str:
-        seconds = round(self.duration.total_seconds())
-        return gettext("%(seconds)d s") % {"seconds": seconds} if seconds < 60 else str(timedelta(seconds=seconds))
+        return format_duration(self.duration)
 
     @property
     def is_requested_item_missing(self) -> bool:
@@ -119,6 +151,32 @@ class Transcript:
     @property
     def has_later(self) -> bool:
         return bool(self._rows) and any(row.last_position > self._rows[-1].position for row in self._visible_statistics)
+
+    @property
+    def range_text(self) -> str:
+        """The numbers of the page's items, with the number of all items unless some are hidden or deleted."""
+        if not self._rows:
+            return ""
+        first, last = format_count(self._rows[0].position), format_count(self._rows[-1].position)
+        if self.messages_only or self.item_count != self.conversation.last_position:
+            return f"#{first}\u2013{last}"
+        return gettext("%(first)s–%(last)s of %(total)s") % {  # noqa: RUF001
+            "first": first,
+            "last": last,
+            "total": format_count(self.item_count),
+        }
+
+    @property
+    def other_parameters(self) -> list[tuple[str, str]]:
+        return self._urls.other_parameters()
+
+    @property
+    def parameters_without_search(self) -> list[tuple[str, str]]:
+        return self._urls.other_parameters(FIND_PARAMETER)
+
+    @property
+    def end_search_url(self) -> str:
+        return self._urls.current_page(**{FIND_PARAMETER: ""})
 
     @property
     def first_url(self) -> str:
@@ -135,6 +193,11 @@ class Transcript:
     @property
     def last_url(self) -> str:
         return self._urls.page(before=self.conversation.last_position + 1)
+
+    @property
+    def new_items_url(self) -> str:
+        """The URL of the items that are added after this page was opened, and of some before them."""
+        return self._urls.page(after=max(self.conversation.last_position - self.items_before_item, 0))
 
     @property
     def rendered_url(self) -> str:
@@ -158,10 +221,21 @@ class Transcript:
 
     @cached_property
     def _requested_position(self) -> int | None:
+        if self.search and not self._names_position:
+            return next((match.position for match in self.search.matches), None)
         if not self.requested_item_id or UNSTORABLE_CHARACTER.search(self.requested_item_id):
             return None
         items = self._stored_items.filter(item_id=self.requested_item_id).order_by("pk")
-        return items.values_list("position", flat=True).first()
+        position: int | None = items.values_list("position", flat=True).first()
+        number = _number(self.requested_item_id)
+        if position is None and number is not None:
+            position = self._stored_items.filter(position=number).values_list("position", flat=True).first()
+        return position
+
+    @property
+    def _names_position(self) -> bool:
+        """Whether the URL has a position. If not, a search begins at its first match."""
+        return bool(self.requested_item_id) or self.after is not None or self.before is not None
 
     @property
     def _limit(self) -> int:
@@ -184,36 +258,13 @@ class Transcript:
         return items.page(limit=self._limit, order="asc").rows
 
 
-def _limit_blocks(items: Iterable[TranscriptItem]) -> None:
-    """Drop the last blocks of items that would make the page too large."""
-    left = MAX_BLOCKS
-    for item in items:
-        item.limit_blocks(max(left, MIN_ITEM_BLOCKS))
-        left -= item.block_count
-
-
-def _limit_size(blocks: Iterable[Block]) -> None:
-    """Truncate the blocks that would make the page too large."""
-    characters = MAX_PAGE_CHARACTERS
-    for block in blocks:
-        block.limit = min(block.limit, max(characters, MIN_BLOCK_CHARACTERS))
-        characters -= block.size
-
-
-def render_markdown(blocks: Iterable[Block]) -> None:
-    """Render the Markdown of the page. A text that is truncated or exceeds the page's limits stays plain."""
-    page = MarkdownPage()
-    for block in blocks:
-        if block.kind == "markdown" and has_marks(block.whole_text) and not block.is_truncated:
-            block.html = page.render(block.whole_text)
-            if block.html is None:
-                block.note = _("Shown as plain text because formatting it would take too long.")
-
-
 def _type_label(item_type: str) -> str:
     return str(ITEM_DISPLAYS[item_type].label) if item_type in ITEM_DISPLAYS else item_type
 
 
 def _position(parameters: QueryDict, name: str) -> int | None:
-    value = parameters.get(name, "")
+    return _number(parameters.get(name, ""))
+
+
+def _number(value: str) -> int | None:
     return int(value) if value.isascii() and value.isdecimal() and len(value) < 19 else None

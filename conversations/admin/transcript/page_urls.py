@@ -3,6 +3,7 @@ from __future__ import annotations
 from django.http import QueryDict
 
 POSITION_PARAMETERS = ("after", "before", "item")
+FIND_PARAMETER = "find"  # the text of the search in the transcript
 TOGGLED_PARAMETER = "raw"  # ids of the items that are switched between rendered and raw
 
 
@@ -39,6 +40,11 @@ class PageURLs:
         toggled = set(query.getlist(TOGGLED_PARAMETER)) ^ {item_id}
         query.setlist(TOGGLED_PARAMETER, sorted(toggled))
         return f"?{query.urlencode()}#item_{item_id}"
+
+    def other_parameters(self, *names: str) -> list[tuple[str, str]]:
+        """Return the parameters that a form for a position, or for these parameters, keeps."""
+        query = self._without(*POSITION_PARAMETERS, TOGGLED_PARAMETER, *names)
+        return [(name, str(value)) for name, values in query.lists() for value in values]
 
     def _without(self, *names: str) -> QueryDict:
         query = self._parameters.copy()

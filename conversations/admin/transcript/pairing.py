@@ -6,16 +6,21 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from conversations.admin.transcript.item import TranscriptItem
 from conversations.models import ItemQuerySet
+from conversations.schema.call_balance import CALL_TYPES
 from conversations.schema.items import ITEM_TYPES
 
 OUTPUT_TYPES: Mapping[str, str] = {
     name: item_type.output_type for name, item_type in ITEM_TYPES.items() if item_type.output_type
 }
-CALL_TYPES: Mapping[str, str] = {output: call for call, output in OUTPUT_TYPES.items()}
 
 
 def pair(items: Sequence[TranscriptItem], stored_items: ItemQuerySet, item_url: Callable[[str], str]) -> None:
     """Pair the calls and outputs of a page, and query counterparts on other pages only for the unpaired ones."""
+    _link_other_pages(pair_page(items), {item.item_id for item in items}, stored_items, item_url)
+
+
+def pair_page(items: Sequence[TranscriptItem]) -> list[TranscriptItem]:
+    """Pair the calls and outputs of a page with each other, and return those that have no counterpart there."""
     calls = [item for item in items if item.type in OUTPUT_TYPES]
     for output in items:
         if output.type in CALL_TYPES and (call := _find_call(output, calls, items)):
@@ -23,8 +28,7 @@ def pair(items: Sequence[TranscriptItem], stored_items: ItemQuerySet, item_url: 
             call.outputs.append(output)
     unpaired_calls = [call for call in calls if not call.outputs]
     unpaired_outputs = [item for item in items if item.type in CALL_TYPES and not item.call]
-    unpaired = [item for item in unpaired_calls + unpaired_outputs if not _is_server_side_tool_search(item)]
-    _link_other_pages(unpaired, {item.item_id for item in items}, stored_items, item_url)
+    return [item for item in unpaired_calls + unpaired_outputs if not _is_server_side_tool_search(item)]
 
 
 def _link_other_pages(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from base64 import b64decode
 from collections.abc import Iterable
 from functools import partial
 from typing import Any
@@ -21,17 +19,10 @@ from conversations.admin.transcript.blocks import (
     render_each,
     truncate_opaque,
 )
+from conversations.admin.transcript.stored_files import StoredFile, decode_file
 from conversations.rendering.safe_urls import escape_bidi_controls, web_host
 
 MAX_IMAGE_CHARACTERS = 4_000_000  # of Base64, so an image of 3 MB
-BASE64 = re.compile(r"[A-Za-z0-9+/]+={0,2}")
-DATA_URL = re.compile(r"data:(image/(?:png|jpeg|gif|webp));base64,", re.IGNORECASE)
-IMAGE_SIGNATURES = {
-    "image/png": re.compile(rb"\x89PNG"),
-    "image/jpeg": re.compile(rb"\xff\xd8\xff"),
-    "image/gif": re.compile(rb"GIF8"),
-    "image/webp": re.compile(rb"RIFF....WEBP", re.DOTALL),
-}
 
 
 def as_content(label: Label, value: Any, *, kind: BlockKind = "text") -> list[Block]:
@@ -56,16 +47,15 @@ def as_image(label: Label, value: Any) -> list[Block]:
         return as_json(label, value)
     if host := web_host(value):
         return [Block("remote_image", label, host, url=value)]
-    prefix = DATA_URL.match(value[:40])
-    encoded = value[prefix.end() :] if prefix else value
-    media_type = _image_type(encoded)
-    if media_type is None or (prefix and prefix[1].lower() != media_type):
+    file = decode_file(value)
+    if file is None or not file.is_image or not _is_declared_type(value, file):
         return [Block("field", label, truncate_opaque(value))]
-    description = f"{media_type.removeprefix('image/').upper()}, {format_decoded_size(encoded)}"
-    if len(encoded) > MAX_IMAGE_CHARACTERS:
+    description = f"{file.media_type.removeprefix('image/').upper()}, {filesizeformat(file.size)}"
+    if len(file.encoded) > MAX_IMAGE_CHARACTERS:
         text = gettext("%(image)s, too large to display") % {"image": description}
-        return [Block("field", label, text)]
-    return [Block("image", label, description, url=f"data:{media_type};base64,{encoded}")]
+        return [Block("file", label, text, file_key=file.key)]
+    url = f"data:{file.media_type};base64,{file.encoded}"
+    return [Block("image", label, description, url=url, file_key=file.key)]
 
 
 def as_link(label: Label, value: Any, title: str = "") -> list[Block]:
@@ -75,11 +65,6 @@ def as_link(label: Label, value: Any, title: str = "") -> list[Block]:
         return [Block("link", label, escape_bidi_controls(title), url=value)]
     url = truncate_opaque(value)
     return [Block("field", label, f"{escape_bidi_controls(title)} · {url}" if title else url)]
-
-
-def format_decoded_size(encoded: str) -> str:
-    """Return the size of the data that the Base64 text encodes."""
-    return str(filesizeformat(len(encoded) * 3 // 4 - encoded[-2:].count("=")))
 
 
 def as_content_part(label: Label, value: Any, *, kind: BlockKind = "text") -> Iterable[Block]:
@@ -104,7 +89,7 @@ def as_content_part(label: Label, value: Any, *, kind: BlockKind = "text") -> It
             yield from _pop_fields(_("File"), rest, "filename", "file_id")
             if isinstance(data := rest.get("file_data"), str):
                 del rest["file_data"]
-                yield Block("field", _("Size"), format_decoded_size(data.rpartition(";base64,")[2]))
+                yield _file_data(data)
             if rest.get("file_url") is not None:
                 yield from as_link(_("File"), rest.pop("file_url"))
         case _:
@@ -138,8 +123,14 @@ def _annotations(value: Any) -> Iterable[Block]:
                 yield from as_json(_("Annotation"), annotation)
 
 
-def _image_type(encoded: str) -> str | None:
-    if not BASE64.fullmatch(encoded):
-        return None
-    start = b64decode(encoded[:16] + "=" * (-len(encoded[:16]) % 4))
-    return next((media_type for media_type, signature in IMAGE_SIGNATURES.items() if signature.match(start)), None)
+def _file_data(value: str) -> Block:
+    """Return the size of a file with a link to download it, or the size of what is no Base64."""
+    file = decode_file(value)
+    if file is None:
+        return Block("field", _("Size"), filesizeformat(len(value) * 3 // 4))
+    return Block("file", _("Size"), filesizeformat(file.size), file_key=file.key)
+
+
+def _is_declared_type(value: str, file: StoredFile) -> bool:
+    """Whether a data URL declares the type that the file has. Base64 alone declares none."""
+    return value[:5].lower() != "data:" or value[5:].lower().startswith(f"{file.media_type};base64,")

@@ -1,4 +1,4 @@
-// Adds rows to the filter form without a request, keeps empty fields out of the URL, and copies ids.
+// Adds rows to the filter form without a request, and keeps empty fields out of the URL.
 "use strict";
 
 (() => {
@@ -31,10 +31,15 @@
     addRow().focus();
   });
 
-  // Empty fields are no conditions: leave them out of the URL.
+  // Empty fields are no conditions, and columns are saved by their own button: leave the others out of the URL.
+  let submitter = null;
+  form?.addEventListener("submit", (event) => (submitter = event.submitter));
   form?.addEventListener("formdata", ({ formData }) => {
-    for (const name of ["q", "owner", "created_from", "created_to"]) {
-      if (!formData.get(name)) formData.delete(name);
+    if (!submitter?.matches("[data-saves-columns]")) {
+      for (const name of ["columns", "column_key"]) formData.delete(name);
+    }
+    for (const field of form.querySelectorAll("#searchbar, .conversations-others :is(input, select)")) {
+      if (!field.value) formData.delete(field.name);
     }
     const names = ["metadata_key", "metadata_operator", "metadata_value"];
     const values = names.map((name) => formData.getAll(name));
@@ -44,37 +49,4 @@
       names.forEach((name, column) => formData.append(name, values[column][row]));
     });
   });
-
-  // Browsers offer the clipboard to pages over HTTPS only.
-  const copy = async (text) => {
-    if (navigator.clipboard) return navigator.clipboard.writeText(text);
-    const field = document.createElement("textarea");
-    field.value = text;
-    document.body.append(field);
-    field.select();
-    document.execCommand("copy");
-    field.remove();
-  };
-
-  const copyButton = (text, { copyText, copiedText, copyLabel }) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.className = "conversations-copy";
-    button.textContent = copyText;
-    if (copyLabel) button.setAttribute("aria-label", `${copyLabel} ${text}`);
-    button.addEventListener("click", async () => {
-      await copy(text);
-      button.textContent = copiedText;
-      setTimeout(() => (button.textContent = copyText), 2000);
-    });
-    return button;
-  };
-
-  for (const element of document.querySelectorAll("[data-copies]")) {
-    element.append(copyButton(element.dataset.copies, element.dataset));
-  }
-  const results = document.querySelector(".results[data-copy-text]");
-  for (const link of results?.querySelectorAll("tbody .field-id a") ?? []) {
-    link.after(" ", copyButton(link.textContent, results.dataset));
-  }
 })();

@@ -16,7 +16,7 @@ CONTENT = "plantedword"
 
 def create_conversation(owner, topic: str = "demo", **metadata: str) -> Conversation:
     items = validate_items([{"role": "user", "content": CONTENT}] * 2)
-    return Conversation.create_with_items(owner=owner, metadata={"topic": topic, **metadata}, items=items)
+    return Conversation.objects.create_with_items(owner=owner, metadata={"topic": topic, **metadata}, items=items)
 
 
 def bulk_delete_url(query: dict[str, str]) -> str:

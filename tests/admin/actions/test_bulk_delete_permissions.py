@@ -25,6 +25,7 @@ def test_deletion_requires_the_delete_permission(staff_client, alice):
         "newest_id": conversation.pk,
         "deleted_count": 0,
         "kept_count": 0,
+        "held_count": 0,
         "typed": "1",
     }
     assert client.get(bulk_delete_url(DEMO)).status_code == 403
@@ -51,6 +52,7 @@ def test_deletion_without_csrf_token_is_refused(admin_user, alice):
         "newest_id": conversation.pk,
         "deleted_count": 0,
         "kept_count": 0,
+        "held_count": 0,
         "typed": "1",
     }
     assert client.post(bulk_delete_url(DEMO), form).status_code == 403
@@ -74,6 +76,7 @@ def test_conversations_protected_by_a_subclass_are_kept_and_reported(alice, bob,
             "newest_id": bob_conversation.pk,
             "deleted_count": 0,
             "kept_count": 0,
+            "held_count": 0,
         },
     )
     texts = []

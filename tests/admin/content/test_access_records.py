@@ -20,7 +20,7 @@ LIST_URL = reverse("admin:conversations_conversation_changelist")
 EXPORT_URL = reverse("admin:conversations_conversation_export_list")
 DELETE_URL = reverse("admin:conversations_conversation_bulk_deletion")
 WORD = "q=refund"
-PREVIEWS = "columns=first_message"
+PREVIEWS = "columns=last_message"
 Page = Callable[[Client, Conversation], object]
 
 
@@ -28,10 +28,10 @@ Page = Callable[[Client, Conversation], object]
 def conversation(alice) -> Conversation:
     """The second of three conversations that contain the same word."""
     items = validate_items([{"role": "user", "content": "a refund"}])
-    return [Conversation.create_with_items(owner=alice, items=items) for _ in range(3)][1]
+    return [Conversation.objects.create_with_items(owner=alice, items=items) for _ in range(3)][1]
 
 
-def url_of(conversation: Conversation, page: str = "change", *args: str) -> str:
+def url_of(conversation: Conversation, page: str = "change", *args: object) -> str:
     return reverse(f"admin:conversations_conversation_{page}", args=[quote(conversation.pk), *args])
 
 
@@ -64,12 +64,12 @@ def trash_url(page: str, *args: object) -> str:
     return reverse(f"admin:conversations_deletedconversation_{page}", args=args)
 
 
-READ, EXPORT, SEARCH = ("read", None), ("export", 1), ("search", None)
+READ, EXPORT, SEARCH, DELETE = ("read", None), ("export", 1), ("search", None), ("delete", None)
 PAGES: dict[str, tuple[Page, list[tuple[str, int | None]]]] = {
     "transcript": (lambda client, row: client.get(url_of(row)), [READ]),
     "later page of the transcript": (lambda client, row: client.get(url_of(row), {"after": 1}), [READ]),
     "transcript opened from a list of metadata": (
-        lambda client, row: client.get(filtered_url_of(row, "q=-topic:demo")),
+        lambda client, row: client.get(filtered_url_of(row, "q=-topic:*")),
         [READ],
     ),
     "transcript opened from a text search": (
@@ -78,7 +78,7 @@ PAGES: dict[str, tuple[Page, list[tuple[str, int | None]]]] = {
     ),
     "item": (download_item, [READ]),
     "unknown item": (lambda client, row: client.get(url_of(row, "item", "msg_unknown")), []),
-    "list": (lambda client, row: client.get(LIST_URL), []),
+    "list": (lambda client, row: client.get(LIST_URL), [("read", 3)]),
     "list with previews": (lambda client, row: client.get(f"{LIST_URL}?{PREVIEWS}", follow=True), [("read", 3)]),
     "list of a text search": (lambda client, row: client.get(f"{LIST_URL}?{WORD}"), [("search", 3)]),
     "incomplete page of a text search": (
@@ -87,7 +87,7 @@ PAGES: dict[str, tuple[Page, list[tuple[str, int | None]]]] = {
     ),
     "list of a text search with previews": (
         lambda client, row: client.get(f"{LIST_URL}?{WORD}&{PREVIEWS}", follow=True),
-        [("search", 3), ("read", 3)],
+        [("search", 3)],
     ),
     "export page": (lambda client, row: client.get(EXPORT_URL), []),
     "export page of a text search": (lambda client, row: client.get(f"{EXPORT_URL}?{WORD}"), [("search", 3)]),
@@ -98,22 +98,25 @@ PAGES: dict[str, tuple[Page, list[tuple[str, int | None]]]] = {
     "export of one conversation": (lambda client, row: export(client, url_of(row, "export")), [EXPORT]),
     "confirmation of a deletion": (lambda client, row: client.get(DELETE_URL), []),
     "confirmation of a deletion by text": (lambda client, row: client.get(f"{DELETE_URL}?{WORD}"), [("search", 3)]),
-    "deletion by text": (delete_matches, [("search", 3)]),
+    "deletion by text": (delete_matches, [("search", 3), DELETE, ("delete", 3), DELETE, DELETE]),
     "confirmation of one deletion": (lambda client, row: client.get(url_of(row, "delete")), []),
+    "new items of a transcript": (lambda client, row: client.get(url_of(row, "new_items", 0)), []),
+    "new conversations": (lambda client, row: client.get(url_of(row, "new")), []),
+    "new conversations of a text search": (lambda client, row: client.get(f"{url_of(row, 'new')}?{WORD}"), []),
     "history": (lambda client, row: client.get(url_of(row, "history")), []),
     "overview": (lambda client, row: client.get(reverse("admin:conversations_overview")), []),
     "trash": (lambda client, row: client.get(trash_url("changelist")), []),
     "deleted conversation": (lambda client, row: client.get(trash_url("change", trash_row(row).pk)), []),
-    "restoring": (lambda client, row: client.post(trash_url("restore", trash_row(row).pk)), []),
+    "restoring": (lambda client, row: client.post(trash_url("restore", trash_row(row).pk)), [("restore", None)]),
     "deletion for good": (
         lambda client, row: client.post(trash_url("delete", trash_row(row).pk), {"post": "yes"}),
-        [],
+        [("purge", 1)],
     ),
 }
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_page_stores_one_record_for_each_content_read(admin_client, conversation, name):
+def test_page_stores_one_record_for_each_content_read_or_change(admin_client, conversation, name):
     open_page, expected = PAGES[name]
     open_page(admin_client, conversation)
     records = AccessRecord.objects.order_by("id")

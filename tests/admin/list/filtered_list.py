@@ -11,11 +11,11 @@ def listed_ids(response) -> list[str]:
 
 
 def create_demo(alice: User) -> Conversation:
-    return Conversation.create_with_items(owner=alice, metadata={"topic": "demo", "lang": "en"})
+    return Conversation.objects.create_with_items(owner=alice, metadata={"topic": "demo", "lang": "en"})
 
 
 def create_others(alice: User, bob: User) -> None:
-    Conversation.create_with_items(owner=alice, metadata={"topic": "Demo"})
-    Conversation.create_with_items(owner=alice, metadata={"topic": "demo "})
-    Conversation.create_with_items(owner=alice, metadata={"lang": "demo"})
-    Conversation.create_with_items(owner=bob)
+    Conversation.objects.create_with_items(owner=alice, metadata={"topic": "Demo"})
+    Conversation.objects.create_with_items(owner=alice, metadata={"topic": "demo "})
+    Conversation.objects.create_with_items(owner=alice, metadata={"lang": "demo"})
+    Conversation.objects.create_with_items(owner=bob)

@@ -1,15 +1,16 @@
 import re
+from urllib.parse import parse_qsl
 
 import pytest
 from django.urls import reverse
 
 from conversations.admin.content import previews
-from conversations.models import AccessRecord, Conversation
+from conversations.models import AccessRecord, Conversation, Preferences
 from conversations.schema.items import validate_items
 
 URL = reverse("admin:conversations_conversation_changelist")
-DEFAULT = ["id", "created", "owner", "metadata_pairs", "item_count"]
-PREVIEWS = {"columns": ["", "first_message", "last_message"]}
+DEFAULT = ["title", "last_item", "owner", "item_count", "short_id"]
+PREVIEWS = {"columns": ["", "last_message"]}
 
 
 def columns(response) -> list[str]:
@@ -18,6 +19,10 @@ def columns(response) -> list[str]:
 
 def cells(response, column: str) -> list[str]:
     return re.findall(rf'<td class="field-{column}[^"]*">(.*?)</td>', response.content.decode(), re.S)
+
+
+def titles(response) -> list[str]:
+    return re.findall(r'<a class="conversations-title"[^>]*>(.*?)</a>', response.content.decode())
 
 
 def message(role: str, text: str) -> dict[str, str]:
@@ -33,7 +38,7 @@ def talk(alice) -> Conversation:
         message("assistant", "x" * 300),
         {"type": "function_call_output", "call_id": "c", "output": "{}"},
     ]
-    return Conversation.create_with_items(owner=alice, metadata={"tenant": "acme"}, items=validate_items(items))
+    return Conversation.objects.create_with_items(owner=alice, metadata={"tenant": "acme"}, items=validate_items(items))
 
 
 def test_chosen_columns_are_saved_and_removed_from_the_url(admin_client, talk):
@@ -42,30 +47,24 @@ def test_chosen_columns_are_saved_and_removed_from_the_url(admin_client, talk):
     response = admin_client.get(URL, chosen)
     assert response.url == "?owner=alice"
     again = admin_client.get(URL)
-    assert columns(again) == ["id", "owner", "last_item", "metadata_value", "metadata_value"]
-    assert cells(again, "metadata_value") == ["acme", "-"]
+    assert columns(again) == ["title", "last_item", "owner", "metadata_value", "metadata_value"]
+    first, second = cells(again, "metadata_value")
+    assert (re.sub("<[^>]*>", "", first), second) == ("acme", "-")
     assert "None &lt;b&gt;" in again.content.decode()
     admin_client.get(URL, {"columns": ""})
-    assert columns(admin_client.get(URL)) == ["id"]
+    assert columns(admin_client.get(URL)) == ["title"]
 
 
 def test_unknown_columns_are_ignored(admin_client, talk):
     admin_client.get(
         URL, {"columns": ["password", "__class__", "owner"], "column_key": ["k" * 65, *map(str, range(20))]}
     )
-    assert columns(admin_client.get(URL)) == ["id", "owner", *["metadata_value"] * 8]
-
-
-def test_column_form_keeps_the_filters(admin_client, talk):
-    html = admin_client.get(URL, {"q": "tenant:acme", "owner": "alice", "o": "1"}).content.decode()
-    form = re.search(r'<details class="conversations-columns".*?</form>', html, re.S)[0]
-    hidden = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)"', form)
-    assert hidden == [("q", "tenant:acme"), ("owner", "alice"), ("o", "1"), ("columns", "")]
+    assert columns(admin_client.get(URL)) == ["title", "owner", *["metadata_value"] * 8]
 
 
 def test_previews_show_the_start_of_the_first_and_last_message(admin_client, talk):
     response = admin_client.get(URL, PREVIEWS, follow=True)
-    assert cells(response, "first_message") == ["What is the &lt;b&gt;weather&lt;/b&gt;?"]
+    assert titles(response) == ["What is the &lt;b&gt;weather&lt;/b&gt;?"]
     assert cells(response, "last_message") == ["x" * 199 + "…"]
 
 
@@ -75,6 +74,8 @@ def test_previews_show_the_start_of_the_first_and_last_message(admin_client, tal
         ([], ("", "")),
         ([{"type": "reasoning", "id": "rs_1", "summary": []}], ("", "")),
         ([message("user", "one")], ("one", "one")),
+        ([message("system", "Be kind."), message("developer", "Rules"), message("user", "one")], ("one", "one")),
+        ([message("assistant", "Hello!"), message("system", "Be kind.")], ("", "Be kind.")),
         ([{"role": "user", "content": [{"type": "input_image", "file_id": "f"}]}], ("", "")),
         (
             [
@@ -87,7 +88,7 @@ def test_previews_show_the_start_of_the_first_and_last_message(admin_client, tal
         ),
         (
             [{"role": "assistant", "type": "message", "content": [{"type": "refusal", "refusal": "no"}]}],
-            ("no", "no"),
+            ("", "no"),
         ),
         ([message("user", "é" * 200)], ("é" * 200, "é" * 200)),
         ([message("user", "W\0s\\u0000"), message("user", "\\\0")], ("W\ufffds\\u0000", "\\\ufffd")),
@@ -95,49 +96,62 @@ def test_previews_show_the_start_of_the_first_and_last_message(admin_client, tal
     ],
 )
 def test_previews_handle_every_kind_of_message(alice, items, texts):
-    conversation = Conversation.create_with_items(owner=alice, items=validate_items(items))
-    preview = previews.load_previews([conversation])[conversation.pk]
+    conversation = Conversation.objects.create_with_items(owner=alice, items=validate_items(items))
+    preview = previews.load_previews([conversation], has_last=True)[conversation.pk]
     assert (preview.first_message, preview.last_message) == texts
 
 
 def test_previews_search_a_limited_number_of_items_for_a_message(alice, monkeypatch):
     monkeypatch.setattr(previews, "MAX_ITEMS", 2)
     calls = [{"type": "function_call", "call_id": str(n), "name": "f", "arguments": "{}"} for n in range(2)]
-    conversation = Conversation.create_with_items(
+    conversation = Conversation.objects.create_with_items(
         owner=alice, items=validate_items([*calls, message("user", "x"), *calls])
     )
-    preview = previews.load_previews([conversation])[conversation.pk]
+    preview = previews.load_previews([conversation], has_last=True)[conversation.pk]
     assert (preview.first_message, preview.last_message) == ("", "")
 
 
 def test_previews_take_one_query_and_one_access_record_per_page(admin_client, talk, alice, django_assert_num_queries):
     for _ in range(5):
-        Conversation.create_with_items(owner=alice, items=validate_items([message("user", "hi")]))
+        Conversation.objects.create_with_items(owner=alice, items=validate_items([message("user", "hi")]))
     conversations = list(Conversation.objects.all())
     with django_assert_num_queries(1):
-        assert len(previews.load_previews(conversations)) == 6
+        assert len(previews.load_previews(conversations, has_last=True)) == 6
     admin_client.get(URL, {**PREVIEWS, "q": "-tenant:zenith", "owner": "alice"}, follow=True)
     record = AccessRecord.objects.get()
     assert (record.action, record.conversation_id, record.conversation_count) == ("read", "", 6)
     assert record.query == "-tenant:zenith owner=alice"
 
 
-def test_list_without_previews_is_not_recorded(admin_client, talk):
+def test_list_without_rows_is_not_recorded(admin_client):
     admin_client.get(URL)
-    admin_client.get(URL, {"columns": ["", "owner"]}, follow=True)
     assert not AccessRecord.objects.exists()
+
+
+def test_column_choice_keeps_what_was_typed_in_the_filter_form(admin_client, talk):
+    typed = {"q": "tenant:acme", "owner": "alice", "created_from": "2020-01-01"}
+    response = admin_client.get(URL, {**typed, "columns": ["", "owner"], "column_key": "tenant"})
+    assert dict(parse_qsl(response.url[1:])) == typed
+    assert columns(admin_client.get(URL)) == ["title", "owner", "metadata_value"]
+
+
+def test_search_without_javascript_saves_no_columns_that_the_list_shows_anyway(admin_client, admin_user, talk):
+    shown = ["", "last_item", "owner", "metadata_pairs", "item_count", "id"]
+    admin_client.get(URL, {"q": "x", "columns": shown, "column_key": [""]})
+    assert not Preferences.objects.for_user(admin_user)
 
 
 def test_previews_require_the_read_content_permission(staff_client, talk):
     response = staff_client("view_conversation").get(URL, PREVIEWS, follow=True)
-    assert columns(response) == ["id"]
+    assert columns(response) == ["title"]
     assert "weather" not in response.content.decode()
-    assert 'value="first_message"' not in response.content.decode()
+    assert titles(response) == [f"conv_…{talk.pk[-6:]}"]
+    assert 'value="last_message"' not in response.content.decode()
     assert not AccessRecord.objects.exists()
 
 
 def test_previews_disappear_when_content_may_no_longer_be_read(admin_client, talk, settings):
-    assert "weather" in admin_client.get(URL, PREVIEWS, follow=True).content.decode()
+    assert "weather" in admin_client.get(URL).content.decode()
     settings.CONVERSATIONS_STAFF_CAN_READ_CONTENT = False
     assert "weather" not in admin_client.get(URL).content.decode()
     assert AccessRecord.objects.count() == 1

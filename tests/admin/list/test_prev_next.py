@@ -27,7 +27,7 @@ def links(response) -> dict[str, str]:
 def conversations(alice, bob) -> list[Conversation]:
     """Four conversations, newest first."""
     owners = [alice, bob, alice, alice]
-    return [Conversation.create_with_items(owner=owner, metadata={"k": "v"}) for owner in owners][::-1]
+    return [Conversation.objects.create_with_items(owner=owner, metadata={"k": "v"}) for owner in owners][::-1]
 
 
 def test_next_conversation_is_the_one_below_in_the_list(admin_client, conversations):
@@ -41,7 +41,7 @@ def test_next_conversation_is_the_one_below_in_the_list(admin_client, conversati
 
 @pytest.mark.parametrize("filters", ["owner=alice", "owner=alice&q=k:v", "metadata_key=k&metadata_value=v&owner=alice"])
 def test_previous_and_next_follow_the_filters_and_order_of_the_list(admin_client, conversations, filters):
-    for order, key, other in (("", "j", "k"), ("&o=1", "k", "j")):
+    for order, key, other in (("", "j", "k"), ("&o=title", "k", "j")):
         preserved = urlencode({"_changelist_filters": filters + order})
         response = admin_client.get(f"{change_url(conversations[1])}?{preserved}")
         assert links(response) == {
@@ -57,6 +57,18 @@ def test_invalid_filters_give_no_previous_or_next_link(admin_client, conversatio
     response = admin_client.get(f"{change_url(conversations[1])}?{urlencode({'_changelist_filters': filters})}")
     assert response.status_code == 200
     assert links(response) == {}
+
+
+def test_previous_and_next_follow_the_order_of_the_last_activity(admin_client, conversations):
+    for conversation in (conversations[2], conversations[0]):
+        conversation.add_items([{"role": "user", "content": "hi"}])
+    of_another_owner = urlencode({"_changelist_filters": "o=last_item&owner=bob"})
+    assert links(admin_client.get(f"{change_url(conversations[0])}?{of_another_owner}")) == {}
+    preserved = urlencode({"_changelist_filters": "o=last_item"})
+    assert links(admin_client.get(f"{change_url(conversations[2])}?{preserved}")) == {
+        "k": f"{change_url(conversations[0])}?{preserved}",
+        "j": f"{change_url(conversations[1])}?{preserved}",
+    }
 
 
 def test_metadata_pair_link_adds_a_condition_to_the_list_filters(admin_client, conversations):

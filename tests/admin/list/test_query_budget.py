@@ -17,7 +17,7 @@ NEGATION = {"q": "-topic:demo"}
 
 @pytest.fixture
 def conversations(alice) -> list[Conversation]:
-    return [Conversation.create_with_items(owner=alice, metadata={"topic": topic}) for topic in ("a", "b", "c")]
+    return [Conversation.objects.create_with_items(owner=alice, metadata={"topic": topic}) for topic in ("a", "b", "c")]
 
 
 @pytest.fixture
@@ -78,10 +78,15 @@ def test_indexed_search_has_no_time_budget(admin_client, conversations, no_time,
     assert answer.context["cl"].result_list
 
 
-def test_count_beyond_the_time_budget_is_shown_as_the_page_size_with_a_plus(admin_client, conversations, monkeypatch):
+@pytest.mark.parametrize("query", [NEGATION, {"q": "@type:message"}])
+def test_count_beyond_the_time_budget_is_shown_as_the_page_size_with_a_plus(
+    admin_client, conversations, monkeypatch, query
+):
     monkeypatch.setattr(ConversationChangeList, "max_count_seconds", 0)
     monkeypatch.setattr("conversations.admin.ConversationAdmin.list_per_page", 2)
-    answer = admin_client.get(LIST_URL, NEGATION)
+    for row in conversations:
+        row.add_items([{"role": "user", "content": "hello"}])
+    answer = admin_client.get(LIST_URL, query)
     assert "2+ conversations" in answer.content.decode()
     assert len(answer.context["cl"].result_list) == 2
 

@@ -13,8 +13,8 @@ URL = reverse("admin:conversations_conversation_suggestions")
 
 @pytest.fixture(autouse=True)
 def conversations(alice, bob) -> None:
-    Conversation.create_with_items(owner=alice, metadata={"tenant": "acme", "topic": "demo", "lang": "en"})
-    Conversation.create_with_items(owner=bob, metadata={"tenant": "ajax", "secret": "x"})
+    Conversation.objects.create_with_items(owner=alice, metadata={"tenant": "acme", "topic": "demo", "lang": "en"})
+    Conversation.objects.create_with_items(owner=bob, metadata={"tenant": "ajax", "secret": "x"})
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_keys_and_values_are_suggested(admin_client, query, texts):
 
 def test_suggestions_are_limited_to_twenty(admin_client, alice):
     for number in range(11):
-        Conversation.create_with_items(owner=alice, metadata={f"k{number}": "", f"l{number}": ""})
+        Conversation.objects.create_with_items(owner=alice, metadata={f"k{number}": "", f"l{number}": ""})
     answer = admin_client.get(URL).json()
     assert (len(answer["data"]), answer["has_more"]) == (20, True)
 

@@ -9,7 +9,7 @@ from conversations.schema.items import validate_items
 @pytest.fixture
 def conversation(alice) -> Conversation:
     items = validate_items([{"role": "user", "content": "<script>ü</script>", "id": "msg_1"}])
-    return Conversation.create_with_items(owner=alice, items=items)
+    return Conversation.objects.create_with_items(owner=alice, items=items)
 
 
 def url(conversation: Conversation, item_id: str = "msg_1") -> str:
@@ -40,7 +40,7 @@ def test_the_page_links_to_the_download(admin_client, conversation):
 
 
 def test_download_of_an_unknown_item_is_not_found(admin_client, conversation, alice):
-    other = Conversation.create_with_items(owner=alice)
+    other = Conversation.objects.create_with_items(owner=alice)
     assert admin_client.get(url(conversation, "msg_9")).status_code == 404
     assert admin_client.get(url(other)).status_code == 404
     assert admin_client.get(url(Conversation(pk="conv_none"))).status_code == 404

@@ -2,30 +2,13 @@ import json
 import re
 
 import pytest
-from django.contrib.admin.utils import quote
 from django.db import connection
-from django.http import QueryDict
-from django.urls import reverse
 
-from conversations.admin.transcript.blocks import MAX_BLOCKS, first_blocks, flatten
-from conversations.admin.transcript.page import MIN_BLOCK_CHARACTERS, MIN_ITEM_BLOCKS, Transcript
-from conversations.admin.transcript.render_tools import as_tools
+from conversations.admin.transcript.page import Transcript
 from conversations.models import Conversation, Item
-from conversations.rendering.markdown import MAX_HTML_CHARACTERS
 from conversations.schema.items import validate_items
+from tests.admin.transcript.pages import create_conversation, open_page, positions, url
 from tests.queries import CapturedQueries
-
-
-class ShortPages(Transcript):
-    items_per_page = 2
-    items_before_item = 0
-
-
-def create_conversation(owner, count: int) -> Conversation:
-    conversation = Conversation.create_with_items(owner=owner)
-    messages = validate_items([{"role": "user", "content": "hi"}])
-    conversation.add_items(items=messages * count)
-    return conversation
 
 
 @pytest.fixture
@@ -41,24 +24,7 @@ def tools(alice) -> Conversation:
         {"type": "function_call_output", "call_id": "c1", "output": "21", "id": "fc_2"},
         {"role": "assistant", "content": "21", "id": "msg_2"},
     ]
-    return Conversation.create_with_items(owner=alice, items=validate_items(items))
-
-
-def open_page(
-    conversation: Conversation, query: str = "", transcript_class: type[Transcript] = ShortPages, **preferences: str
-) -> Transcript:
-    parameters = QueryDict(query.lstrip("?").partition("#")[0])
-    return transcript_class(
-        conversation, items=conversation.items.all(), parameters=parameters, preferences=preferences
-    )
-
-
-def positions(transcript: Transcript) -> list[int]:
-    return [item.position for item in transcript.items]
-
-
-def url(conversation: Conversation) -> str:
-    return reverse("admin:conversations_conversation_change", args=[quote(conversation.pk)])
+    return Conversation.objects.create_with_items(owner=alice, items=validate_items(items))
 
 
 def test_later_links_page_from_the_first_item_to_the_last(conversation):
@@ -141,13 +107,13 @@ def test_display_preferences_persist_until_changed(admin_client, tools):
         html = admin_client.get(url(tools), query).content.decode()
         return html.count("<article"), "<strong>hi</strong>" in html
 
-    assert count_items() == (4, True)
+    assert count_items() == (3, True)  # the output is in the box of its call
     assert count_items(show="messages") == (2, True)
     assert count_items() == (2, True)
     assert count_items(view="raw") == (2, False)
-    assert count_items(show="all") == (4, False)
-    assert count_items(view="rendered", show="nonsense") == (4, True)
-    assert count_items() == (4, True)
+    assert count_items(show="all") == (3, False)
+    assert count_items(view="rendered", show="nonsense") == (3, True)
+    assert count_items() == (3, True)
 
 
 def test_raw_items_are_shown_as_their_full_json(tools):
@@ -165,8 +131,9 @@ def test_raw_view_can_be_toggled_per_item(tools):
 
 def test_a_long_conversation_is_paged_without_offset(admin_client, alice, django_assert_num_queries):
     conversation = create_conversation(alice, 250)
-    # session, user, preferences, conversation, previous and next, access record, statistics, items
-    with django_assert_num_queries(9) as queries:
+    # session, user, conversation, preferences, previous and next, access record, title, statistics, failures, calls,
+    # items
+    with django_assert_num_queries(12) as queries:
         response = admin_client.get(url(conversation), {"after": "100"})
     assert not any("OFFSET" in query["sql"] for query in queries)
     html = response.content.decode()
@@ -201,13 +168,13 @@ def test_page_cost_does_not_grow_with_the_length_of_the_conversation(admin_clien
 
 
 def test_counterparts_on_other_pages_take_one_query(admin_client, alice, django_assert_num_queries):
-    conversation = Conversation.create_with_items(owner=alice)
+    conversation = Conversation.objects.create_with_items(owner=alice)
     calls = [{"type": "function_call", "call_id": f"c{n}", "name": "f", "arguments": "{}"} for n in range(100)]
     outputs = [{"type": "function_call_output", "call_id": f"c{n}", "output": str(n)} for n in range(100)]
     for items in (calls, outputs):
         for start in range(0, 100, 20):
             conversation.add_items(items=validate_items(items[start : start + 20]))
-    with django_assert_num_queries(10):  # the queries of every page and one for counterparts
+    with django_assert_num_queries(13):  # the queries of every page and one for counterparts
         html = admin_client.get(url(conversation)).content.decode()
     assert html.count("on another page") == 100
     assert "The output is item 101, on another page" in html
@@ -216,23 +183,24 @@ def test_counterparts_on_other_pages_take_one_query(admin_client, alice, django_
 def test_items_are_list_articles_with_heading_position_id_and_time(admin_client, alice, settings):
     settings.TIME_ZONE = "Asia/Tokyo"
     items = validate_items([{"role": "developer", "content": "be brief", "id": "msg_1"}])
-    conversation = Conversation.create_with_items(owner=alice, items=items)
+    conversation = Conversation.objects.create_with_items(owner=alice, items=items)
     html = admin_client.get(url(conversation)).content.decode()
-    article = re.search(r'<ol>\s*<li value="1">\s*(<article.*?</article>)', html, re.S)[1]
-    assert 'id="item_msg_1" aria-labelledby="title-1"' in article
+    article = re.search(r'<ol>\s*<li value="1">.*?(<article.*?</article>)', html, re.S)[1]
+    assert 'id="item_msg_1" data-position="1" aria-labelledby="title-1"' in article
     assert '<h3 id="title-1">Developer</h3>' in article
-    assert '<a href="?item=msg_1#item_msg_1" aria-label="Link to item 1">#1</a>' in article
-    assert '<span class="conversations-copied" data-copy="msg_1"><code>msg_1</code></span>' in article
-    time = re.search(r'<time datetime="([^"]+)\+09:00" title="([^"]+) UTC" dir="ltr">([^<]+) JST</time>', article)
+    assert '<a href="?item=msg_1#item_msg_1">Link to item 1</a>' in article
+    assert '<li class="conversations-copied" data-copy="msg_1"><code>msg_1</code></li>' in article
+    time = re.search(r'<time datetime="([^"]+)\+09:00" title="([^"]+) UTC" dir="ltr">([^<]+)</time>', article)
     assert time[2] == f"{conversation.created_at:%Y-%m-%d %H:%M:%S}"
-    assert time[3] == time[1].replace("T", " ")[:19] != time[2]
+    assert time[3] == time[1][11:19] != time[2][11:]
+    assert f'<p class="conversations-day">{time[1][:10]}</p>' in html
     assert '<details class="conversations-collapsible">' in article
     assert "be brief" in article
 
 
 def test_statistics_show_types_characters_and_duration(admin_client, tools):
     transcript = open_page(tools)
-    assert transcript.counts == [("Message", 2), ("Function call", 1), ("Function output", 1)]
+    assert transcript.counts == [("Message", "2"), ("Function call", "1"), ("Function output", "1")]
     assert transcript.item_count == 4
     lengths = [len(json.dumps(row.data, separators=(",", ":"), ensure_ascii=False)) for row in tools.items.all()]
     assert transcript.characters == sum(lengths)
@@ -242,60 +210,8 @@ def test_statistics_show_types_characters_and_duration(admin_client, tools):
     assert "Size" in admin_client.get(url(tools)).content.decode()
 
 
-def test_page_of_long_messages_shows_the_start_of_each(alice):
-    text = "**word** " * 16_000
-    items = validate_items([{"role": "user", "content": text}] * 20)
-    conversation = Conversation.create_with_items(owner=alice, items=items)
-    parts = [item.blocks[0] for item in open_page(conversation, transcript_class=Transcript).items]
-    assert sum(len(part.html) for part in parts if part.html) <= MAX_HTML_CHARACTERS
-    assert parts[0].html
-    assert parts[-1].html is None
-    assert parts[-1].is_truncated
-    assert len(parts[-1].text) == MIN_BLOCK_CHARACTERS
-    assert sum(part.size for part in parts) < 2_200_000
-
-
-def test_messages_beyond_the_limit_of_formatting_are_plain_text_with_a_note(admin_client, alice):
-    items = validate_items([{"role": "user", "content": "> " * 40 + "*a*\n" + "b\n" * 10_000}] * 15)
-    conversation = Conversation.create_with_items(owner=alice, items=items)
-    html = admin_client.get(url(conversation)).content.decode()
-    formatted, plain = html.count("<em>a</em>"), html.count("&gt; *a*\nb")
-    notes = html.count("Shown as plain text because formatting it would take too long.")
-    assert formatted + plain == 15
-    assert 0 < plain == notes < 15
-    assert formatted * 10_000 * len("b<br>\n") <= MAX_HTML_CHARACTERS
-
-
-def test_page_of_messages_with_many_parts_shows_the_first_of_each(admin_client, alice):
-    parts = [{"type": "input_text", "text": "a"}] * (MAX_BLOCKS - 5)
-    items = validate_items([{"role": "user", "content": parts}] * 3)
-    conversation = Conversation.create_with_items(owner=alice, items=items)
-    counts = [len(item.blocks) for item in open_page(conversation, transcript_class=Transcript).items]
-    assert counts == [len(parts), MIN_ITEM_BLOCKS, MIN_ITEM_BLOCKS]
-    html = admin_client.get(url(conversation)).content.decode()
-    assert html.count("Only the beginning of this item is shown.") == 2
-
-
-def test_blocks_inside_others_count_towards_the_limit():
-    tool = {"type": "function", "name": "f", "description": "d", "parameters": {}, "strict": True}
-    group = {"type": "namespace", "name": "n", "tools": [tool] * 5}
-    blocks = as_tools("Tool", [group, group])
-    assert len(list(flatten(first_blocks(blocks, 7)))) == 7
-
-
-def test_page_of_very_long_items_holds_fewer_items(alice):
-    class SmallPages(Transcript):
-        max_loaded_characters = 30_000
-
-    items = validate_items([{"role": "user", "content": "x" * 10_000}] * 6)
-    conversation = Conversation.create_with_items(owner=alice, items=items)
-    first = open_page(conversation, transcript_class=SmallPages)
-    assert positions(first) == [1, 2]
-    assert first.has_later
-
-
 def test_conversation_without_items_shows_a_note(admin_client, alice):
-    conversation = Conversation.create_with_items(owner=alice)
+    conversation = Conversation.objects.create_with_items(owner=alice)
     assert "This conversation has no items." in admin_client.get(url(conversation)).content.decode()
 
 
@@ -308,46 +224,41 @@ def test_page_is_complete_without_a_transcript(admin_client, tools, settings):
 
 
 def test_form_with_errors_precedes_the_transcript(admin_client, tools):
-    html = admin_client.post(url(tools), {"metadata": "{"}).content.decode()
+    html = admin_client.post(url(tools), {"metadata_key": "", "metadata_value": "x"}).content.decode()
     assert html.index('id="conversation_form"') < html.index('id="transcript"')
     html = admin_client.get(url(tools)).content.decode()
     assert html.index('id="transcript"') < html.index('id="conversation_form"')
 
 
-@pytest.fixture
-def with_nul(alice) -> Conversation:
-    part = {"type": "input_text", "text": "mark*down* M\0"}
-    items = [
-        {"role": "user", "content": [part], "x\0": {"y\0": "z\0"}, "id": "msg_1"},
-        {"type": "function_call", "call_id": "c\0", "name": "F\0", "arguments": '{"a\0": "\\u0000"}'},
-        {"type": "function_call_output", "call_id": "c\0", "output": "W\0s\0l"},
-        {"type": "local_shell_call_output", "id": "lsho_1", "output": "T\0"},
-    ]
-    return Conversation.create_with_items(owner=alice, metadata={"topic": "demo"}, items=validate_items(items))
+def test_page_names_the_numbers_of_its_items_and_of_all_items(admin_client, conversation):
+    assert open_page(conversation, "after=2").range_text == "3\u20134 of 5"
+    assert open_page(conversation, "show=messages").range_text == "#1\u20132"
+    conversation.delete_item(item_id=conversation.items.get(position=2).item_id)
+    assert open_page(conversation).range_text == "#1\u20133"
+    assert open_page(conversation, "after=5").range_text == ""
 
 
-def test_pages_show_the_replacement_character_for_nul(admin_client, with_nul):
-    response = admin_client.get(url(with_nul), {"view": "rendered"})
-    assert b"\0" not in response.content
-    text = response.content.decode()
-    for shown in (
-        "M\ufffd",
-        "x\ufffd",
-        "y\ufffd",
-        "z\ufffd",
-        "c\ufffd",
-        "F\ufffd",
-        "a\ufffd",
-        "W\ufffds\ufffdl",
-        "T\ufffd",
-    ):
-        assert shown in text, shown
-    assert "<em>down</em>" in text
+def test_item_is_reached_by_its_number_as_by_its_id(admin_client, conversation):
+    opened = open_page(conversation, "item=4&view=raw")
+    assert positions(opened) == [4, 5]
+    assert [item.is_current for item in opened.items] == [True, False]
+    assert opened.other_parameters == [("view", "raw")]
+    for number in ("6", "0", "9" * 30):
+        assert open_page(conversation, f"item={number}").is_requested_item_missing
 
 
-def test_raw_view_and_download_have_nul_escaped(admin_client, with_nul):
-    text = admin_client.get(url(with_nul), {"view": "raw"}).content.decode()
-    assert "\0" not in text
-    assert "W\\u0000s\\u0000l" in text
-    download = reverse("admin:conversations_conversation_item", args=[quote(with_nul.pk), "msg_1"])
-    assert json.loads(admin_client.get(download).content) == with_nul.items.get(item_id="msg_1").data
+def test_pages_have_a_form_to_go_to_an_item(admin_client, alice):
+    html = admin_client.get(url(create_conversation(alice, 150)), {"_changelist_filters": "q=a"}).content.decode()
+    assert "<span>1\u2013100 of 150</span>" in html
+    assert '<form method="get" action="#transcript">' in html
+    assert '<input type="hidden" name="_changelist_filters" value="q=a"><input type="text" name="item"' in " ".join(
+        html.split()
+    ).replace("> <", "><")
+
+
+@pytest.mark.parametrize("file_format", ["html", "markdown"])
+def test_readable_export_is_one_button_of_the_transcript(admin_client, tools, file_format):
+    html = admin_client.get(url(tools)).content.decode()
+    assert f'<button type="submit" name="file_format" value="{file_format}">' in html
+    response = admin_client.post(url(tools).replace("/change/", "/export/"), {"file_format": file_format})
+    assert b"hi" in b"".join(response.streaming_content)

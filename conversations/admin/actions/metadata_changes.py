@@ -1,0 +1,42 @@
+"""The changes of metadata that staff make: the action on selected conversations, and the values in the history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.contrib.admin.utils import unquote
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
+
+from conversations.admin.access_record import render_details
+from conversations.admin.actions.set_metadata import SetMetadataView
+from conversations.admin.list.times import format_time
+from conversations.models import AccessRecord
+
+MAX_CHANGES = 100
+
+
+class MetadataChanges:
+    """The part of the model admin of conversations that sets metadata and shows its history."""
+
+    object_history_template: Any = "admin/conversations/conversation/object_history.html"
+
+    @admin.action(permissions=["change"], description=_("Set metadata of selected conversations"))
+    def set_metadata(self, request: HttpRequest, queryset: QuerySet[Any]) -> HttpResponse:
+        """Ask for a key and a value."""
+        return SetMetadataView(model_admin=self).ask(request)
+
+    def history_view(
+        self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
+    ) -> HttpResponse:
+        """Show old and new values from the access log, which loses them when the conversation is deleted for good."""
+        records = AccessRecord.objects.filter(
+            conversation_id=unquote(object_id), action=AccessRecord.Action.METADATA
+        ).order_by("-pk")[:MAX_CHANGES]
+        changes = [(record, format_time(record.created_at), render_details(record)) for record in records]
+        context = {"metadata_changes": changes, **(extra_context or {})}
+        parent: Any = super()
+        response: HttpResponse = parent.history_view(request, object_id, context)
+        return response

@@ -1,0 +1,89 @@
+"""What is new since a page was opened: the page asks every CONVERSATIONS_POLL_SECONDS. The answers have no content."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from django.contrib.admin.options import IncorrectLookupParameters
+from django.contrib.admin.utils import quote, unquote
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, JsonResponse
+from django.urls import reverse
+from django.utils.translation import gettext
+
+from conversations import ids
+from conversations.admin.base import ModelAdminView
+from conversations.admin.keyset import CappedCount
+from conversations.conf import app_settings
+from conversations.db.timeouts import QueryTimeout
+
+MAX_COUNT = 100
+MAX_SECONDS = 0.2  # for the count of new conversations
+
+
+class NewConversationsView(ModelAdminView):
+    """The number of conversations that match the list's filter and are newer than one."""
+
+    http_method_names = ["get", "head"]
+
+    def get(self, request: HttpRequest, object_id: str) -> JsonResponse:
+        if not self.model_admin.has_view_permission(request):
+            raise PermissionDenied
+        newest_id = unquote(object_id)
+        try:
+            change_list: Any = self.model_admin.get_changelist_instance(request)
+        except IncorrectLookupParameters:  # The list would drop its filters.
+            return _answer(CappedCount(0, is_capped=False))
+        if not is_live(change_list) or not newest_id.startswith(ids.CONVERSATION_PREFIX):
+            return _answer(CappedCount(0, is_capped=False))
+        newer = change_list.search.conversations.filter(pk__gt=newest_id)
+        try:
+            number = replace(change_list.search, conversations=newer).count(MAX_COUNT + 1, seconds=MAX_SECONDS)
+        except QueryTimeout:
+            number = 0
+        return _answer(CappedCount.cut(number, MAX_COUNT))
+
+
+class NewItemsView(ModelAdminView):
+    """The number of items of a conversation after a position."""
+
+    http_method_names = ["get", "head"]
+
+    def get(self, request: HttpRequest, object_id: str, position: int) -> JsonResponse:
+        conversation = self.get_row(object_id)
+        if not self.model_admin.has_view_permission(request, conversation):
+            raise PermissionDenied
+        return _answer(CappedCount(max(conversation.last_position - position, 0), is_capped=False))
+
+
+def is_live(change_list: Any) -> bool:
+    """Whether the list can ask for new conversations: only the first page, newest first.
+
+    A search in messages is recorded in the access log each time, so that a list of one does not repeat it.
+    """
+    is_first = (change_list.order_by, change_list.order) == ("created_at", "desc") and not change_list.cursors
+    return bool(is_first and change_list.form.is_valid() and not change_list.search.searches_content)
+
+
+def new_conversations_url(change_list: Any) -> str:
+    """Return the URL that an open list asks for what is new, or "" if it does not ask."""
+    if not app_settings.poll_seconds or not is_live(change_list):
+        return ""
+    rows = change_list.result_list
+    args = [quote(rows[0].pk if rows else ids.CONVERSATION_PREFIX)]
+    site_name = change_list.model_admin.admin_site.name
+    url = reverse("admin:conversations_conversation_new", args=args, current_app=site_name)
+    return f"{url}?{change_list.request.GET.urlencode()}"
+
+
+def new_items_url(model_admin: Any, conversation: Any) -> str:
+    """Return the URL that an open transcript asks for what is new, or "" if it does not ask."""
+    if not app_settings.poll_seconds:
+        return ""
+    args = [quote(conversation.pk), conversation.last_position]
+    return reverse("admin:conversations_conversation_new_items", args=args, current_app=model_admin.admin_site.name)
+
+
+def _answer(count: CappedCount) -> JsonResponse:
+    return JsonResponse({"count": count.number, "text": gettext("%(count)s new") % {"count": count}})

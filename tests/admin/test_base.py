@@ -1,0 +1,72 @@
+"""Rules that hold for every list of the app's admin."""
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.urls import reverse
+from django.utils import timezone
+
+from conversations.models import AccessRecord, APIKey, Conversation, DeletedConversation, RetentionRule, SavedView
+from conversations.trash import move_to_trash
+
+MODELS = ["accessrecord", "apikey", "conversation", "deletedconversation", "retentionrule", "savedview"]
+WITH_ACTIONS = [name for name in MODELS if name != "accessrecord"]
+COUNT = 1_234_567
+
+
+def list_url(name: str) -> str:
+    return reverse(f"admin:conversations_{name}_changelist")
+
+
+@pytest.fixture
+def rows(admin_user) -> None:
+    Conversation.objects.create_with_items(owner=admin_user)
+    move_to_trash(Conversation.objects.create_with_items(owner=admin_user))
+    APIKey.create(user=admin_user)
+    SavedView.objects.create(owner=admin_user, name="view")
+    RetentionRule.objects.create(name="old", days=30)
+    AccessRecord.objects.record(user=admin_user, action=AccessRecord.Action.EXPORT, conversation_count=COUNT)
+
+
+@pytest.mark.parametrize("name", WITH_ACTIONS)
+def test_only_lists_with_rows_offer_actions(admin_client, rows, name):
+    assert 'name="action"' in admin_client.get(list_url(name)).content.decode()
+    for query in ({"q": "no-such-row"}, {"q": 'a:"' * 500}):
+        if name != "retentionrule":
+            assert 'name="action"' not in admin_client.get(list_url(name), query).content.decode()
+    for model in (Conversation, DeletedConversation, APIKey, SavedView, RetentionRule):
+        model._base_manager.all().delete()
+    assert 'name="action"' not in admin_client.get(list_url(name)).content.decode()
+
+
+def test_list_with_an_invalid_filter_offers_no_actions(admin_client, rows):
+    html = admin_client.get(list_url("conversation"), {"created_from": "x"}).content.decode()
+    assert 'name="action"' not in html
+    assert "Export all conversations" not in html
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "retentionrule"])
+def test_times_in_lists_are_relative_with_the_exact_time_on_hover(admin_client, rows, name):
+    past, soon = timezone.now() - timedelta(minutes=5, seconds=1), timezone.now() + timedelta(hours=3, minutes=1)
+    Conversation.objects.update(created_at=past, last_item_at=past)
+    DeletedConversation.objects.update(created_at=past, deleted_at=past)
+    APIKey.objects.update(created_at=past, last_used_at=past, expires_at=soon)
+    SavedView.objects.update(created_at=past)
+    AccessRecord.objects.update(created_at=past)
+    html = admin_client.get(list_url(name)).content.decode()
+    times = re.findall(r'<time [^>]*title="[\d-]{10} [\d:]{8} UTC">([^<]*)</time>', html.partition('id="content"')[2])
+    assert "5 min ago" in times
+    assert set(times) <= {"5 min ago", "in 3 h", timezone.localdate(past + timedelta(days=30)).strftime("%b. %-d, %Y")}
+
+
+@pytest.mark.parametrize("name", ["accessrecord", "conversation", "deletedconversation"])
+def test_numbers_have_thousands_separators(admin_client, rows, name):
+    Conversation.objects.update(item_count=COUNT)
+    DeletedConversation.objects.update(item_count=COUNT)
+    page = admin_client.get(list_url(name))
+    row = page.context["cl"].result_list[0]
+    single = admin_client.get(reverse(f"admin:conversations_{name}_change", args=[row.pk]))
+    for html in (page.content.decode(), single.content.decode()):
+        assert "1,234,567" in html
+        assert str(COUNT) not in html
