@@ -20,7 +20,7 @@ from collections.abc import Callable
 from io import BytesIO
 from queue import SimpleQueue
 from threading import Lock, Thread, get_ident
-from typing import Any, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from django.db import connections
 
@@ -28,6 +28,7 @@ from conversations.api import errors
 from conversations.api.bodies import BodyError
 from conversations.conf import app_settings
 from conversations.errors import APIError
+from project import health
 from project.errors import last_resort
 from project.memory import LARGE_BYTES, ByteBudget
 
@@ -84,13 +85,31 @@ class Reading:
         return self._lock.acquire(blocking=False)
 
 
+class PoolUse(NamedTuple):
+    """The threads that run Django, the complete requests that wait for one, and the bodies that are being read."""
+
+    threads: int
+    busy: int
+    waiting: int
+    bodies: int
+
+
 class BodyReader:
     """The callable that Granian's threads call with each request.
 
-    `respond` runs Django for a request and sends the response.
+    `respond` runs Django for a request and sends the response. `show_pool_use` is called a few times per second.
     """
 
-    def __init__(self, respond: Callable[[Any, Scope], Any], *, threads: int) -> None:
+    def __init__(
+        self,
+        respond: Callable[[Any, Scope], Any],
+        *,
+        threads: int,
+        show_pool_use: Callable[[PoolUse], None] | None = None,
+    ) -> None:
+        self._threads = threads
+        self._show_pool_use = show_pool_use
+        self._busy: set[int] = set()  # threads
         self._respond = respond
         self._queue: SimpleQueue[tuple[Any, Scope, int, SimpleQueue[bool] | None]] = SimpleQueue()
         self._budget = ByteBudget()
@@ -106,6 +125,10 @@ class BodyReader:
             scope["CONTENT_LENGTH"] = ""
             scope["wsgi.input_terminated"] = False
         length = int(scope.get("CONTENT_LENGTH") or 0)
+        if not length and scope.get("PATH_INFO") == health.LIVE_URL:
+            # The threads that run Django may all be waiting for the database, and a restart would not help them.
+            proto.response_bytes(200, [("content-type", "application/json")], health.LIVE_BODY)
+            return
         if not length:
             self._queue.put((proto, scope, 0, None))
             return
@@ -182,6 +205,9 @@ class BodyReader:
             now = time.monotonic()
             self._answer_late_requests(now)
             self._budget.return_memory()
+            if self._show_pool_use:
+                use = PoolUse(self._threads, len(self._busy), self._queue.qsize(), len(self._readings))
+                self._show_pool_use(use)
             if forget_kinds_at < now:
                 self._kinds.clear()
                 forget_kinds_at = now + REMEMBER_KINDS_SECONDS
@@ -197,6 +223,7 @@ class BodyReader:
         while True:
             proto, scope, reserved, is_wanted = self._queue.get()
             is_body_wanted = False
+            self._busy.add(get_ident())
             try:
                 self._respond(proto, scope)
             except BodyWanted:
@@ -204,6 +231,7 @@ class BodyReader:
             except BaseException as error:
                 logger.exception("The application raised an exception.")
                 proto.response_bytes(*last_resort(error))
+            self._busy.discard(get_ident())
             if is_wanted:
                 is_wanted.put(is_body_wanted)
             if reserved:

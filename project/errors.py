@@ -4,6 +4,7 @@ import json
 import sys
 
 from django.conf import settings
+from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -37,6 +38,11 @@ def disallowed_host(request: HttpRequest) -> HttpResponse:
     text = "Refused a request for the host %r. To serve it, add it to ALLOWED_HOSTS."
     log_response(text, host, response=response, request=request)
     return response
+
+
+def permission_denied(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Show the page in the admin's look, with what the user may open instead."""
+    return render(request, "403.html", admin.site.each_context(request), status=403)
 
 
 def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from ipaddress import ip_address
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
@@ -16,3 +17,26 @@ def content_security_policy(get_response: Callable[[HttpRequest], HttpResponse])
         return response
 
     return middleware
+
+
+def trust_proxy(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
+    """Replace the proxy's address in REMOTE_ADDR by its client's, the last address in X-Forwarded-For.
+
+    A client can send the header with any addresses; the proxy appends the real one or replaces the header.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        address = request.META.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip()
+        if address:
+            request.META["REMOTE_ADDR"] = address
+        return get_response(request)
+
+    return middleware
+
+
+def client_address(request: HttpRequest) -> str | None:
+    """Return the address for django-axes, which reads X-Forwarded-For by itself where django-ipware is installed."""
+    try:
+        return str(ip_address(request.META.get("REMOTE_ADDR", "")))
+    except ValueError:  # a socket of the proxy
+        return None

@@ -11,6 +11,8 @@ from granian._granian import ListenerSpec, SocketHolder
 from granian.constants import HTTPModes, Interfaces
 from granian.log import LogLevels
 
+from project.periodic import run_periodic_tasks
+from project.responses import run_responses
 from project.supervisor import Slot, Supervisor
 from project.worker import load_application
 
@@ -38,11 +40,21 @@ def bind(host: str, port: int, *, workers: int) -> list[SocketHolder]:
     return [ListenerSpec(str(address[0]), port, BACKLOG).build() for _ in range(workers)]
 
 
-def serve(sockets: Sequence[SocketHolder], *, host: str, port: int, threads: int, announce: Callable[[], None]) -> None:
+def serve(
+    sockets: Sequence[SocketHolder],
+    *,
+    host: str,
+    port: int,
+    threads: int,
+    periodic: bool,
+    announce: Callable[[], None],
+    responses: socket.socket | None = None,
+) -> None:
     """Serve `project.wsgi.application` until SIGINT or SIGTERM. SIGHUP replaces the workers, one after the other.
 
-    `announce` is called when all workers are ready. Workers are new interpreters, not forks of this one, so that they
-    load the code that is installed by then.
+    Beside the workers, a process does the periodic work if `periodic` is true, and one calls models if `responses` is a
+    socket for it. `announce` is called when all processes that accept connections are ready. Workers are new
+    interpreters, not forks of this one, so that they load the code installed by then.
     """
     multiprocessing.set_start_method("spawn")
     files = _raise_file_limit()
@@ -59,6 +71,11 @@ def serve(sockets: Sequence[SocketHolder], *, host: str, port: int, threads: int
     )
     supervisor.announce = announce
     supervisor.slots = [Slot(number, holder) for number, holder in enumerate(sockets)]
+    if periodic:
+        supervisor.slots.append(Slot(len(sockets), name="periodic work's", run=run_periodic_tasks))
+    if responses:
+        run = partial(run_responses, responses)
+        supervisor.slots.append(Slot(len(sockets) + 1, name="model calls'", run=run, listener=responses))
     supervisor.serve(target_loader=partial(load_application, threads=threads))
 
 

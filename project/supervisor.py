@@ -2,6 +2,7 @@
 
 import logging
 import multiprocessing
+import os
 import signal
 import socket
 import sys
@@ -33,6 +34,7 @@ logger = logging.getLogger("project.server")
 class _Process:
     """A process of a worker. It loads the application, is ready, and is stopped after another one has replaced it."""
 
+    name: str
     inner: BaseProcess
     ready: Connection  # closed when its byte, or its end, has been read
     is_successor: bool
@@ -41,7 +43,7 @@ class _Process:
     kill_at: float | None = None  # while it stops
 
     def __str__(self) -> str:
-        return f"worker process {self.inner.pid}"
+        return f"{self.name} process {self.inner.pid}"
 
     def stop(self) -> None:
         if self.kill_at is None:
@@ -50,12 +52,25 @@ class _Process:
 
 
 class Slot:
-    """A worker's place: its socket outlives its processes, so that connections which wait for it are not lost."""
+    """A worker's place: its socket outlives its processes, so that connections which wait for it are not lost.
 
-    def __init__(self, number: int, holder: SocketHolder) -> None:
+    The process of a place with `run` is not one of Granian's, but calls this function with its end of a pipe.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        holder: SocketHolder | None = None,
+        *,
+        name: str = "worker",
+        run: Callable[[Connection], None] | None = None,
+        listener: socket.socket | None = None,
+    ) -> None:
         self.number = number
+        self.name = name
+        self.run = run
         self.holder = holder
-        self.socket = socket.socket(fileno=holder.get_fd())
+        self.socket = socket.socket(fileno=holder.get_fd()) if holder else listener
         self.processes: list[_Process] = []
         self.early_deaths = 0
         self.start_at = 0.0
@@ -124,11 +139,27 @@ class Supervisor(mp.MPServer):
         if self._to_replace and is_calm:
             self._start_process(self._to_replace.pop(0), is_successor=True)
 
-    def _start_process(self, slot: Slot, *, is_successor: bool = False) -> None:
+    def _new_process(self, slot: Slot, ready: Connection) -> BaseProcess:
+        if slot.run:
+            return multiprocessing.Process(target=slot.run, args=[ready])
         self._ssp, self._shd, self._sso = None, slot.holder, slot.socket  # type: ignore[assignment]
-        ready, ready_in_worker = multiprocessing.Pipe(duplex=False)
-        loader = partial(self._target_loader, ready=ready_in_worker)
-        inner: BaseProcess = self._spawn_worker(slot.number, self._spawn_target, loader).inner
+        loader = partial(self._target_loader, core=self._core(slot), ready=ready)
+        worker: BaseProcess = self._spawn_worker(slot.number, self._spawn_target, loader).inner
+        return worker
+
+    def _core(self, slot: Slot) -> int | None:
+        """Return the core for the worker's threads, if there are as many workers as cores on Linux, or a multiple.
+
+        One thread at a time holds the interpreter, and it often changes hands. Between cores that takes long: on a core
+        of its own, a worker answered a fifth more requests per second.
+        """
+        workers = sum(1 for each in self.slots if each.holder)
+        cores = sorted(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else []
+        return cores[slot.number % len(cores)] if cores and workers % len(cores) == 0 else None
+
+    def _start_process(self, slot: Slot, *, is_successor: bool = False) -> None:
+        ready, ready_in_process = multiprocessing.Pipe(duplex=False)
+        inner = self._new_process(slot, ready_in_process)
         # If an exception ends the main process, Python stops the workers, instead of waiting for them.
         inner.daemon = True
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # The process inherits it.
@@ -136,12 +167,12 @@ class Supervisor(mp.MPServer):
             inner.start()
         except OSError as error:  # no memory, or too many processes or files
             pause = slot.pause(lived=0)
-            logger.error("A worker process can't be started: %s. Trying again in %d seconds.", error, pause)
+            logger.error("A process can't be started: %s. Trying again in %d seconds.", error, pause)
         else:
-            slot.processes.append(_Process(inner, ready, is_successor, started_at=time.monotonic()))
+            slot.processes.append(_Process(slot.name, inner, ready, is_successor, started_at=time.monotonic()))
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            ready_in_worker.close()
+            ready_in_process.close()
 
     def _handle_events(self, signals: socket.socket) -> None:
         """Wait for a signal, for a process that becomes ready or ends, or for the time to look at the clock."""
@@ -166,7 +197,8 @@ class Supervisor(mp.MPServer):
         """Stop every process. When the last one has closed a worker's socket, new connections are refused."""
         self._is_stopping = True
         for slot in self.slots:
-            slot.socket.close()
+            if slot.socket:
+                slot.socket.close()
         for _, process in self._processes():
             process.stop()
 
@@ -179,12 +211,12 @@ class Supervisor(mp.MPServer):
             return
         finally:
             process.ready.close()
-        if not self._is_stopping:
+        if slot.socket and not self._is_stopping:
             slot.socket.listen(self.backlog)
         for other in slot.processes:
             if other is not process:
                 other.stop()
-        if not self._has_served and all(process.is_ready for _, process in self._processes()):
+        if not self._has_served and all(process.is_ready for slot, process in self._processes() if slot.socket):
             self._has_served = True
             self.announce()
 
@@ -202,7 +234,7 @@ class Supervisor(mp.MPServer):
         reason = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         pause = slot.pause(lived=time.monotonic() - process.started_at)
         logger.error("The %s died (%s). It is replaced in %d seconds.", process, reason, pause)
-        if not self._has_served and all(slot.early_deaths for slot in self.slots):
+        if not self._has_served and all(slot.early_deaths for slot in self.slots if slot.holder):
             logger.error("No worker process could start. Stopping.")
             self._exit_code = 1
             self._stop()

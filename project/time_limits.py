@@ -11,9 +11,11 @@ from django.db.backends.signals import connection_created
 
 NO_LOCK_LIMIT = 1_000_000  # seconds; MariaDB and MySQL have no value for "wait forever"
 ANSWER_SECONDS = 5  # that an answer may take beyond the time-outs of the database itself
+IDLE_SECONDS = 8  # that a transaction may wait for its next statement on MariaDB
 # The kernel closes a connection whose other side has not confirmed data, or a sign of life after five idle seconds, for
-# five seconds.
+# five seconds. The server gets the same options, so that a lost connection soon releases the locks of its transaction.
 TCP_OPTIONS = {"tcp_user_timeout": 5_000, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+SERVER_NAMES = {name: f"tcp_{name}" for name in TCP_OPTIONS if name.startswith("keepalives")}
 
 
 def limit_statements() -> None:
@@ -34,11 +36,13 @@ def time_out_options(vendor: str, options: dict[str, Any]) -> dict[str, Any]:
             if settings.DATABASE_POOLER:  # PgBouncer refuses start-up options
                 return deadlines
             limits = f"-c statement_timeout={round(statement * 1000)} -c lock_timeout={round(lock * 1000)}"
+            limits += "".join(f" -c {SERVER_NAMES.get(name, name)}={value}" for name, value in TCP_OPTIONS.items())
             return {**deadlines, "options": f"{limits} {options.get('options', '')}".strip()}
         case "mysql":
             # MariaDB executes the first versioned comment, MySQL the second. MySQL limits only SELECT statements.
             limits = f"SET SESSION innodb_lock_wait_timeout = {max(1, round(lock)) if lock else NO_LOCK_LIMIT}"
             limits += f" /*M!100100 , max_statement_time = {statement} */"
+            limits += f" /*M!100300 , idle_transaction_timeout = {IDLE_SECONDS} */"
             limits += f" /*!50708 , max_execution_time = {round(statement * 1000)} */"
             deadlines = dict.fromkeys(("read_timeout", "write_timeout"), math.ceil(answer)) if answer else {}
             return {"init_command": limits, **deadlines} | options

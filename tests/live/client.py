@@ -8,7 +8,7 @@ class Client:
 
     def __init__(self, port: int, secret: str) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
-        self._headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
+        self.headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
 
     def get(self, path: str) -> tuple[int, Any]:
         return self.send("GET", path)
@@ -20,7 +20,7 @@ class Client:
         return self.send("DELETE", path)
 
     def send(self, method: str, path: str, body: str | None = None) -> tuple[int, Any]:
-        self._connection.request(method, f"/v1{path}", body, self._headers)
+        self._connection.request(method, f"/v1{path}", body, self.headers)
         response = self._connection.getresponse()
         return response.status, json.loads(response.read())
 

@@ -39,7 +39,7 @@ class ScratchDatabase:
 
     def drop(self) -> None:
         if connection.vendor != "sqlite":
-            self._execute(f"DROP DATABASE {self.name}{' WITH (FORCE)' * (connection.vendor == 'postgresql')}")
+            self._execute(f"DROP DATABASE IF EXISTS {self.name}{' WITH (FORCE)' * (connection.vendor == 'postgresql')}")
 
     def limit_lock_waits(self, seconds: int) -> None:
         """Set the lock time-out of new connections. PostgreSQL only."""

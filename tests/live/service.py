@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from pytest_django.plugin import DjangoDbBlocker
@@ -27,6 +27,15 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def free_port_before_another() -> int:
+    """Return a free port that another free one follows, as a service with model calls needs."""
+    while True:
+        port = free_port()
+        with socket.socket() as probe, suppress(OSError, OverflowError):
+            probe.bind(("127.0.0.1", port + 1))
+            return port
 
 
 def clean_environment(**variables: str) -> dict[str, str]:
@@ -51,9 +60,10 @@ def manage(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str
 
 
 class Service:
-    def __init__(self, database: ScratchDatabase, directory: Path, **variables: str) -> None:
+    def __init__(self, database: ScratchDatabase, directory: Path, root: Path = ROOT, **variables: str) -> None:
         self.database = database
-        self.port = free_port()
+        self._root = root
+        self.port = free_port_before_another() if "CONVERSATIONS_UPSTREAM_URL" in variables else free_port()
         self.variables = {**database.variables, **PATIENT, "SECRET_KEY": "live", "LOG_LEVEL": "ERROR", **variables}
         self._stdout_path = directory / f"{self.port}.stdout"
         self._stderr_path = directory / f"{self.port}.stderr"
@@ -72,7 +82,7 @@ class Service:
     def workers(self) -> list[int]:
         """The ids of the worker processes, according to Linux."""
         children = Path(f"/proc/{self.session}/task/{self.session}/children").read_text().split()
-        return [int(child) for child in children if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()]
+        return [int(child) for child in children if b"spawn_main" in _command_line(child)]
 
     @property
     def stdout(self) -> str:
@@ -93,15 +103,17 @@ class Service:
         assert created.returncode == 0, created.stderr
         return created.stdout.splitlines()[-1]
 
-    def start(self, *arguments: str) -> None:
-        self.launch(*arguments)
+    def start(self, *arguments: str, is_periodic: bool = False) -> None:
+        self.launch(*arguments, is_periodic=is_periodic)
         self.wait_until_started()
 
-    def launch(self, *arguments: str) -> None:
+    def launch(self, *arguments: str, is_periodic: bool = False) -> None:
+        command = [sys.executable, "manage.py", "serve", "--port", str(self.port), "--workers", str(WORKERS)]
+        command += [] if is_periodic else ["--no-periodic"]
         with self._stdout_path.open("wb") as stdout, self._stderr_path.open("wb") as stderr:
             self._process = subprocess.Popen(
-                [sys.executable, "manage.py", "serve", "--port", str(self.port), "--workers", str(WORKERS), *arguments],
-                cwd=ROOT,
+                [*command, *arguments],
+                cwd=self._root,
                 env=clean_environment(**self.variables),
                 stdout=stdout,
                 stderr=stderr,
@@ -160,6 +172,13 @@ class Service:
         finally:
             connection.close()
         return True
+
+
+def _command_line(pid: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):  # It has ended since it was listed.
+        return b""
 
 
 @contextmanager

@@ -8,6 +8,7 @@ from django.db import connection
 from tests.live.client import Client, user_message
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="another process writes the files of the others")
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs Linux's limits of other processes")
 def test_sqlite_on_a_full_disk_answers_503_and_recovers(service):

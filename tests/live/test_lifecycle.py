@@ -42,6 +42,7 @@ def test_the_printed_password_opens_the_admin(live_service):
     assert "Site administration" in Staff(live_service).front_page
 
 
+@pytest.mark.slow
 def test_second_start_prints_and_changes_no_secret(service, database):
     service.start()
     secret, before = service.secret, api_keys(database)
@@ -116,7 +117,7 @@ def test_service_raises_its_limit_of_open_files(live_service):
         assert limit >= (MAX_CONNECTIONS if unlimited else min(maximum, MAX_CONNECTIONS))
 
 
-@pytest.mark.parametrize("stop", [Service.interrupt, Service.terminate])
+@pytest.mark.parametrize("stop", [pytest.param(Service.interrupt, marks=pytest.mark.slow), Service.terminate])
 def test_shutdown_lets_requests_in_flight_finish(service, stop):
     service.start()
     requests = [UnfinishedRequest(service, service.secret, number) for number in range(4)]
@@ -132,7 +133,7 @@ def test_shutdown_lets_requests_in_flight_finish(service, stop):
         assert {conversation.item_count for conversation in stored.values()} == {1}
 
 
-@pytest.mark.parametrize("stop", [Service.interrupt, Service.terminate])
+@pytest.mark.parametrize("stop", [pytest.param(Service.interrupt, marks=pytest.mark.slow), Service.terminate])
 def test_shutdown_under_load_truncates_and_loses_no_response(service, stop):
     service.start()
     acknowledged, failures = [], []

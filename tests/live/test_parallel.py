@@ -18,7 +18,7 @@ def reader(live_service):
         yield client
 
 
-@pytest.mark.parametrize("program", ["append_over_http", "append_in_models"])
+@pytest.mark.parametrize("program", ["append_over_http", pytest.param("append_in_models", marks=pytest.mark.slow)])
 def test_parallel_appends_are_stored_once_and_read_in_one_order(live_service, reader, program):
     conversation = reader.conversations.create()
     environment = clean_environment(**live_service.variables, DJANGO_SETTINGS_MODULE="project.settings")

@@ -78,6 +78,7 @@ class BackgroundAppends:
         client.close()
 
 
+@pytest.mark.slow
 def test_appends_continue_during_a_bulk_deletion(live_service, maker):
     doomed_ids = create_conversations(maker, "doomed")
     kept_ids = [maker.post("/conversations", metadata={"topic": "other"})[1]["id"] for _ in range(4)]
@@ -103,6 +104,7 @@ def test_appends_continue_during_a_bulk_deletion(live_service, maker):
             assert [position for position, _ in rows] == list(range(1, conversation.item_count + 1))
 
 
+@pytest.mark.slow
 def test_killed_bulk_deletion_leaves_tables_in_sync_and_can_be_resumed(live_service, maker):
     doomed_ids = create_conversations(maker, "killed")
     remaining = None

@@ -4,6 +4,8 @@ import re
 import subprocess
 import sys
 
+import pytest
+
 from conversations.models import Conversation
 from conversations.schema.items import validate_items
 from conversations.transfer.exporter import Export
@@ -16,7 +18,7 @@ def write_exports(alice, directory):
     """Write the same conversations twice, in opposite orders."""
     for number in range(CONVERSATIONS):
         items = validate_items([{"role": "user", "content": f"{number}"}] * 2)
-        Conversation.create_with_items(owner=alice, metadata={"number": str(number)}, items=items)
+        Conversation.objects.create_with_items(owner=alice, metadata={"number": str(number)}, items=items)
     conversations = [b"".join(Export(Conversation.objects.filter(pk=row.pk))) for row in Conversation.objects.all()]
     paths = directory / "forwards.jsonl", directory / "backwards.jsonl"
     paths[0].write_bytes(b"".join(conversations))
@@ -24,6 +26,7 @@ def write_exports(alice, directory):
     return paths
 
 
+@pytest.mark.slow
 def test_imports_at_once_add_each_conversation_once_and_succeed(alice, database, tmp_path):
     forwards, backwards = write_exports(alice, tmp_path)
     variables = {**database.variables, "SECRET_KEY": "x"}

@@ -108,6 +108,7 @@ def test_slow_body_is_read_to_its_end(live_service):
         assert b'"slow"' in read_response(client)
 
 
+@pytest.mark.slow
 def test_body_that_does_not_come_in_time_is_a_time_out(database, tmp_path):
     service = Service(database, tmp_path, CONVERSATIONS_BODY_SECONDS="1")
     service.start()
@@ -126,6 +127,7 @@ def test_body_that_does_not_come_in_time_is_a_time_out(database, tmp_path):
         service.kill()
 
 
+@pytest.mark.slow
 def test_bodies_beyond_the_bytes_in_flight_are_told_to_come_back(database, tmp_path):
     limits = {"CONVERSATIONS_MAX_BODY_BYTES": str(LARGE), "CONVERSATIONS_MAX_BYTES_IN_FLIGHT": str(LARGE)}
     service = Service(database, tmp_path, **limits, LOG_LEVEL="CRITICAL")  # Django logs each 503 as an error.
@@ -235,3 +237,11 @@ def test_too_large_body_that_comes_slowly_is_refused_before_its_end(live_service
             with contextlib.suppress(TimeoutError):  # The time-out is the pause between two parts of the body.
                 answer = client.recv(12)
     assert answer == b"HTTP/1.1 413"
+
+
+def test_client_that_closes_its_half_of_the_connection_gets_no_answer(live_service):
+    """A limit of the HTTP server, which takes it for a client that has gone."""
+    body = BODY.replace(b"hostile", b"half-closed")  # It is stored, and other tests count what is hostile.
+    with begin_request(live_service, f"Content-Length: {len(body)}", body=body) as client:
+        client.shutdown(socket.SHUT_WR)
+        assert client.recv(65536) == b""

@@ -27,6 +27,7 @@ def start_error(database, *arguments):
     return line
 
 
+@pytest.mark.slow
 def test_services_that_start_at_once_share_one_empty_or_migrated_database(services, database):
     secrets = []
     for _ in range(2):
@@ -42,6 +43,7 @@ def test_services_that_start_at_once_share_one_empty_or_migrated_database(servic
         assert APIKey.objects.using(alias).count() == 1
 
 
+@pytest.mark.slow
 def test_no_migrate_refuses_a_database_that_lacks_migrations_and_starts_on_a_complete_one(service, database):
     assert start_error(database, "--no-migrate").endswith(
         "Run `python manage.py migrate`, or start without --no-migrate."
@@ -51,6 +53,7 @@ def test_no_migrate_refuses_a_database_that_lacks_migrations_and_starts_on_a_com
     service.stop()
 
 
+@pytest.mark.slow
 def test_service_whose_code_is_older_than_the_database_does_not_start(database):
     assert manage("migrate", **database.variables, SECRET_KEY="x").returncode == 0
     with database.open() as alias:

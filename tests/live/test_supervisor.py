@@ -99,6 +99,7 @@ def constant_requests(service: Service):
             thread.join()
 
 
+@pytest.mark.slow
 def test_worker_that_dies_again_and_again_is_replaced(service):
     service.start()
     for _ in range(DEATHS):
@@ -126,6 +127,7 @@ def test_pauses_grow_with_early_deaths_and_end_with_a_long_life():
     slot.socket.close()
 
 
+@pytest.mark.slow
 def test_workers_end_with_their_parent_and_free_the_port(service):
     service.start()
     workers = service.workers
@@ -136,6 +138,7 @@ def test_workers_end_with_their_parent_and_free_the_port(service):
     service.stop()
 
 
+@pytest.mark.slow
 def test_sighup_loads_new_code_without_a_refused_connection(own_service, project):
     project.write_version("1")
     own_service.start()
@@ -153,6 +156,7 @@ def test_sighup_loads_new_code_without_a_refused_connection(own_service, project
     own_service.stop()
 
 
+@pytest.mark.slow
 def test_new_code_that_does_not_load_leaves_the_old_workers_serving(own_service, project):
     project.write_version("1")
     own_service.start()
@@ -168,6 +172,7 @@ def test_new_code_that_does_not_load_leaves_the_old_workers_serving(own_service,
     assert read_version(own_service) == "333"
 
 
+@pytest.mark.slow
 def test_service_whose_application_never_loads_ends(database, project):
     project.write_error()
     failed = manage(
@@ -176,3 +181,18 @@ def test_service_whose_application_never_loads_ends(database, project):
     assert failed.returncode == 1
     assert "No module named 'nowhere'" in failed.stderr
     assert failed.stderr.endswith("No worker process could start. Stopping.\n")
+
+
+@pytest.mark.parametrize(("workers", "is_kept"), [(2, True), (1, False)])
+def test_workers_stay_on_a_core_each_if_they_are_as_many(workers, is_kept, service):
+    allowed = os.sched_getaffinity(0)
+    cores = set(sorted(allowed)[:2])
+    if len(cores) < 2:
+        pytest.skip("The machine has one core.")
+    os.sched_setaffinity(0, cores)
+    try:
+        service.start("--workers", str(workers))
+    finally:
+        os.sched_setaffinity(0, allowed)
+    kept = [os.sched_getaffinity(worker) for worker in service.workers]
+    assert sorted(kept, key=min) == ([{core} for core in sorted(cores)] if is_kept else [cores])

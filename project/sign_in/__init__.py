@@ -1,0 +1,1 @@
+"""Staff sign-in by the company's identity provider, over OpenID Connect."""
