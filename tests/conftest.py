@@ -2,7 +2,7 @@ import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,24 +22,26 @@ from tests.waiting import SECONDS
 
 TESTS = Path(__file__).parent
 FEW = 4  # files or tests on the command line
-NODE_PACKAGES = ("openai@^7", "@openai/agents@^0.20", "zod@^4")
+NODE_PACKAGES = ("openai@^7", "@openai/agents@^0.20", "typescript@>=5", "zod@^4")
 
-# HYPOTHESIS_PROFILE=thorough, or `--hypothesis-profile thorough`, tries ten times as many examples, each time others.
-settings.register_profile("quick", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
+# HYPOTHESIS_PROFILE=thorough, or `--hypothesis-profile thorough`, tries many more examples, each time others.
+settings.register_profile(
+    "quick", deadline=None, derandomize=True, max_examples=20, suppress_health_check=[HealthCheck.too_slow]
+)
 settings.register_profile(
     "thorough", settings.get_profile("quick"), derandomize=False, max_examples=1_000, print_blob=True
 )
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Run few tests in one process, sooner than several would have started, and with their output and debugger.
 
-    Otherwise there is one process per core.
+    Otherwise there is one process more than there are cores, since tests of a browser or a running service often wait.
     """
     options = ("keyword", "lf", "stepwise", "trace")
     has_option = config.option.capture == "no" or any(config.getoption(name, None) for name in options)
-    return 0 if _has_few(config) or has_option else None
+    return 0 if _has_few(config) or has_option else len(os.sched_getaffinity(0)) + 1
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -60,7 +62,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         folder = item.path.relative_to(TESTS).parts[0]
         if folder == "browser":
             item.add_marker(pytest.mark.browser)
-        elif folder == "live" or not {"live_service", "service"}.isdisjoint(item.fixturenames):
+        elif folder in ("live", "responses") or not {"live_service", "service"}.isdisjoint(item.fixturenames):
             item.add_marker(pytest.mark.live)
     if app_settings.replica or hasattr(django_settings, "OTHER_ALIAS"):
         _adapt_to_other_alias(config, items)
@@ -140,14 +142,19 @@ def live_service(tmp_path_factory, django_db_blocker) -> Iterator[Service]:
 
 @pytest.fixture(scope="session")
 def node_directory(pytestconfig: pytest.Config) -> Path:
-    """Return a directory with OpenAI's SDKs for JavaScript; pytest's cache keeps it, because installation is slow."""
+    """Return a directory with OpenAI's SDKs for JavaScript."""
+    return install_node_packages(pytestconfig, "openai-javascript", NODE_PACKAGES)
+
+
+def install_node_packages(config: pytest.Config, name: str, packages: Sequence[str]) -> Path:
+    """Return a directory with the packages; pytest's cache keeps it, because installation is slow."""
     if not shutil.which("npm"):
         stop = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
         stop("npm is not installed")
-    directory = pytestconfig.cache.mkdir("openai-javascript")
+    directory = config.cache.mkdir(name)
     with (directory / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # Processes of pytest-xdist share the cache.
-        if not (directory / "node_modules" / "@openai" / "agents").exists():
-            install = ["npm", "install", *NODE_PACKAGES, "--no-audit", "--no-fund", "--prefix", str(directory)]
+        if not all((directory / "node_modules" / package.rpartition("@")[0]).exists() for package in packages):
+            install = ["npm", "install", *packages, "--no-audit", "--no-fund", "--prefix", str(directory)]
             subprocess.run(install, check=True, capture_output=True, timeout=SECONDS)
     return directory

@@ -12,13 +12,16 @@ from django.db import connection
 
 
 class CuttingProxy:
-    """`cut_after` is a part of the statement whose answer is not passed on, in lower case, or None."""
+    """`cut_after` is a part of the statement whose answer is not passed on, in lower case, or None.
+
+    Connections go to the servers at `targets` in turn, or to the next one if a server does not accept any.
+    """
 
     def __init__(self, listener: socket.socket, target: Any) -> None:
         self.cut_after: bytes | None = None
         self.cuts = 0
+        self.targets = [target]
         self._listener = listener
-        self._target = target
         self._threads: list[Thread] = []
 
     @property
@@ -38,8 +41,7 @@ class CuttingProxy:
 
     def _forward(self, client: socket.socket) -> None:
         is_cut = False
-        with client, socket.socket(self._listener.family) as server:
-            server.connect(self._target)
+        with suppress(OSError), client, self._connect() as server:  # Either side may reset its connection.
             while True:
                 readable, _, _ = select.select([client, server], [], [])
                 data = readable[0].recv(65536)
@@ -54,6 +56,19 @@ class CuttingProxy:
                     return
                 else:
                     client.sendall(data)
+
+    def _connect(self) -> socket.socket:
+        targets = list(self.targets)
+        turn = len(self._threads) % len(targets)
+        for target in targets[turn:] + targets[:turn]:
+            server = socket.socket(self._listener.family)
+            try:
+                server.connect(target)
+            except OSError:
+                server.close()
+            else:
+                return server
+        raise ConnectionRefusedError
 
 
 @contextmanager

@@ -29,6 +29,7 @@ from django.db import DatabaseError, IntegrityError, reset_queries, router, tran
 from conversations import ids
 from conversations.management.progress import show_progress
 from conversations.models import Conversation, Item, writer
+from conversations.schema.call_balance import call_balance
 from conversations.schema.items import item_id_prefix
 from conversations.schema.metadata import MAX_PAIRS
 from project.startup import missing_migrations
@@ -129,6 +130,7 @@ def make_drafts(conversations: int, items_per: float, seed: int, start: date) ->
         conversation = Conversation(id=conversation_id, created_at=ids.created_at(conversation_id), metadata=metadata)
         items = _build_items(random, conversation, now_ns, items_per)
         conversation.item_count = conversation.last_position = len(items)
+        conversation.call_balance = call_balance((item.type, item.call_id) for item in items)
         conversation.last_item_at = items[-1].created_at if items else None
         yield Draft(owner, conversation, items)
 

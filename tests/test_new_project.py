@@ -16,6 +16,7 @@ from zipfile import ZipFile
 import django
 import httpx2
 import pytest
+from django.contrib.admin.utils import quote
 from django.db import connection
 
 import conversations
@@ -128,7 +129,7 @@ def test_stranger_sees_a_conversation_in_the_admin_of_a_new_project(tmp_path, wh
         with httpx2.Client(follow_redirects=True, timeout=600) as client:
             log_in(client, f"{admin_url}login/")
             rows = client.get(f"{admin_url}conversations/conversation/").text
-            [path] = re.findall(rf'href="/admin/(\S+/change/)[^"]*">{conversation_id}<', rows)
+            [path] = set(re.findall(rf'href="/admin/(\S+/{quote(conversation_id)}/change/)', rows))
             transcript = client.get(f"{admin_url}{path}").text
     assert re.search(r"<h3 [^>]*>User</h3>.*Hello!", transcript, re.DOTALL)
 

@@ -8,8 +8,8 @@ from django.db import connection
 SECONDS = 300  # generous: only a failing test waits so long
 
 LOCK_WAITS = {
-    "postgresql": "SELECT COUNT(*) FROM pg_locks WHERE NOT granted AND pid IN"
-    " (SELECT pid FROM pg_stat_activity WHERE datname = current_database())",
+    # Not by pg_stat_activity, whose first content a transaction sees until its end.
+    "postgresql": "SELECT COUNT(*) FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))",
     "mysql": "SELECT COUNT(*) FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'",
 }
 
@@ -22,7 +22,7 @@ def wait_until(condition: Callable[[], bool], *, seconds: float = SECONDS) -> No
 
 
 def is_waiting_for_lock() -> bool:
-    """Whether a transaction waits for a lock of another one. SQLite cannot tell."""
+    """Whether a transaction waits for a lock, on PostgreSQL for one of this connection. SQLite cannot tell."""
     if connection.vendor == "mysql":
         time.sleep(0.2)  # InnoDB refreshes its table only if nobody has read it for a tenth of a second.
     with connection.cursor() as cursor:

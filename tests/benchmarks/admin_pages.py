@@ -82,7 +82,7 @@ def _add_rows_of_other_pages() -> None:
 def _add_long_conversation(characters: int) -> None:
     """Create a conversation of questions, calls, outputs and answers, each of this length."""
     text = ("Where is my order? **It** should have been `here`.\n\n" * (characters // 50 + 1))[:characters]
-    conversation = Conversation.create_with_items(owner=owner_of_rank(3), metadata={"long": str(characters)})
+    conversation = Conversation.objects.create_with_items(owner=owner_of_rank(3), metadata={"long": str(characters)})
     for turn in range(ITEMS // 4):
         call = {"call_id": f"call_{turn}"}
         items = [

@@ -17,7 +17,7 @@ from pathlib import Path
 from tests.benchmarks import machine, results
 from tests.benchmarks.pgbench import PgBench
 from tests.benchmarks.results import Results
-from tests.benchmarks.services import BareDRF, ConversationService, FullTextService, SQLiteService
+from tests.benchmarks.services import BareDRF, ConversationService, FullTextService, OtherCheckout, SQLiteService
 from tests.benchmarks.target import Target, WrongResponse
 from tests.benchmarks.workloads import WORKLOADS, Workload
 
@@ -27,6 +27,9 @@ COMPARISONS = {cls.name: cls for cls in (PgBench, BareDRF, SQLiteService, FullTe
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--with", dest="names", action="append", choices=COMPARISONS, default=[], help="repeatable")
+    parser.add_argument(
+        "--checkout", action="append", type=Path, metavar="FOLDER", default=[], help="also serve this one; repeatable"
+    )
     parser.add_argument("--only", action="append", metavar="TEXT", help="workloads with this in their name; repeatable")
     parser.add_argument("--seconds", type=float, default=5, help="per run")
     parser.add_argument("--runs", type=int, default=3)
@@ -38,10 +41,10 @@ def main() -> None:
     measured = Results(arguments.seconds)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped"))  # runs the exit stack, which stops the targets
     with ExitStack() as stack:
-        targets = [
-            stack.enter_context(_started(cls()))
-            for cls in (ConversationService, *map(COMPARISONS.get, arguments.names))
-        ]
+        targets = [ConversationService(), *(COMPARISONS[name]() for name in arguments.names)]
+        targets += map(OtherCheckout, arguments.checkout)
+        for target in targets:
+            stack.enter_context(_started(target))
         results.print_headings()
         for workload in workloads:
             _measure(workload, targets, measured, runs=arguments.runs)

@@ -1,6 +1,6 @@
 """Load ten million conversations in minutes: insert the rows, on PostgreSQL by COPY, and then create the indexes."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import date
 from importlib import import_module
 from itertools import islice
@@ -10,12 +10,13 @@ import orjson
 from django.contrib.auth import get_user_model
 from django.core.management import call_command
 from django.db import DatabaseError, connection, transaction
-from django.db.models import AutoField, Model
+from django.db.models import AutoField, JSONField, Model
 
 from conversations.models import Conversation, Item, ItemText, MetadataPair
 from tests import seed
 
 BATCH = 20_000
+TEXT_INDEX = "conversations_itemtext_words"
 SEED, START = 1, date(2026, 1, 1)
 
 
@@ -47,24 +48,29 @@ def load(conversations: int, *, items_per: float = 0) -> None:
     text_index = import_module("conversations.migrations.0002_full_text_index")
     is_postgresql = connection.vendor == "postgresql"
     if is_postgresql:
-        _execute(text_index.DROP["postgresql"][0])
+        _execute(_naming(TEXT_INDEX, text_index.DROP["postgresql"]))
     drafts = seed.make_drafts(conversations, items_per, SEED, START)
     while batch := list(islice(drafts, BATCH)):
         for draft in batch:
             draft.conversation.owner_id = owners[seed.username_of_rank(draft.owner)]
         with transaction.atomic():
-            _insert(Conversation, (_conversation_row(draft.conversation) for draft in batch))
-            _insert(MetadataPair, (row for draft in batch for row in _pair_rows(draft.conversation)))
+            _insert(Conversation, (draft.conversation for draft in batch))
+            _insert(MetadataPair, (pair for draft in batch for pair in _pairs(draft.conversation)))
             items = [item for draft in batch for item in draft.items]
-            _insert(Item, map(_item_row, items))
-            _insert(ItemText, map(_text_row, filter(None, map(ItemText.build, items))))
+            _insert(Item, items)
+            _insert(ItemText, filter(None, map(ItemText.build, items)))
     for index in MetadataPair._meta.indexes:
         with connection.schema_editor() as editor:
             editor.add_index(MetadataPair, index)
     if is_postgresql:
-        _execute(text_index.CREATE["postgresql"][1])
+        _execute(_naming(TEXT_INDEX, text_index.CREATE["postgresql"]))
     _drop_replacement_index()
     analyze()
+
+
+def _naming(index: str, statements: list[str]) -> str:
+    [statement] = [each for each in statements if f"INDEX {index}" in each]
+    return statement
 
 
 def _execute(statement: str) -> None:
@@ -72,39 +78,30 @@ def _execute(statement: str) -> None:
         cursor.execute(statement)
 
 
-def _conversation_row(conversation: Conversation) -> tuple[Any, ...]:
-    metadata = orjson.dumps(conversation.metadata).decode()
-    counted = (conversation.item_count, conversation.last_position, conversation.last_item_at)
-    return (conversation.pk, conversation.owner_id, conversation.created_at, metadata, *counted)
-
-
-def _pair_rows(conversation: Conversation) -> Iterator[tuple[Any, ...]]:
+def _pairs(conversation: Conversation) -> Iterator[MetadataPair]:
     for key, value in conversation.metadata.items():
-        yield conversation.pk, conversation.owner_id, key, value
+        yield MetadataPair(conversation_id=conversation.pk, owner_id=conversation.owner_id, key=key, value=value)
 
 
-def _item_row(item: Item) -> tuple[Any, ...]:
-    data = orjson.dumps(item.data).decode()
-    return (item.conversation_id, item.position, item.item_id, item.type, data, item.created_at)
-
-
-def _text_row(text: ItemText) -> tuple[Any, ...]:
-    words = ItemText._meta.get_field("words").get_db_prep_value(text.words, connection)
-    return (text.conversation_id, text.position, words)
-
-
-def _insert(model: type[Model], rows: Iterable[Sequence[Any]]) -> None:
-    fields = model._meta.local_concrete_fields
-    columns = [field.column for field in fields if not isinstance(field, AutoField)]
-    table, names = model._meta.db_table, ", ".join(map(connection.ops.quote_name, columns))
+def _insert(model: type[Model], instances: Iterable[Model]) -> None:
+    fields = [field for field in model._meta.local_concrete_fields if not isinstance(field, AutoField)]
+    table, names = model._meta.db_table, ", ".join(connection.ops.quote_name(field.column) for field in fields)
+    rows = ([_column_value(field, instance) for field in fields] for instance in instances)
     with connection.cursor() as cursor:
         if connection.vendor == "postgresql":
             with cursor.copy(f"COPY {table} ({names}) FROM STDIN") as copy:
                 for row in rows:
                     copy.write_row(row)
         elif values := list(rows):
-            placeholders = ", ".join(["%s"] * len(columns))
+            placeholders = ", ".join(["%s"] * len(fields))
             cursor.executemany(f"INSERT INTO {table} ({names}) VALUES ({placeholders})", values)
+
+
+def _column_value(field: Any, instance: Model) -> Any:
+    value = getattr(instance, field.attname)
+    if isinstance(field, JSONField):
+        return orjson.dumps(value).decode()
+    return field.get_db_prep_save(value, connection)
 
 
 def _drop_replacement_index() -> None:

@@ -73,8 +73,8 @@ def main() -> None:
     with _database():
         owner = get_user_model()._default_manager.create(username="owner")
         _fill(arguments.items, owner.pk)
-        own = [Conversation.create_with_items(owner=owner).pk for _ in range(APPENDERS)]
-        shared = Conversation.create_with_items(owner=owner).pk
+        own = [Conversation.objects.create_with_items(owner=owner).pk for _ in range(APPENDERS)]
+        shared = Conversation.objects.create_with_items(owner=owner).pk
         targets = [{"own": conversation_id, "shared": shared, "deleted": LONG_ID} for conversation_id in own]
         print("| meanwhile | appends to | number | median | p99 | slowest |\n|---|---|---|---|---|---|")
         for name, work in (

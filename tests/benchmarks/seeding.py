@@ -19,7 +19,7 @@ def main(count: int, size: int) -> None:
     owner = APIKey.objects.select_related("user").earliest("pk").user
     [item] = validate_items([SEED_ITEM])
     conversations = (
-        Conversation.create_with_items(owner=owner, metadata=EXAMPLE["metadata"], items=[item] * size)
+        Conversation.objects.create_with_items(owner=owner, metadata=EXAMPLE["metadata"], items=[item] * size)
         for _ in range(count)
     )
     json.dump([conversation.pk for conversation in conversations], sys.stdout)

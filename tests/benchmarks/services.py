@@ -19,13 +19,15 @@ class ConversationService(Target):
     """This service on PostgreSQL, started by `manage.py serve`."""
 
     name = "service"
+    root = ROOT
     variables = {"CONVERSATIONS_FULL_TEXT": "False"}
 
     def start(self) -> None:
         self._directory = tempfile.TemporaryDirectory()
         database = SimpleNamespace(variables={"DATABASE_URL": self._create_database()})
-        self._service = Service(database, Path(self._directory.name), **self.variables)
-        self._service.start()
+        variables = {**self.variables, "PYTHONPATH": str(self.root)}
+        self._service = Service(database, Path(self._directory.name), self.root, **variables)
+        self._service.start(is_periodic=True)  # as by default; an older checkout lacks `--no-periodic`
         self.port, self.secret = self._service.port, self._service.secret
 
     def stop(self) -> None:
@@ -41,7 +43,7 @@ class ConversationService(Target):
     def seed(self, count: int, size: int) -> list[str]:
         command = [sys.executable, "-m", "tests.benchmarks.seeding", str(count), str(size)]
         environment = clean_environment(**self._service.variables)
-        process = subprocess.run(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, check=True)
+        process = subprocess.run(command, cwd=self.root, env=environment, stdout=subprocess.PIPE, check=True)
         ids: list[str] = json.loads(process.stdout)
         return ids
 
@@ -82,6 +84,15 @@ class ConversationService(Target):
         self.database = Database(self.name.replace("-", "_"))
         self.database.create()
         return self.database.url
+
+
+class OtherCheckout(ConversationService):
+    """The service of another checkout, with the installed packages of this one."""
+
+    def __init__(self, root: Path) -> None:
+        super().__init__()
+        self.root = root.resolve()
+        self.name = self.root.name
 
 
 class FullTextService(ConversationService):

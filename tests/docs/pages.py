@@ -13,9 +13,10 @@ ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
 DOCS = ROOT / "conversations" / "docs"
 OPERATING = ROOT / "project" / "README.md"
+SIGN_IN = ROOT / "project" / "sign-in.md"
 TESTING = ROOT / "tests" / "README.md"
 GUIDES = sorted((ROOT / ".github").glob("*.md"))  # for contributors and maintainers
-PAGES = [README, *sorted(DOCS.glob("*.md")), OPERATING, TESTING]
+PAGES = [README, *sorted(DOCS.glob("*.md")), OPERATING, SIGN_IN, TESTING]
 
 
 class Block(NamedTuple):

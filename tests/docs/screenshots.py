@@ -2,8 +2,8 @@
 
     .venv/bin/python -m tests.docs.screenshots
 
-writes `list.png` and `transcript.png` to `conversations/docs/images`, or to another folder with `--output`. It needs
-Chromium. Look at the pictures before you commit them.
+writes `list.png`, `transcript.png`, `overview.png` and `trash.png` to `conversations/docs/images`, or to another folder
+with `--output`. It needs Chromium. Look at the pictures before you commit them.
 """
 
 import os
@@ -19,8 +19,15 @@ from tests.chromium import ARGUMENTS, find_chromium
 from tests.live.service import ROOT, Service, manage
 
 IMAGES = ROOT / "conversations" / "docs" / "images"
-IMPORT = "from tests.docs.demo import import_demo; print(import_demo())"
-COLUMNS = "columns=created&columns=owner&columns=first_message&column_key=tenant&column_key=plan&column_key=topic"
+IMPORT = """
+from conversations.models import Conversation
+from conversations.trash import move_to_trash
+from tests.docs.demo import import_demo
+newest = import_demo()
+move_to_trash(Conversation.objects.earliest("pk"))
+print(newest)
+"""
+COLUMNS = "columns=last_item&columns=owner&columns=item_count&column_key=tenant&column_key=plan&column_key=topic"
 CONDITIONS = (
     "metadata_key=plan&metadata_operator=in&metadata_value=team%2C+enterprise"
     "&metadata_key=topic&metadata_operator=ne&metadata_value=account"
@@ -46,7 +53,7 @@ def _visit(service: Service, conversation_id: str, directory: Path) -> None:
     list_url = f"{url}conversations/conversation/"
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=ARGUMENTS)
-        page = browser.new_page(viewport={"width": 1280, "height": 860}, color_scheme="light")
+        page = browser.new_page(viewport={"width": 1280, "height": 700}, color_scheme="light")
         page.add_init_script("localStorage.setItem('django.admin.navSidebarIsOpen', 'false')")
         _log_in(page, url, password=re.search(r"with the password (\S+)", service.stdout)[1])
         page.goto(f"{list_url}?{COLUMNS}")
@@ -55,6 +62,15 @@ def _visit(service: Service, conversation_id: str, directory: Path) -> None:
         page.set_viewport_size({"width": 1280, "height": 1152})
         page.goto(f"{list_url}{conversation_id.replace('_', '_5F')}/change/")
         page.screenshot(path=directory / "transcript.png")
+        page.set_viewport_size({"width": 1280, "height": 700})
+        page.goto(f"{list_url}overview/")
+        page.screenshot(path=directory / "overview.png")
+        page.set_viewport_size({"width": 1280, "height": 480})
+        page.goto(f"{url}conversations/deletedconversation/")
+        page.locator("#result_list th a").first.click()
+        with page.expect_navigation():
+            page.get_by_role("link", name="Read", exact=True).click()
+        page.screenshot(path=directory / "trash.png")
         browser.close()
 
 

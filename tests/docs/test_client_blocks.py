@@ -31,7 +31,8 @@ def test_every_block_for_clients_runs(live_service, node_directory, tmp_path):
     runner.close()
     with live_service.database.open() as alias:
         created = Conversation.objects.using(alias).filter(owner__username=USERNAME)
-        # curl creates two, Python one and a fork, and C# and the Python session one each. Each of the four JavaScript
-        # blocks runs after those before it, so that the first one creates four, and that of the session two.
-        assert created.count() == 12
-        assert created.matching(parse_query("topic:demo")).count() == 11
+        # curl creates three, Python two and a fork, and C# and the Python session one each. Each of the five JavaScript
+        # blocks runs after those before it: the first one creates five, that of an end user four, of the session two.
+        assert created.count() == 19
+        assert created.matching(parse_query("topic:demo")).count() == 12
+        assert created.filter(end_user="ann").count() == 6

@@ -14,7 +14,7 @@ from conversations.schema.items import validate_items
 
 ann = get_user_model().objects.get(username="ann")
 items = validate_items([{"role": "user", "content": "Hello!"}])
-Conversation.create_with_items(owner=ann, metadata={"topic": "demo"}, items=items)
+Conversation.objects.create_with_items(owner=ann, metadata={"topic": "demo"}, items=items)
 """
 # The admin of the page restricts bob to his own conversations, and the API accepts the session of the admin.
 USE_ADMIN_AND_SESSION = """
@@ -26,7 +26,7 @@ from tickets.models import Ticket
 
 bob = get_user_model().objects.create_user("bob", is_staff=True)
 bob.groups.add(Group.objects.get(name="Conversation readers"))
-Ticket.objects.create(conversation=Conversation.create_with_items(owner=bob))
+Ticket.objects.create(conversation=Conversation.objects.create_with_items(owner=bob))
 for user in get_user_model().objects.order_by("username"):
     client = Client(headers={"host": "localhost"})
     client.force_login(user)

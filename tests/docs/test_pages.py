@@ -20,6 +20,7 @@ from tests.docs.pages import (
     PAGES,
     README,
     ROOT,
+    SIGN_IN,
     TESTING,
     read_anchors,
     read_blocks,
@@ -32,6 +33,7 @@ MAX_README_WORDS = 900
 MAX_PICTURE_BYTES = 150_000
 CHANGELOG = ROOT / "CHANGELOG.md"
 CONTRIBUTING = ROOT / ".github" / "CONTRIBUTING.md"
+GUARANTEES = DOCS / "guarantees.md"
 INTEGRATION = DOCS / "django-integration.md"
 
 each_document = pytest.mark.parametrize("document", [*PAGES, *GUIDES], ids=lambda path: str(path.relative_to(ROOT)))
@@ -61,7 +63,8 @@ def test_relative_links_lead_to_files_and_headings(document):
 
 def test_tests_run_the_code_blocks_of_every_page_that_has_some():
     """Each of these pages has a test that runs all of its blocks: a new page needs one too."""
-    covered = {README, DOCS / "clients.md", DOCS / "query-language.md", INTEGRATION, OPERATING, TESTING}
+    guides = {DOCS / "clients.md", DOCS / "query-language.md", DOCS / "responses.md", SIGN_IN}
+    covered = {README, *guides, INTEGRATION, OPERATING, TESTING}
     assert {page for page in PAGES if read_blocks(page)} == covered
 
 
@@ -105,6 +108,15 @@ def test_contributing_names_files_that_exist_and_what_is_in_them():
     names = re.findall(r"`(\w+)`\s+in\s+`([\w/]+\.py)`", CONTRIBUTING.read_text())
     assert len(names) > 5
     assert [(name, path) for name, path in names if name not in (ROOT / path).read_text()] == []
+
+
+def test_each_promise_names_tests_that_exist():
+    lines = [line for line in GUARANTEES.read_text().splitlines() if line.startswith("| ")]
+    promises = [line for line in lines if line != "| Promise | Test |"]
+    assert len(promises) > 15
+    assert [line for line in promises if not re.search(r"\| (`tests/\S+::test_\w+`(, )?)+ \|$", line)] == []
+    names = [span.split("::") for span in read_code_spans(GUARANTEES) if span.startswith("tests/")]
+    assert [(path, name) for path, name in names if f"\ndef {name}(" not in (ROOT / path).read_text()] == []
 
 
 @each_document
@@ -162,9 +174,10 @@ def test_every_environment_variable_of_the_service_is_documented():
     source = Path(service_settings.__file__).read_text()
     names = set(re.findall(r'\benv\.\w+\(\s*"(\w+)"', source))
     assert len(names) > 15
-    documented = set(read_code_spans(OPERATING))
+    documented = {span for page in (OPERATING, SIGN_IN) for span in read_code_spans(page)}
     assert names - documented == set()
-    in_table = {span for row in read_table(OPERATING, header="Variable") for span in re.findall(r"`(\w+)`", row[0])}
+    rows = [row for page in (OPERATING, SIGN_IN) for row in read_table(page, header="Variable")]
+    in_table = {span for row in rows for span in re.findall(r"`(\w+)`", row[0])}
     of_app = {name for name in documented if re.fullmatch(r"CONVERSATIONS_[A-Z_]+", name)}
     assert in_table | of_app == names
 

@@ -10,6 +10,7 @@ from django.test import Client
 
 from conversations import ids
 from conversations.models import Conversation
+from conversations.retention.holds import place_hold
 from conversations.schema.items import validate_items
 from conversations.schema.query.nodes import EVERYTHING, Query
 from conversations.schema.query.operators import METADATA_OPERATORS
@@ -28,6 +29,10 @@ CONVERSATIONS: dict[str, tuple[datetime, dict[str, str], list[str]]] = {
     "zenith": (datetime(2025, 6, 1, tzinfo=UTC), ZENITH, ["I want a refund.", "Read our policy."]),
     "plain": (datetime(2026, 3, 1, 11, tzinfo=UTC), {}, ["Hello!"]),
 }
+OTHER_ITEMS = {
+    "acme": [{"type": "function_call_output", "call_id": "1", "output": "Error: no such order"}],
+    "zenith": [{"type": "function_call", "call_id": "2", "name": "find_order", "arguments": "{}"}],
+}
 QUERIES = {
     "topic:demo": {"acme"},
     "tenant^ac": {"acme"},
@@ -37,12 +42,21 @@ QUERIES = {
     "created>=2026-01-01": {"acme", "plain"},
     "created<1767225600": {"zenith"},
     "created<=2026-03-01T12:00:00+01:00": {"zenith", "plain"},
+    "active>=2026-01-01": {"acme", "zenith", "plain"},
+    "items>=2": {"acme", "zenith"},
+    "@type:function_call": {"zenith"},
+    "@tool:find_order": {"zenith"},
+    "@status:failed": {"acme"},
+    "@has:unanswered_call": {"zenith"},
+    "@has:hold": {"plain"},
+    "@owner:alice": {"acme", "zenith", "plain"},
     '"refund policy"': {"acme"},
     "refund policy": {"acme", "zenith"},
     "tenant:acme topic:demo": {"acme"},
     "tenant:zenith OR topic:refund": {"zenith"},
     "-topic:demo": {"zenith", "plain"},
     "-(tenant:acme topic:demo)": {"zenith", "plain"},
+    "NOT topic:demo": {"zenith", "plain"},
     "topic:demo (tenant:acme OR tenant^zen)": {"acme"},
 }
 PARAMETERS = {
@@ -57,6 +71,13 @@ PARAMETERS = {
     "metadata[escalated][exists]=true": {"acme"},
     "metadata[escalated][exists]=false": {"zenith", "plain"},
     "created_at[gte]=1767225600": {"acme", "plain"},
+    "active_at[gte]=1767225600": {"acme", "zenith", "plain"},
+    "type=function_call": {"zenith"},
+    "tool=find_order": {"zenith"},
+    "status=failed": {"acme"},
+    "has=unanswered_call": {"zenith"},
+    "has=hold": {"plain"},
+    "item_count[gte]=2": {"acme", "zenith"},
 }
 
 
@@ -75,6 +96,9 @@ def names(alice) -> dict[str, str]:
         conversation = Conversation(id=conversation_id, owner=alice, created_at=created_at, metadata=metadata)
         conversation.save()
         conversation.add_items(items=validate_items([{"role": "user", "content": text} for text in texts]))
+        conversation.add_items(items=validate_items(OTHER_ITEMS.get(name, [])))
+        if name == "plain":
+            place_hold(conversation, reason="an example", placed_by="test")
         names[conversation_id] = name
     return names
 

@@ -24,8 +24,8 @@ def create_rows() -> tuple[Person, Conversation]:
     person = Person.objects.create(email="ann@example.com", is_staff=True, is_superuser=True)
     APIKey.create(user=person)
     items = validate_items([{"role": "user", "content": "Hello **you**!"}])
-    move_to_trash(Conversation.create_with_items(owner=person, metadata={"topic": "old"}, items=items))
-    conversation = Conversation.create_with_items(owner=person, metadata={"topic": "demo"}, items=items)
+    move_to_trash(Conversation.objects.create_with_items(owner=person, metadata={"topic": "old"}, items=items))
+    conversation = Conversation.objects.create_with_items(owner=person, metadata={"topic": "demo"}, items=items)
     SavedView.objects.create(owner=person, name="Demos", query_string="q=topic:demo")
     call_command("refresh_overview", verbosity=0)
     return person, conversation

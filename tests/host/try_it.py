@@ -9,8 +9,10 @@ import pytest
 sys.modules["drf_spectacular"] = None  # An import of this optional package fails.
 django.setup()
 
+from django.contrib.admin.utils import quote  # noqa: E402
 from django.core.management import CommandError, call_command  # noqa: E402
 from django.test import Client  # noqa: E402
+from django.urls import reverse  # noqa: E402
 
 from conversations.models import Conversation, Item  # noqa: E402
 from tests.host.people.models import Person  # noqa: E402
@@ -86,3 +88,8 @@ for path in (
     page = staff.get(f"/staff/conversations/{path}")
     assert page.status_code == 200, (path, page.status_code)
 assert "Hello!" in staff.get(f"/staff/conversations/conversation/{conversation_id}/change/").content.decode()
+# With ATOMIC_REQUESTS, too, an item is redacted in several transactions.
+item = Conversation.objects.get(pk=conversation_id).items.first()
+url = reverse("admin:conversations_conversation_redact", args=[quote(conversation_id), item.item_id])
+assert staff.post(url, {"reason": "Sent to us by mistake."}).status_code == 302
+assert "Hello!" not in staff.get(f"/staff/conversations/conversation/{conversation_id}/change/").content.decode()

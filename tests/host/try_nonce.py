@@ -26,11 +26,12 @@ with browse_as(person) as (page, watch):
         assert watch.problems == [], (name, watch.problems)
 
     page.goto(pages["conversations"])
+    page.locator("summary", has_text="Filter").click()
     page.get_by_role("combobox", name="Key:").fill("to")
     page.get_by_role("option", name="topic").click()
     page.get_by_role("button", name="Add condition").click()
     expect(page.get_by_role("combobox", name="Key:")).to_have_count(2)
-    page.get_by_role("link", name=conversation.pk).click()
+    page.locator("[data-row]").first.click()
     page.get_by_role("button", name="Keyboard shortcuts").click()
     expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
     assert watch.problems == []

@@ -22,7 +22,7 @@ batching.AdaptiveBatch.seconds = 0  # Each transaction then has the smallest bat
 
 
 def create_conversation(count: int) -> Conversation:
-    conversation = Conversation.create_with_items(owner=person, metadata={"topic": "old"})
+    conversation = Conversation.objects.create_with_items(owner=person, metadata={"topic": "old"})
     conversation.add_items(items=validate_items([{"role": "user", "content": "Hello!"}]) * count)
     return conversation
 

@@ -54,7 +54,7 @@ def fail(sender: object, **kwargs: object) -> None:
 
 
 # A verb that fails changes nothing.
-conversation = Conversation.create_with_items(owner=person, metadata={"topic": "old"}, items=HELLO * 2)
+conversation = Conversation.objects.create_with_items(owner=person, metadata={"topic": "old"}, items=HELLO * 2)
 before = state()
 [first, second] = items.order_by("position")
 for refuse, verb in (
@@ -74,7 +74,7 @@ for refuse, verb in (
 conversation.replace_metadata(metadata={"topic": "new"})
 conversation.delete_item(item_id=first.item_id)
 [added] = conversation.add_items(items=HELLO)
-other = Conversation.create_with_items(owner=person, items=[{"type": "item_reference", "id": added.item_id}])
+other = Conversation.objects.create_with_items(owner=person, items=[{"type": "item_reference", "id": added.item_id}])
 assert [item.data for item in items.filter(conversation=other)] == [added.data]
 assert conversation.item_count == items.filter(conversation=conversation).count() == 2
 
@@ -118,8 +118,8 @@ assert api.get("/ai/openai/v1/conversations").status_code == 401
 
 staff = Client()
 staff.force_login(person)
-Conversation.create_with_items(owner=person, metadata={"topic": "old"}, items=HELLO)
-confirmed = {"scope": "matching", "expected": "2", "typed": "2", "deleted_count": 0, "kept_count": 0}
+Conversation.objects.create_with_items(owner=person, metadata={"topic": "old"}, items=HELLO)
+confirmed = {"scope": "matching", "expected": "2", "typed": "2", "deleted_count": 0, "kept_count": 0, "held_count": 0}
 confirmed["newest_id"] = conversations.order_by("pk").last().pk
 page = staff.post("/staff/conversations/conversation/delete/", confirmed)
 assert page.status_code == 302, page.content.decode()
@@ -128,6 +128,6 @@ assert DeletedConversation.objects.using("primary").count() == 2
 DeletedConversation.objects.using("primary").update(deleted_at="2020-01-01T00:00:00Z")
 assert sum(purge_trash()) == 2
 
-Conversation.create_with_items(owner=person, metadata={"topic": "old"}, items=HELLO)
+Conversation.objects.create_with_items(owner=person, metadata={"topic": "old"}, items=HELLO)
 [*_] = BulkDelete(Conversation.objects.all(), query=parse_query("topic:old"))
 assert not conversations.exists()

@@ -23,13 +23,16 @@ with browse_as(person) as (page, watch):
         expect(page.get_by_role("link", name="Deleted conversations").first).to_be_visible()
 
     page.goto(pages["conversations"])
+    page.locator("summary", has_text="Filter").click()
     page.get_by_role("combobox", name="Key:").fill("topic")
     page.get_by_role("combobox", name="Value:").fill("other")
     page.get_by_role("button", name="Apply").click()
     expect(page.get_by_text("No conversations match.")).to_be_visible()
     page.get_by_role("link", name="Demos").click()
-    page.get_by_role("link", name=conversation.pk).click()
+    page.locator("[data-row]").first.click()
     expect(page.get_by_text("Hello you!")).to_be_visible()
+    for name in ("export", "history"):
+        expect(page.locator(f'a[href*="/{name}/"]')).to_have_count(1)
     page.get_by_role("button", name="Expand all").click()
     page.get_by_text(person.email).first.click()  # opens the menu of django-unfold, which is Alpine's
     expect(page.get_by_role("button", name="Log out")).to_be_visible()
