@@ -22,7 +22,8 @@ from tests.seed import seed_conversations
 URL = reverse("admin:conversations_overview")
 LIST_URL = reverse("admin:conversations_conversation_changelist")
 BAR = re.compile(
-    r'<th scope="row"><a href="(?P<url>[^"]+)">(?P<label>[^<]*)</a>(?: \(so far\))?</th>\s*<td[^>]*>(?P<count>[\d,]+)</td>'
+    r'<th scope="row"><a href="(?P<url>[^"]+)">(?P<label>[^<]*)</a>(?: \(so far\))?</th>'
+    r"\s*<td[^>]*>(?P<count>[\d,]+)</td>"
 )
 DAY = re.compile(r'<a href="(?P<url>[^"]+)" aria-label="(?P<label>[^"]+): (?P<count>[\d,]+)">')
 ITEMS = validate_items([{"role": "user", "content": "hi"}])

@@ -57,7 +57,8 @@ def test_screenshots_command_runs(service_runner, tmp_path):
         pytest.skip("no Chromium found")
     runner = service_runner({".venv/bin/": "", "screenshots": f"screenshots --output {tmp_path}"})
     runner.run(block_with("tests.docs.screenshots"))
-    assert {path.name for path in tmp_path.glob("*.png")} == {"list.png", "transcript.png"}
+    images = {path.name for path in (ROOT / "conversations/docs/images").iterdir()}
+    assert {path.name for path in tmp_path.glob("*.png")} == images
 
 
 def test_every_other_block_is_a_pytest_command():
