@@ -7,6 +7,7 @@ from django.conf import settings
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.log import log_response
 from django.views import defaults
@@ -69,7 +70,7 @@ def _unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
         response = _render_envelope(errors.unavailable())
     else:
         try:
-            response = render(request, "503.html", status=503)
+            response = HttpResponse(render_to_string("503.html"), status=503)  # A context may need the database.
         except OSError:  # There may be no file handle for the template.
             response = HttpResponse("Please try again later.", status=503, content_type="text/plain")
     response["Retry-After"] = str(RETRY_AFTER)

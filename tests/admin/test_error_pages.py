@@ -10,11 +10,17 @@ from django.utils import translation
 def test_unknown_url_shows_the_404_page(client, db):
     response = client.get("/nowhere", headers={"accept": "text/html"})
     assert response.status_code == 404
-    assert "There is no page at this URL." in response.content.decode()
+    html = response.content.decode()
+    assert "There is no page at this URL." in html
+    assert "admin/css/base.css" in html
 
 
-def test_error_500_template_renders_without_context():
-    assert "Something went wrong" in render_to_string("500.html")
+@pytest.mark.parametrize(("name", "text"), [("500.html", "Something went wrong"), ("503.html", "try again later")])
+def test_pages_of_server_errors_have_the_look_of_the_admin_and_need_no_database(name, text):
+    html = render_to_string(name)  # Without the mark for it, a test that uses the database fails.
+    assert text in html
+    assert "admin/css/base.css" in html
+    assert '<a href="/admin/">Back to the first page</a>' in html
 
 
 def test_missing_permission_is_shown_in_the_look_of_the_admin(client, db):
