@@ -18,18 +18,23 @@ from conversations.overview.report import DailyReport
 from conversations.overview.rollup import day_start_seconds
 from conversations.schema.query.nodes import ActiveCondition, And, CreatedCondition, Query
 
+MAX_TOTAL = 10_000  # conversations of all time
 MAX_PER_RANGE = 100_000  # conversations of a day, or of the previous period
 MAX_CONVERSATIONS = 5_000  # whose items are counted
 BATCH = 1_000  # conversations
 
 
 class FilteredReport(DailyReport):
-    """Figures of the matching conversations in a period and the one before.
+    """Figures of the matching conversations in a period and the one before, and when they began and were last active.
 
     Conversations are counted by an index range for each day if the search has an index. Items are read, of at most
     MAX_CONVERSATIONS that had items in the two periods. `has_conversations` and `has_items` are False if they were too
-    many, or if counting took longer than `seconds`.
+    many, or if counting took longer than `seconds`. What could not be read of all time is None.
     """
+
+    total_count: int | None = None  # up to MAX_TOTAL + 1
+    first_created_at: datetime | None = None
+    last_active_at: datetime | None = None
 
     def __init__(
         self, conversations: ConversationQuerySet, query: Query, *, period: Period, zone: tzinfo, seconds: float
@@ -40,8 +45,9 @@ class FilteredReport(DailyReport):
         self._figures = Counter[FigureName]()
         self._end = monotonic() + seconds
         self.conversation_count = 0
-        self.has_conversations = self._in_time(self._count_conversations, period)
-        self.has_items = self.has_conversations and self._in_time(self._count_items, period)
+        self._in_time(self._read_extent)
+        self.has_conversations = self._in_time(lambda: self._count_conversations(period))
+        self.has_items = self.has_conversations and self._in_time(lambda: self._count_items(period))
 
     def daily(self, kind: str, period: Period, by: Literal["key", "value"]) -> Counter[str]:
         first, last = period.first.isoformat(), period.last.isoformat()
@@ -51,12 +57,22 @@ class FilteredReport(DailyReport):
                 totals[getattr(name, by)] += count
         return totals
 
-    def _in_time(self, count: Callable[[Period], bool], period: Period) -> bool:
+    def _in_time(self, count: Callable[[], bool]) -> bool:
         try:
             with time_limit(max(0, self._end - monotonic()), using=self._conversations.db):
-                return count(period)
+                return count()
         except QueryTimeout:
             return False
+
+    def _read_extent(self) -> bool:
+        self.total_count = self._conversations.capped_count(MAX_TOTAL + 1, matching=self._query)
+        for row in self._conversations.page(limit=1, order="asc", matching=self._query).rows:
+            self.first_created_at = row.created_at
+        newest = self._conversations.page(limit=1, matching=self._query).rows
+        most_active = self._conversations.page(limit=1, order_by="last_item_at", matching=self._query).rows
+        times = [*(row.created_at for row in newest), *(row.last_item_at for row in most_active)]
+        self.last_active_at = max((moment for moment in times if moment), default=None)
+        return True
 
     def _count_conversations(self, period: Period) -> bool:
         for key, first, last in self._ranges(period):

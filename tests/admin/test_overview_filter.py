@@ -3,6 +3,7 @@ from datetime import timedelta
 from html import unescape
 
 import pytest
+from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
@@ -113,6 +114,53 @@ def test_filter_of_a_saved_view_is_used_without_its_columns(admin_client, staff_
         assert "owner: alice" not in response.content.decode()
 
 
+@pytest.mark.parametrize(
+    ("filters", "title", "count"),
+    [
+        (ACME, "Overview: tenant is “acme &amp; co”", 9),
+        ({"owner": "bob"}, "Overview: owner: bob", 2),
+        ({"end_user": "erika"}, "Overview: end user: erika", 0),
+    ],
+)
+def test_page_of_a_person_or_value_shows_its_extent_and_leads_to_export_and_erasure(
+    admin_client, tenants, filters, title, count
+):
+    response = page(admin_client, days="7", **filters)
+    html = response.content.decode()
+    assert re.search(rf"<h1[^>]*>{title}</h1>", html)
+    facts = dict(response.context["facts"])
+    conversations = Conversation.objects.filter(owner__username="bob" if "owner" in filters else "alice")
+    assert facts["Conversations"] == str(count)
+    if count:
+        first = min(conversations.values_list("created_at", flat=True))
+        last = max(conversations.values_list("last_item_at", flat=True))
+        assert f'datetime="{first.isoformat()}"' in facts["First created"]
+        assert f'datetime="{last.isoformat()}"' in facts["Last active"]
+    urls = {text: unescape(url) for url, text in re.findall(r'<li><a href="([^"]*)">([^<]*)</a></li>', html)}
+    assert admin_client.get(urls["Show in the list"]).context["cl"].result_count == count
+    assert admin_client.get(urls["Export results"]).context["selection"].count.number == count
+    criteria = admin_client.get(urls["Erase person"]).context["criteria"]
+    assert str(next(filter(None, criteria.values()))) in {"bob", "erika", str(("tenant", "acme & co"))}
+
+
+def test_page_of_a_filter_links_only_to_what_the_user_may_do(staff_client, tenants):
+    client = staff_client("view_conversation")
+    html = page(client, **ACME).content.decode()
+    assert "Show in the list" in html
+    assert "Export results" not in html
+    assert "Erase person" not in html
+    staff = User.objects.get(username="staff")
+    staff.user_permissions.add(Permission.objects.get(codename="erase_person"))
+    assert "Erase person" in page(client, **ACME).content.decode()
+
+
+def test_other_filters_and_no_filter_do_not_name_a_person(admin_client, tenants):
+    assert "Erase person" not in page(admin_client, q="tenant^acme").content.decode()
+    response = page(admin_client)
+    assert response.context["title"] == "Overview"
+    assert "facts" not in response.context
+
+
 def test_list_links_to_the_overview_of_its_filter(admin_client, tenants):
     html = admin_client.get(LIST_URL, {"q": "tenant:other"}).content.decode()
     [url] = re.findall(rf'href="({URL}[^"]*)">Overview', html)
@@ -136,7 +184,9 @@ def test_search_of_messages_needs_the_permission_to_read_and_is_recorded(admin_c
     Conversation.objects.create_with_items(
         owner=alice, items=validate_items([{"role": "user", "content": "planted words"}])
     )
-    assert totals(page(staff_client("view_conversation"), q="planted"))[0] == "No"
+    response = page(staff_client("view_conversation"), q="planted")
+    assert totals(response)[0] == "No"
+    assert "You may not read messages" in unescape(response.content.decode())
     assert not AccessRecord.objects.exists()
     assert totals(page(admin_client, q="planted"))[0] == "1"
     record = AccessRecord.objects.get()
@@ -148,6 +198,7 @@ def test_slow_filter_offers_to_keep_counting(admin_client, tenants, monkeypatch)
     monkeypatch.setattr(OverviewView, "max_patient_seconds", 600)
     html = admin_client.get(URL, ACME).content.decode()
     assert "Counting these conversations takes too long." in html
+    assert "First created" not in html
     [url] = re.findall(r'<a href="([^"]*)">Keep counting \(up to 600 s\)', html)
     response = admin_client.get(URL + unescape(url))
     assert totals(response)[0] == "9"

@@ -32,6 +32,7 @@ class Selection:
 
     search: RecordedSearch
     error: str = ""  # why the filters are invalid, so that they select nothing
+    note: str = ""  # why words of the filters are not looked up in messages
 
     @classmethod
     def from_list(cls, model_admin: admin.ModelAdmin[Any], request: HttpRequest) -> Selection:
@@ -51,7 +52,8 @@ class Selection:
             *change_list.form.errors.values(),
             *(errors for condition in change_list.form.conditions for errors in condition.errors.values()),
         )
-        return cls(replace(change_list.search, text=filters), error=" ".join(messages))
+        search = replace(change_list.search, text=filters)
+        return cls(search, error=" ".join(messages), note=change_list.words_note)
 
     @property
     def filters(self) -> str:

@@ -9,7 +9,6 @@ from django.contrib.admin.views.main import ORDER_VAR
 from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.urls import NoReverseMatch, reverse
-from django.utils.http import urlencode
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -40,7 +39,7 @@ from conversations.db.pages import Page
 from conversations.db.timeouts import QueryTimeout
 from conversations.errors import APIError
 from conversations.models import Conversation, ConversationQuerySet
-from conversations.schema.query.nodes import EVERYTHING, And, MetadataCondition, Query, is_bounded, iter_conditions
+from conversations.schema.query.nodes import EVERYTHING, MetadataCondition, Query, is_bounded, iter_conditions
 from conversations.search.activity_order import OrderBy
 from conversations.search.item_text import full_text_enabled
 
@@ -228,7 +227,7 @@ class ConversationChangeList(KeysetChangeList):
     @property
     def words_note(self) -> str:
         """The reason why words of the search are not looked up in messages, or ""."""
-        if not (self.form.is_valid() and self.form.searches_words) or self.word_lookup.searches_messages:
+        if not self.form.is_valid() or not self.word_lookup.has_phrases or self.word_lookup.searches_messages:
             return ""
         if not self.model_admin.has_read_content_permission(self.request):
             return missing_permission_message()
@@ -266,24 +265,7 @@ class ConversationChangeList(KeysetChangeList):
 
     @property
     def erase_url(self) -> str:
-        """The URL that erases the person whom the filter names, if it names nothing else and the user may erase."""
-        if not (person := self._person_parameters()) or not self.model_admin.has_erase_permission(self.request):
-            return ""
-        url = reverse("admin:conversations_conversation_erase", current_app=self.model_admin.admin_site.name)
-        return f"{url}?{urlencode(person)}"
-
-    def _person_parameters(self) -> dict[str, str]:
-        """Return the owner, end user and metadata value of the filter, or nothing if it has other conditions."""
-        form = self.form
-        if not form.is_valid() or form.finds_nothing:
-            return {}
-        named = {name: str(form.data[name]) for name in ("owner", "end_user") if form.cleaned_data[name]}
-        match form.query:
-            case And(()):
-                return named
-            case MetadataCondition(key, "eq", (value,)):
-                return {**named, "metadata_key": key, "metadata_value": value}
-        return {}
+        return str(self.model_admin.erase_url(self.request, self.form))
 
     @property
     def has_open_form(self) -> bool:

@@ -195,6 +195,19 @@ class ListForm(ConditionFields):
         parts = tuple(query for query in queries if query != EVERYTHING)
         return parts[0] if len(parts) == 1 else And(parts)
 
+    @property
+    def person_parameters(self) -> dict[str, str]:
+        """The owner, end user and metadata value of the filter, or nothing if it has other conditions."""
+        if not self.is_valid() or self.finds_nothing:
+            return {}
+        named = {name: str(self.data[name]) for name in ("owner", "end_user") if self.cleaned_data[name]}
+        match self.query:
+            case And(()):
+                return named
+            case MetadataCondition(key, "eq", (value,)):
+                return {**named, "metadata_key": key, "metadata_value": value}
+        return {}
+
     def apply_filters(self, conversations: ConversationQuerySet) -> ConversationQuerySet:
         """Apply the filters by owner and end user, which have indexes of their own."""
         if (owner := self.cleaned_data["owner"]) is not None:

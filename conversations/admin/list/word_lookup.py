@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -50,6 +50,7 @@ class WordLookup:
 
     pairs: MetadataPairQuerySet
     may_search_messages: Callable[[], bool]
+    has_phrases: bool = field(default=False, init=False)  # in what was expanded
 
     @cached_property
     def searches_messages(self) -> bool:
@@ -73,6 +74,7 @@ class WordLookup:
             case Not(part):
                 return Not(self._expand(part))
             case TextCondition(phrase):
+                self.has_phrases = True
                 alternatives = (*([query] if self.searches_messages else []), *self._other_conditions(phrase))
                 return alternatives[0] if len(alternatives) == 1 else Or(alternatives or (IdCondition(()),))
         return query

@@ -9,6 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from django.http import HttpRequest, QueryDict
+from django.template.defaultfilters import truncatechars
+from django.utils.translation import gettext
 
 from conversations.admin.actions.selection import Selection
 from conversations.admin.list.filter_form import ListForm
@@ -18,6 +20,7 @@ from conversations.overview.period import Period
 DAYS_PARAMETER = "days"
 DATE_PARAMETERS = ("created_from", "created_to")
 MAX_DAYS = 366
+MAX_TITLE = 100  # characters of the filter
 FIRST, LAST = date(1975, 1, 1), date(2100, 1, 1)  # Ids have times of these years, and of the previous period.
 
 
@@ -48,6 +51,12 @@ class OverviewFilters:
     @property
     def is_active(self) -> bool:
         return bool(self.selection.filters)
+
+    @property
+    def title(self) -> str:
+        """The title of the page, which names what the conditions select."""
+        name = truncatechars(self.conditions.title, MAX_TITLE)
+        return gettext("Overview: %(filter)s") % {"filter": name} if name else gettext("Overview")
 
     @property
     def is_patient(self) -> bool:

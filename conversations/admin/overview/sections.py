@@ -13,8 +13,11 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.charts import Chart, bar_chart, day_chart, format_change, format_count
+from conversations.admin.keyset import CappedCount
+from conversations.admin.list.times import format_time
 from conversations.admin.overview.links import ListLinks
 from conversations.models import FigureKind
+from conversations.overview.filtered import MAX_TOTAL, FilteredReport
 from conversations.overview.period import Comparison, Period
 from conversations.overview.report import DailyReport, OverviewReport
 
@@ -88,6 +91,17 @@ def comparison_text(comparison: Comparison, period: Period, *, is_complete: bool
     if not is_complete:
         change = gettext("%(change)s without today") % {"change": change}
     return f"{previous} · {change}"
+
+
+def facts_of(report: FilteredReport) -> list[tuple[str, str]]:
+    """Return what is known of the matching conversations of all time, as label and HTML."""
+    count = "" if report.total_count is None else str(CappedCount.cut(report.total_count, MAX_TOTAL))
+    facts = [
+        (gettext("Conversations"), count),
+        (gettext("First created"), format_time(report.first_created_at)),
+        (gettext("Last active"), format_time(report.last_active_at)),
+    ]
+    return [(label, value) for label, value in facts if value]
 
 
 def type_chart(report: DailyReport, period: Period) -> Chart:

@@ -7,13 +7,13 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
 
+from conversations.admin.actions.export import can_export
 from conversations.admin.base import ModelAdminView
 from conversations.admin.list.parameters import COLUMN_PARAMETERS, VIEW_PARAMETER
 from conversations.admin.overview.filters import DAYS_PARAMETER, OverviewFilters
 from conversations.admin.overview.links import ListLinks
-from conversations.admin.overview.sections import all_time_charts, day_charts, tool_rows, type_chart
+from conversations.admin.overview.sections import all_time_charts, day_charts, facts_of, tool_rows, type_chart
 from conversations.admin.permissions import sees_all_conversations
 from conversations.admin.saved_view import load_query_string, view_bar_context
 from conversations.errors import APIError
@@ -39,7 +39,7 @@ class OverviewView(ModelAdminView):
         filters = OverviewFilters(self.model_admin, request)
         site = self.model_admin.admin_site.name
         context = {
-            "title": _("Overview"),
+            "title": filters.title,
             "filters": filters,
             "form": filters.form,
             "days": filters.days,
@@ -84,12 +84,23 @@ class OverviewView(ModelAdminView):
         report = search.read(count, count=lambda report: report.conversation_count)
         conditions = [pair for chip in filters.conditions.chips for pair in chip.pairs]
         links = ListLinks(site, zone, [*conditions, *filters.conditions.others])
-        figures: dict[str, Any] = {"report": report, "period": period}
+        figures: dict[str, Any] = {"report": report, "period": period, "facts": facts_of(report)}
+        figures |= self._actions(filters, links)
         if report.has_conversations:
             figures["by_day"] = day_charts(report, period, links, has_items=report.has_items)
         if report.has_items:
             figures |= {"types": type_chart(report, period), "tools": tool_rows(report, period, links)}
         return figures
+
+    def _actions(self, filters: OverviewFilters, links: ListLinks) -> dict[str, str]:
+        """Return the URLs of the list with the filter, and of what the user may do with its conversations."""
+        name = "admin:conversations_conversation_export_list"
+        export_url = reverse(name, current_app=self.model_admin.admin_site.name) + filters.conditions.strict_url
+        return {
+            "list_url": links.url + filters.conditions.strict_url,
+            "export_url": export_url if can_export(self.model_admin, self.request) else "",
+            "erase_url": self.model_admin.erase_url(self.request, filters.conditions),
+        }
 
     def _url_of_view(self, view_id: str) -> str:
         """Return the URL of this page with the filters of a saved view, and with the days of the URL."""
