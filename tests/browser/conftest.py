@@ -17,8 +17,14 @@ TIMEOUT = 60_000  # milliseconds; other tests may keep the machine busy
 expect.set_options(timeout=TIMEOUT)
 
 
+@pytest.fixture(scope="session")
+def live_server(django_db_setup: None, live_server: LiveServer) -> LiveServer:
+    """A server that is created after the database, because its threads share the connection to one in memory."""
+    return live_server
+
+
 @pytest.fixture(scope="package")
-def playwright() -> Iterator[Playwright]:
+def playwright(django_db_setup: None) -> Iterator[Playwright]:
     """Playwright, as long as tests of this folder run: its event loop would disturb the other tests of the process.
 
     Where an event loop is running, Django refuses database access, and opens other connections than elsewhere. All
