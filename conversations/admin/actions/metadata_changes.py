@@ -32,11 +32,12 @@ class MetadataChanges:
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         """Show old and new values from the access log, which loses them when the conversation is deleted for good."""
+        parent: Any = super()
+        conversation = parent.get_object(request, unquote(object_id))
         records = AccessRecord.objects.filter(
-            conversation_id=unquote(object_id), action=AccessRecord.Action.METADATA
+            conversation_id=conversation.pk if conversation else None, action=AccessRecord.Action.METADATA
         ).order_by("-pk")[:MAX_CHANGES]
         changes = [(record, format_time(record.created_at), render_details(record)) for record in records]
         context = {"metadata_changes": changes, **(extra_context or {})}
-        parent: Any = super()
         response: HttpResponse = parent.history_view(request, object_id, context)
         return response

@@ -9,7 +9,7 @@ Both locks belong to the transaction, so that the database releases them when it
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 from typing import Any
 
@@ -31,10 +31,11 @@ def lock_number(key: str, *, using: str) -> int:
     return int.from_bytes(blake2b(f"{schema}\n{key}".encode(), digest_size=8).digest(), "big", signed=True)
 
 
-def insert(table: str, values: Mapping[str, Any], *, locked_key: str | None, using: str) -> bool:
+def insert(table: str, values: Mapping[str, Any], *, unique: Sequence[str], locked_key: str | None, using: str) -> bool:
     """Insert a row, and return True, or return False if a parallel transaction has locked the key.
 
-    `values` are adapted to the database already. Without `locked_key`, wait for such a transaction.
+    `values` are adapted to the database already, and `unique` are the columns of the key. Without `locked_key`, wait
+    for such a transaction.
     """
     connection = connections[using]
     columns = ", ".join(map(connection.ops.quote_name, values))
@@ -52,7 +53,25 @@ def insert(table: str, values: Mapping[str, Any], *, locked_key: str | None, usi
         try:
             cursor.execute(sql, parameters)
         except OperationalError as error:
-            if locked_key is not None and is_lock_timeout(error):
+            if locked_key is None or not is_lock_timeout(error):
+                raise
+            if _is_locked(table, {column: values[column] for column in unique}, using=using):
                 return False
-            raise
+            # The lock is one of InnoDB's on the gap between two other keys: wait for it.
+            return insert(table, values, unique=unique, locked_key=None, using=using)
         return bool(cursor.rowcount == 1)
+
+
+def _is_locked(table: str, key: Mapping[str, Any], *, using: str) -> bool:
+    """Whether a transaction has locked the row of this key on MariaDB."""
+    quote_name = connections[using].ops.quote_name
+    where = " AND ".join(f"{quote_name(column)} = %s" for column in key)
+    with connections[using].cursor() as cursor:
+        try:
+            sql = f"SELECT 1 FROM {quote_name(table)} WHERE {where} FOR UPDATE NOWAIT"  # noqa: S608
+            cursor.execute(sql, list(key.values()))
+        except OperationalError as error:
+            if is_lock_timeout(error):
+                return True
+            raise
+    return False

@@ -87,7 +87,8 @@ class PendingRecord:
             "retry_count": self.retry_count,
             "created_at": connections[using].ops.adapt_datetimefield_value(self.created_at),
         }
-        if not key_lock.insert(TABLE, row, locked_key=self.key if self.has_key else None, using=using):
+        locked_key = self.key if self.has_key else None
+        if not key_lock.insert(TABLE, row, unique=("key", "number"), locked_key=locked_key, using=using):
             raise key_in_use()
         self._stored_values = values
 
