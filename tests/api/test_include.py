@@ -1,5 +1,6 @@
 import pytest
 
+from tests.live.replica import wait_for_replay
 from tests.transfer.import_lines import CONVERSATION, ID, import_from_lines
 
 IMAGE = {"role": "user", "content": [{"type": "input_image", "image_url": "data:image/png;base64,AA=="}]}
@@ -44,5 +45,6 @@ def test_default_include_setting_reveals_members(as_alice, path, settings):
 
 def test_imported_message_without_content_is_returned(as_alice):
     import_from_lines(*CONVERSATION)
+    wait_for_replay()
     assert as_alice.items(ID) == [{"id": "msg_2", "type": "message"}, {"id": "msg_4", "type": "message"}]
     assert as_alice.get(f"/conversations/{ID}/items/msg_2").json() == {"id": "msg_2", "type": "message"}

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, connections, router
 from django.utils import timezone
 
 from conversations.models import APIKey, Conversation, RequestRecord
@@ -139,7 +139,7 @@ def test_count_costs_at_most_one_statement(as_alice, path):
     for url, body in [("/conversations", ITEMS), (path, ITEMS), (path.removesuffix("/items"), {"metadata": {}})]:
         counts = []
         for retry_count in (None, 0):
-            with CapturedQueries(connection) as queries:
+            with CapturedQueries(connections[router.db_for_write(RequestRecord)]) as queries:
                 assert as_alice.post(url, body, retry_count=retry_count).status_code == 200
             counts.append(len(queries))
         is_single_statement = connection.vendor == "postgresql" and "items" in body

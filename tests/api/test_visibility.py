@@ -8,6 +8,7 @@ from conversations.api.views import ConversationViewSet
 from conversations.models import APIKey, Conversation
 from conversations.owned_conversations import OwnedConversations
 from tests.api.conftest import APIClient
+from tests.live.replica import wait_for_replay
 
 HELLO = {"role": "user", "content": "Hello!"}
 
@@ -28,7 +29,9 @@ def team(settings, alice, bob) -> Group:
 
 @pytest.fixture
 def conversation_id(as_alice) -> str:
-    return as_alice.new_conversation(HELLO, topic="demo")
+    conversation_id = as_alice.new_conversation(HELLO, topic="demo")
+    wait_for_replay()  # Only Alice's own requests do without a replica that lags behind.
+    return conversation_id
 
 
 def operations(conversation_id, item_id):

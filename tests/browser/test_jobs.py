@@ -15,6 +15,7 @@ from playwright.sync_api import Locator, Page, expect
 from conversations.models import APIKey, Conversation, DeletedConversation, SavedView
 from conversations.schema.items import validate_items
 from conversations.trash import move_to_trash
+from tests.overview.plain_counts import create_conversations
 
 MESSAGE = {"role": "user", "content": "Where is my parcel?"}
 CALL = {"type": "function_call", "call_id": "call_1", "name": "find_shipment", "arguments": "{}"}
@@ -33,9 +34,10 @@ class Mouse:
         locator.click()
 
     def open(self, name: str) -> None:
-        """Follow a link of the first page."""
+        """Follow a link of the first page, and wait until it is left: it has a search box too."""
         self.page.goto("/admin/")
-        self.click(self.page.locator("#content").get_by_role("link", name=name, exact=True).first)
+        with self.page.expect_navigation():
+            self.click(self.page.locator("#content").get_by_role("link", name=name, exact=True).first)
 
 
 def search(page: Page, text: str) -> None:
@@ -79,6 +81,27 @@ def share_readable_file(mouse: Mouse) -> None:
     with mouse.page.expect_download() as download:
         mouse.click(mouse.page.get_by_role("button", name="Download as HTML"))
     assert "Where is my parcel?" in download.value.path().read_text()
+
+
+def erase_customer(mouse: Mouse) -> None:
+    mouse.open("All conversations")
+    search(mouse.page, "order_id:B-2")
+    mouse.click(mouse.page.get_by_role("link", name="Erase person"))
+    mouse.page.get_by_role("textbox").fill("1")
+    mouse.click(mouse.page.get_by_role("button", name="Erase"))
+    receipt = mouse.page.get_by_role("table", name="Erased")
+    expect(receipt.get_by_role("row", name="Conversations 1", exact=True)).to_be_visible()
+    expect(mouse.page.get_by_text("Checked: no table refers to 1 id")).to_be_visible()
+    assert not Conversation.objects.filter(metadata__order_id="B-2").exists()
+
+
+def compare_weeks(mouse: Mouse) -> None:
+    mouse.page.goto("/admin/")
+    figure = mouse.page.locator(".conversations-glance dl div").filter(has_text="Conversations, last 7 days")
+    expect(figure.locator(".conversations-change")).to_have_text("+50 %")
+    mouse.click(mouse.page.get_by_role("link", name="Overview", exact=True))
+    chart = mouse.page.get_by_role("figure").filter(has_text="Conversations per day")
+    expect(chart).to_contain_text("4 in the 7 days before · +50 % without today")
 
 
 def give_read_access(mouse: Mouse) -> None:
@@ -143,6 +166,7 @@ def test_everyday_jobs_take_few_clicks(admin_page: Page, admin_user: User, alice
         for number in ("B-1", "B-2")
     ]
     move_to_trash(others[0], deleted_by=admin_user)
+    create_conversations(alice, {1: 6, 9: 4}, metadata={"tenant": "other"}, items=items[:1])
     key, secret = APIKey.create(user=alice, name="leaked")
 
     def revoke_leaked_key(mouse: Mouse) -> None:
@@ -159,6 +183,8 @@ def test_everyday_jobs_take_few_clicks(admin_page: Page, admin_user: User, alice
         filter_tenant_and_tool: 4,
         find_failing_call: 2,
         share_readable_file: 3,
+        compare_weeks: 1,
+        erase_customer: 5,
         give_read_access: 5,
         revoke_leaked_key: 3,
         save_and_share_view: 4,

@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import random
 import re
 import signal
 import socket
@@ -18,23 +19,23 @@ from tests.waiting import SECONDS, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKERS = 2
+PORTS = range(20_000, 32_000)
 SERVICE_VARIABLES = ("ALLOWED_HOSTS", "DATABASE_REPLICA_URL", "DATABASE_URL", "DEBUG", "LOG_LEVEL", "SECRET_KEY")
 # On a busy machine a request may wait long for a lock, and a client for an answer.
 PATIENT = {"DATABASE_LOCK_TIMEOUT": str(SECONDS), "DATABASE_STATEMENT_TIMEOUT": str(SECONDS)}
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_port(count: int = 1) -> int:
+    """Return a port that nobody uses, and that `count - 1` more such ports follow.
 
-
-def free_port_before_another() -> int:
-    """Return a free port that another free one follows, as a service with model calls needs."""
+    It is below the ports that systems give to outgoing connections, one of which could take it before a service does.
+    """
     while True:
-        port = free_port()
-        with socket.socket() as probe, suppress(OSError, OverflowError):
-            probe.bind(("127.0.0.1", port + 1))
+        port = random.SystemRandom().choice(PORTS)
+        with suppress(OSError):
+            for number in range(port, port + count):
+                with socket.socket() as probe:
+                    probe.bind(("127.0.0.1", number))
             return port
 
 
@@ -63,7 +64,7 @@ class Service:
     def __init__(self, database: ScratchDatabase, directory: Path, root: Path = ROOT, **variables: str) -> None:
         self.database = database
         self._root = root
-        self.port = free_port_before_another() if "CONVERSATIONS_UPSTREAM_URL" in variables else free_port()
+        self.port = free_port(2 if "CONVERSATIONS_UPSTREAM_URL" in variables else 1)  # one for model calls
         self.variables = {**database.variables, **PATIENT, "SECRET_KEY": "live", "LOG_LEVEL": "ERROR", **variables}
         self._stdout_path = directory / f"{self.port}.stdout"
         self._stderr_path = directory / f"{self.port}.stderr"

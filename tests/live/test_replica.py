@@ -1,10 +1,8 @@
 """Several workers read from a streaming replica whose replay is paused. Run it under `.ci/with-replica`."""
 
-import os
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any
-from urllib.parse import urlsplit
 
 import pytest
 from django.db.models import QuerySet
@@ -12,26 +10,13 @@ from django.db.models import QuerySet
 from conversations.conf import app_settings
 from conversations.models import Conversation
 from tests.live.client import Client, user_message
+from tests.live.replica import query_value, wait_for_replay
 from tests.live.service import Service
 from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(not app_settings.replica, reason="there is no replica")
 
 TIMES = 12  # requests, each on a new connection, so that every worker gets some
-
-
-def query_value(name: str, statement: str) -> Any:
-    """Return the only value that the statement selects, on the server of this environment variable."""
-    import psycopg  # not installed for tests without PostgreSQL
-
-    url = urlsplit(os.environ[name])._replace(path="/postgres").geturl()
-    with closing(psycopg.connect(url, autocommit=True)) as connection:
-        return connection.execute(statement).fetchone()[0]
-
-
-def wait_for_replay() -> None:
-    position = query_value("DATABASE_URL", "SELECT pg_current_wal_insert_lsn()::text")
-    wait_until(lambda: query_value("DATABASE_REPLICA_URL", f"SELECT pg_last_wal_replay_lsn() >= '{position}'"))
 
 
 @contextmanager

@@ -116,8 +116,9 @@ def test_request_that_the_description_allows_is_answered_as_it_says(api, convers
         assume(sum(name.startswith("metadata[") for name in case.query) <= MAX_CONDITIONS)
         if "query" in case.query:
             case.query["query"] = query
-        if case.query.get("order_by") == "last_item_at":  # The cursor has to exist in this order.
+        if case.query.get("order_by") == "last_item_at":  # The cursor has to be visible in this order.
             case.query |= dict.fromkeys({"after", "before"} & case.query.keys(), conversation.pk)
+            case.headers = {}
         if isinstance(case.body, dict):
             ids = [item["id"] for item in case.body.get("items") or [] if item.get("id")]
             assume(len(set(ids)) == len(ids))
