@@ -153,7 +153,7 @@ class ConversationAdmin(MetadataChanges, RetentionPermissions, ConversationCells
     def get_urls(self) -> list[URLPattern]:
         item = "<path:object_id>/items/<str:item_id>/"
         return [
-            self.route("new/<path:object_id>/", NewConversationsView, name="conversation_new"),
+            self.route("new/<path:newest>/", NewConversationsView, name="conversation_new"),
             self.route("<path:object_id>/new/<int:position>/", NewItemsView, name="conversation_new_items"),
             self.route(f"{item}redact/", RedactView, name="conversation_redact"),
             self.route(item, ItemDownloadView, name="conversation_item"),

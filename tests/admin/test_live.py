@@ -74,7 +74,23 @@ def test_count_of_new_conversations_is_limited(admin_client, alice):
     assert admin_client.get(url).json() == {"count": MAX_COUNT, "text": "100+ new"}
 
 
-@pytest.mark.parametrize("query", ["o=title", "o=last_item", "q=hello", "last=1", "created_from=x"])
+def test_list_in_the_order_of_activity_counts_what_got_items(admin_client, alice):
+    first, second = create(alice, topic="demo"), create(alice, topic="demo")
+    other = create(alice, topic="other")
+    url = live_url(admin_client.get(LIST_URL, {"o": "last_item", "q": "topic:demo"}))
+    other.add_items(items=ITEMS)
+    assert admin_client.get(url).json()["count"] == 0
+    second.add_items(items=ITEMS)
+    assert admin_client.get(url).json()["count"] == 1
+    first.add_items(items=ITEMS)
+    create(alice, topic="demo")
+    assert admin_client.get(url).json() == {"count": 3, "text": "3 new"}
+    url = live_url(admin_client.get(LIST_URL, {"o": "last_item", "q": "topic:none"}))
+    create(alice, topic="none")
+    assert admin_client.get(url).json()["count"] == 1
+
+
+@pytest.mark.parametrize("query", ["o=title", "o=-last_item", "q=hello", "last=1", "created_from=x"])
 def test_other_lists_do_not_ask(admin_client, alice, query):
     newest = create(alice)
     assert live_url(admin_client.get(f"{LIST_URL}?{query}")) == ""
@@ -113,7 +129,8 @@ def test_new_items_of_an_unknown_conversation_are_not_found(admin_client):
     assert admin_client.get(url).status_code == 404
 
 
-@pytest.mark.parametrize("newest", ["x", "conv_", "_00", "' OR 1=1"])
-def test_any_id_is_answered(admin_client, newest):
+@pytest.mark.parametrize("order", ["-title", "last_item"])
+@pytest.mark.parametrize("newest", ["x", "conv_", "_00", "' OR 1=1", "2026-01-02", "9999-12-31T23:59:59+00:00"])
+def test_any_id_or_time_is_answered(admin_client, newest, order):
     url = reverse("admin:conversations_conversation_new", args=[newest])
-    assert admin_client.get(url).json()["count"] == 0
+    assert admin_client.get(url, {"o": order}).json()["count"] == 0

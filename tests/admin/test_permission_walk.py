@@ -157,8 +157,8 @@ def arguments(alice, staff) -> dict[Any, dict[str, Any]]:
         SavedView.objects.create(owner=staff, name="mine"),
         RetentionRule.objects.create(name="old", days=30),
     )
-    of_item = {"position": item.position, "item_id": item.item_id, "key": FILE.key}
-    return {type(row): {"object_id": quote(row.pk), **of_item, "row": row} for row in rows}
+    others = {"position": item.position, "item_id": item.item_id, "key": FILE.key, "newest": quote(one.pk)}
+    return {type(row): {"object_id": quote(row.pk), **others, "row": row} for row in rows}
 
 
 def requests(arguments: dict[Any, dict[str, Any]]) -> Iterator[tuple[str, str, list[dict[str, Any]]]]:

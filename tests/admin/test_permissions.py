@@ -67,7 +67,7 @@ def urls(conversation: Conversation) -> dict[str, str]:
         SavedView: view.pk,
     }
     item = conversation.items.first()
-    known = {"position": item.position, "item_id": item.item_id, "key": "0" * 64}
+    known = {"position": item.position, "item_id": item.item_id, "key": "0" * 64, "newest": "conv_"}
     return {
         pattern.name: reverse(
             f"admin:{pattern.name}",
