@@ -16,10 +16,9 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations import api_key_secrets
-from conversations.admin.actions.hold import page_url
 from conversations.admin.actions.revoke import RevokeView
 from conversations.admin.actions.rotate import RotateView
-from conversations.admin.base import AppModelAdmin
+from conversations.admin.base import AppModelAdmin, page_url
 from conversations.admin.keyset import CappedPaginator, KeysetChangeList
 from conversations.admin.list.times import format_time, time_column
 from conversations.models import APIKey

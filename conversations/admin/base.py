@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.utils import get_fields_from_path, unquote
+from django.contrib.admin.utils import get_fields_from_path, quote, unquote
 from django.contrib.admin.views.main import ChangeList
 from django.contrib.admin.widgets import url_params_from_lookup_dict
 from django.core.exceptions import FieldDoesNotExist
@@ -17,7 +17,7 @@ from django.db.models.constants import LOOKUP_SEP
 from django.db.models.options import Options
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
-from django.urls import URLPattern, path
+from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
 from django.views import View
 
@@ -147,6 +147,12 @@ class ModelAdminView(View):
             template,
             {**site_context, "opts": self.model_admin.opts, "media": self.model_admin.media, **context},
         )
+
+
+def page_url(model_admin: Any, key: Any) -> str:
+    """Return the URL of the page of a row."""
+    name = f"admin:conversations_{model_admin.opts.model_name}_change"
+    return reverse(name, args=[quote(key)], current_app=model_admin.admin_site.name)
 
 
 def _is_parameter_of(list_filter: Any, lookup: str, value: str, opts: Options[Any]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from datetime import date, datetime, time, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from time import monotonic
 from typing import Literal
 
@@ -101,7 +101,7 @@ class FilteredReport(DailyReport):
     def _count_items(self, period: Period) -> bool:
         first = day_start_seconds(period.previous.first, self.zone)
         query = And((self._query, ActiveCondition("gte", first)))
-        start, end = (self._midnight(day) for day in (period.previous.first, period.last + timedelta(days=1)))
+        start, end = Period(period.previous.first, period.last).bounds(self.zone)
         figures, count, after = Counter[FigureName](), 0, None
         has_more = True
         while has_more:
@@ -117,6 +117,3 @@ class FilteredReport(DailyReport):
             figures += count_items(items, zone=self.zone).figures
         self._figures += figures
         return True
-
-    def _midnight(self, day: date) -> datetime:
-        return datetime.combine(day, time(), tzinfo=self.zone)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import date, datetime, time, timedelta, tzinfo
 
 
 @dataclass(frozen=True)
@@ -22,6 +22,11 @@ class Period:
     @property
     def days(self) -> list[date]:
         return [self.first + timedelta(days=number) for number in range(self.length)]
+
+    def bounds(self, zone: tzinfo) -> tuple[datetime, datetime]:
+        """Return the midnights at which the period begins and ends in a time zone."""
+        end = self.last + timedelta(days=1)
+        return datetime.combine(self.first, time(), tzinfo=zone), datetime.combine(end, time(), tzinfo=zone)
 
     @property
     def previous(self) -> Period:

@@ -23,7 +23,8 @@ def select_conversations(rule: RetentionRule) -> tuple[ConversationQuerySet, Que
     A conversation without items is as old as its creation. Raise `APIError` if the rule's query is invalid.
     """
     cutoff = rule.cutoff()
-    # Activity never precedes creation, so that this condition holds for either basis, and gives the scan a bound.
+    # A conversation is active when it is created, even a fork, whose items may be older. So this condition holds for
+    # either basis, and it gives the scan a bound.
     query = And((CreatedCondition("lt", int(cutoff.timestamp())), parse_query(rule.query)))
     conversations = Conversation.objects.using(router.db_for_write(Conversation))
     if rule.basis == RetentionRule.Basis.ACTIVE:

@@ -1,4 +1,4 @@
-"""Panels that other apps add to the page of a conversation."""
+"""Panels that other apps add to the page of a conversation and to the overview."""
 
 import pytest
 from django.contrib.admin.utils import quote
@@ -46,3 +46,18 @@ def test_panel_is_not_shown_to_staff_who_may_not_see_the_conversation(staff_clie
     response = staff_client("view_apikey").get(url)
     assert response.status_code == 403
     assert text not in response.content.decode()
+
+
+def test_panel_of_the_overview_gets_the_period_and_stands_among_its_charts(admin_client, monkeypatch, alice):
+    monkeypatch.setattr(panels, "_overview_panels", [])
+
+    @panels.register_overview_panel
+    def panel(request, start, end):
+        return format_html("<p>{} from {} to {}</p>", request.user, start.isoformat(), end.isoformat())
+
+    dates = {"created_from": "2026-01-02", "created_to": "2026-01-03"}
+    html = admin_client.get(reverse("admin:conversations_overview"), dates).content.decode()
+    text = "<p>admin from 2026-01-02T00:00:00+00:00 to 2026-01-04T00:00:00+00:00</p>"
+    assert html.index("Items per day") < html.index(text) < html.index("All time")
+    filtered = admin_client.get(reverse("admin:conversations_overview"), {**dates, "owner": "alice"})
+    assert text not in filtered.content.decode()

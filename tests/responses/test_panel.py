@@ -54,5 +54,19 @@ def test_panel_shows_the_newest_turns_and_sums_all(client, stage, page):
     assert "model-0" not in text
 
 
+def test_overview_has_the_sums_of_each_model_in_the_period(client, stage):
+    conversation = client.conversations.create()
+    for model in ("echo", "fail", "echo"):
+        client.responses.create(model=model, conversation=conversation.id, input="hello")
+    times = "UPDATE conversations_responses_turn SET finished_at = '2031-05-06 12:00:00' WHERE conversation_id = %s"
+    execute(stage, times, [conversation.id])
+    staff = Staff(stage.service)
+    overview = "conversations/conversation/overview/"
+    html = staff.get(overview, created_from="2031-05-01", created_to="2031-05-06")
+    [table] = re.findall(r'<caption class="visually-hidden">Model calls</caption>.*?</table>', html, re.S)
+    assert re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", table)).endswith(" echo 2 0 40 10 - 1 1 - - ")
+    assert "Model calls" not in staff.get(overview, created_from="2031-05-07", created_to="2031-05-08")
+
+
 def test_conversation_without_turns_has_no_panel(client, page):
     assert page(client.conversations.create().id) == ""

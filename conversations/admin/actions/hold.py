@@ -4,16 +4,15 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import messages
-from django.contrib.admin.utils import quote, unquote
+from django.contrib.admin.utils import unquote
 from django.contrib.admin.widgets import AdminTextInputWidget
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations.admin.base import ModelAdminView
+from conversations.admin.base import ModelAdminView, page_url
 from conversations.admin.charts import format_count
 from conversations.errors import APIError
 from conversations.models import Conversation, DeletedConversation
@@ -101,8 +100,3 @@ def warn_about_held(model_admin: Any, request: HttpRequest, count: int) -> None:
         count,
     )
     model_admin.message_user(request, text % {"count": format_count(count)}, messages.WARNING)
-
-
-def page_url(model_admin: Any, key: Any) -> str:
-    name = f"admin:conversations_{model_admin.opts.model_name}_change"
-    return reverse(name, args=[quote(key)], current_app=model_admin.admin_site.name)

@@ -9,8 +9,7 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations.admin.actions.hold import page_url
-from conversations.admin.base import ModelAdminView
+from conversations.admin.base import ModelAdminView, page_url
 from conversations.admin.content.deleted import read_deleted_page
 from conversations.admin.transcript.entries import group_items
 from conversations.admin.transcript.item import TranscriptItem

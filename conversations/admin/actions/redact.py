@@ -10,8 +10,8 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations.admin.actions.hold import ReasonForm, page_url, refuse_held, warn_about_held
-from conversations.admin.base import ModelAdminView, non_atomic
+from conversations.admin.actions.hold import ReasonForm, refuse_held, warn_about_held
+from conversations.admin.base import ModelAdminView, non_atomic, page_url
 from conversations.admin.charts import format_count
 from conversations.errors import APIError
 from conversations.models import Conversation

@@ -14,6 +14,7 @@ from conversations.admin.list.parameters import COLUMN_PARAMETERS, VIEW_PARAMETE
 from conversations.admin.overview.filters import DAYS_PARAMETER, OverviewFilters
 from conversations.admin.overview.links import ListLinks
 from conversations.admin.overview.sections import all_time_charts, day_charts, facts_of, tool_rows, type_chart
+from conversations.admin.panels import render_overview_panels
 from conversations.admin.permissions import sees_all_conversations
 from conversations.admin.saved_view import load_query_string, view_bar_context
 from conversations.errors import APIError
@@ -69,6 +70,7 @@ class OverviewView(ModelAdminView):
             "by_day": day_charts(report, period, links),
             "types": type_chart(report, period),
             "tools": tool_rows(report, period, links),
+            "panels": render_overview_panels(self.request, *period.bounds(report.zone)),
             "bars": all_time_charts(report, links),
         }
 

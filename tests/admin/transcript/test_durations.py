@@ -10,6 +10,10 @@ from conversations.admin.transcript.durations import format_duration
     ("duration", "text"),
     [
         (timedelta(), "0 s"),
+        (timedelta(seconds=0.04), "0 s"),
+        (timedelta(seconds=0.42), "0.4 s"),
+        (timedelta(seconds=2), "2 s"),
+        (timedelta(seconds=9.96), "10 s"),
         (timedelta(seconds=19), "19 s"),
         (timedelta(seconds=59.6), "1 min 0 s"),
         (timedelta(minutes=3, seconds=20), "3 min 20 s"),
@@ -25,3 +29,4 @@ def test_durations_are_readable(duration, text):
 def test_durations_are_translated():
     with translation.override("de"):
         assert format_duration(timedelta(days=2, hours=5)) == "2 Tage 5 Std."
+        assert format_duration(timedelta(seconds=0.42)) == "0,4 s"
