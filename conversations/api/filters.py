@@ -178,10 +178,16 @@ class ConversationFilterSet(django_filters.FilterSet):
         fields: list[str] = []
 
     def __init__(self, data: QueryDict, queryset: ConversationQuerySet, **kwargs: Any) -> None:
-        super().__init__(data, queryset, **kwargs)
+        requested = {}
         for name in data:
-            if name not in self.page_parameters and name.partition("[")[0] not in self.base_filters:
-                raise errors.unknown_parameter(name)
+            if name not in self.page_parameters:
+                filter_name = name.partition("[")[0]
+                if filter_name not in self.base_filters:
+                    raise errors.unknown_parameter(name)
+                requested[filter_name] = self.base_filters[filter_name]
+        # django-filter copies these filters, and makes a form of them, for each request.
+        self.base_filters = requested
+        super().__init__(data, queryset, **kwargs)
 
     @property
     def conditions(self) -> Query:
