@@ -5,6 +5,7 @@ conversations than the client asked for.
 """
 
 import re
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any, cast, get_args
@@ -178,7 +179,7 @@ class ConversationFilterSet(django_filters.FilterSet):
         fields: list[str] = []
 
     def __init__(self, data: QueryDict, queryset: ConversationQuerySet, **kwargs: Any) -> None:
-        requested = {}
+        requested = OrderedDict[str, django_filters.Filter]()
         for name in data:
             if name not in self.page_parameters:
                 filter_name = name.partition("[")[0]
