@@ -99,7 +99,7 @@ def items_with(condition: ItemCondition) -> Any:
     items = item_model().objects.order_by().filter(**{condition.column: condition.value})
     if not condition.is_indexed:
         return items
-    if not condition.value:  # Items that call no tool, or have not failed, have an empty text, and match no condition.
+    if not condition.value:  # An empty text means no tool or no failure, and matches no condition.
         items = items.filter(**{f"{condition.column}__gt": ""})
     _name, is_indexed = ITEM_INDEXES[condition.column]
     return items.filter(IndexCondition(is_indexed, (), sqlite=is_indexed))

@@ -30,7 +30,7 @@ def team(settings, alice, bob) -> Group:
 @pytest.fixture
 def conversation_id(as_alice) -> str:
     conversation_id = as_alice.new_conversation(HELLO, topic="demo")
-    wait_for_replay()  # Only Alice's own requests do without a replica that lags behind.
+    wait_for_replay()  # The requests of others may read from a replica that lags behind.
     return conversation_id
 
 

@@ -37,7 +37,7 @@ class PacedUpstream(FakeUpstream):
         self.port, self.seconds = port, seconds
 
     async def _stream(self, body: dict[str, Any], send: Any) -> None:
-        self.requests.clear()
+        self.requests.clear()  # Otherwise their bodies would fill the memory.
         await send({"type": "http.response.start", "status": 200, "headers": STREAM_HEADERS})
         *events, last = stream_events(body)
         delta = next(event for event in events if b"output_text.delta" in event)

@@ -19,7 +19,7 @@ expect.set_options(timeout=TIMEOUT)
 
 @pytest.fixture(scope="session")
 def live_server(django_db_setup: None, live_server: LiveServer) -> LiveServer:
-    """A server that is created after the database, because its threads share the connection to one in memory."""
+    """Create the server after the database, because its threads share the connection to a database in memory."""
     return live_server
 
 

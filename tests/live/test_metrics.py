@@ -67,7 +67,7 @@ def test_metrics_are_the_sums_of_all_processes_of_the_past_and_the_present(measu
     wait_until(lambda: not old & set(service.workers) or len(service.workers) == WORKERS)
     wait_until(lambda: read(service)[1].get(("conversations_threads",)) == 3 * WORKERS)
     append(service, 10)
-    wait_until(lambda: read(service)[1]["conversations_database_connections",] >= 1)  # counted now and then
+    wait_until(lambda: read(service)[1]["conversations_database_connections",] >= 1)  # updated at intervals
     values = read(service)[1]
     assert count_creates(service) == 30
     assert values["conversations_items_written_total",] == 60

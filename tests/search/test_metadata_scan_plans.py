@@ -32,7 +32,7 @@ def owner(django_db_setup, django_db_blocker):
         Conversation.objects.update(last_item_at=F("created_at"))
         if connection.vendor == "postgresql":
             with connection.cursor() as cursor:
-                # Remove the rows before the update, and store the others in the order of their ids.
+                # Remove the dead rows that the update left, and store the others in the order of their ids.
                 cursor.execute("CLUSTER conversations_conversation USING conversations_conversation_pkey")
         analyze()
         largest = Conversation.objects.filter(owner__username="seed-0001")

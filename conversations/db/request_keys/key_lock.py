@@ -57,7 +57,7 @@ def insert(table: str, values: Mapping[str, Any], *, unique: Sequence[str], lock
                 raise
             if _is_locked(table, {column: values[column] for column in unique}, using=using):
                 return False
-            # The lock is one of InnoDB's on the gap between two other keys: wait for it.
+            # InnoDB has locked the gap between two other keys, and not this one: wait for the lock.
             return insert(table, values, unique=unique, locked_key=None, using=using)
         return bool(cursor.rowcount == 1)
 

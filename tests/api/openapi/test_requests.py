@@ -116,7 +116,7 @@ def test_request_that_the_description_allows_is_answered_as_it_says(api, convers
         assume(sum(name.startswith("metadata[") for name in case.query) <= MAX_CONDITIONS)
         if "query" in case.query:
             case.query["query"] = query
-        if case.query.get("order_by") == "last_item_at":  # The cursor has to be visible in this order.
+        if case.query.get("order_by") == "last_item_at":  # In this order, the end user has to see the cursor.
             case.query |= dict.fromkeys({"after", "before"} & case.query.keys(), conversation.pk)
             case.headers = {}
         if isinstance(case.body, dict):
