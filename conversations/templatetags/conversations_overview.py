@@ -46,7 +46,7 @@ def conversations_search(context: template.Context) -> dict[str, Any]:
 
 @register.inclusion_tag("conversations/failures.html", takes_context=True)
 def conversations_failures(context: template.Context) -> dict[str, Any]:
-    """Show the newest conversations with failures, or nothing if the user may not view the list."""
+    """Show the recently active conversations with failures, or nothing if the user may not view the list."""
     model_admin = _find_model_admin(context)
     if not model_admin:
         return {}

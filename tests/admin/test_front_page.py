@@ -9,6 +9,8 @@ from django.test import RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
+from conversations.admin.list.cells import shorten_id
+from conversations.admin.overview import failed_conversations
 from conversations.models import AccessRecord, Conversation
 from conversations.overview.report import MAX_NEW_CONVERSATIONS
 from conversations.schema.items import validate_items
@@ -111,22 +113,47 @@ def test_front_page_begins_with_the_search_box(admin_client, alice):
     assert [row.pk for row in admin_client.get(action, {"q": "A-77812"}).context["cl"].result_list] == [found.pk]
 
 
-def test_front_page_shows_newest_conversations_with_failures(admin_client, staff_client, alice):
+def failures(html: str) -> str:
+    return html[html.index("Recent failures") : html.index("All conversations with failures")]
+
+
+def failed(owner, name: str) -> Conversation:
+    return Conversation.objects.create_with_items(owner=owner, metadata={"n": name}, items=[*ITEMS, *FAILURE * 2])
+
+
+def test_front_page_shows_conversations_with_failures(admin_client, staff_client, alice):
     Conversation.objects.create_with_items(owner=alice, items=ITEMS)
     assert "No conversation has a failed item." in admin_client.get(URL).content.decode()
-    rows = [
-        Conversation.objects.create_with_items(owner=alice, metadata={"n": str(n)}, items=[*ITEMS, *FAILURE * 2])
-        for n in range(7)
-    ]
+    rows = [failed(alice, str(n)) for n in range(7)]
     for client in (admin_client, staff_client("view_conversation")):
         html = client.get(URL).content.decode()
-        failures = html[html.index("Recent failures") : html.index("All conversations with failures")]
-        assert re.findall(r"<b>n</b> = (\d)", failures) == ["6", "5", "4", "3", "2"]
-        assert re.findall(r"(\d+ failed items)", failures) == ["2 failed items"] * 5
-        assert "planted-words" not in html
+        assert re.findall(r"<b>n</b> = (\d)", failures(html)) == ["6", "5", "4", "3", "2"]
+        assert re.findall(r"(\d+ failed items)", failures(html)) == ["2 failed items"] * 5
     [url] = [link for link in links(html) if "failed" in link]
     assert admin_client.get(url).context["cl"].result_count == len(rows)
-    assert AccessRecord.objects.filter(action="search").count() == 0
+
+
+def test_old_conversation_that_fails_now_is_the_first_of_the_recent_failures(admin_client, alice, monkeypatch):
+    old = Conversation.objects.create_with_items(owner=alice, metadata={"n": "old"}, items=ITEMS)
+    for n in range(6):
+        failed(alice, str(n))
+    old.add_items(FAILURE)
+    assert re.findall(r"<b>n</b> = (\w+)", failures(admin_client.get(URL).content.decode()))[:2] == ["old", "5"]
+    monkeypatch.setattr(failed_conversations, "MAX_SECONDS", 0)  # The newest ones are always found in time.
+    assert re.findall(r"<b>n</b> = (\w+)", failures(admin_client.get(URL).content.decode()))[:2] == ["5", "4"]
+
+
+def test_titles_of_recent_failures_are_first_messages_for_readers(admin_client, admin_user, staff_client, alice):
+    conversation = failed(alice, "1")
+    html = failures(admin_client.get(URL).content.decode())
+    assert re.findall("<a [^>]*>([^<]*)</a>", html)[0] == "planted-words"
+    [record] = AccessRecord.objects.all()
+    assert (record.username, record.action, record.conversation_count) == (admin_user.username, "read", 1)
+    assert record.query == "@status:failed"
+    html = staff_client("view_conversation").get(URL).content.decode()
+    assert shorten_id(conversation.pk) in failures(html)
+    assert "planted-words" not in html
+    assert AccessRecord.objects.count() == 1
 
 
 def test_figures_include_a_large_conversation_of_this_moment(admin_client, alice):
