@@ -11,6 +11,7 @@ def api_urls(
     *,
     conversations: type[ConversationViewSet] = ConversationViewSet,
     items: type[ItemViewSet] = ItemViewSet,
+    suggestions: type[MetadataSuggestionViewSet] = MetadataSuggestionViewSet,
 ) -> list[URLPattern]:
     """Return the URL patterns of the API, with the view sets of your project instead of those of the app."""
     return [
@@ -42,12 +43,12 @@ def api_urls(
         ),
         path(
             "conversation_metadata/keys",
-            MetadataSuggestionViewSet.as_view({"get": "list_keys"}),
+            suggestions.as_view({"get": "list_keys"}),
             name="metadata-key-list",
         ),
         path(
             "conversation_metadata/values",
-            MetadataSuggestionViewSet.as_view({"get": "list_values"}),
+            suggestions.as_view({"get": "list_values"}),
             name="metadata-value-list",
         ),
         re_path(r"^(?:chat/completions|completions|embeddings|models|responses)(?:/|$)", ModelURLView.as_view()),

@@ -134,9 +134,14 @@ class OpenAIViewSet(GenericViewSet, OpenAIView):  # type: ignore[type-arg]
         return Conversation.objects.using(self.database).visible_to(self.request.user, end_user=self.end_user)
 
     @property
+    def has_own_queryset(self) -> bool:
+        """Whether a subclass replaces `get_queryset()`."""
+        return type(self).get_queryset is not OpenAIViewSet.get_queryset
+
+    @property
     def conversations(self) -> VisibleConversations:
         """The same conversations as `get_queryset()`, for requests that name one of them."""
-        if type(self).get_queryset is OpenAIViewSet.get_queryset and not app_settings.visible_to:
+        if not self.has_own_queryset and not app_settings.visible_to:
             return OwnedConversations(self.request.user, end_user=self.end_user, using=self.database)
         return VisibleConversations(self.get_queryset(), user=self.request.user)
 

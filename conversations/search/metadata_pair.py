@@ -42,7 +42,10 @@ class MetadataPairQuerySet(models.QuerySet["MetadataPair"]):
             return self.filter(owner=user.pk)
         conversations: Any = self.model._meta.get_field("conversation").related_model
         visible = conversations.objects.using(self.db).visible_to(user, end_user=end_user)
-        return self.filter(conversation__in=visible.order_by().values("pk"))
+        return self.of_conversations(visible)
+
+    def of_conversations(self, conversations: models.QuerySet[Any]) -> MetadataPairQuerySet:
+        return self.filter(conversation__in=conversations.order_by().values("pk"))
 
     @retry_on_conflict
     def suggestions(self, column: Literal["key", "value"], *, prefix: str, limit: int) -> Suggestions:

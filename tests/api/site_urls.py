@@ -8,8 +8,9 @@ from rest_framework import serializers
 from rest_framework.authentication import SessionAuthentication
 
 from conversations.api.serializers import ConversationSerializer
+from conversations.api.suggestions import MetadataSuggestionViewSet
 from conversations.api.views import ConversationViewSet, ItemViewSet
-from conversations.models import Conversation
+from conversations.models import Conversation, ConversationQuerySet
 from conversations.urls import api_urls
 
 
@@ -36,9 +37,34 @@ class SiteItemViewSet(ItemViewSet):
     conversation_serializer_class = TitledSerializer
 
 
-site_urls = api_urls(conversations=SiteConversationViewSet, items=SiteItemViewSet)
+class SiteSuggestionViewSet(MetadataSuggestionViewSet):
+    authentication_classes = [SessionAuthentication]
+
+
+class DemoOnly:
+    """Limits a view set to the conversations about the topic "demo"."""
+
+    def get_queryset(self) -> ConversationQuerySet:
+        return super().get_queryset().with_metadata(topic="demo")
+
+
+class DemoConversationViewSet(DemoOnly, ConversationViewSet):
+    pass
+
+
+class DemoItemViewSet(DemoOnly, ItemViewSet):
+    pass
+
+
+class DemoSuggestionViewSet(DemoOnly, MetadataSuggestionViewSet):
+    pass
+
+
+site_urls = api_urls(conversations=SiteConversationViewSet, items=SiteItemViewSet, suggestions=SiteSuggestionViewSet)
+demo_urls = api_urls(conversations=DemoConversationViewSet, items=DemoItemViewSet, suggestions=DemoSuggestionViewSet)
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("v1/", include("conversations.urls")),
     path("site/", include((site_urls, "conversations"), namespace="site")),
+    path("demo/", include((demo_urls, "conversations"), namespace="demo")),
 ]

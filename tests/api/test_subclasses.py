@@ -54,3 +54,32 @@ def test_errors_have_the_envelope_of_the_api(site):
     response = post(site, "/site/conversations", {"titles": "Mine"})
     message = "Unknown parameter: 'titles'. Did you mean 'title'?"
     assert (response.status_code, response.json()["error"]["message"]) == (400, message)
+
+
+def test_suggestions_require_a_session_too(site, alice, alice_secret):
+    Conversation.objects.create_with_items(owner=alice, metadata={"topic": "demo"})
+    with_key = Client(headers={"authorization": f"Bearer {alice_secret}"})
+    for path, expected in (("keys", ["topic"]), ("values?key=topic", ["demo"])):
+        assert site.get(f"/site/conversation_metadata/{path}").json()["data"] == expected
+        assert with_key.get(f"/site/conversation_metadata/{path}").status_code in (401, 403)
+        assert with_key.get(f"/v1/conversation_metadata/{path}").json()["data"] == expected
+
+
+def test_views_with_a_filtered_queryset_show_no_other_conversations(alice, bob, alice_secret):
+    create = Conversation.objects.create_with_items
+    demo = create(owner=alice, metadata={"topic": "demo", "kind": "a"}, items=[HELLO])
+    other = create(owner=alice, metadata={"topic": "other", "plan": "b"}, items=[HELLO])
+    create(owner=bob, metadata={"topic": "demo", "kind": "of bob"})
+    client = Client(headers={"authorization": f"Bearer {alice_secret}"})
+    for path, expected in (
+        ("conversations", [demo.pk]),
+        ("conversation_metadata/keys", ["kind", "topic"]),
+        ("conversation_metadata/values?key=topic", ["demo"]),
+        ("conversation_metadata/values?key=kind", ["a"]),
+        ("conversation_metadata/values?key=plan", []),
+    ):
+        data = client.get(f"/demo/{path}").json()["data"]
+        assert [row["id"] if path == "conversations" else row for row in data] == expected, path
+    for path in ("", "/items", "/items/msg_1"):
+        assert client.get(f"/demo/conversations/{demo.pk}{path}").status_code == 200
+        assert client.get(f"/demo/conversations/{other.pk}{path}").status_code == 404

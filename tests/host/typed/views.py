@@ -11,6 +11,7 @@ from rest_framework.authentication import SessionAuthentication
 
 from conversations.admin import ConversationAdmin
 from conversations.api.serializers import ConversationSerializer
+from conversations.api.suggestions import MetadataSuggestionViewSet
 from conversations.api.views import ConversationViewSet, ItemViewSet
 from conversations.deletion import BulkDelete, delete_conversation
 from conversations.errors import APIError
@@ -105,7 +106,11 @@ class SiteItemViewSet(ItemViewSet):
     authentication_classes = [SessionAuthentication]
 
 
-urlpatterns = api_urls(conversations=SiteConversationViewSet, items=SiteItemViewSet)
+class SiteSuggestionViewSet(MetadataSuggestionViewSet):
+    authentication_classes = [SessionAuthentication]
+
+
+urlpatterns = api_urls(conversations=SiteConversationViewSet, items=SiteItemViewSet, suggestions=SiteSuggestionViewSet)
 
 
 class OwnConversationAdmin(ConversationAdmin):
