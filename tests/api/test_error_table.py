@@ -242,6 +242,7 @@ QUERIES = {
         "include[1]",
         "invalid_value",
     ),
+    "include[0]=x": (f"Invalid value: 'x'. Supported values are: {INCLUDABLE}.", "include[0]", "invalid_value"),
 }
 
 

@@ -199,6 +199,12 @@ def test_duplicate_id_in_a_create_request_is_refused(as_alice, assert_error):
     assert_error(response, 400, "Item already in conversation", param="items", code="item_already_in_conversation")
 
 
+def test_duplicate_id_of_another_conversation_is_refused(as_alice, assert_error):
+    as_alice.new_conversation({**HELLO, "id": "msg_1"})
+    response = as_alice.post("/conversations", {"items": [{**HELLO, "id": "msg_1"}] * 2})
+    assert_error(response, 400, "Item already in conversation", param="items", code="item_already_in_conversation")
+
+
 def test_reused_id_copies_the_item_from_another_conversation_of_the_owner(as_alice):
     as_alice.new_conversation({**HELLO, "id": "msg_1", "content": "the first"})
     for item in ({**HELLO, "id": "msg_1", "content": "ignored"}, {"type": "item_reference", "id": "msg_1"}):

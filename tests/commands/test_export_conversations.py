@@ -67,6 +67,7 @@ def test_file_and_standard_output_receive_the_same_export(conversations, tmp_pat
     assert export_to_stdout("-") == export_to_stdout() == file.read_bytes()
     assert ids(file.read_bytes()) == [conversation.pk for conversation in conversations]
     assert "Grüße 🎉" in file.read_text("utf-8")
+    assert export(str(file), "--query", "@owner:alice topic:demo") == "Exported 1 conversation and 1 item.\n"
 
 
 def test_export_replaces_a_file_only_when_it_is_complete(conversations, tmp_path):

@@ -1,5 +1,5 @@
 // Run an agent for three turns, and print what they produced and what the session returned for the last of them.
-import { Agent, OpenAIConversationsSession, Runner, tool } from "@openai/agents";
+import { Agent, OpenAIConversationsSession, Runner, computerTool, tool } from "@openai/agents";
 import { ScriptedModel, functionCall } from "@openai/agents/testing";
 import OpenAI from "openai";
 import { z } from "zod";
@@ -37,6 +37,7 @@ const model = new ScriptedModel([
     hostedCall("image_generation_call", "ig_1", {}, "aGVsbG8="),
     hostedCall("mcp_list_tools", "mcpl_1", { server_label: "machines", tools: [] }),
     hostedCall("mcp_call", "mcp_1", { server_label: "machines", name: "count", arguments: "{}", error: null }, "30"),
+    { type: "computer_call", id: "cu_1", callId: "call_screen", status: "completed", action: { type: "screenshot" } },
     ...Array.from({ length: 30 }, (_, machine) =>
       functionCall("listLinuxSystems", { machine }, { callId: `call_${machine}`, id: `fc_${machine}` }),
     ),
@@ -52,7 +53,14 @@ const listLinuxSystems = tool({
   // wsl.exe writes UTF-16, and this is how a program reads it that expects ASCII.
   execute: ({ machine }) => `machine ${machine}: W\0s\0l\0`,
 });
-const agent = new Agent({ name: "Assistant", model, tools: [listLinuxSystems] });
+const refuse = () => {
+  throw new Error("This computer can only be looked at.");
+};
+const screen = Object.fromEntries(
+  ["click", "doubleClick", "scroll", "type", "wait", "move", "keypress", "drag"].map((action) => [action, refuse]),
+);
+const computer = computerTool({ computer: { ...screen, screenshot: () => "aGVsbG8=" } });
+const agent = new Agent({ name: "Assistant", model, tools: [listLinuxSystems, computer] });
 const runner = new Runner({ tracingDisabled: true });
 const client = new OpenAI({ maxRetries: 0 });
 const session = new OpenAIConversationsSession({ client });

@@ -2,13 +2,17 @@
 
 from typing import Literal
 
+from agents.models.chatcmpl_converter import Converter
+from openai.types.chat import ChatCompletionMessage
 from openai.types.responses import (
     ResponseCodeInterpreterToolCall,
+    ResponseComputerToolCall,
     ResponseFileSearchToolCall,
     ResponseFunctionWebSearch,
     ResponseOutputItem,
     ResponseReasoningItem,
 )
+from openai.types.responses.response_computer_tool_call import ActionScreenshot
 from openai.types.responses.response_function_web_search import ActionSearch
 from openai.types.responses.response_output_item import ImageGenerationCall, McpCall, McpListTools
 from openai.types.responses.response_reasoning_item import Content, Summary
@@ -20,6 +24,26 @@ WITHOUT_ID = "__fake_id__"
 def reasoning_with_summary(text: str, *, id: str = WITHOUT_ID) -> ResponseReasoningItem:
     summary = Summary(type="summary_text", text=text)
     return ResponseReasoningItem(id=id, type="reasoning", summary=[summary], encrypted_content="gAAAA")
+
+
+def chat_answer(text: str, *, thinking: str) -> list[ResponseOutputItem]:
+    """Convert an answer of another provider's model, with the Agents SDK's own converter."""
+    blocks = [{"type": "thinking", "thinking": thinking, "signature": f"signature of {thinking}"}]
+    message = ChatCompletionMessage.model_construct(
+        role="assistant", content=text, reasoning_content=thinking, thinking_blocks=blocks
+    )
+    return Converter.message_to_output_items(message, provider_data={"model": "other"})
+
+
+def computer_call(*, id: str, call_id: str) -> ResponseComputerToolCall:
+    return ResponseComputerToolCall(
+        id=id,
+        type="computer_call",
+        call_id=call_id,
+        status="completed",
+        action=ActionScreenshot(type="screenshot"),
+        pending_safety_checks=[],
+    )
 
 
 def reasoning_with_signature(text: str) -> ResponseReasoningItem:

@@ -13,7 +13,8 @@ from tests.live.service import running_service
 from tests.waiting import SECONDS
 
 SCRIPT = Path(__file__).with_name("agents_run.mjs")
-ITEMS = 70  # of the first run: a question, reasoning, 6 hosted calls, 30 calls with their outputs, reasoning, an answer
+# Of the first run: a question, reasoning, 6 hosted calls, 31 calls with their outputs, reasoning, an answer.
+ITEMS = 72
 
 
 @pytest.fixture(scope="module")
@@ -22,7 +23,7 @@ def agents_service(tmp_path_factory, django_db_blocker):
     settings = {
         "CONVERSATIONS_MAX_ITEMS_PER_REQUEST": str(ITEMS),
         "CONVERSATIONS_DEFAULT_INCLUDE": "reasoning.encrypted_content,file_search_call.results,"
-        "code_interpreter_call.outputs",
+        "code_interpreter_call.outputs,computer_call_output.output.image_url",
     }
     with running_service(tmp_path_factory.mktemp("agents"), django_db_blocker, **settings) as service:
         yield service
@@ -53,9 +54,12 @@ def test_turns_with_thirty_parallel_calls_are_stored_and_replayed_completely(age
     stored = list_items(agents_service, run["conversation"])
     assert len(stored) == ITEMS + 3 + 2
     assert [item | members for item, members in zip(stored, run["produced"], strict=True)] == stored
-    assert without_ids(run["replayed"]) == run["produced"][:-1]
-    hosted = stored[2:8]
-    assert [item["id"].partition("_")[0] for item in hosted] == ["ws", "fs", "ci", "ig", "mcpl", "mcp"]
+    # The session reads the output of a computer call as an item of an unknown type, and the SDK then drops the call.
+    replayable = [item for item in run["produced"][:-1] if item.get("type") != "computer_call"]
+    replayed = without_ids(run["replayed"])
+    assert [item | members for item, members in zip(replayed, replayable, strict=True)] == replayed
+    hosted = stored[2:9]
+    assert [item["id"].partition("_")[0] for item in hosted] == ["ws", "fs", "ci", "ig", "mcpl", "mcp", "cu"]
     image, mcp_call = hosted[3], hosted[5]
     assert (image["result"], "output" in mcp_call) == (None, False)  # The session does not send them.
 

@@ -1,13 +1,24 @@
 """The Agents SDK's session, which stores the items of its runs in a conversation."""
 
 import pytest
-from agents import Agent, OpenAIConversationsSession, ProgrammaticToolCallingTool, RunConfig, Runner, function_tool
+from agents import (
+    Agent,
+    Computer,
+    ComputerTool,
+    OpenAIConversationsSession,
+    ProgrammaticToolCallingTool,
+    RunConfig,
+    Runner,
+    function_tool,
+)
 from agents.testing import ScriptedModel, assistant_message, function_call
 from openai import NotFoundError
 from openai.types.responses.response_output_item import Program, ProgramOutput
 
 from tests.sdk.model_outputs import (
     WITHOUT_ID,
+    chat_answer,
+    computer_call,
     hosted_calls,
     reasoning_with_signature,
     reasoning_with_summary,
@@ -127,6 +138,60 @@ def test_run_with_reasoning_and_hosted_tools_of_a_model_without_ids_stores_every
         ("program_output", "cmo"),
         ("message", "msg"),
     ]
+
+
+def test_reasoning_of_another_providers_model_is_stored(session, async_client, run):
+    model = ScriptedModel(
+        [chat_answer("It rains.", thinking="Look outside."), chat_answer("Yes.", thinking="It rains.")]
+    )
+    agent = Agent(name="Assistant", model=model)
+    for question in ("What is the weather?", "Do I need an umbrella?"):
+        run(Runner.run(agent, question, session=session, run_config=WITHOUT_TRACING))
+    stored = run(session.get_items())
+    assert [item["type"] for item in stored] == ["message", "reasoning", "message"] * 2
+    assert [item["content"][0]["text"] for item in stored] == [
+        "What is the weather?",
+        "Look outside.",
+        "It rains.",
+        "Do I need an umbrella?",
+        "It rains.",
+        "Yes.",
+    ]
+    reasoning = async_client.conversations.items.retrieve(
+        stored[1]["id"], conversation_id=session.session_id, include=["reasoning.encrypted_content"]
+    )
+    assert run(reasoning).encrypted_content == "signature of Look outside."
+
+
+class Screen(Computer):
+    """A computer that can only be looked at."""
+
+    def screenshot(self):
+        return "aGVsbG8="
+
+    def _refuse(self, *args):
+        raise NotImplementedError
+
+    click = double_click = drag = keypress = move = scroll = type = wait = _refuse
+
+
+@pytest.mark.parametrize("call_id", ["cu_1", WITHOUT_ID])
+def test_computer_call_is_stored_with_its_screenshot(session, async_client, run, call_id):
+    model = ScriptedModel(
+        [[computer_call(id=call_id, call_id="call_1")], [assistant_message("It is dark.", item_id=WITHOUT_ID)]]
+    )
+    agent = Agent(name="Assistant", model=model, tools=[ComputerTool(Screen())])
+    run(Runner.run(agent, "What is on the screen?", session=session, run_config=WITHOUT_TRACING))
+    stored = run(session.get_items())
+    assert [item["type"] for item in stored] == ["message", "computer_call", "computer_call_output", "message"]
+    assert stored[1]["id"].startswith("cu_")
+    assert stored[1]["call_id"] == stored[2]["call_id"] == "call_1"
+    output = async_client.conversations.items.retrieve(
+        stored[2]["id"],
+        conversation_id=session.session_id,
+        include=["computer_call_output.output.image_url"],
+    )
+    assert run(output).output.image_url == "data:image/png;base64,aGVsbG8="
 
 
 def test_run_stores_its_turns_for_the_next_run(session, async_client, run):
