@@ -2,10 +2,11 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection
 
 from conversations.models import Conversation, DeletedConversation
 from conversations.schema.items import validate_items
-from conversations.trash import move_to_trash
+from conversations.trash import move_to_trash, restore
 
 
 def run(*ids: str) -> tuple[str, str]:
@@ -33,6 +34,21 @@ def test_restoring_twice_succeeds(deleted_conversation):
     run(deleted_conversation.conversation_id)
     assert run(deleted_conversation.conversation_id) == (f"{deleted_conversation} is already present.\n", "")
     assert Conversation.objects.count() == 1
+
+
+def test_conversation_that_another_process_restores_first_is_already_present(deleted_conversation):
+    others = [deleted_conversation]
+
+    def restore_after_look_up(execute, *args):
+        result = execute(*args)
+        if others:
+            restore(others.pop())
+        return result
+
+    with connection.execute_wrapper(restore_after_look_up):
+        output = run(deleted_conversation.conversation_id)
+    assert output == (f"{deleted_conversation} is already present.\n", "")
+    assert Conversation.objects.get().items.count() == 2
 
 
 def test_failures_are_reported_and_the_other_conversations_are_restored(deleted_conversation):

@@ -23,19 +23,23 @@ class Command(BaseCommand):
         failed = 0
         for conversation_id in ids:
             deleted = DeletedConversation.objects.filter(conversation_id=conversation_id).order_by("pk").last()
-            if deleted is None and Conversation.objects.filter(pk=conversation_id).exists():
-                self.stdout.write(f"{conversation_id} is already present.")
-                continue
-            if deleted is None:
-                self.stderr.write(f"{conversation_id}: no deleted conversation has this id.")
-                failed += 1
-                continue
             try:
+                if deleted is None:
+                    raise RestoreError(f"{conversation_id}: no deleted conversation has this id.")
                 restore(deleted, owner=user, restored_by="manage.py restore_conversations")
             except RestoreError as error:
-                self.stderr.write(str(error))
-                failed += 1
+                if _is_present(conversation_id):  # perhaps because another process has restored it meanwhile
+                    self.stdout.write(f"{conversation_id} is already present.")
+                else:
+                    self.stderr.write(str(error))
+                    failed += 1
             else:
                 self.stdout.write(f"Restored {conversation_id} with {count_of(deleted.item_count, 'item')}.")
         if failed:
             raise CommandError(f"{failed} of {len(ids)} conversations were not restored.")
+
+
+def _is_present(conversation_id: str) -> bool:
+    """Whether there is nothing to restore, because the conversation exists and has no copy in the trash."""
+    is_deleted = DeletedConversation.objects.filter(conversation_id=conversation_id).exists()
+    return not is_deleted and Conversation.objects.filter(pk=conversation_id).exists()
