@@ -16,6 +16,7 @@ from django.db import IntegrityError, router, transaction
 
 from conversations.db.aliases import DatabaseKey, database_key
 from conversations.db.batching import AdaptiveBatch
+from conversations.db.lost_commit import write_or_find
 from conversations.db.request_keys.pending_record import key_in_use
 from conversations.db.retry import retry_on_conflict
 from conversations.errors import APIError
@@ -95,11 +96,19 @@ def _run_retry(
 
     The lock of the conversation lets it wait for a request that was sent before and is still being executed.
     """
-    with transaction.atomic(using=using):
-        Conversation.objects.using(using).filter(pk=conversation_id).lock()
-        if stored := RequestRecord.objects.using(using).claim(record):
-            return replay(stored), True
-        return verb(record), False
+
+    def write() -> tuple[T, bool]:
+        with transaction.atomic(using=using):
+            Conversation.objects.using(using).filter(pk=conversation_id).lock()
+            if stored := RequestRecord.objects.using(using).claim(record):
+                return replay(stored), True
+            return verb(record), False
+
+    def find() -> tuple[T, bool] | None:
+        stored = _find(record, using=using)
+        return (replay(stored), False) if stored else None
+
+    return write_or_find(write, find, using=using)
 
 
 def find_answer(record: PendingRecord, *, using: str) -> RequestRecord | None:
