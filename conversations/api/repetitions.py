@@ -59,4 +59,5 @@ def _retry_count(request: Request) -> int | None:
 
 
 def _digest(*parts: Any) -> str:
-    return blake2b("\n".join(map(str, parts)).encode(), digest_size=DIGEST_BYTES).hexdigest()
+    """Return a hash of the parts, in which None differs from the text "None"."""
+    return blake2b("\n".join(map(repr, parts)).encode(), digest_size=DIGEST_BYTES).hexdigest()

@@ -125,8 +125,9 @@ def test_created_conversation_has_the_end_user_and_the_answer_does_not_show_it(a
     assert Conversation.objects.get().end_user == "ann"
 
 
-def test_key_of_another_end_user_is_another_request(as_alice, as_ann, as_ben):
-    ids = [client.post("/conversations", {}, key="one").json()["id"] for client in (as_ann, as_ben, as_alice) * 2]
+def test_key_of_another_end_user_is_another_request(as_alice, as_ann, alice_secret):
+    clients = (as_ann, APIClient(alice_secret, **{HEADER: "None"}), as_alice)
+    ids = [client.post("/conversations", {}, key="one").json()["id"] for client in clients * 2]
     assert ids[:3] == ids[3:]
     assert len(set(ids)) == 3
 
