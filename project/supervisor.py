@@ -73,6 +73,7 @@ class Slot:
         self.socket = socket.socket(fileno=holder.get_fd()) if holder else listener
         self.processes: list[_Process] = []
         self.early_deaths = 0
+        self.can_load = True  # False after a process ended by itself before it was ready
         self.start_at = 0.0
 
     @property
@@ -136,7 +137,7 @@ class Supervisor(mp.MPServer):
             if not slot.is_served and slot.start_at <= time.monotonic():
                 self._start_process(slot)
         is_calm = all(process.is_ready and process.kill_at is None for _, process in self._processes())
-        if self._to_replace and is_calm:
+        if self._to_replace and is_calm and self._to_replace[0].start_at <= time.monotonic():
             self._start_process(self._to_replace.pop(0), is_successor=True)
 
     def _new_process(self, slot: Slot, ready: Connection) -> BaseProcess:
@@ -158,21 +159,23 @@ class Supervisor(mp.MPServer):
         return cores[slot.number % len(cores)] if cores and workers % len(cores) == 0 else None
 
     def _start_process(self, slot: Slot, *, is_successor: bool = False) -> None:
-        ready, ready_in_process = multiprocessing.Pipe(duplex=False)
-        inner = self._new_process(slot, ready_in_process)
-        # If an exception ends the main process, Python stops the workers, instead of waiting for them.
-        inner.daemon = True
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)  # The process inherits it.
         try:
-            inner.start()
+            ready, ready_in_process = multiprocessing.Pipe(duplex=False)
+            with ready_in_process:
+                inner = self._new_process(slot, ready_in_process)
+                # If an exception ends the main process, Python stops the workers, instead of waiting for them.
+                inner.daemon = True
+                inner.start()
         except OSError as error:  # no memory, or too many processes or files
             pause = slot.pause(lived=0)
             logger.error("A process can't be started: %s. Trying again in %d seconds.", error, pause)
+            if is_successor:
+                self._to_replace.insert(0, slot)
         else:
             slot.processes.append(_Process(slot.name, inner, ready, is_successor, started_at=time.monotonic()))
         finally:
             signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-            ready_in_process.close()
 
     def _handle_events(self, signals: socket.socket) -> None:
         """Wait for a signal, for a process that becomes ready or ends, or for the time to look at the clock."""
@@ -206,7 +209,7 @@ class Supervisor(mp.MPServer):
         """Let connections wait in the worker's socket from now on, and stop the process that this one replaces."""
         try:
             process.ready.recv_bytes()
-            process.is_ready = True
+            process.is_ready = slot.can_load = True
         except (EOFError, OSError):  # It ended before it was ready, and perhaps its end has been handled already.
             return
         finally:
@@ -234,7 +237,9 @@ class Supervisor(mp.MPServer):
         reason = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         pause = slot.pause(lived=time.monotonic() - process.started_at)
         logger.error("The %s died (%s). It is replaced in %d seconds.", process, reason, pause)
-        if not self._has_served and all(slot.early_deaths for slot in self.slots if slot.holder):
+        if code >= 0 and not process.is_ready:  # A signal says nothing about the code.
+            slot.can_load = False
+        if not self._has_served and not any(slot.can_load for slot in self.slots if slot.holder):
             logger.error("No worker process could start. Stopping.")
             self._exit_code = 1
             self._stop()

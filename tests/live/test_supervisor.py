@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import resource
 import signal
 import threading
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from tests.waiting import wait_until
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="needs Linux's table of processes")
 DEATHS = 3
+FEW_FILES = 6  # The main process has more open files than that, and waits for fewer.
 
 MIDDLEWARE = """
 from django.http import HttpResponse
@@ -42,6 +44,13 @@ class Project:
     def write_version(self, version: str) -> None:
         """Write code that answers with the version. Python compiles it again if its length differs."""
         self._middleware.write_text(MIDDLEWARE.format(version=version))
+
+    def write_death(self) -> None:
+        """Write code whose first process is killed while it loads."""
+        flag = self._middleware.with_name("killed")
+        code = f"import os, signal, pathlib\nflag = pathlib.Path({str(flag)!r})\n"
+        code += "if not flag.exists():\n    flag.touch()\n    os.kill(os.getpid(), signal.SIGKILL)\n"
+        self._middleware.write_text(code + MIDDLEWARE.format(version="1"))
 
     def write_error(self) -> None:
         self._middleware.write_text("import nowhere\n")
@@ -181,6 +190,31 @@ def test_service_whose_application_never_loads_ends(database, project):
     assert failed.returncode == 1
     assert "No module named 'nowhere'" in failed.stderr
     assert failed.stderr.endswith("No worker process could start. Stopping.\n")
+
+
+@pytest.mark.slow
+def test_worker_that_is_killed_while_it_loads_is_replaced(own_service, project):
+    project.write_death()
+    own_service.start("--workers", "1")
+    assert own_service.stderr.count("died (SIGKILL)") == 1
+    assert read_version(own_service) == "1"
+    own_service.interrupt()
+    assert own_service.wait() == 0
+
+
+@pytest.mark.slow
+def test_main_process_without_file_handles_starts_workers_when_it_has_some_again(service):
+    service.start("--workers", "1")
+    [worker] = service.workers
+    limits = resource.prlimit(service.session, resource.RLIMIT_NOFILE)
+    resource.prlimit(service.session, resource.RLIMIT_NOFILE, (FEW_FILES, limits[1]))
+    os.kill(worker, signal.SIGKILL)
+    wait_until(lambda: "can't be started: [Errno 24]" in service.stderr)
+    resource.prlimit(service.session, resource.RLIMIT_NOFILE, limits)
+    wait_until(lambda: len(service.workers) == 1)
+    assert read_version(service) is None
+    service.interrupt()
+    assert service.wait() == 0
 
 
 @pytest.mark.parametrize(("workers", "is_kept"), [(2, True), (1, False)])
