@@ -212,6 +212,25 @@ def test_repeated_fork_and_rewind_get_the_first_answer(as_alice, conversation_id
     assert len(as_alice.items(conversation_id)) == 2
 
 
+def test_repeated_answer_shows_current_metadata_where_the_request_does_not_name_it(as_alice, conversation_id):
+    """The record has no content, so that the metadata of the first answer is not known any more."""
+    path = f"/conversations/{conversation_id}"
+    added = as_alice.post(f"{path}/items", ITEMS).json()["data"]
+    fork = as_alice.post(f"{path}/fork", key="fork")
+    changes = {
+        f"/conversations/{fork.json()['id']}": (fork, lambda: as_alice.post(f"{path}/fork", key="fork")),
+        path: (
+            as_alice.delete(f"{path}/items/{added[1]['id']}", key="delete"),
+            lambda: as_alice.delete(f"{path}/items/{added[1]['id']}", key="delete"),
+        ),
+    }
+    for url, (first, repeat) in changes.items():
+        as_alice.post(url, {"metadata": {"topic": "second"}})
+        second = repeat()
+        assert (second.status_code, second[REPLAYED]) == (200, "true")
+        assert second.json() == {**first.json(), "metadata": {"topic": "second"}} != first.json()
+
+
 def test_rewind_drops_the_records_of_the_appends_that_it_deletes(as_alice, conversation_id):
     path = f"/conversations/{conversation_id}/items"
     responses = [as_alice.post(path, ITEMS, key=key) for key in ("one", "two")]
