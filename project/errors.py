@@ -24,7 +24,7 @@ SERVER_ERROR = APIError("The server had an error processing your request.", stat
 def bad_request(request: HttpRequest, exception: Exception) -> HttpResponse:
     if not is_for_api(request):
         return defaults.bad_request(request, exception)
-    return _render_envelope(APIError("Bad request."))
+    return render_envelope(APIError("Bad request."))
 
 
 def disallowed_host(request: HttpRequest) -> HttpResponse:
@@ -35,7 +35,7 @@ def disallowed_host(request: HttpRequest) -> HttpResponse:
         response = defaults.bad_request(request, Exception())
     else:
         text = f"This server does not answer requests for the host {host!r}. Add it to ALLOWED_HOSTS."
-        response = _render_envelope(APIError(text))
+        response = render_envelope(APIError(text))
     text = "Refused a request for the host %r. To serve it, add it to ALLOWED_HOSTS."
     log_response(text, host, response=response, request=request)
     return response
@@ -52,7 +52,7 @@ def page_not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
         return defaults.page_not_found(request, exception)
     url = request.build_absolute_uri(settings.API_PREFIX)
     text = f"Invalid URL ({request.method} {request.path}). The API is at {url}: set this as your client's base URL."
-    return _render_envelope(APIError(text, status=404))
+    return render_envelope(APIError(text, status=404))
 
 
 def server_error(request: HttpRequest) -> HttpResponse:
@@ -62,12 +62,12 @@ def server_error(request: HttpRequest) -> HttpResponse:
         return _unavailable(request, error)
     if not is_for_api(request):
         return defaults.server_error(request)
-    return _render_envelope(SERVER_ERROR)
+    return render_envelope(SERVER_ERROR)
 
 
 def _unavailable(request: HttpRequest, error: BaseException) -> HttpResponse:
     if is_for_api(request):
-        response = _render_envelope(errors.unavailable())
+        response = render_envelope(errors.unavailable())
     else:
         try:
             response = HttpResponse(render_to_string("503.html"), status=503)  # A context may need the database.
@@ -99,6 +99,7 @@ def wants_page(request: HttpRequest) -> bool:
     return is_for_admin or "text/html" in request.headers.get("Accept", "")
 
 
-def _render_envelope(error: APIError) -> HttpResponse:
+def render_envelope(error: APIError) -> HttpResponse:
+    """Return the response to a request that no view of the API answers."""
     headers = {"x-request-id": ids.new_request_id()}
     return JsonResponse(error.envelope(), status=error.status, headers=headers, json_dumps_params={"indent": 2})

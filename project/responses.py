@@ -36,6 +36,7 @@ def run_responses(listener: socket.socket, ready: Connection) -> None:
     import uvicorn
 
     from project.asgi import application
+    from project.http_protocol import PunctualProtocol
 
     class Server(uvicorn.Server):
         async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -45,6 +46,7 @@ def run_responses(listener: socket.socket, ready: Connection) -> None:
 
     config = uvicorn.Config(
         application,
+        http=PunctualProtocol,
         lifespan="on",
         log_config=None,
         log_level="warning",

@@ -189,7 +189,12 @@ class InvalidURLView(OpenAIView):
 
 
 class ModelURLView(InvalidURLView):
-    """The answer to a URL of OpenAI's API that calls a model."""
+    """The answer to a URL of OpenAI's API that calls a model. An app that calls models sets the advice."""
+
+    advice = (
+        "This server stores conversations and runs no models. Send model calls to a server that runs models, with a "
+        "client of its own."
+    )
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
-        raise errors.no_models(request.method, request.path)
+        raise errors.no_models(request.method, request.path, advice=self.advice)

@@ -99,12 +99,8 @@ def invalid_url(method: str | None, path: str) -> APIError:
     return APIError(f"Invalid URL ({method} {path})", status=404)
 
 
-def no_models(method: str | None, path: str) -> APIError:
-    return APIError(
-        f"Invalid URL ({method} {path}). This server stores conversations and runs no models. Send model calls to a "
-        "server that runs models, with a client of its own.",
-        status=404,
-    )
+def no_models(method: str | None, path: str, *, advice: str) -> APIError:
+    return APIError(f"Invalid URL ({method} {path}). {advice}", status=404)
 
 
 def method_not_allowed(method: str | None, path: str) -> APIError:

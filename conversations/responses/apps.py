@@ -9,8 +9,13 @@ class ResponsesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
+        from conversations.api.base import ModelURLView
         from conversations.management.periodic import TASKS, Task
         from conversations.responses import checks  # noqa: F401 - registers the system checks
         from conversations.responses.purge import purge_turns
 
+        ModelURLView.advice = (
+            "This server answers /v1/responses and /v1/models at another port, which answers the rest of the API too: "
+            "with `manage.py serve`, the port after its own. Set it in your client's base URL."
+        )
         TASKS.append(Task("purge_turns", purge_turns, timedelta(hours=1)))

@@ -15,10 +15,8 @@ import orjson
 from django.core.handlers.asgi import ASGIRequest
 from django.db import close_old_connections
 
-from conversations.api import errors
 from conversations.api.repetitions import REPLAYED_HEADER
-from conversations.conf import app_settings
-from conversations.responses.answer import Answer, Receive, Send
+from conversations.responses.client import Answer, ClientGone, Receive, Send, read_body
 from conversations.responses.conf import upstream_settings
 from conversations.responses.events import replay_events
 from conversations.responses.parameters import has_conversation
@@ -33,10 +31,6 @@ STOP_SECONDS = 5  # for turns whose clients are gone
 PATHS = re.compile(r"/responses(/[A-Za-z0-9_-]+)*|/models(/(?!\.)[A-Za-z0-9_.:@-]+)*", re.ASCII)
 
 Application = Callable[[Any, Receive, Send], Awaitable[None]]
-
-
-class ClientGone(Exception):
-    """Raised when the client closes the connection before its request is complete."""
 
 
 class ResponsesApplication:
@@ -81,7 +75,7 @@ class ResponsesApplication:
                 await self._run_sync(view.authenticate, request)
             finally:
                 scope["auth"] = getattr(request, "auth", None)  # for middleware
-            body = await _read_body(scope, receive)
+            body = await read_body(scope, receive)
             is_turn = (scope["method"], self.own_path(scope)) == ("POST", "/responses") and has_conversation(body)
             if is_turn:
                 await self._take_turn(scope, receive, answer, view, body)
@@ -93,9 +87,7 @@ class ResponsesApplication:
             if answer.is_started:
                 raise
             known = to_api_error(error) if isinstance(error, httpx2.HTTPError | TimeoutError) else error
-            response = await self._run_sync(view.error_response, known)
-            headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.items()]
-            await answer.send_whole(response.status_code, headers, response.content)
+            await answer.send_response(await self._run_sync(view.error_response, known))
 
     async def _take_turn(self, scope: Any, receive: Receive, answer: Answer, view: ResponseView, body: bytes) -> None:
         started = await self._begin(view, body, receive)
@@ -156,27 +148,6 @@ def _with_connection(function: Callable[..., Any], *args: Any, **kwargs: Any) ->
         return function(*args, **kwargs)
     finally:
         close_old_connections()
-
-
-async def _read_body(scope: Any, receive: Receive) -> bytes:
-    maximum = app_settings.max_body_bytes
-    lengths = [int(value) for name, value in scope["headers"] if name == b"content-length" and value.isdigit()]
-    if any(length > maximum for length in lengths):
-        raise errors.body_too_large(maximum=maximum)
-    body = bytearray()
-    try:
-        async with asyncio.timeout(app_settings.body_seconds):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise ClientGone
-                body += message.get("body", b"")
-                if len(body) > maximum:
-                    raise errors.body_too_large(maximum=maximum)
-                if not message.get("more_body"):
-                    return bytes(body)
-    except TimeoutError:
-        raise errors.body_too_slow() from None
 
 
 async def _wait_for_disconnect(receive: Receive) -> None:

@@ -15,7 +15,7 @@ from rest_framework.response import Response
 
 from conversations.db.errors import is_temporary
 from conversations.errors import APIError
-from conversations.responses.answer import Answer
+from conversations.responses.client import Answer
 from conversations.responses.conf import upstream_settings
 from conversations.responses.errors import failed_response, upstream_broken
 from conversations.responses.events import (
@@ -169,8 +169,7 @@ class TurnRun:
         envelope = response.data["error"]
         await self._settle_failure(envelope["code"] or envelope["type"])
         if not self._answer.is_started:
-            headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in response.items()]
-            await self._answer.send_whole(response.status_code, headers, response.content)
+            await self._answer.send_response(response)
             return
         failure = APIError(envelope["message"], code=envelope["code"] or envelope["type"])
         event = {

@@ -24,7 +24,12 @@ def stage(tmp_path_factory, django_db_blocker) -> Iterator[Stage]:
     database = ScratchDatabase(directory, django_db_blocker)
     database.create()
     with running_upstream() as upstream:
-        variables = {"CORS_ALLOWED_ORIGINS": ORIGIN, "LOG_REQUESTS": "true", "METRICS_TOKEN": TOKEN}
+        variables = {
+            "LOG_LEVEL": "WARNING",
+            "CORS_ALLOWED_ORIGINS": ORIGIN,
+            "LOG_REQUESTS": "true",
+            "METRICS_TOKEN": TOKEN,
+        }
         service = Service(database, directory, CONVERSATIONS_UPSTREAM_URL=upstream.url, **variables)
         try:
             service.start()
@@ -88,6 +93,21 @@ def test_refused_key_is_logged_without_the_secret(stage):
     line = f"GET /v1/models 401 in .* ms, key none .{answer.headers['x-request-id']}."
     wait_until(lambda: re.search(line, stage.service.stderr))
     assert "sk-conv-wrong" not in stage.service.stderr
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", "/responses"), ("GET", "/models")])
+def test_unknown_host_gets_the_error_of_the_main_port_and_one_line_of_the_log(stage, method, path):
+    asked, host = len(stage.upstream.requests), f"evil{path.replace('/', '-')}.example.com"
+    answer = send(stage, method, path, headers={"host": host})
+    assert answer.status_code == 400
+    message = f"This server does not answer requests for the host {host!r}. Add it to ALLOWED_HOSTS."
+    error = {"message": message, "type": "invalid_request_error", "param": None, "code": None}
+    assert answer.json()["error"] == error
+    wait_until(lambda: f"({answer.headers['x-request-id']})" in stage.service.stderr)
+    lines = [line for line in stage.service.stderr.splitlines() if host in line]
+    assert len(lines) == 1
+    assert lines[0].endswith(f"Refused a request for the host {host!r}. To serve it, add it to ALLOWED_HOSTS.")
+    assert len(stage.upstream.requests) == asked
 
 
 @pytest.mark.parametrize("path", ["/responses", "/models"])

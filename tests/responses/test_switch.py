@@ -48,6 +48,22 @@ def test_migrations_have_every_change_of_the_models():
     assert run(CHECK_MIGRATIONS, CONVERSATIONS_UPSTREAM_URL=URL) == "No changes detected\n"
 
 
+POST = """
+import django; django.setup()
+from django.test import Client
+print(Client(headers={"host": "localhost"}).post("/v1/responses").json()["error"]["message"])
+"""
+
+
+def test_main_port_names_the_port_of_model_calls_only_if_there_is_one():
+    assert "Invalid URL (POST /v1/responses). This server stores conversations and runs no models." in run(POST)
+    message = run(POST, CONVERSATIONS_UPSTREAM_URL=URL)
+    assert (
+        "Invalid URL (POST /v1/responses). This server answers /v1/responses and /v1/models at another port" in message
+    )
+    assert "with `manage.py serve`, the port after its own" in message
+
+
 def test_upstream_that_is_no_url_keeps_the_service_from_starting():
     url = "http://localhost:11434"
     served = manage("serve", "--port", str(free_port()), SECRET_KEY="x", CONVERSATIONS_UPSTREAM_URL=url)
