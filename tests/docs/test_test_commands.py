@@ -64,6 +64,7 @@ def test_screenshots_command_runs(service_runner, tmp_path):
 def test_every_other_block_is_a_pytest_command():
     tested = {block_with("tests.seed"), block_with("tests.docs.screenshots")}
     tested.add(block_with("tests.live.faults"))  # tests/live/test_faults.py runs it.
+    tested.add(block_with("tests.responses.faults"))  # tests/responses/test_faults.py runs it.
     for block in set(BLOCKS) - tested:
         assert block.language == "sh"
         assert all("-m pytest" in line for line in block.text.splitlines()), str(block)

@@ -1,7 +1,10 @@
 """Faults in the middle of a turn: no turn is half-stored, doubled, or acknowledged and lost."""
 
 import os
-import signal
+import shlex
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -9,14 +12,19 @@ import openai
 import pytest
 from django.db import connection
 
+from tests.docs.pages import TESTING, read_blocks
 from tests.live.database import ScratchDatabase
-from tests.live.service import Service
+from tests.live.service import ROOT, Service, clean_environment
 from tests.responses.conftest import Stage
 from tests.responses.fake_upstream import running_upstream
+from tests.responses.faults import is_answering, kill_model_process
 from tests.responses.items import execute, stored_texts
-from tests.waiting import wait_until
+from tests.waiting import SECONDS, wait_until
 
 pytestmark = pytest.mark.slow
+
+NAMES = {"sqlite": "sqlite", "postgresql": "postgresql", "mysql": "mariadb"}
+PROGRAMS = {"postgresql": "pg_ctlcluster", "mariadb": "mariadb-install-db"}
 
 
 @pytest.fixture
@@ -36,8 +44,7 @@ def test_turn_of_a_killed_process_is_not_stored_and_its_lease_expires(client, st
     conversation = client.conversations.create()
     stream = client.responses.create(model="stall", conversation=conversation.id, input="one", stream=True)
     next(iter(stream))
-    [process] = [pid for pid in stage.service.workers if is_listening(pid, stage.service.port + 1)]
-    os.kill(process, signal.SIGKILL)
+    kill_model_process(stage)
     with pytest.raises(openai.APIConnectionError):
         list(stream)
     stage.upstream.released.set()
@@ -95,22 +102,26 @@ def test_service_that_stops_stores_the_turn_of_a_client_that_went_away(client, s
     assert execute(stage, count, [conversation.id]) == [(2,)]
 
 
-def is_answering(client: openai.OpenAI) -> bool:
-    try:
-        client.models.list()
-    except openai.APIConnectionError:
-        return False
-    return True
-
-
-def is_listening(pid: int, port: int) -> bool:
-    """Whether the process has a socket that listens at the port, according to Linux."""
-    inodes = set()
-    for name in os.listdir(f"/proc/{pid}/fd"):
-        try:
-            inodes.add(os.readlink(f"/proc/{pid}/fd/{name}"))
-        except FileNotFoundError:
-            continue
-    with open("/proc/net/tcp") as table:
-        rows = [line.split() for line in table.readlines()[1:]]
-    return any(row[1].endswith(f":{port:04X}") and row[3] == "0A" and f"socket:[{row[9]}]" in inodes for row in rows)
+def test_turns_that_are_broken_off_and_repeated_are_stored_once_as_a_whole():
+    name = NAMES[connection.vendor]
+    if name in PROGRAMS and not shutil.which(PROGRAMS[name]) and os.environ.get("CI") != "true":
+        pytest.skip(f"{PROGRAMS[name]} is not installed")
+    [command] = [block.text for block in read_blocks(TESTING) if "tests.responses.faults" in block.text]
+    _, *arguments = shlex.split(command.replace("--turns 100", "--turns 2"))
+    ledger = subprocess.run(
+        [sys.executable, *arguments, "--database", name],
+        cwd=ROOT,
+        env=clean_environment(),
+        capture_output=True,
+        text=True,
+        timeout=10 * SECONDS,
+    )
+    assert ledger.returncode == 0, ledger.stdout + ledger.stderr
+    _, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in ledger.stdout.splitlines()]
+    cut = [] if name == "sqlite" else [["commit cut", name, "2", "4", "0", "0", "0"]]
+    assert rows == [
+        ["process killed", name, "2", "2", "0", "0", "0"],
+        ["upstream cut", name, "2", "0", "0", "0", "0"],
+        *cut,
+        ["client aborted", name, "2", "2", "0", "0", "0"],
+    ]

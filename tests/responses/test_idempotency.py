@@ -63,6 +63,24 @@ def test_repetition_waits_for_the_turn_that_is_being_executed(client, stage, fir
     assert len(stage.upstream.requests) == asked + 1
 
 
+@pytest.mark.parametrize(("first", "second"), REPETITIONS)
+def test_stream_that_was_aborted_and_is_repeated_is_one_turn(client, stage, first, second):
+    conversation = client.conversations.create()
+    asked = len(stage.upstream.requests)
+    arguments = {"model": "stall", "conversation": conversation.id, "input": "one", "stream": True}
+    with stage.client() as impatient:
+        headers = for_conversation(first, conversation.id)
+        next(iter(impatient.responses.create(**arguments, extra_headers=headers)))
+    with ThreadPoolExecutor(1) as pool:
+        headers = for_conversation(second, conversation.id)
+        repeated = pool.submit(lambda: list(client.responses.create(**arguments, extra_headers=headers)))
+        stage.upstream.released.set()
+        final = repeated.result()[-1]
+    assert final.type == "response.completed"
+    assert stored_texts(client, conversation.id) == ["one", final.response.output_text]
+    assert len(stage.upstream.requests) == asked + 1
+
+
 def test_client_that_lost_the_answer_gets_it_by_its_own_retry(client, stage):
     conversation = client.conversations.create()
     asked = len(stage.upstream.requests)

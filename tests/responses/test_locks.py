@@ -1,13 +1,19 @@
 """The lease of a conversation: one turn at a time, whatever becomes of its client."""
 
+import time
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
+from django.db import connection, connections
+from django.utils import timezone
 from openai import BadRequestError, NotFoundError
 
 from conversations.models import Conversation
 from tests.responses.items import execute, stored_texts
 from tests.waiting import wait_until
+
+LIFETIME = timedelta(seconds=60)  # of a lease, from the last time that it was renewed
 
 
 def test_second_turn_meanwhile_is_refused_and_one_afterwards_is_not(client, stage):
@@ -81,6 +87,60 @@ def test_lease_of_a_process_that_died_expires(client, stage):
     assert execute(stage, "SELECT COUNT(*) FROM conversations_responses_lease", []) == [(0,)]
 
 
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_turn_that_lost_its_lease_is_an_error_and_not_stored(client, stage, is_stream):
+    conversation = client.conversations.create()
+    arguments = {"model": "stall", "conversation": conversation.id, "input": "one", "stream": is_stream}
+    with ThreadPoolExecutor(1) as pool:
+        turn = pool.submit(lambda: list(client.responses.create(**arguments)))
+        wait_until(lambda: lease_of(stage, conversation.id) != [])
+        execute(stage, "DELETE FROM conversations_responses_lease WHERE conversation_id = %s", [conversation.id])
+        stage.upstream.released.set()
+        if is_stream:
+            events = turn.result()
+            assert (events[-1].type, events[-1].response.error.code) == ("response.failed", "conversation_locked")
+            assert "response.completed" not in [event.type for event in events]
+        else:
+            with pytest.raises(BadRequestError, match="Another process"):
+                turn.result()
+    assert stored_texts(client, conversation.id) == []
+
+
+# Transactions that other connections to the database have open.
+TRANSACTIONS = {
+    "postgresql": "SELECT pid FROM pg_stat_activity WHERE xact_start IS NOT NULL AND datname = current_database()"
+    " AND backend_type = 'client backend' AND pid <> pg_backend_pid()",
+    "mysql": "SELECT trx_mysql_thread_id FROM information_schema.innodb_trx JOIN information_schema.processlist"
+    " ON id = trx_mysql_thread_id WHERE db = DATABASE() AND id <> CONNECTION_ID()",
+}
+
+
+def has_no_transaction(cursor):
+    if connection.vendor == "sqlite":
+        cursor.execute("BEGIN IMMEDIATE")  # It waits for the end of a transaction that writes.
+        cursor.execute("ROLLBACK")
+        cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return cursor.fetchone()[0] == 0  # No transaction that reads keeps the log.
+    time.sleep(0.2)  # InnoDB refreshes its table only if nobody has read it for a tenth of a second.
+    cursor.execute(TRANSACTIONS[connection.vendor])
+    return not cursor.fetchall()
+
+
+@pytest.mark.parametrize("is_stream", [False, True])
+def test_no_transaction_is_open_while_the_model_runs(client, stage, is_stream):
+    conversation = client.conversations.create()
+    asked = len(stage.upstream.requests)
+    arguments = {"model": "stall", "conversation": conversation.id, "input": "one", "stream": is_stream}
+    with ThreadPoolExecutor(1) as pool:
+        turn = pool.submit(lambda: list(client.responses.create(**arguments)))
+        wait_until(lambda: len(stage.upstream.requests) > asked)
+        with stage.service.database.open() as alias, connections[alias].cursor() as cursor:
+            wait_until(lambda: has_no_transaction(cursor))
+        stage.upstream.released.set()
+        turn.result()
+    assert len(stored_texts(client, conversation.id)) == 2
+
+
 def test_turn_of_a_conversation_that_is_deleted_meanwhile_is_an_error(client, stage):
     conversation = client.conversations.create()
     with ThreadPoolExecutor(1) as pool:
@@ -106,12 +166,26 @@ def test_deleted_conversation_leaves_no_turns(client, stage):
 
 
 @pytest.mark.slow
-def test_lease_is_renewed_while_the_model_runs(client, stage):
+def test_lease_of_a_minute_is_renewed_every_15_seconds_while_the_model_runs(client, stage):
     conversation = client.conversations.create()
+    before = timezone.now()
     stream = client.responses.create(model="stall", conversation=conversation.id, input="one", stream=True)
     next(iter(stream))
-    select = "SELECT expires_at FROM conversations_responses_lease WHERE conversation_id = %s"
-    first = execute(stage, select, [conversation.id])
-    wait_until(lambda: execute(stage, select, [conversation.id]) > first)
+    [(first,)] = lease_of(stage, conversation.id)
+    assert before + LIFETIME <= as_time(first) <= timezone.now() + LIFETIME
+    wait_until(lambda: lease_of(stage, conversation.id) != [(first,)])
+    [(second,)] = lease_of(stage, conversation.id)
+    assert as_time(second) - as_time(first) >= timedelta(seconds=15)
     stage.upstream.released.set()
     assert list(stream)[-1].type == "response.completed"
+
+
+def lease_of(stage, conversation_id):
+    select = "SELECT expires_at FROM conversations_responses_lease WHERE conversation_id = %s"
+    return execute(stage, select, [conversation_id])
+
+
+def as_time(value):
+    """Return the time that a database's driver returns for a column with one: SQLite's is a text."""
+    moment = datetime.fromisoformat(value) if isinstance(value, str) else value
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -14,7 +14,7 @@ from tests.responses.fake_upstream import GOLDEN
 from tests.responses.items import stored_texts
 from tests.waiting import SECONDS
 
-SCRIPT = Path(__file__).with_name("turns.mjs")
+SCRIPTS = Path(__file__).parent
 
 
 @pytest.mark.parametrize("as_object", [False, True])
@@ -85,22 +85,36 @@ def test_asynchronous_client_takes_turns_in_many_conversations_at_once(stage):
     assert texts == [[f"I see {count} items. Card 4111111111111111." for count in (1, 3)]] * 20
 
 
+def start_node(stage, directory, name):
+    shutil.copy(SCRIPTS / name, directory)
+    environment = os.environ | {"OPENAI_BASE_URL": stage.base_url, "OPENAI_API_KEY": stage.service.secret}
+    pipe = subprocess.PIPE
+    return subprocess.Popen(["node", name], cwd=directory, env=environment, stdout=pipe, stderr=pipe, text=True)
+
+
 def test_javascript_client_takes_turns(stage, node_directory):
-    shutil.copy(SCRIPT, node_directory)
-    node = subprocess.run(
-        ["node", SCRIPT.name],
-        cwd=node_directory,
-        env=os.environ | {"OPENAI_BASE_URL": stage.base_url, "OPENAI_API_KEY": stage.service.secret},
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-    )
-    assert node.returncode == 0, node.stderr
+    with start_node(stage, node_directory, "turns.mjs") as node:
+        stdout, stderr = node.communicate(timeout=SECONDS)
+    assert node.returncode == 0, stderr
     answers = [f"I see {count} items. Card 4111111111111111." for count in (1, 3)]
-    output = json.loads(node.stdout)
+    output = json.loads(stdout)
     assert output["answers"] == answers
     assert output["stored"] == ["one", answers[0], "two", answers[1]]
     executed = output["race"].count("fulfilled")
     assert sorted(output["race"]) == ["conversation_locked"] * (4 - executed) + ["fulfilled"] * executed
     assert executed >= 1
     assert len(output["storedInRace"]) == 2 * executed
+
+
+def test_turns_that_the_javascript_client_aborts_repeats_and_retries_are_stored_once(client, stage, node_directory):
+    asked = len(stage.upstream.requests)
+    with start_node(stage, node_directory, "aborts.mjs") as node:
+        line = node.stdout.readline()  # when the client sends the request again that has timed out
+        stage.upstream.released.set()
+        stdout, stderr = node.communicate(timeout=SECONDS)
+    assert (node.returncode, line) == (0, "retrying\n"), stderr
+    output = json.loads(stdout)
+    assert output["isAborted"]
+    for conversation_id, answer in zip(output["conversations"], output["answers"], strict=True):
+        assert stored_texts(client, conversation_id) == ["one", answer]
+    assert len(stage.upstream.requests) == asked + 2
