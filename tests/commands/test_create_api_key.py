@@ -12,9 +12,9 @@ from tests.live.client import Client
 from tests.live.service import manage
 
 
-def run_command(*arguments: str) -> str:
+def run_command(*arguments: str, stderr: StringIO | None = None) -> str:
     stdout = StringIO()
-    call_command("create_api_key", *arguments, stdout=stdout)
+    call_command("create_api_key", *arguments, stdout=stdout, stderr=stderr)
     return stdout.getvalue()
 
 
@@ -65,12 +65,17 @@ def test_an_unknown_user_is_refused(db):
 
 
 def test_unknown_user_is_created_with_the_create_user_option(db):
-    secret = run_command("carol", "--create-user").splitlines()[-1]
+    stderr = StringIO()
+    secret = run_command("carol", "--create-user", stderr=stderr).splitlines()[-1]
     carol = User.objects.get()
     assert APIKey.authenticate(secret).user == carol
     assert carol.username == "carol"
     assert not carol.has_usable_password()
     assert not carol.is_staff
+    assert stderr.getvalue() == (
+        "Created the user 'carol', who can use the API and has no password. For the admin, set one with "
+        "changepassword, and let a superuser grant the staff status.\n"
+    )
 
 
 def test_name_that_the_user_model_refuses_creates_no_user(db):

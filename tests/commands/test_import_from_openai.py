@@ -7,6 +7,10 @@ from django.core.management import CommandError, call_command
 from conversations.models import Conversation
 from tests.transfer.remote_stub import HEX, RemoteStub, running_stub
 
+KEY_AS_ARGUMENT = (
+    "The API key can't be an argument, which other users of this machine could read. Set OPENAI_API_KEY, or use "
+    "--api-key-file."
+)
 ID = f"conv_{HEX[:-1]}"  # without the last digit
 
 
@@ -74,6 +78,8 @@ def test_missing_key_is_reported(stub, alice, monkeypatch):
             ["--list", "--api-key-file={directory}/lines"],
             "{directory}/lines does not contain an API key on a single line.",
         ),
+        (["--list", "--api-key=sk-other"], KEY_AS_ARGUMENT),
+        (["--list", "--api-key", "sk-other"], KEY_AS_ARGUMENT),
         (["--list", "--base-url=localhost/v1"], "--base-url localhost/v1 is not a URL such as https://example.com/v1."),
         (["--list", "--owner=nobody"], "There is no user 'nobody'."),
     ],

@@ -1,6 +1,6 @@
 import re
 import sys
-from argparse import ArgumentParser
+from argparse import SUPPRESS, ArgumentParser
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
@@ -28,6 +28,8 @@ class Command(BaseCommand):
             "--base-url", metavar="URL", help="such as https://example.com/v1; OPENAI_BASE_URL or OpenAI's by default"
         )
         parser.add_argument("--api-key-file", metavar="FILE", help="read the API key from this file")
+        # Otherwise argparse would take it for a short form of the option before, and the error would show the key.
+        parser.add_argument("--api-key", help=SUPPRESS)
         parser.add_argument("--owner", metavar="USERNAME", required=True, help="the user who will own the copies")
         source = parser.add_mutually_exclusive_group(required=True)
         source.add_argument("--ids", metavar="FILE", help="file with one id per line; - is standard input")
@@ -38,6 +40,11 @@ class Command(BaseCommand):
     def handle(
         self, *, base_url: str | None, api_key_file: str | None, owner: str, ids: str | None, **options: Any
     ) -> None:
+        if options["api_key"] is not None:
+            raise CommandError(
+                "The API key can't be an argument, which other users of this machine could read. Set OPENAI_API_KEY, "
+                "or use --api-key-file."
+            )
         if find_spec("openai") is None:
             raise CommandError("This command needs the package openai: pip install 'django-conversations[openai]'")
         from conversations.transfer.remote_importer import copy_conversations
