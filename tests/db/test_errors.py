@@ -1,5 +1,7 @@
 import errno
+import sqlite3
 
+import psycopg.errors
 import pytest
 from django.db import DatabaseError, OperationalError, connection, connections, transaction
 from django.db.backends.sqlite3.base import DatabaseWrapper as SQLiteWrapper
@@ -56,6 +58,66 @@ def test_sqlite_file_that_cannot_be_opened_is_a_temporary_error(tmp_path, db):
     with pytest.raises(OperationalError, match="unable to open") as raised:
         missing.ensure_connection()
     assert is_temporary(raised.value)
+
+
+def error_from(cause, *args):
+    """Return the exception that Django raises from one of a driver."""
+    error = OperationalError(*args)
+    error.__cause__ = cause
+    return error
+
+
+def sqlite_error(code):
+    error = sqlite3.OperationalError()
+    error.sqlite_errorcode = code
+    return error_from(error)
+
+
+def server_error(code):
+    """Return the exception for an SQLSTATE of PostgreSQL or for a number of MariaDB."""
+    return error_from(psycopg.errors.lookup(code)()) if isinstance(code, str) else error_from(None, code, "")
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "25006",  # read-only
+        "53100",  # disk full
+        "53200",  # out of memory
+        "53300",  # too many connections
+        "58030",  # input or output
+        1021,  # disk full
+        1026,  # a file could not be written
+        1030,  # the storage engine failed
+        1036,  # read-only table
+        1114,  # table full
+        1290,  # read-only server
+    ],
+)
+def test_server_without_room_handles_or_write_access_has_a_temporary_error(code):
+    assert is_temporary(server_error(code))
+    assert not is_conflict(server_error(code))
+
+
+@pytest.mark.parametrize("code", ["42P01", "23505", "58P01", 1146, 1062, 1064])
+def test_error_of_a_statement_is_not_temporary(code):
+    assert not is_temporary(server_error(code))
+
+
+@pytest.mark.parametrize(
+    ("code", "is_expected"),
+    [
+        (sqlite3.SQLITE_FULL, True),
+        (sqlite3.SQLITE_READONLY_DBMOVED, True),
+        (sqlite3.SQLITE_CANTOPEN_ISDIR, True),
+        (sqlite3.SQLITE_IOERR_WRITE, True),
+        (sqlite3.SQLITE_ERROR, False),
+        (sqlite3.SQLITE_CORRUPT, False),
+        (sqlite3.SQLITE_CONSTRAINT_UNIQUE, False),
+    ],
+)
+def test_temporary_errors_of_sqlite(code, is_expected):
+    assert is_temporary(sqlite_error(code)) == is_expected
 
 
 def test_process_without_file_handles_has_a_temporary_error(tmp_path):
