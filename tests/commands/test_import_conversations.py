@@ -5,10 +5,12 @@ from pathlib import Path
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import OperationalError, connection
 
 from conversations.models import Conversation, Item
 from conversations.schema.items import validate_items
 from conversations.transfer.exporter import Export
+from conversations.transfer.importer import OUTCOMES
 
 
 class Terminal(StringIO):
@@ -56,6 +58,29 @@ def test_exported_conversations_are_imported_only_once(text, file):
     assert run_import(str(file)) == "Added 2 conversations and 3 items. 0 were already there.\n"
     assert export_all() == text
     assert run_import(str(file)) == "Added 0 conversations and 0 items. 2 were already there.\n"
+    assert export_all() == text
+
+
+@pytest.mark.django_db(transaction=True)
+def test_conflict_after_the_first_transaction_repeats_no_outcome(alice, tmp_path):
+    for _ in range(OUTCOMES + 2):
+        Conversation.objects.create_with_items(owner=alice, items=validate_items([{"role": "user", "content": "x"}]))
+    text, file = export_all(), tmp_path / "all.jsonl"
+    file.write_bytes(text)
+    Conversation.objects.all().delete()
+    conflicts: list[int] = []
+
+    def conflict_once(execute, sql, *args):
+        result = execute(sql, *args)
+        if "INSERT INTO" in sql and not conflicts and (stored := Conversation.objects.count()) > OUTCOMES:
+            conflicts.append(stored)
+            raise OperationalError(1213, "Deadlock found")  # as MariaDB's driver has it; no code has two meanings
+        return result
+
+    with connection.execute_wrapper(conflict_once):
+        output = run_import(str(file))
+    assert conflicts == [OUTCOMES + 1]
+    assert output == f"Added {OUTCOMES + 2} conversations and {OUTCOMES + 2} items. 0 were already there.\n"
     assert export_all() == text
 
 
