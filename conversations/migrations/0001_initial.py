@@ -170,6 +170,7 @@ class Migration(migrations.Migration):
             options={
                 "verbose_name": "item",
                 "verbose_name_plural": "items",
+                "base_manager_name": "objects",
                 "ordering": ("conversation", "position"),
                 "constraints": [
                     models.UniqueConstraint(

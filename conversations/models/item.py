@@ -17,6 +17,7 @@ from conversations.db.fields import BytewiseCharField, BytewiseTextField, LongJS
 from conversations.db.pages import Page, read_page
 from conversations.db.request_keys.pending_record import PendingRecord
 from conversations.db.retry import retry_on_conflict
+from conversations.models.item_queryset import USE_ADD_ITEMS, USE_DELETE_ITEM, GuardedItemQuerySet
 from conversations.models.request_record import RequestRecord, write_recorded
 from conversations.schema.call_balance import CALL_TYPES, call_balance
 from conversations.schema.item_failures import (
@@ -62,7 +63,7 @@ class FailedItem:
     failure: Failure
 
 
-class ItemQuerySet(models.QuerySet["Item"]):
+class ItemQuerySet(GuardedItemQuerySet["Item"]):
     @retry_on_conflict
     def page(self, *, limit: int, order: Literal["asc", "desc"], after: str | None = None) -> Page[Item]:
         """Return up to `limit` items of one conversation that follow the item `after` in this order.
@@ -79,20 +80,6 @@ class ItemQuerySet(models.QuerySet["Item"]):
         if item is None:
             raise errors.item_not_found(item_id)
         return item
-
-    def delete(self) -> tuple[int, dict[str, int]]:
-        """Delete the rows as Django does. Raise `APIError` if one of their conversations is on legal hold."""
-        held = self.order_by().filter(conversation__is_held=True).values_list("conversation", flat=True).first()
-        if held is not None:
-            raise errors.conversation_held(held)
-        return super().delete()
-
-    delete.alters_data = True  # type: ignore[attr-defined]
-    delete.queryset_only = True  # type: ignore[attr-defined]
-
-    def delete_locked(self) -> int:
-        """Delete the rows of a conversation that was locked for a change, and return their number."""
-        return super().delete()[1].get(self.model._meta.label, 0)
 
     def has_any(self, item_ids: Sequence[str]) -> bool:
         return bool(item_ids) and self.filter(item_id__in=item_ids).exists()
@@ -211,6 +198,7 @@ class Item(models.Model):
     class Meta:
         verbose_name = _("item")
         verbose_name_plural = _("items")
+        base_manager_name = "objects"  # It refuses `conversation.items.add(item)`.
         ordering = ("conversation", "position")
         constraints = [
             models.UniqueConstraint(fields=["conversation", "position"], name="conversations_item_unique_position"),
@@ -222,16 +210,10 @@ class Item(models.Model):
         return str(self.item_id)
 
     def save(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError(
-            "Items are appended with conversation.add_items([…]), because the counters and the index of the "
-            "conversation change with them. A stored item never changes."
-        )
+        raise TypeError(USE_ADD_ITEMS)
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError(
-            "Items are deleted with conversation.delete_item(item_id), because the counters and the index of the "
-            "conversation change with them."
-        )
+        raise TypeError(USE_DELETE_ITEM)
 
     @classmethod
     def build(cls, conversation: Any, *, position: int, data: dict[str, Any], created_at: datetime) -> Item:

@@ -214,7 +214,8 @@ def insert_conversations(conversations: Sequence[Any], *, using: str, batch_size
 
 def insert_items(items: Sequence[Item], *, using: str, batch_size: int | None = None) -> None:
     """Insert items with their text index, in the transaction that sets the counters of their conversations."""
-    Item.objects.using(using).bulk_create(items, batch_size=batch_size)
+    rows: QuerySet[Item] = QuerySet(Item, using=using)  # The manager of items refuses to store them.
+    rows.bulk_create(items, batch_size=batch_size)
     ItemText.objects.using(using).add(items)
 
 

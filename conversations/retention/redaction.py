@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db import router, transaction
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from conversations.db.replica import track_owner_writes
@@ -92,7 +92,8 @@ def _replace(
     with transaction.atomic(using=using):
         conversation.lock_for_change()
         item = conversation.items.using(using).get_or_api_error(original["id"])
-        rows = Item.objects.using(using).filter(pk=item.pk)
+        # The manager of items refuses to change them.
+        rows: QuerySet[Item] = QuerySet(Item, using=using).filter(pk=item.pk)
         with recounted(rows):
             rows.update(type=marker["type"], call_id="", tool="", status="", data=marker)
         if balance := call_balance_of([item]):

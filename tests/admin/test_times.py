@@ -6,6 +6,7 @@ from html import unescape
 
 import pytest
 from django.contrib.admin.utils import quote
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -31,7 +32,7 @@ def pages(admin_user, settings) -> dict[str, str]:
     SavedView.objects.create(owner=admin_user, name="view")
     record = AccessRecord.objects.record(user=admin_user, action=AccessRecord.Action.READ)
     Conversation.objects.update(created_at=EVENING, last_item_at=EVENING)
-    Item.objects.update(created_at=EVENING)
+    QuerySet(Item).update(created_at=EVENING)
     DeletedConversation.objects.update(created_at=EVENING, deleted_at=EVENING)
     APIKey.objects.update(created_at=EVENING, last_used_at=EVENING, revoked_at=EVENING)
     SavedView.objects.update(created_at=EVENING)

@@ -2,6 +2,7 @@ import re
 from itertools import pairwise
 
 import pytest
+from django.db.models import QuerySet
 from playwright.sync_api import Page, expect
 
 from conversations.admin.transcript.item import TranscriptItem
@@ -145,7 +146,7 @@ def test_item_link_opens_its_page_and_marks_it(admin_page: Page, alice):
         )
         for position in range(2, 402)
     ]
-    Item.objects.bulk_create(rows)
+    QuerySet(Item).bulk_create(rows)
     Conversation.objects.filter(pk=conversation.pk).update(last_position=401, item_count=401)
 
     admin_page.goto(transcript_path(conversation) + "?item=m_250#item_m_250")

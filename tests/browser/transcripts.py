@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from conversations.models import Conversation, Item
 from conversations.schema.items import ITEM_TYPES, validate_items
@@ -88,5 +88,5 @@ def store_item(conversation: Conversation, data: Any, *, item_type: str = "holog
         data=data,
         created_at=conversation.created_at,
     )
-    [item] = Item.objects.bulk_create([item])
+    [item] = QuerySet(Item).bulk_create([item])
     return item

@@ -1,5 +1,6 @@
 import pytest
 from django.db import connection
+from django.db.models import QuerySet
 
 from conversations.models import Conversation, Item
 from conversations.owned_conversations import OwnedConversations
@@ -55,7 +56,7 @@ def test_statements_are_not_prepared_if_prepare_threshold_is_none(alice, monkeyp
 def test_statements_with_literal_values_are_not_cached(alice):
     conversation = read_and_write(alice, text="planted")
     values = {"item_id": "msg_9", "type": "message", "data": {"text": "planted"}, "created_at": "2026-01-01T00:00Z"}
-    conversation.items.bulk_create([Item(conversation=conversation, position=9, **values)])
+    QuerySet(Item).bulk_create([Item(conversation=conversation, position=9, **values)])
     manager = connection.connection._prepared
     cached = [query for query, _ in [*manager._names, *manager._counts]]
     assert not any(b"planted" in query for query in cached)

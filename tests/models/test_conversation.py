@@ -1,6 +1,6 @@
 import pytest
 from django.db import IntegrityError
-from django.db.models import ProtectedError
+from django.db.models import ProtectedError, QuerySet
 
 from conversations.deletion import delete_conversation
 from conversations.errors import APIError
@@ -48,7 +48,7 @@ def test_failed_append_stores_nothing(alice):
     conversation = Conversation.objects.create_with_items(owner=alice, items=messages("1"))
     in_the_way = conversation.items.get()
     in_the_way.pk, in_the_way.position, in_the_way.item_id = None, 3, "msg_in_the_way"
-    Item.objects.bulk_create([in_the_way])
+    QuerySet(Item).bulk_create([in_the_way])
     with pytest.raises(IntegrityError):
         conversation.add_items(items=messages("2", "3", "4"))
     conversation.refresh_from_db()

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
@@ -65,6 +66,10 @@ def test_conversation_of_a_plain_method_has_a_time_and_an_index(alice, method):
     assert conversation.item_count == 1
 
 
+def copy_of(item: Item) -> Item:
+    return Item.build(item.conversation, position=2, data=item.data | {"id": "msg_2"}, created_at=item.created_at)
+
+
 def test_given_creation_time_is_kept_and_another_id_gets_the_current_time(alice):
     time = datetime(2026, 1, 1, tzinfo=UTC)
     assert Conversation.objects.create(owner=alice, created_at=time).created_at == time
@@ -121,10 +126,23 @@ def test_bulk_creation_of_conversations_that_may_exist_is_refused(conversation, 
     [
         (lambda item: item.save(), "add_items"),
         (lambda item: item.conversation.items.create(position=2, item_id="x", type="x", data={}), "add_items"),
+        (lambda item: Item.objects.bulk_create([copy_of(item)]), "add_items"),
+        (lambda item: item.conversation.items.bulk_create([copy_of(item)]), "add_items"),
+        (lambda item: async_to_sync(Item.objects.all().abulk_create)([copy_of(item)]), "add_items"),
+        (lambda item: Item.objects.update(data={}), "add_items"),
+        (lambda item: item.conversation.items.filter(position=1).update(type="x"), "add_items"),
+        (lambda item: Item.objects.bulk_update([item], ["data"]), "add_items"),
+        (lambda item: Item.objects.update_or_create({"type": "x"}, pk=item.pk), "add_items"),
+        (lambda item: Conversation.objects.create(owner=item.conversation.owner).items.add(item), "add_items"),
         (lambda item: item.delete(), "delete_item"),
+        (lambda item: Item.objects.all().delete(), "delete_item"),
+        (lambda item: item.conversation.items.all().delete(), "delete_item"),
+        (lambda item: async_to_sync(item.conversation.items.all().adelete)(), "delete_item"),
     ],
 )
 def test_change_of_items_is_refused_with_the_verb_to_use(conversation, method, verb):
-    with pytest.raises(TypeError, match=rf"conversation\.{verb}\("):
+    stored = Item.objects.values().get()
+    verbs = rf"conversation\.{verb}\("
+    with pytest.raises(TypeError, match=verbs), transaction.atomic(using=conversation.write_alias):
         method(conversation.items.get())
-    assert Item.objects.count() == 1
+    assert Item.objects.values().get() == stored

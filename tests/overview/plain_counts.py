@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from django.db.models import QuerySet
 from django.utils import timezone
 
 from conversations import ids
@@ -81,5 +82,5 @@ def create_conversations(owner: Any, counts: dict[int, int], **values: Any) -> N
             nanoseconds = int(moment.timestamp()) * 10**9
             conversation_id = ids.compose_id(ids.CONVERSATION_PREFIX, nanoseconds=nanoseconds, bits=next(_bits))
             Conversation.objects.create_with_items(owner=owner, conversation_id=conversation_id, **values)
-            Item.objects.filter(conversation=conversation_id).update(created_at=moment)
+            QuerySet(Item).filter(conversation=conversation_id).update(created_at=moment)
             Conversation.objects.filter(pk=conversation_id).update(last_item_at=moment)

@@ -87,7 +87,7 @@ def test_calls_and_failures_are_counted_by_the_tool_of_the_call(alice):
         today = Period.of_days(1, last=report.today)
         assert report.tools(today, 5) == [ToolFigures("find_order", 2, 1), ToolFigures("search", 1, 1)]
         assert report.daily(FigureKind.FAILED, today, "value") == {"function_call_output": 2, "mcp_call": 1}
-        Item.objects.filter(conversation=conversation).update(created_at=timezone.now() - timedelta(minutes=2))
+        QuerySet(Item).filter(conversation=conversation).update(created_at=timezone.now() - timedelta(minutes=2))
         run()
 
 
@@ -113,7 +113,7 @@ def test_large_conversation_of_this_moment_is_counted_at_once(alice):
 def test_redacted_item_counts_under_its_new_type_at_once(alice, is_counted):
     seed(20)
     conversation = Conversation.objects.create_with_items(owner=alice, items=CALLS)
-    Item.objects.filter(conversation=conversation).update(created_at=timezone.now() - timedelta(days=1))
+    QuerySet(Item).filter(conversation=conversation).update(created_at=timezone.now() - timedelta(days=1))
     if is_counted:
         run()
         assert Overview.objects.get().last_item == Item.objects.latest("pk").pk
@@ -256,10 +256,9 @@ def test_most_recent_rows_are_left_for_the_next_run(alice):
 def test_item_with_a_future_time_does_not_block_the_refresh(alice):
     seed(20)
     conversation = Conversation.objects.latest("pk")
-    Item.objects.filter(pk=conversation.add_items(items=ITEMS)[0].pk).update(
-        created_at=timezone.now() + timedelta(days=9)
-    )
-    Item.objects.filter(item_id="rs_1").update(created_at=timezone.now() - timedelta(days=1))
+    row = conversation.add_items(items=ITEMS)[0]
+    QuerySet(Item).filter(pk=row.pk).update(created_at=timezone.now() + timedelta(days=9))
+    QuerySet(Item).filter(item_id="rs_1").update(created_at=timezone.now() - timedelta(days=1))
     assert run() == f"Counted 20 conversations and {Item.objects.count()} items.\n"
 
 

@@ -88,7 +88,6 @@ VERBS = {
     "move_to_trash": lambda row: move_to_trash(row),
     "delete": lambda row: row.delete(),
     "delete of a queryset": lambda row: Conversation.objects.filter(pk=row.pk).delete(),
-    "delete of items": lambda row: row.items.all().delete(),
 }
 
 

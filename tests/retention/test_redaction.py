@@ -6,6 +6,7 @@ import io
 import pytest
 from django.contrib.admin.utils import quote
 from django.db import connection
+from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
 
@@ -149,7 +150,7 @@ def test_item_of_another_user_with_the_same_id_stays(alice, bob):
     item = {**ITEMS["message"], "id": "msg_1"}
     row, foreign = (Conversation.objects.create_with_items(owner=owner, items=[HELLO, item]) for owner in (alice, bob))
     different = Conversation.objects.create_with_items(owner=alice, items=[HELLO])
-    Item.objects.filter(conversation=different).update(item_id="msg_1")
+    QuerySet(Item).filter(conversation=different).update(item_id="msg_1")
     assert redact(row).copy_count == 0
     assert PLANTED in str(planted_item(foreign).data)
     assert different.items.get().data["content"][0]["text"] == "hello"

@@ -5,6 +5,7 @@ from io import BytesIO
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
+from django.db.models import QuerySet
 
 from conversations.models import Conversation, Item, MetadataPair
 from conversations.schema.items import validate_items
@@ -190,8 +191,8 @@ def test_conversation_written_concurrently_is_refused_not_merged(alice):
             if b"conversation.item" in (line := super().readline(size)) and not Item.objects.exists():
                 message = {"role": "user", "content": "2", "id": "msg_2"}
                 other = Conversation.objects.create_with_items(owner=alice, items=[message])
-                Item.objects.filter(conversation=other).update(position=2)
-                Item.objects.update(conversation=Conversation.objects.get(pk=ID))
+                QuerySet(Item).filter(conversation=other).update(position=2)
+                QuerySet(Item).update(conversation=Conversation.objects.get(pk=ID))
             return line
 
     [outcome] = import_conversations(Late(text_of(*CONVERSATION)))

@@ -3,6 +3,7 @@ import re
 
 import pytest
 from django.db import connection
+from django.db.models import QuerySet
 
 from conversations.admin.transcript.page import Transcript
 from conversations.models import Conversation, Item
@@ -148,7 +149,7 @@ def test_page_cost_does_not_grow_with_the_length_of_the_conversation(admin_clien
     def read(number: int) -> tuple[int, int]:
         conversation = create_conversation(alice, 1)
         row = conversation.items.get()
-        Item.objects.bulk_create(
+        QuerySet(Item).bulk_create(
             Item(
                 conversation=conversation,
                 position=position,
@@ -205,7 +206,7 @@ def test_statistics_show_types_characters_and_duration(admin_client, tools):
     lengths = [len(json.dumps(row.data, separators=(",", ":"), ensure_ascii=False)) for row in tools.items.all()]
     assert transcript.characters == sum(lengths)
     first = tools.items.get(position=1)
-    tools.items.filter(position=1).update(created_at=first.created_at.replace(year=first.created_at.year - 1))
+    QuerySet(Item).filter(pk=first.pk).update(created_at=first.created_at.replace(year=first.created_at.year - 1))
     assert open_page(tools).duration.days in (365, 366)
     assert "Size" in admin_client.get(url(tools)).content.decode()
 
