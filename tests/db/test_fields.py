@@ -2,8 +2,24 @@ import json
 
 import pytest
 from django.db import connections
-from django.db.models import Case, Count, Exists, F, JSONField, Max, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import (
+    Case,
+    CharField,
+    Count,
+    Exists,
+    F,
+    JSONField,
+    Max,
+    Model,
+    OuterRef,
+    Q,
+    QuerySet,
+    Subquery,
+    Value,
+    When,
+)
 from django.db.models.fields.json import KT, KeyTransform
+from django.test.utils import isolate_apps
 
 from conversations.models import Conversation, Item
 
@@ -49,6 +65,10 @@ def sorted_texts(values) -> list[str]:
         ({"topic__startswith": "de"}, DEMO),
         ({"topic__iexact": "DEMO"}, DEMO),
         ({"topic__regex": "^d.mo$"}, DEMO),
+        ({"topic__iregex": "^D.MO$"}, DEMO),
+        ({"topic__endswith": "mo"}, DEMO),
+        ({"topic__iendswith": "MO"}, DEMO),
+        ({"n": None}, []),
         ({"has_key": "n"}, [0, 1, 2, 4]),
         ({"has_keys": ["n", "topic"]}, [0, 1, 2, 4]),
         ({"has_any_keys": ["x", "topic"]}, [0, 1, 2, 4]),
@@ -246,3 +266,42 @@ def test_data_key_outside_ascii_is_found_on_postgresql(alice, key):
     item = {"id": "x_1", "type": "thing", "größe": "v", "a\0b": "v"}
     Conversation.objects.create_with_items(owner=alice, items=[item], validate=False)
     assert Item.objects.filter(**{f"data__{key}": "v"}, data__has_key=key).count() == 1
+
+
+@pytest.fixture
+def plain(transactional_db, conversations):
+    """A model with a plain `JSONField`, whose rows have the metadata of the conversations and their keys as names."""
+    with isolate_apps("conversations"):
+
+        class Plain(Model):  # noqa: DJ008 - no admin shows it
+            name = CharField(max_length=64)
+            metadata = JSONField()
+
+            class Meta:
+                app_label = "conversations"
+
+    with connection.schema_editor() as editor:
+        editor.create_model(Plain)
+    rows = QuerySet(Plain, using=connection.alias)
+    rows.bulk_create(Plain(name=row.pk, metadata=row.metadata) for row in conversations)
+    yield rows
+    with connection.schema_editor() as editor:
+        editor.delete_model(Plain)
+
+
+def test_metadata_is_filtered_and_sorted_as_a_plain_json_field(plain):
+    rows = Conversation.objects.all()
+    conditions = [
+        {f"{key}__{lookup}": value}
+        for key, value in (("n", "10"), ("n", "2"), ("n", "T.u"), ("topic", "demo"), ("topic", "Em"), ("x", "x"))
+        for lookup in ("exact", "gt", "gte", "lt", "lte", "icontains", "endswith", "istartswith", "regex", "iregex")
+    ]
+    conditions += [{"n": None}, {"n__exact": None}, {"n__isnull": True}, {"n__in": ["2", None]}, {"x": None}]
+    for condition in conditions:
+        names = {f"metadata__{name}": value for name, value in condition.items()}
+        for select in ("filter", "exclude"):
+            expected = set(getattr(plain, select)(**names).values_list("name", flat=True))
+            assert set(getattr(rows, select)(**names).values_list("pk", flat=True)) == expected, (select, condition)
+    for order in ("metadata__n", "-metadata__n", "-metadata__topic"):
+        expected = list(plain.order_by(order, "name").values_list("name", flat=True))
+        assert list(rows.order_by(order, "pk").values_list("pk", flat=True)) == expected, order
