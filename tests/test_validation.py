@@ -114,7 +114,17 @@ def test_settings_of_the_api_apply_to_verbs(conversation, settings):
 def test_validation_can_be_left_out(conversation):
     [item] = conversation.add_items([{"type": "message", "role": "nobody"}], validate=False)
     assert item.data == {"id": item.item_id, "type": "message", "role": "nobody"}
-    conversation.replace_metadata({"topic": "x" * 500}, validate=False)
+    long = {"topic": "x" * 500}
+    conversation.replace_metadata(long, validate=False)
+    assert Conversation.objects.get().metadata == long
+    fork = conversation.fork(metadata={"topic": "y" * 500}, validate=False)
+    assert Conversation.objects.get(pk=fork.pk).metadata == {"topic": "y" * 500}
+    items = [{"type": "message", "role": "nobody"}]
+    created = Conversation.objects.create_with_items(
+        owner=conversation.owner, metadata=long, items=items, validate=False
+    )
+    assert Conversation.objects.get(pk=created.pk).metadata == long
+    assert created.items.get().data["role"] == "nobody"
 
 
 @pytest.mark.parametrize("owner", [AnonymousUser(), User(username="new")])

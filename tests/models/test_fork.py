@@ -1,11 +1,12 @@
 """Forks and rewinds of conversations."""
 
 import pytest
+from django.db import IntegrityError
 
 from conversations.deletion import delete_conversation
 from conversations.errors import APIError
 from conversations.metadata_index import find_differences
-from conversations.models import Conversation, Item, ItemText, writer
+from conversations.models import Conversation, Item, ItemText, MetadataPair, writer
 from conversations.trash import move_to_trash, restore
 from tests.plans import capture_statements
 
@@ -108,6 +109,21 @@ def test_failed_fork_makes_nothing(origin, options):
         origin.fork(**options)
     assert Conversation.objects.get() == origin
     assert Item.objects.count() == 4
+
+
+def test_fork_that_fails_after_its_row_was_inserted_makes_nothing(origin, settings):
+    pairs = MetadataPair.objects.count()
+    with pytest.raises(IntegrityError):
+        origin.fork(metadata={"topic": None}, validate=False)
+    settings.CONVERSATIONS_REDACTORS = ["tests.redactors.fail"]
+    with pytest.raises(RuntimeError, match="broken"):
+        origin.fork()
+    assert Conversation.objects.get() == origin
+    assert (Item.objects.count(), MetadataPair.objects.count()) == (4, pairs)
+
+
+def test_100_000_items_can_be_forked():
+    assert writer.MAX_FORKED_ITEMS == 100_000
 
 
 def test_too_long_conversation_is_not_forked(origin, monkeypatch):
