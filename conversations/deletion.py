@@ -23,7 +23,6 @@ from django.db import router
 from django.db.models import F, ProtectedError, QuerySet, RestrictedError
 from django.db.models.deletion import Collector
 
-from conversations import signals
 from conversations.db.aliases import write_alias
 from conversations.db.batching import AdaptiveBatch
 from conversations.db.hints import disable_sequential_scans
@@ -88,16 +87,7 @@ def delete_locked(conversations: Conversation | ConversationQuerySet) -> Deleted
 
     Rows of your project's models are treated as their `on_delete` demands: PROTECT and RESTRICT raise an error.
     """
-    using = conversations.write_alias if isinstance(conversations, Conversation) else conversations.db
-    if signals.conversation_deleted.has_listeners(Conversation):
-        # Django removes the id from an instance that it deletes.
-        rows = [copy(conversations)] if isinstance(conversations, Conversation) else list(conversations.all())
-        signals.send_on_commit(signals.conversation_deleted, sender=Conversation, using=using, conversations=rows)
-    # The methods of the base classes do not look for legal holds once more.
-    if isinstance(conversations, Conversation):
-        _total, counts = super(Conversation, conversations).delete()
-    else:
-        _total, counts = QuerySet.delete(conversations)
+    _total, counts = conversations.delete_locked()
     return DeletedCounts(counts.get(Conversation._meta.label, 0), counts.get(Item._meta.label, 0))
 
 

@@ -5,7 +5,9 @@ from django.db import connections, transaction
 
 from conversations import signals
 from conversations.deletion import BulkDelete, delete_conversation
+from conversations.errors import APIError
 from conversations.models import Conversation
+from conversations.retention.holds import place_hold
 from conversations.schema.query.parser import parse_query
 from conversations.transfer.exporter import Export
 from conversations.transfer.importer import import_conversations
@@ -61,6 +63,36 @@ def test_methods_of_django_send_one_signal_too(received, alice):
         ("conversation_created", {"conversations": [one], "items": []}),
         ("conversation_created", {"conversations": many, "items": []}),
     ]
+
+
+def test_deletions_by_methods_of_django_send_one_signal_too(received, alice):
+    rows = [
+        Conversation.objects.create_with_items(owner=alice, metadata={"n": str(n)}, items=[HELLO]) for n in range(3)
+    ]
+    keys = ids(rows)
+    received.clear()
+    rows[0].delete()
+    Conversation.objects.order_by("pk").only("pk").delete()
+    assert [name for name, _ in received] == ["conversation_deleted"] * 2
+    deleted = [arguments["conversations"] for _, arguments in received]
+    assert [sorted(ids(each)) for each in deleted] == [keys[:1], sorted(keys[1:])]
+    assert sorted(row.metadata["n"] for each in deleted for row in each) == ["0", "1", "2"]
+
+
+def test_refused_deletions_send_nothing(received, conversation):
+    place_hold(conversation, reason="", placed_by="test")
+    for delete in (Conversation.objects.get().delete, Conversation.objects.all().delete):
+        with pytest.raises(APIError):
+            delete()
+    assert received == []
+
+
+def test_fork_sends_one_signal_with_the_copied_items(received, conversation):
+    conversation.add_items([HELLO])
+    received.clear()
+    fork = conversation.fork(after=conversation.items.first().item_id)
+    [copied] = fork.items.all()
+    assert received == [("conversation_created", {"conversations": [fork], "items": [copied]})]
 
 
 @pytest.mark.parametrize("item", [HELLO, HELLO | {"id": "msg_1"}])
@@ -149,7 +181,16 @@ def test_verbs_register_nothing_if_nobody_listens(alice):
     conversation.add_items([HELLO])
     conversation.replace_metadata({})
     conversation.delete_item(conversation.items.first().item_id)
-    delete_conversation(conversation)
+    conversation.fork().rewind(after=None)
+    restore(move_to_trash(conversation))
+    text = b"".join(Export(Conversation.objects.all()))
+    delete_conversation(Conversation.objects.first())
+    Conversation.objects.first().delete()
+    assert {outcome.kind for outcome in import_conversations(BytesIO(text))} == {"added"}
+    for _ in BulkDelete(Conversation.objects.all(), query=parse_query("")):
+        pass
+    Conversation.objects.bulk_create([Conversation(owner=alice)])
+    Conversation.objects.all().delete()
     callbacks = connections[Conversation.objects.db].run_on_commit
     assert not any("Signal" in str(callback) for _, callback, *_ in callbacks)
     assert not any(signal.has_listeners(Conversation) for signal in SIGNALS.values())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from copy import copy
 from typing import TYPE_CHECKING, Any
 
 from django.conf import settings
@@ -276,7 +277,13 @@ class Conversation(AsyncVerbs, models.Model):
         """Delete the conversation as Django does. Raise `APIError` if it is on legal hold."""
         with transaction.atomic(using=self.write_alias):
             self.lock_for_change()
-            return super().delete(*args, **kwargs)
+            AccessRecord.objects.using(self.write_alias).forget_details([self.pk])
+            return self.delete_locked(*args, **kwargs)
+
+    def delete_locked(self, *args: Any, **kwargs: Any) -> tuple[int, dict[str, int]]:
+        """Delete the conversation, which was locked for a change."""
+        self.send_on_commit(signals.conversation_deleted, conversations=[copy(self)])  # Django removes the id.
+        return super().delete(*args, **kwargs)
 
     def update_counters(self, **values: Any) -> None:
         """Write the values, which may be expressions, and read the results into this instance."""

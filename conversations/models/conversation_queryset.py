@@ -14,7 +14,7 @@ from conversations.db.replica import track_owner_writes
 from conversations.db.request_keys.pending_record import PendingRecord
 from conversations.db.retry import retry_on_conflict
 from conversations.models import writer
-from conversations.models.access_record import Actor
+from conversations.models.access_record import AccessRecord, Actor
 from conversations.models.item import Item
 from conversations.search.item_text import ItemText
 from conversations.search.queryset import SearchableQuerySet
@@ -128,15 +128,29 @@ class WritableQuerySet(SearchableQuerySet[ConversationType]):
     def delete(self) -> tuple[int, dict[str, int]]:
         """Delete the rows as Django does. Raise `APIError` if one of them is on legal hold."""
         with transaction.atomic(using=write_alias(self)):
-            rows: Any = self.model._base_manager.using(write_alias(self)).filter(pk__in=self.order_by().values("pk"))
+            rows = self._complete_rows()
             rows.lock()
             held = rows.filter(is_held=True).values_list("pk", flat=True).first()
             if held is not None:
                 raise errors.conversation_held(held)
-            return super().delete()
+            AccessRecord.objects.using(write_alias(self)).forget_details(rows.values("pk"))
+            return self.delete_locked()
 
     delete.alters_data = True  # type: ignore[attr-defined]
     delete.queryset_only = True  # type: ignore[attr-defined]
+
+    def delete_locked(self) -> tuple[int, dict[str, int]]:
+        """Delete the rows, which were locked for a change."""
+        if signals.conversation_deleted.has_listeners(self.model):
+            rows = list(self._complete_rows())
+            signals.send_on_commit(
+                signals.conversation_deleted, sender=self.model, using=write_alias(self), conversations=rows
+            )
+        return super().delete()
+
+    def _complete_rows(self) -> Any:
+        """Return the same rows of the database for writes with all of their fields."""
+        return self.model._base_manager.using(write_alias(self)).filter(pk__in=self.order_by().values("pk"))
 
     def lock(self) -> None:
         """Lock the rows in the order of their ids, so that concurrent callers do not deadlock."""

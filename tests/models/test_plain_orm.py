@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from conversations import ids
 from conversations.metadata_index import find_differences
-from conversations.models import Conversation, Item
+from conversations.models import AccessRecord, Conversation, Item, ItemText
 from conversations.schema.items import validate_items
 from conversations.schema.query.parser import parse_query
 
@@ -84,6 +84,28 @@ def test_conversation_whose_index_cannot_be_stored_is_not_created(alice):
     with pytest.raises(IntegrityError), transaction.atomic(using=using):
         Conversation.objects.bulk_create([Conversation(owner=alice, metadata={"topic": None})])
     assert not Conversation.objects.exists()
+
+
+@pytest.mark.parametrize(
+    "delete",
+    [
+        lambda conversation: conversation.delete(),
+        lambda conversation: Conversation.objects.filter(metadata__topic="new").delete(),
+        lambda conversation: conversation.owner.conversations.all().delete(),
+    ],
+)
+def test_deletion_leaves_no_content(conversation, bob, settings, delete):
+    settings.CONVERSATIONS_FULL_TEXT = True
+    conversation.add_items([{"role": "user", "content": "Anybody?"}])
+    conversation.replace_metadata({"topic": "new"}, changed_by="staff")
+    other = Conversation.objects.create_with_items(owner=bob)
+    other.replace_metadata({"topic": "other"}, changed_by="staff")
+    delete(conversation)
+    assert Conversation.objects.get() == other
+    assert not Item.objects.exists()
+    assert not ItemText.objects.exists()
+    details = AccessRecord.objects.order_by("pk").values_list("details", flat=True)
+    assert list(details) == [None, {"old": {}, "new": {"topic": "other"}}]
 
 
 def change_and_save(conversation, bob) -> None:
