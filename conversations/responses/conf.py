@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from conversations.conf import AppSettings
 
-OPENAI_HOST = "api.openai.com"
+OPENAI_HOST = "api.openai.com"  # Regional hosts, such as eu.api.openai.com, end in it.
 
 
 class UpstreamSettings(AppSettings):
@@ -51,7 +51,8 @@ class UpstreamSettings(AppSettings):
     @property
     def is_openai(self) -> bool:
         """Whether the upstream is OpenAI. It looks up items by their ids."""
-        return urlsplit(self.upstream_url).hostname == OPENAI_HOST
+        host = urlsplit(self.upstream_url).hostname or ""
+        return host == OPENAI_HOST or host.endswith(f".{OPENAI_HOST}")
 
 
 upstream_settings = UpstreamSettings()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
@@ -18,19 +20,32 @@ from conversations.schema.model_input import REDACTION, build_input, without_id
 OPENAI_LIFETIME = timedelta(days=29)  # OpenAI stores a response for 30 days.
 
 
+logger = logging.getLogger("conversations.responses")
+
+
 def build_history(conversation: Conversation, *, using: str) -> list[dict[str, Any]]:
     """Return all items in order, with every member.
 
     Items keep their ids only if the upstream is OpenAI and has stored them: it looks up every id that it gets. The id
-    of a redacted item would lead it to the content. Items of CONVERSATIONS_UPSTREAM_OMITTED_TYPES are left out.
+    of a redacted item would lead it to the content. Items of CONVERSATIONS_UPSTREAM_OMITTED_TYPES are left out, and the
+    log says how many items of each type were.
     """
-    omitted = upstream_settings.upstream_omitted_types
-    items = conversation.items.using(using).exclude(type__in=omitted).order_by("position")
-    rows = items.values_list("position", "data")
+    omitted = set(upstream_settings.upstream_omitted_types)
+    rows = conversation.items.using(using).order_by("position").values_list("position", "type", "data")
     known = _positions_at_openai(conversation, using=using) if upstream_settings.is_openai else set()
     history: list[dict[str, Any]] = []
-    for position, data in rows.iterator(chunk_size=500):
-        history += [data] if position in known and REDACTION not in data else build_input([data])
+    left_out: Counter[str] = Counter()
+    for position, item_type, data in rows.iterator(chunk_size=500):
+        if item_type in omitted:
+            sent = []
+        elif position in known and REDACTION not in data:
+            sent = [data]
+        else:
+            sent = build_input([data])
+        history += sent
+        left_out[item_type] += not sent
+    if counts := ", ".join(f"{count} {name}" for name, count in sorted((+left_out).items())):
+        logger.info("Left items of %s out of the history: %s", conversation.pk, counts)
     return history
 
 

@@ -59,7 +59,6 @@ class PendingTurn:
     user: AbstractBaseUser | AnonymousUser
     record: PendingRecord | None
     items: list[dict[str, Any]]
-    is_stored_upstream: bool
     token: str
     started_at: datetime
 
@@ -143,7 +142,8 @@ def _store(turn: PendingTurn, response: dict[str, Any]) -> Turn:
         output_tokens=_count(usage.get("output_tokens")),
         last_position=position,
         output_count=len(output),
-        has_upstream_ids=upstream_settings.is_openai and turn.is_stored_upstream,
+        # OpenAI stores nothing for an organization without data retention, whatever the request says.
+        has_upstream_ids=upstream_settings.is_openai and response.get("store") is not False,
     )
     if turn.record:
         _store_response(stored, response, record=turn.record, using=turn.using)

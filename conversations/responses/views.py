@@ -104,7 +104,6 @@ class ResponseView(OpenAIViewSet):
             user=self.request.user,
             record=record,
             items=parameters.items,
-            is_stored_upstream=parameters.is_stored,
             token=new_token(),
             started_at=timezone.now(),
         )

@@ -3,7 +3,8 @@
 import openai
 import pytest
 
-from tests.live.service import manage
+from tests.live.service import manage, running_service
+from tests.responses.conftest import Stage
 from tests.responses.items import execute, stored_texts
 
 
@@ -78,3 +79,50 @@ def test_ids_are_kept_only_of_items_that_openai_has_stored(client, stage):
     assert history("https://models.example.com/v1") == str([*none, None])
     execute(stage, "UPDATE conversations_responses_turn SET started_at = '2020-01-01 00:00:00'", [])
     assert history("https://api.openai.com/v1") == str([*none, None])
+
+
+TURNS = """
+from django.utils import timezone
+from conversations.models import Conversation
+from conversations.responses.turns import PendingTurn, begin_turn, finish_turn, new_token
+conversation = Conversation.objects.get(pk="{id}")
+found = []
+for members in ({{}}, {{"store": True}}, {{"store": False}}):
+    turn = PendingTurn(
+        conversation, user=conversation.owner, record=None, items=[], token=new_token(), started_at=timezone.now()
+    )
+    begin_turn(turn)
+    found.append(finish_turn(turn, {{"status": "completed", "output": [], **members}}).has_upstream_ids)
+print(found)
+"""
+
+
+@pytest.mark.parametrize(
+    ("url", "has_upstream_ids"),
+    [("https://api.openai.com/v1", [True, True, False]), ("https://models.example.com/v1", [False] * 3)],
+)
+def test_turn_has_ids_of_the_upstream_if_openai_has_stored_it(client, stage, url, has_upstream_ids):
+    conversation = client.conversations.create()
+    variables = {**stage.service.variables, "CONVERSATIONS_UPSTREAM_URL": url}
+    shell = manage("shell", "-c", TURNS.format(id=conversation.id), **variables)
+    assert shell.stdout.splitlines()[-1] == str(has_upstream_ids), shell.stderr
+
+
+def test_model_calls_count_towards_the_rate_limit(stage, tmp_path, django_db_blocker):
+    variables = {"CONVERSATIONS_UPSTREAM_URL": stage.upstream.url, "CONVERSATIONS_RATE_LIMIT": "3/day"}
+    with running_service(tmp_path, django_db_blocker, **variables) as service:
+        limited = Stage(service, stage.upstream)
+        with limited.client() as client:
+            conversation = client.conversations.create()
+            arguments = {"model": "echo", "conversation": conversation.id, "input": "one"}
+            client.responses.create(**arguments)
+            client.models.list()
+            asked = len(stage.upstream.requests)
+            for call in (lambda: client.responses.create(**arguments), client.models.list):
+                with pytest.raises(openai.RateLimitError) as raised:
+                    call()
+                assert raised.value.code == "rate_limit_exceeded"
+                headers = raised.value.response.headers
+                assert (headers["x-ratelimit-limit-requests"], headers["x-ratelimit-remaining-requests"]) == ("3", "0")
+                assert int(headers["retry-after"]) > 0
+    assert len(stage.upstream.requests) == asked

@@ -68,6 +68,25 @@ def test_every_setting_is_documented_with_its_default(settings):
 
 
 @pytest.mark.parametrize(
+    ("host", "is_openai"),
+    [
+        ("api.openai.com", True),
+        ("API.openai.com:443", True),
+        ("eu.api.openai.com", True),
+        ("us.api.openai.com", True),
+        ("chat.openai.com", False),
+        ("notapi.openai.com", False),
+        ("api.openai.com.example.org", False),
+        ("ours.openai.azure.com/openai", False),
+        ("127.0.0.1:11434", False),
+    ],
+)
+def test_only_hosts_of_openai_get_ids_of_items(settings, host, is_openai):
+    settings.CONVERSATIONS_UPSTREAM_URL = f"https://{host}/v1"
+    assert UpstreamSettings().is_openai == is_openai
+
+
+@pytest.mark.parametrize(
     ("setting", "value", "number"),
     [
         ("URL", "http://127.0.0.1:11434", 1),

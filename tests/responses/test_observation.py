@@ -25,12 +25,13 @@ def stage(tmp_path_factory, django_db_blocker) -> Iterator[Stage]:
     database.create()
     with running_upstream() as upstream:
         variables = {
-            "LOG_LEVEL": "WARNING",
+            "LOG_LEVEL": "INFO",
             "CORS_ALLOWED_ORIGINS": ORIGIN,
             "LOG_REQUESTS": "true",
             "METRICS_TOKEN": TOKEN,
         }
-        service = Service(database, directory, CONVERSATIONS_UPSTREAM_URL=upstream.url, **variables)
+        variables |= {"CONVERSATIONS_UPSTREAM_URL": upstream.url, "CONVERSATIONS_UPSTREAM_OMITTED_TYPES": "compaction"}
+        service = Service(database, directory, **variables)
         try:
             service.start()
             yield Stage(service, upstream)
@@ -84,6 +85,21 @@ def test_turn_is_logged_and_counted_once(stage):
         before = requests_of(stage).get(("POST", "/v1/responses", "200"), 0)
         client.responses.create(model="echo", conversation=conversation.id, input="one")
         assert requests_of(stage)["POST", "/v1/responses", "200"] == before + 1
+
+
+def test_log_counts_the_items_that_are_left_out_of_a_history(stage):
+    reasoning = {"type": "reasoning", "id": "rs_1", "summary": []}
+    compaction = {"type": "compaction", "id": "cmp_1", "encrypted_content": "secret"}
+    items = [reasoning, {"role": "user", "content": "secret"}, compaction, {**reasoning, "id": "rs_2"}]
+    with stage.client() as client:
+        conversation, other = client.conversations.create(items=items), client.conversations.create(items=items[1:2])
+        for each in (conversation, other):
+            client.responses.create(model="echo", conversation=each.id, input="one")
+        assert len(stage.upstream.requests[-1]["json"]["input"]) == 2
+    line = f"Left items of {conversation.id} out of the history: 1 compaction, 2 reasoning"
+    wait_until(lambda: line in stage.service.stderr)
+    assert stage.service.stderr.count("out of the history") == 1
+    assert "secret" not in stage.service.stderr
 
 
 def test_refused_key_is_logged_without_the_secret(stage):

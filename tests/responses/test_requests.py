@@ -1,10 +1,12 @@
 """Requests for a turn: what is read of them, what is refused, and what reaches the upstream."""
 
+import httpx2
 import openai
 import pytest
 
 from tests.responses.conftest import UPSTREAM_KEY
 from tests.responses.items import stored_texts
+from tests.waiting import SECONDS
 
 
 def test_members_reach_the_upstream_as_they_came(client, stage):
@@ -47,18 +49,54 @@ def test_upstream_gets_its_own_key_and_nothing_about_the_client(client, stage):
     assert stage.service.secret not in str(headers)
 
 
+URL = "https://hidden.example.org/a.png"
+HIDDEN = [  # Each has a member that answers leave out without `include`.
+    {"type": "reasoning", "summary": [], "encrypted_content": "hidden"},
+    {
+        "type": "message",
+        "role": "user",
+        "content": [{"type": "input_image", "detail": "auto", "file_id": None, "image_url": URL}],
+    },
+    {
+        "type": "file_search_call",
+        "status": "completed",
+        "queries": ["a"],
+        "results": [{"file_id": "file-a", "text": "hidden", "score": 0.5}],
+    },
+    {
+        "type": "code_interpreter_call",
+        "status": "completed",
+        "code": "1",
+        "container_id": "cntr_1",
+        "outputs": [{"type": "logs", "logs": "hidden"}],
+    },
+    {
+        "type": "web_search_call",
+        "status": "completed",
+        "action": {"type": "search", "query": "a", "sources": [{"type": "url", "url": URL}]},
+    },
+    {
+        "type": "computer_call_output",
+        "call_id": "call_1",
+        "output": {"type": "computer_screenshot", "file_id": "file-a", "image_url": URL},
+    },
+]
+
+
 def test_history_has_more_items_than_a_page_with_hidden_members(client, stage):
     conversation = client.conversations.create()
     for start in range(0, 120, 20):
         texts = [{"role": "user", "content": f"number {number}"} for number in range(start, start + 20)]
         client.conversations.items.create(conversation.id, items=texts)
-    reasoning = {"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"}
-    client.conversations.items.create(conversation.id, items=[reasoning])
+    client.conversations.items.create(conversation.id, items=HIDDEN)
+    shown = client.conversations.items.list(conversation.id, limit=len(HIDDEN)).data
+    assert "hidden" not in str([item.to_dict() for item in shown])
     client.responses.create(model="echo", conversation=conversation.id, input="last")
     sent = stage.upstream.requests[-1]["json"]["input"]
     assert [item["content"][0]["text"] for item in sent[:120]] == [f"number {number}" for number in range(120)]
-    assert sent[120] == {"type": "reasoning", "summary": [], "encrypted_content": "gAAA"}
-    assert sent[121] == {"type": "message", "role": "user", "content": "last"}
+    for item, stored in zip(HIDDEN, sent[120:-1], strict=True):
+        assert {name: stored[name] for name in item} == item
+    assert sent[-1] == {"type": "message", "role": "user", "content": "last"}
 
 
 @pytest.mark.parametrize("is_stream", [False, True])
@@ -184,6 +222,26 @@ def test_request_that_is_refused_does_not_reach_the_upstream(client, stage, memb
     assert len(stage.upstream.requests) == asked
     assert stored_texts(client, conversation.id) == []
     client.responses.create(model="echo", conversation=conversation.id, input="one")  # There is no lease.
+
+
+@pytest.mark.parametrize(
+    ("member", "users"),
+    [
+        ('"seed": 9223372036854775808', []),
+        ('"temperature": NaN', []),
+        ('"metadata": {"topic": "a\\u0000"}', []),
+        ('"user": "a\\u0000"', ["a\0"]),
+        ('"user": "a\\ud800"', ["a\ufffd"]),
+    ],
+)
+def test_values_that_no_database_stores_are_refused_and_lone_surrogates_replaced(client, stage, member, users):
+    conversation = client.conversations.create()
+    asked = len(stage.upstream.requests)
+    body = f'{{"model": "echo", "conversation": "{conversation.id}", "input": "one", {member}}}'
+    headers = {"authorization": f"Bearer {stage.service.secret}"}
+    answer = httpx2.post(f"{stage.base_url}/responses", content=body, headers=headers, timeout=SECONDS)
+    assert answer.status_code == (200 if users else 400), answer.text
+    assert [each["json"]["user"] for each in stage.upstream.requests[asked:]] == users
 
 
 def test_item_of_the_conversation_is_refused_as_new_input(client, stage):
