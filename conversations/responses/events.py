@@ -13,7 +13,7 @@ FINAL_EVENTS = {"response.completed", "response.incomplete"}
 FAILED_EVENTS = {"response.failed", "response.cancelled", "error"}
 
 _END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
-_LINE_END = re.compile(r"\r\n|\n|\r")
+_LINE = re.compile(rb"([^\r\n]*)(\r\n|\n|\r)")
 
 
 @dataclass
@@ -42,11 +42,6 @@ class EventSplitter:
             yield _read_event(bytes(self._pending[begin : end.end()]))
             begin = end.end()
         del self._pending[:begin]
-
-    @property
-    def rest(self) -> bytes:
-        """The bytes after the last complete event."""
-        return bytes(self._pending)
 
 
 class OutputCollector:
@@ -78,10 +73,21 @@ def write_event(data: dict[str, Any]) -> bytes:
 
 
 def write_response_event(event: Event, *, conversation_id: str) -> bytes:
-    """Return the event with the conversation in its response object, or as it came if it has no such object."""
+    """Return the event with the conversation in its response object, or as it came if it has no such object.
+
+    Its other lines, such as comments and ids, and its line ends stay.
+    """
     if event.data is None or not isinstance(response := event.data.get("response"), dict):
         return event.raw
-    return write_event({**event.data, "response": {**response, "conversation": {"id": conversation_id}}})
+    data = orjson.dumps({**event.data, "response": {**response, "conversation": {"id": conversation_id}}})
+    lines, is_written = [], False
+    for line, end in _LINE.findall(event.raw):
+        if not line.startswith(b"data:"):
+            lines.append(line + end)
+        elif not is_written:
+            lines.append(b"data: " + data + end)
+            is_written = True
+    return b"".join(lines)
 
 
 def replay_events(response: dict[str, Any]) -> Iterator[bytes]:
@@ -100,10 +106,10 @@ def replay_events(response: dict[str, Any]) -> Iterator[bytes]:
 
 
 def _read_event(raw: bytes) -> Event:
-    lines = _LINE_END.split(raw.decode("utf-8", "replace"))
-    texts = [line.removeprefix("data:").removeprefix(" ") for line in lines if line.startswith("data:")]
+    lines = [line for line, _ in _LINE.findall(raw)]
+    texts = [line.removeprefix(b"data:").removeprefix(b" ") for line in lines if line.startswith(b"data:")]
     try:
-        data = orjson.loads("\n".join(texts))
+        data = orjson.loads(b"\n".join(texts).decode("utf-8", "replace"))
     except orjson.JSONDecodeError:  # such as the [DONE] of some servers
         data = None
     return Event(raw, data if isinstance(data, dict) else None)

@@ -11,7 +11,7 @@ import pytest
 from openai import AsyncOpenAI
 
 from tests.responses.fake_upstream import GOLDEN
-from tests.responses.items import stored_texts
+from tests.responses.items import execute, stored_texts
 from tests.waiting import SECONDS
 
 SCRIPTS = Path(__file__).parent
@@ -47,7 +47,10 @@ def test_stream_arrives_as_the_upstream_sent_it_and_is_stored(client):
     assert stored_texts(client, conversation.id) == ["one", events[-1].response.output_text]
 
 
-@pytest.mark.parametrize("name", ["text", "reasoning_and_tool_call"])
+GOLDEN_STREAMS = sorted(path.stem for path in GOLDEN.glob("*.sse"))
+
+
+@pytest.mark.parametrize("name", GOLDEN_STREAMS)
 def test_golden_stream_passes_through_byte_by_byte_except_for_the_conversation(client, stage, name):
     conversation = client.conversations.create()
     arguments = {"model": f"golden-{name}", "conversation": conversation.id, "input": "one", "stream": True}
@@ -65,8 +68,29 @@ def test_golden_stream_passes_through_byte_by_byte_except_for_the_conversation(c
             assert after == before
     final = json.loads(sent[-2].partition(b"data: ")[2])["response"]
     stored = [item.to_dict() for item in client.conversations.items.list(conversation.id, order="asc")][1:]
-    assert [item["id"] for item in stored] == [item["id"] for item in final["output"]]
     assert [item["type"] for item in stored] == [item["type"] for item in final["output"]]
+    for item, output in zip(stored, final["output"], strict=True):
+        assert item["id"] == output.get("id", item["id"])  # Calls of llama.cpp have no ids.
+    sql = "SELECT status, model FROM conversations_responses_turn WHERE conversation_id = %s"
+    model = "" if name == "failed" else final["model"]
+    assert execute(stage, sql, [conversation.id]) == [(final["status"], model)]
+
+
+def test_other_lines_of_events_and_their_ends_pass_through(client, stage):
+    conversation = client.conversations.create()
+    arguments = {"model": "odd", "conversation": conversation.id, "input": "one", "stream": True}
+    with client.responses.with_streaming_response.create(**arguments) as answer:
+        received = b"".join(answer.iter_bytes())
+    assert b"\n" not in received.replace(b"\r\n", b"")
+    *events, done, rest = received.split(b"\r\n\r\n")
+    assert (done, rest) == (b"data: [DONE]", b"")
+    assert events[::2] == [b": comment"] * (len(events) // 2)
+    for number, event in enumerate(events[1::2]):
+        number_line, name, data = event.split(b"\r\n")
+        assert number_line == f"id: {number}".encode()
+        value = json.loads(data.removeprefix(b"data: "))
+        assert name == f"event: {value['type']}".encode()
+        assert "response" not in value or value["response"]["conversation"] == {"id": conversation.id}
 
 
 def test_asynchronous_client_takes_turns_in_many_conversations_at_once(stage):
