@@ -98,6 +98,8 @@ class FakeUpstream:
                 await self._wait()
             if body["model"] == "drip" and number == len(events) - 1:
                 await self._drip(send, b": wait\n\n")
+            if body["model"] == "flood" and number == len(events) - 1:
+                await self._flood(send)
             if body["model"] == "break" and number == len(events) - 1:
                 raise ConnectionAbortedError
             if body["model"] == "cut" and number == len(events) - 1:
@@ -111,6 +113,11 @@ class FakeUpstream:
         while not self.released.is_set():
             await send({"type": "http.response.body", "body": data, "more_body": True})
             await asyncio.sleep(0.05)
+
+    async def _flood(self, send: Any) -> None:
+        """Send more than all buffers between this server and a client that reads nothing."""
+        for _ in range(500):
+            await send({"type": "http.response.body", "body": b": %s\n\n" % (b" " * 65536), "more_body": True})
 
     async def _wait(self) -> None:
         while not self.released.is_set():

@@ -1,8 +1,10 @@
 """Faults in the middle of a turn: no turn is half-stored, doubled, or acknowledged and lost."""
 
+import json
 import os
 import shlex
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -100,6 +102,16 @@ def test_service_that_stops_stores_the_turn_of_a_client_that_went_away(client, s
     stage.service.wait()
     count = "SELECT item_count FROM conversations_conversation WHERE id = %s"
     assert execute(stage, count, [conversation.id]) == [(2,)]
+
+
+def test_turn_whose_client_never_reads_its_answer_is_stored(client, stage):
+    """The HTTP server logs an error for an answer without an end, so that the service is not one of other tests."""
+    conversation = client.conversations.create()
+    body = json.dumps({"model": "flood", "conversation": conversation.id, "input": "one", "stream": True})
+    headers = ["Host: localhost", f"Authorization: Bearer {stage.service.secret}", f"Content-Length: {len(body)}"]
+    with socket.create_connection(("127.0.0.1", stage.service.port + 1)) as idle:
+        idle.sendall("\r\n".join(["POST /v1/responses HTTP/1.1", *headers, "", body]).encode())
+        wait_until(lambda: len(stored_texts(client, conversation.id)) == 2)
 
 
 def test_turns_that_are_broken_off_and_repeated_are_stored_once_as_a_whole():

@@ -1,7 +1,9 @@
 """Model calls are off by default, and the service then has nothing of them."""
 
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,10 +14,10 @@ pytestmark = pytest.mark.slow
 URL = "http://127.0.0.1:1/v1"
 
 
-def run(code: str, **variables: str) -> str:
+def run(code: str, *, root: Path = ROOT, **variables: str) -> str:
     environment = clean_environment(SECRET_KEY="x", DJANGO_SETTINGS_MODULE="project.settings", **variables)
     command = [sys.executable, "-c", code]
-    return subprocess.run(command, cwd=ROOT, env=environment, check=True, capture_output=True, text=True).stdout
+    return subprocess.run(command, cwd=root, env=environment, check=True, capture_output=True, text=True).stdout
 
 
 MODULES = """
@@ -62,6 +64,31 @@ def test_main_port_names_the_port_of_model_calls_only_if_there_is_one():
         "Invalid URL (POST /v1/responses). This server answers /v1/responses and /v1/models at another port" in message
     )
     assert "with `manage.py serve`, the port after its own" in message
+
+
+CHECK = f"{COMMAND}('check')"
+REQUEST = """
+import django; django.setup()
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.test import Client
+from conversations.models import APIKey
+call_command("migrate", verbosity=0)
+_, secret = APIKey.create(user=User.objects.create_user("alice"), name="first key")
+client = Client(headers={"host": "localhost", "authorization": f"Bearer {secret}"})
+print(client.post("/v1/conversations", {"metadata": {"topic": "demo"}}, "application/json").json()["metadata"])
+print(client.post("/v1/responses", {}, "application/json").status_code)
+"""
+
+
+def test_product_works_without_the_folder(tmp_path):
+    for name in ("conversations", "project", "templates"):
+        shutil.copytree(ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.rmtree(tmp_path / "conversations" / "responses")
+    database = {"DATABASE_URL": f"sqlite:///{tmp_path / 'database.sqlite3'}", "PYTHONPATH": str(tmp_path)}
+    assert run(CHECK, root=tmp_path, **database) == "System check identified no issues (0 silenced).\n"
+    assert run(CHECK_MIGRATIONS, root=tmp_path, **database) == "No changes detected\n"
+    assert run(REQUEST, root=tmp_path, **database).splitlines() == ["{'topic': 'demo'}", "404"]
 
 
 def test_upstream_that_is_no_url_keeps_the_service_from_starting():

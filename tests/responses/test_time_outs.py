@@ -11,6 +11,7 @@ from tests.live.service import running_service
 from tests.responses.conftest import Stage
 from tests.responses.fake_upstream import running_upstream
 from tests.responses.items import execute, stored_texts
+from tests.waiting import wait_until
 
 FAILED = [("failed", "upstream_timeout")]
 
@@ -60,6 +61,17 @@ def test_stream_that_takes_too_long_ends_with_a_failed_response(client, stage, m
     assert (events[-1].type, events[-1].response.error.code) == ("response.failed", "upstream_timeout")
     assert stored_texts(client, conversation.id) == []
     assert turns(stage, conversation.id) == FAILED
+
+
+def test_upstream_is_read_no_longer_after_the_client_went_away(client, stage):
+    conversation = client.conversations.create()
+    with stage.client() as impatient:
+        stream = impatient.responses.create(model="drip", conversation=conversation.id, input="one", stream=True)
+        next(iter(stream))
+    count = "SELECT COUNT(*) FROM conversations_responses_turn WHERE conversation_id = %s"
+    wait_until(lambda: execute(stage, count, [conversation.id]) == [(1,)])
+    assert turns(stage, conversation.id) == FAILED
+    assert stored_texts(client, conversation.id) == []
 
 
 def test_request_without_a_conversation_that_takes_too_long_is_a_time_out(client):
