@@ -7,8 +7,9 @@ from django.db import connection, transaction
 
 from conversations.deletion import delete_conversation
 from conversations.errors import APIError
+from conversations.idempotency import run_once
 from conversations.models import Conversation, PendingRecord, RequestRecord
-from tests.waiting import wait_until
+from tests.waiting import is_waiting_for_lock, wait_until
 
 MESSAGE = {"type": "message", "role": "user", "content": "Hello!"}
 WITH_ID = {**MESSAGE, "id": "msg_mine"}
@@ -97,6 +98,46 @@ def test_other_key_waits_for_the_conversation_only(origin, executor):
     assert origin.items.count() == 3
     last_positions = RequestRecord.objects.order_by("last_position").values_list("last_position", "conversation")
     assert list(last_positions) == [(2, origin.pk), (3, origin.pk)]
+
+
+def append_once(conversation_id, retry_count):
+    """Append, as a request without an Idempotency-Key does. Return whether it got the answer of another one."""
+    try:
+        _, is_replayed = run_once(
+            lambda record: Conversation.objects.get(pk=conversation_id).add_items([MESSAGE], record=record),
+            record=PendingRecord.without_key("append", retry_count=retry_count),
+            replay=lambda record: record.last_position,
+            conversation_id=conversation_id,
+        )
+        return is_replayed
+    finally:
+        connection.close()
+
+
+def test_retry_without_a_key_waits_for_the_first_request(origin):
+    with ThreadPoolExecutor(2) as pool:
+        with transaction.atomic():
+            Conversation.objects.filter(pk=origin.pk).lock()
+            first = pool.submit(append_once, origin.pk, 0)
+            wait_until(is_waiting_for_lock)
+            retry = pool.submit(append_once, origin.pk, 1)
+            with pytest.raises(TimeoutError):
+                retry.result(timeout=0.5)
+        assert (first.result(), retry.result()) == (False, True)
+    assert origin.items.count() == 2
+
+
+def test_record_of_a_deletion_answers_one_of_two_retries_at_once(origin, executor):
+    delete_conversation(origin, record=PendingRecord.without_key("delete", retry_count=0))
+
+    def claim():
+        return RequestRecord.objects.claim(PendingRecord.without_key("delete", retry_count=1))
+
+    with transaction.atomic():
+        assert claim()
+        other = executor.submit(claim)  # waits for the row, as the conversation is not there to be locked
+        wait_until(is_waiting_for_lock)
+    assert other.result() is None
 
 
 @pytest.mark.skipif(connection.vendor != "mysql", reason="only InnoDB locks gaps")
