@@ -3,7 +3,7 @@
     .venv/bin/python -m tests.live.faults --minutes 30
 
 The command starts private database servers and services. Its exit status is 1 if a write was lost, doubled or
-half-written, or a client was misled.
+half-written, or a client was misled, or if a service took longer than `--recovery` seconds to answer again.
 """
 
 import os
@@ -47,6 +47,9 @@ def main() -> None:
             for problem in row.problems[:MAX_PROBLEMS]:
                 print(f"{problem.kind}: {problem.description}", file=sys.stderr)
             has_problems |= bool(row.problems)
+            if row.recovery_seconds > options.recovery:
+                print(f"slow: {row.fault}: {row.recovery_seconds:.1f} seconds to recover", file=sys.stderr)
+                has_problems = True
     sys.exit(has_problems)
 
 
@@ -55,6 +58,7 @@ def parse_arguments() -> Namespace:
     parser.add_argument("--database", action="append", choices=list(STORES), help="only this one; may be repeated")
     parser.add_argument("--fault", action="append", choices=[fault.name for fault in FAULTS], help="likewise")
     parser.add_argument("--minutes", type=float, default=0, help="per database; the faults are repeated until then")
+    parser.add_argument("--recovery", type=float, default=10, help="seconds that the service may take to recover")
     parser.add_argument("--seconds", type=float, default=2, help="that a fault lasts")
     return parser.parse_args()
 
