@@ -43,19 +43,24 @@ def operations(conversation_id, item_id):
         lambda client: client.get(f"{path}/items/{item_id}"),
         lambda client: client.post(f"{path}/items", {"items": [HELLO]}),
         lambda client: client.post(path, {"metadata": {"topic": "new"}}),
+        lambda client: client.post(f"{path}/fork", {"after": item_id}),
+        lambda client: client.post(f"{path}/rewind", {"after": item_id}),
         lambda client: client.delete(f"{path}/items/{item_id}"),
         lambda client: client.delete(path),
     ]
 
 
 @pytest.mark.usefixtures("team")
-def test_teammates_use_conversations_of_each_other_and_nobody_else_does(as_alice, as_bob, as_carol, conversation_id):
+def test_teammates_use_conversations_of_each_other_and_nobody_else_does(
+    as_alice, as_bob, as_carol, conversation_id, bob
+):
     [item] = as_alice.items(conversation_id)
     for operation in operations(conversation_id, item["id"]):
         refused = operation(as_carol)
         assert refused.status_code == 404
         assert refused.json()["error"]["message"] == f"Conversation with id '{conversation_id}' not found."
         assert operation(as_bob).status_code == 200
+    assert Conversation.objects.get().owner == bob  # the fork of the deleted conversation
 
 
 @pytest.mark.usefixtures("team")
