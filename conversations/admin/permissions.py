@@ -27,7 +27,10 @@ def sees_all_conversations(request: HttpRequest) -> bool:
 
 
 def missing_permission_message() -> str:
-    """Return the reason why the user may not read message content, and the permission or setting to change."""
+    """Return the reason why the user may not read message content, and who can change it."""
     if not app_settings.staff_can_read_content:
-        return gettext("Message content is hidden from everyone here: CONVERSATIONS_STAFF_CAN_READ_CONTENT is off.")
-    return gettext("You may not read messages: the permission “Can read the content of conversations” is missing.")
+        return gettext("Message content is hidden from everyone here. An operator can change this.")
+    return gettext(
+        "You may not read messages: the permission “Can read the content of conversations” is missing. "
+        "An administrator can grant it."
+    )

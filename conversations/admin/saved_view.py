@@ -114,7 +114,7 @@ class SavedViewForm(forms.ModelForm):  # type: ignore[type-arg]
         name: str = self.cleaned_data["name"]
         owner_id = self.instance.owner_id or self.user.pk
         if SavedView.objects.filter(owner=owner_id, name=name).exclude(pk=self.instance.pk).exists():
-            raise forms.ValidationError(_("A view with this name exists. Choose another name."))
+            raise forms.ValidationError(_("A view with this name exists."))
         return name
 
     def clean_query_string(self) -> str:

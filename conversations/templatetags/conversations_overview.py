@@ -6,6 +6,7 @@ from django import template
 from django.contrib.admin.sites import all_sites
 from django.template.defaultfilters import filesizeformat
 from django.urls import NoReverseMatch, reverse
+from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.charts import format_change, format_count
@@ -96,6 +97,14 @@ class _Week:
 def conversations_relative_time(conversation: Conversation) -> str:
     """Show when the conversation was last active."""
     return format_relative_time(conversation.last_item_at or conversation.created_at)
+
+
+@register.filter
+def conversations_counted_at(report: OverviewReport) -> str:
+    """Return when the figures were stored, in their time zone: the time of today, or the date and the time."""
+    moment = report.overview.counted_at.astimezone(report.zone)
+    clock = f"{moment:%H:%M}"
+    return clock if moment.date() == report.today else f"{date_format(moment)}, {clock}"
 
 
 def _find_model_admin(context: template.Context) -> Any:

@@ -173,7 +173,7 @@ def test_any_setting_other_than_true_hides_message_content_from_superusers(admin
     settings.CONVERSATIONS_STAFF_CAN_READ_CONTENT = value
     found = fetch_pages(admin_client, conversation)
     assert not [name for name, answer in found.items() if PLANTED in answer]
-    note = "Message content is hidden from everyone here: CONVERSATIONS_STAFF_CAN_READ_CONTENT is off."
+    note = "Message content is hidden from everyone here. An operator can change this."
     assert note in found["conversations_conversation_change"]
     assert not AccessRecord.objects.exists()
 

@@ -44,7 +44,7 @@ from conversations.search.activity_order import OrderBy
 from conversations.search.item_text import full_text_enabled
 
 TOO_SLOW = _("This search takes too long. Narrow it with dates or a more selective condition.")
-STOPPED_EARLY = _("The search stopped early. Narrow it with dates or a more selective condition, or keep searching.")
+STOPPED_EARLY = _("Still searching would take longer. Narrow it with dates or a more selective condition, or keep searching.")
 
 # An attribute of requests whose search has to be in the strict mode of the query language: those of actions.
 STRICT_SEARCH = "has_strict_search"
@@ -231,7 +231,7 @@ class ConversationChangeList(KeysetChangeList):
             return ""
         if not self.model_admin.has_read_content_permission(self.request):
             return missing_permission_message()
-        return gettext("Full-text search is off here (CONVERSATIONS_FULL_TEXT), so that messages are not searched.")
+        return gettext("Full-text search is off here, so that messages are not searched. An operator can turn it on.")
 
     @property
     def view_to_save(self) -> str:

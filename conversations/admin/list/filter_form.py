@@ -14,7 +14,7 @@ from django.http import QueryDict
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy as _
 
-from conversations import errors, ids
+from conversations import ids
 from conversations.admin.list.conditions import ConditionForm
 from conversations.admin.list.field_conditions import LOG_NAMES, ConditionFields
 from conversations.admin.list.parameters import CONDITION_PARAMETERS, FIELD_PARAMETERS
@@ -180,8 +180,7 @@ class ListForm(ConditionFields):
         if self.is_uneven or any(len(self.data.getlist(name)) > 1 for name in FIELD_PARAMETERS):
             raise forms.ValidationError(_("Give each value once."))
         if len(self.conditions) > MAX_CONDITIONS:
-            error = errors.too_many_conditions("metadata", len(self.conditions), maximum=MAX_CONDITIONS)
-            raise forms.ValidationError(error.message)
+            raise forms.ValidationError(_("Too many conditions."))
         return super().clean()
 
     def is_valid(self) -> bool:

@@ -11,7 +11,7 @@ from conversations.models import Conversation
 
 LIST_URL = reverse("admin:conversations_conversation_changelist")
 TOO_SLOW = "This search takes too long."
-STOPPED_EARLY = "The search stopped early."
+STOPPED_EARLY = "Still searching would take longer."
 NEGATION = {"q": "-topic:demo"}
 
 

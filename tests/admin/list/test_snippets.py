@@ -114,7 +114,7 @@ def test_text_search_finds_nothing_if_staff_may_not_read_content(admin_client, a
     settings.CONVERSATIONS_STAFF_CAN_READ_CONTENT = False
     page = admin_client.get(LIST_URL, {"q": "refund"})
     assert rows(page) == []
-    assert "CONVERSATIONS_STAFF_CAN_READ_CONTENT is off" in page.content.decode()
+    assert "Message content is hidden from everyone here. An operator can change this." in page.content.decode()
 
 
 def test_list_says_that_full_text_search_is_off(admin_client, alice, settings):
