@@ -68,15 +68,6 @@ def unbounded_condition(path: str, *, operator: str, maximum: int) -> APIError:
     )
 
 
-def invalid_query(*, expected: str, position: int, got: str) -> APIError:
-    """Return the error for a syntax error in the query language. `position` counts characters from 1."""
-    return APIError(
-        f"Invalid 'query': expected {expected} at position {position}, but got {got}.",
-        param="query",
-        code="invalid_query",
-    )
-
-
 def query_beyond_limit(problem: str, *, expected: str) -> APIError:
     return APIError(f"Invalid 'query': {problem}. Expected {expected}.", param="query", code="invalid_query")
 

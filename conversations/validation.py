@@ -1,17 +1,28 @@
-"""Validation and redaction of the arguments of verbs by the rules of the API and the settings of your project."""
+"""Validation and redaction of the arguments of verbs by the rules of the API and the settings of your project.
+
+`QueryRefusal` has what to tell people whose query is refused. The API has messages of its own.
+"""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import Any
 
 from django.utils.module_loading import import_string
+from django.utils.translation import gettext
 
 from conversations import errors
 from conversations.conf import app_settings
+from conversations.errors import APIError
 from conversations.schema.end_user import validate_end_user
 from conversations.schema.items import validate_items
 from conversations.schema.json_limits import to_json
 from conversations.schema.metadata import validate_metadata
+from conversations.schema.query.forgiving import read_forgivingly
+from conversations.schema.query.syntax_error import QuerySyntaxError
+
+_OPERATOR_AT_END = re.compile(r"(?:\A|[\s(])(AND|OR|NOT)\s*\Z")
 
 
 def validate_request_items(items: Any, *, max_items: int | None) -> list[dict[str, Any]]:
@@ -58,3 +69,39 @@ def redact(data: dict[str, Any]) -> dict[str, Any]:
             raise ValueError(f"{path} must return the item's data with the same id and type.")
         data = redacted
     return data
+
+
+@dataclass(frozen=True)
+class QueryRefusal:
+    """The reason why a text is no query, as a message with the parts of the text, and a query to use instead."""
+
+    text: str
+    error: APIError
+
+    def __str__(self) -> str:
+        if not isinstance(self.error, QuerySyntaxError):
+            return gettext("This query is too long or has too many conditions.")
+        names = {"query": self.text.strip()}
+        if self.error.is_incomplete and (operator := _OPERATOR_AT_END.search(self.text)):
+            names["operator"] = operator[1]
+            return gettext("“%(query)s” is incomplete: add a condition after %(operator)s.") % names
+        if self.error.is_incomplete:
+            return gettext("“%(query)s” is incomplete: add what is missing at its end.") % names
+        if self.suggestion:
+            return gettext("Put text in quotes to search for it: %(query)s") % {"query": self.suggestion}
+        return gettext("“%(query)s” has no letter, digit or emoji to search for.") % names
+
+    @property
+    def suggestion(self) -> str:
+        """The text with quotes around what was not understood, or "" if that would not help."""
+        if not isinstance(self.error, QuerySyntaxError) or self.error.is_incomplete:
+            return ""
+        reading = read_forgivingly(self.text)
+        return "" if reading.query is None else reading.text
+
+    @property
+    def refused_part(self) -> str:
+        """The characters between spaces that were not understood."""
+        at = self.error.position - 1 if isinstance(self.error, QuerySyntaxError) else len(self.text)
+        before, after = self.text[:at].split(" ")[-1], self.text[at:].split(" ")[0]
+        return before + after

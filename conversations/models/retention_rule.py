@@ -6,11 +6,13 @@ from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations.errors import APIError
 from conversations.schema.query.nodes import searches_text
 from conversations.schema.query.parser import parse_query
+from conversations.validation import QueryRefusal
 
 MAX_DAYS = 36_500
 
@@ -47,7 +49,9 @@ class RetentionRule(models.Model):
         try:
             query = parse_query(self.query)
         except APIError as error:
-            raise ValidationError({"query": error.message}) from error
+            refusal = QueryRefusal(self.query, error)
+            text = gettext("“%(part)s” is no condition on metadata or times.") % {"part": refusal.refused_part}
+            raise ValidationError({"query": text if refusal.suggestion else str(refusal)}) from error
         if searches_text(query):
             raise ValidationError({"query": _("Retention rules can't search messages. Use metadata and times.")})
 

@@ -1,6 +1,7 @@
 import re
 from datetime import timedelta
 from html import unescape
+from urllib.parse import parse_qs
 
 import pytest
 from django.contrib.auth.models import Permission, User
@@ -179,6 +180,14 @@ def test_invalid_filter_shows_its_error_and_no_figures(admin_client, tenants, ba
 
 
 @pytest.mark.django_db(transaction=connection.vendor == "mysql")  # InnoDB finds words only in committed rows.
+def test_search_that_is_not_strict_links_to_the_one_with_quotes(admin_client, tenants):
+    html = unescape(page(admin_client, q="tenant:other erika@example.com", days="7").content.decode())
+    assert 'Put text in quotes to search for it: tenant:other "erika@example.com"' in html
+    [link] = re.findall('<a href="([^"]*)">Search for that', html)
+    assert parse_qs(link.lstrip("?")) == {"q": ['tenant:other "erika@example.com"'], "days": ["7"]}
+    assert "Search for that" not in page(admin_client, q="refund OR").content.decode()
+
+
 def test_search_of_messages_needs_the_permission_to_read_and_is_recorded(admin_client, staff_client, alice, settings):
     settings.CONVERSATIONS_FULL_TEXT = True
     Conversation.objects.create_with_items(

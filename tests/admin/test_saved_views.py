@@ -102,6 +102,19 @@ def test_duplicate_view_name_is_a_form_error(staff, user, alice):
     assert SavedView.objects.filter(owner=user).count() == 2
 
 
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("refund OR", "“refund OR” is incomplete: add a condition after OR."),
+        ("mail erika@example.com", 'Put text in quotes to search for it: mail "erika@example.com"'),
+    ],
+)
+def test_view_of_a_query_that_is_not_strict_says_what_to_write_instead(staff, query, message):
+    response = staff.post(ADD_URL, {"name": "x", "query_string": urlencode({"q": query})})
+    assert response.context["adminform"].form.errors["query_string"] == [message]
+    assert not SavedView.objects.exists()
+
+
 @pytest.mark.parametrize("sent", [{"name": ""}, {"name": "x" * 101}, {"name": "x", "query_string": "a=1&" * 1500}])
 def test_invalid_view_is_a_form_error(staff, sent):
     response = staff.post(ADD_URL, {"query_string": "", **sent})

@@ -159,11 +159,27 @@ def test_periodic_work_applies_the_rules_once_when_it_is_due(alice):
     assert len(entries()) == 1
 
 
-@pytest.mark.parametrize("query", ["topic:", "(", "refund", '"two words"', "created>=never"])
-def test_invalid_query_is_an_error(db, query):
+NO_WORDS = "Retention rules can't search messages. Use metadata and times."
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("topic:demo OR", "“topic:demo OR” is incomplete: add a condition after OR."),
+        ("topic:", "“topic:” is incomplete: add what is missing at its end."),
+        ("(", "“(” is incomplete: add what is missing at its end."),
+        ("refund", NO_WORDS),
+        ('"two words"', NO_WORDS),
+        ("topic:demo created>=never -x:1", "“created>=never” is no condition on metadata or times."),
+        ("topic:demo -?", "“-?” is no condition on metadata or times."),
+        ('"?"', '“"?"” has no letter, digit or emoji to search for.'),
+        (" ".join(["topic:demo"] * 17), "This query is too long or has too many conditions."),
+    ],
+)
+def test_invalid_query_is_an_error(db, query, message):
     with pytest.raises(ValidationError) as raised:
         RetentionRule(name="x", query=query, days=30).full_clean()
-    assert set(raised.value.message_dict) == {"query"}
+    assert raised.value.message_dict == {"query": [message]}
 
 
 def url(page, rule=None):

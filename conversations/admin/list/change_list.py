@@ -44,7 +44,9 @@ from conversations.search.activity_order import OrderBy
 from conversations.search.item_text import full_text_enabled
 
 TOO_SLOW = _("This search takes too long. Narrow it with dates or a more selective condition.")
-STOPPED_EARLY = _("Still searching would take longer. Narrow it with dates or a more selective condition, or keep searching.")
+STOPPED_EARLY = _(
+    "Still searching would take longer. Narrow it with dates or a more selective condition, or keep searching."
+)
 
 # An attribute of requests whose search has to be in the strict mode of the query language: those of actions.
 STRICT_SEARCH = "has_strict_search"
@@ -107,7 +109,7 @@ class ConversationChangeList(KeysetChangeList):
                 self.search = self._create_search(self.form.apply_filters(conversations), self.form.query)
                 return self.search.action_queryset()
         except APIError as error:
-            self.form.add_error(None, error.message)
+            self.form.add_error(None, TOO_SLOW if error.code == "unbounded_condition" else error.message)
         self.search = self._create_search(conversations.none(), EVERYTHING)
         return self.search.conversations
 
@@ -226,9 +228,15 @@ class ConversationChangeList(KeysetChangeList):
 
     @property
     def words_note(self) -> str:
-        """The reason why words of the search are not looked up in messages, or ""."""
-        if not self.form.is_valid() or not self.word_lookup.has_phrases or self.word_lookup.searches_messages:
+        """Where words of the search are not looked up, or ""."""
+        if not self.form.is_valid() or not self.word_lookup.has_phrases:
             return ""
+        notes = []
+        if not self.word_lookup.searches_messages:
+            notes = [self._messages_note(), gettext("Words are looked up in metadata values, ids and owners only.")]
+        return " ".join(filter(None, [*notes, self.word_lookup.cut_note]))
+
+    def _messages_note(self) -> str:
         if not self.model_admin.has_read_content_permission(self.request):
             return missing_permission_message()
         return gettext("Full-text search is off here, so that messages are not searched. An operator can turn it on.")

@@ -35,6 +35,7 @@ from conversations.schema.query.nodes import (
 )
 from conversations.schema.query.parser import parse_query
 from conversations.users import find_user
+from conversations.validation import QueryRefusal
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -72,10 +73,14 @@ class ListForm(ConditionFields):
         is_key: Callable[[str], bool] | None = None,
         expand: Callable[[Query], Query] = lambda query: query,
     ) -> None:
+        if is_key and "q" in parameters:
+            parameters = parameters.copy()  # A pasted NUL can't be stored in the access log.
+            parameters.setlist("q", [str(text).replace("\0", " ") for text in parameters.getlist("q")])
         super().__init__(parameters, auto_id="filter_%s")
         self.is_key = is_key
         self.expand = expand
         self.reading: Reading | None = None  # of a valid search in the forgiving mode
+        self.refusal: QueryRefusal | None = None  # of an invalid search in the strict mode
         for name in ("owner", "end_user"):
             self.fields[name].widget.attrs["autocomplete"] = "off"
         self.conditions, self.is_uneven = _conditions(parameters)
@@ -103,6 +108,12 @@ class ListForm(ConditionFields):
         query = self.reading.text if self.reading else self.data.get("q", "")
         pairs = ((name, query if name == "q" else value) for chip in self._chips for name, value in chip.pairs)
         return _url(list(pairs), self.others)
+
+    @property
+    def suggested_url(self) -> str:
+        """The URL with quotes around what was not understood of the search, or ""."""
+        query = self.refusal.suggestion if not self.is_valid() and self.refusal else ""
+        return self.url(("q", query), without=["q"]) if query else ""
 
     @property
     def differing_reading(self) -> str:
@@ -163,7 +174,8 @@ class ListForm(ConditionFields):
         try:
             self.search = self.expand(parse_query(text))
         except APIError as error:
-            raise forms.ValidationError(error.message) from error
+            self.refusal = QueryRefusal(text, error)
+            raise forms.ValidationError(str(self.refusal)) from error
         return text
 
     def clean_owner(self) -> Model | None:

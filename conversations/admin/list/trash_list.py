@@ -8,6 +8,7 @@ from typing import ClassVar
 from django.contrib import messages
 from django.db.models import Q
 from django.http import HttpRequest
+from django.utils.translation import gettext
 
 from conversations import ids
 from conversations.admin.keyset import CappedCount, KeysetChangeList, ListPage
@@ -24,6 +25,7 @@ from conversations.schema.query.nodes import (
 )
 from conversations.schema.query.parser import parse_query
 from conversations.users import find_user
+from conversations.validation import QueryRefusal
 
 CONDITIONS = (CreatedCondition, MetadataCondition, OwnerCondition)
 
@@ -42,6 +44,9 @@ class TrashChangeList(KeysetChangeList):
         except QueryTimeout:
             self.model_admin.message_user(request, TOO_SLOW, messages.WARNING)
             self.page = ListPage([], has_earlier=False, has_later=False)
+            return
+        if self.query and not self.page.rows and (reason := refusal_reason(self.query.strip())):
+            self.model_admin.message_user(request, reason, messages.WARNING)
 
     def count_results(self) -> CappedCount:
         try:
@@ -63,6 +68,19 @@ def search_trash(deleted: DeletedConversationQuerySet, text: str) -> DeletedConv
     named = deleted.filter(names | Q(owner=owner) if owner else names)
     query = _parse(text)
     return named if query is None else named | deleted.filter_by_query(query)
+
+
+def refusal_reason(text: str) -> str:
+    """Return why the text is no search by conditions, or "" if it is one or a complete id."""
+    if text.startswith(ids.CONVERSATION_PREFIX) or _parse(text) is not None:
+        return ""
+    try:
+        parse_query(text)
+    except APIError as error:
+        refusal = QueryRefusal(text, error)
+        if not refusal.suggestion:
+            return str(refusal)
+    return gettext("Messages in the trash can't be searched. Search by id, owner, end user, metadata or times.")
 
 
 def _parse(text: str) -> Query | None:

@@ -15,6 +15,7 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db.models import Q, QuerySet
+from django.utils.translation import gettext
 
 from conversations import ids
 from conversations.admin.content.item_ids import conversations_of_call, conversations_of_items
@@ -35,6 +36,7 @@ from conversations.schema.query.nodes import (
 
 MAX_KEYS = 100  # metadata keys in which a value is looked up
 MAX_ITEMS = 100  # items whose ids begin with a word
+MAX_OWNERS = 10  # users whose names or e-mail addresses are a word
 
 _ID_PREFIX = re.compile(r"[a-z]+_[0-9A-Za-z_-]{4,}")
 _FINAL_PUNCTUATION = "?!.,;:"
@@ -51,10 +53,22 @@ class WordLookup:
     pairs: MetadataPairQuerySet
     may_search_messages: Callable[[], bool]
     has_phrases: bool = field(default=False, init=False)  # in what was expanded
+    is_cut: bool = field(default=False, init=False)  # by a limit, so that there may be more matches
 
     @cached_property
     def searches_messages(self) -> bool:
         return self.may_search_messages()
+
+    @property
+    def cut_note(self) -> str:
+        """What words are not compared with because of a limit, after `expand`, or ""."""
+        if not self.is_cut:
+            return ""
+        note = gettext(
+            "Of metadata keys, items and owners, only the first %(keys)s, %(items)s and %(owners)s are compared with a "
+            "word. Name the key or the owner to find others, e.g. order_id:A-77812."
+        )
+        return note % {"keys": MAX_KEYS, "items": MAX_ITEMS, "owners": MAX_OWNERS}
 
     def expand(self, query: Query) -> Query:
         expanded = self._expand(query)
@@ -98,7 +112,9 @@ class WordLookup:
 
     @cached_property
     def _keys(self) -> list[str]:
-        return self.pairs.suggestions("key", prefix="", limit=MAX_KEYS).texts
+        keys = self.pairs.suggestions("key", prefix="", limit=MAX_KEYS)
+        self.is_cut |= keys.has_more
+        return keys.texts
 
     def _owners(self, text: str) -> Iterator[OwnerCondition]:
         User: Any = get_user_model()
@@ -106,7 +122,8 @@ class WordLookup:
         has_email = any(field.name == email_field for field in User._meta.get_fields())
         named = Q(**{User.USERNAME_FIELD: text})
         by_email = Q(**{email_field: text}) if has_email and "@" in text else Q()
-        for user in User._default_manager.filter(named | by_email if by_email else named).order_by("pk")[:10]:
+        users = User._default_manager.filter(named | by_email if by_email else named).order_by("pk")
+        for user in self._cut(users, MAX_OWNERS):
             yield OwnerCondition(user.get_username())
 
     def _ids(self, text: str) -> Iterator[Query]:
@@ -118,6 +135,11 @@ class WordLookup:
         yield from self._conversations(conversations_of_items(text))
 
     def _conversations(self, found_ids: QuerySet[Item, str]) -> Iterator[IdCondition]:
-        rows = found_ids.using(self.pairs.db)[:MAX_ITEMS]
+        rows = self._cut(found_ids.using(self.pairs.db), MAX_ITEMS)
         if conversation_ids := tuple(sorted(set(rows))):
             yield IdCondition(conversation_ids)
+
+    def _cut(self, rows: QuerySet[Any, Any], maximum: int) -> list[Any]:
+        first = list(rows[: maximum + 1])
+        self.is_cut |= len(first) > maximum
+        return first[:maximum]

@@ -25,6 +25,7 @@ from conversations.schema.query.nodes import (
     TextCondition,
 )
 from conversations.schema.query.operators import NO_VALUE_SIGNS, VALUE_SIGNS
+from conversations.schema.query.syntax_error import QuerySyntaxError
 from conversations.schema.searchable_text import split_words
 
 # Conditions that begin with `@`, and the values of those that have few.
@@ -60,7 +61,7 @@ def parse_query(text: str) -> Query:
         )
     if match := UNSTORABLE_CHARACTER.search(text):
         got = "a NUL character" if match[0] == "\0" else "a lone surrogate"
-        raise errors.invalid_query(expected="a character that can be stored", position=match.start() + 1, got=got)
+        raise QuerySyntaxError(expected="a character that can be stored", position=match.start() + 1, got=got)
     return Parser(text).query()
 
 
@@ -155,7 +156,7 @@ class Parser(tokens.Reader):
             key = self.quoted()
             self.require(tokens.CLOSING_BRACKET, "']' after the key")
             if not key:
-                raise errors.invalid_query(expected="a key", position=start + 1, got="an empty string")
+                raise QuerySyntaxError(expected="a key", position=start + 1, got="an empty string")
         _check_length("key", key, start, maximum=MAX_KEY_LENGTH)
         if sign := self.take(tokens.NO_VALUE_SIGN):
             return MetadataCondition(key, NO_VALUE_SIGNS[sign].name)

@@ -3,8 +3,8 @@
 import re
 import unicodedata
 
-from conversations import errors
 from conversations.schema.query.operators import NO_VALUE_SIGNS, VALUE_SIGNS
+from conversations.schema.query.syntax_error import QuerySyntaxError
 
 SPACE = re.compile(r"\s+")
 AND = re.compile(r'AND(?=[\s()"]|\Z)\s*')  # followed by an operator, as in `AND:x`, it is a key
@@ -74,11 +74,12 @@ class Reader:
         self.require(QUOTE, "a closing '\"'")
         return _ESCAPE.sub(r"\1", inside)
 
-    def expected(self, what: str, *, at: int | None = None) -> errors.APIError:
+    def expected(self, what: str, *, at: int | None = None) -> QuerySyntaxError:
         at = self.at if at is None else at
+        is_at_end = at == len(self.text)
         shown = _SHOWN.match(self.text, at)
-        got = f"'{shown[0]}'" if shown else "a space" if at < len(self.text) else "the end"
-        return errors.invalid_query(expected=what, position=at + 1, got=got)
+        got = f"'{shown[0]}'" if shown else "the end" if is_at_end else "a space"
+        return QuerySyntaxError(expected=what, position=at + 1, got=got, is_incomplete=is_at_end)
 
 
 def _is_in_word(character: str) -> bool:

@@ -90,8 +90,6 @@ def test_value_of_many_spaces_is_parsed_in_linear_time():
         ("owner=+", "This field is required."),
         ("owner=alice&owner=bob", "Give each value once."),
         ("owner=a%00", "Null characters are not allowed."),
-        ("q=a%00b", "Null characters are not allowed."),
-        ("q=a%00", "Null characters are not allowed."),
         ("created_from=yesterday", "Enter a valid date."),
         ("created_to=2026-13-01", "Enter a valid date."),
         ("created_from=2026-02-02&created_to=2026-02-01", "“From” is after “to”."),
@@ -104,14 +102,20 @@ def test_invalid_filter_shows_an_error_and_matches_nothing(admin_client, query, 
     assert message in unescape(response.content.decode())
 
 
+def test_pasted_null_character_separates_words(admin_client, alice):
+    row = Conversation.objects.create_with_items(owner=alice, metadata={"topic": "A-77812"})
+    for text in ("A-77812\0", "\0A-77812", "topic:A-77812\0topic:*"):
+        page = admin_client.get(URL, {"q": text})
+        assert listed_ids(page) == [row.pk]
+        assert "errorlist" not in page.content.decode()
+
+
 def test_filter_errors_are_shown_beside_their_fields(admin_client):
     rows = [("topic", "eq", "demo"), ("", "eq", "x")]
-    html = admin_client.get(URL, {**conditions(*rows), "q": "\0"}).content.decode()
+    html = admin_client.get(URL, conditions(*rows)).content.decode()
     first, second, _blank = re.split(r'<div class="conversations-condition"', html)[1:]
     assert "errorlist" not in first
     assert "This field is required." in second
-    assert re.search(r'id="searchbar_error">.*?Null characters', html, re.S)
-    assert 'aria-invalid="true" aria-describedby="searchbar_error"' in html
 
 
 @pytest.mark.parametrize(
@@ -175,7 +179,7 @@ def test_unbounded_condition_shows_an_error_and_matches_nothing(admin_client, mo
     for query in (condition("topic", "emo", "contains"), {"q": "topic~emo"}):
         response = admin_client.get(URL, query)
         assert listed_ids(response) == []
-        assert "would read more than 3 conversations" in response.content.decode()
+        assert "This search takes too long." in response.content.decode()
     both = {**condition("topic", "emo", "contains"), "q": "lang:en"}
     assert len(listed_ids(admin_client.get(URL, both))) == 1
 

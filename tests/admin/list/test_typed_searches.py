@@ -6,6 +6,7 @@ import pytest
 from django.db import connection
 from django.urls import reverse
 
+from conversations.admin.list.word_lookup import MAX_ITEMS, MAX_KEYS, MAX_OWNERS
 from conversations.models import Conversation, SavedView
 from conversations.schema.items import validate_items
 from tests.admin.list.filtered_list import URL, listed_ids
@@ -242,6 +243,40 @@ def test_without_the_right_to_read_messages_words_find_metadata_only(staff_clien
     assert "Words are looked up in metadata values, ids and owners only." in html(page)
     item = by_value.items.get()
     assert listed_ids(client.get(URL, {"q": item.item_id})) == [by_value.pk]
+
+
+@pytest.fixture
+def many_keys(alice) -> None:
+    for first in range(0, MAX_KEYS, 10):
+        create(alice, **{f"key_{n}": "x" for n in range(first, first + 10)})
+
+
+def test_page_says_that_a_word_is_not_compared_with_all_keys(admin_client, alice, many_keys):
+    assert "are compared with a word" not in html(admin_client.get(URL, {"q": "A-1"}))
+    last = create(alice, zzz="A-1")
+    page = admin_client.get(URL, {"q": "A-1"})
+    assert listed_ids(page) == []
+    assert "only the first 100, 100 and 10 are compared with a word" in html(page)
+    page = admin_client.get(URL, {"q": "zzz:A-1"})
+    assert listed_ids(page) == [last.pk]
+    assert "are compared with a word" not in html(page)
+
+
+@pytest.mark.parametrize("count", [MAX_OWNERS, MAX_OWNERS + 1])
+def test_page_says_that_not_all_owners_of_an_email_address_are_compared(admin_client, django_user_model, count):
+    for n in range(count):
+        django_user_model.objects.create_user(f"user {n}", email="team@example.com")
+    page = admin_client.get(URL, {"q": "team@example.com"})
+    assert ("are compared with a word" in html(page)) == (count > MAX_OWNERS)
+
+
+@pytest.mark.parametrize("count", [MAX_ITEMS, MAX_ITEMS + 1])
+def test_page_says_that_not_all_items_of_a_call_are_compared(admin_client, alice, count):
+    call = {"type": "function_call", "call_id": "call_77812", "name": "f", "arguments": "{}"}
+    called = Conversation.objects.create_with_items(owner=alice, items=validate_items([call]) * count)
+    page = admin_client.get(URL, {"q": "call_77812"})
+    assert listed_ids(page) == [called.pk]
+    assert ("are compared with a word" in html(page)) == (count > MAX_ITEMS)
 
 
 def test_page_says_that_full_text_search_is_off(admin_client, alice, settings):
