@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, ClassVar
 
 from django import forms
@@ -14,10 +15,11 @@ from conversations.admin.base import AppModelAdmin
 from conversations.admin.charts import format_count
 from conversations.admin.filters import FilterForm, FormFilter
 from conversations.admin.keyset import CappedPaginator, KeysetChangeList
-from conversations.admin.list.times import time_column
+from conversations.admin.list.times import format_time, time_column
 from conversations.models import AccessRecord
 
 FIELDS = ("username", "action", "conversation_id", "query", "count", "detail_list")
+ERASURE_TIMES = ("started", "finished")  # in the details of an erasure
 
 
 class UserForm(FilterForm):
@@ -46,9 +48,18 @@ def render_details(record: AccessRecord) -> str:
         rows = format_html_join("", "<li><b>{}</b>: {} → {}</li>", lines)
     else:
         values = ((key, value) for key, value in details.items() if value is not None)
-        texts = ((key, ", ".join(value) if isinstance(value, list) else value) for key, value in values)
+        times = ERASURE_TIMES if record.action == AccessRecord.Action.ERASURE else ()
+        texts = ((key, _format_time(value) if key in times else _join(value)) for key, value in values)
         rows = format_html_join("", "<li><b>{}</b>: {}</li>", texts)
     return format_html('<ul class="conversations-pairs">{}</ul>', rows) if rows else ""
+
+
+def _format_time(text: str) -> str:
+    return format_time(datetime.fromisoformat(text))
+
+
+def _join(value: Any) -> Any:
+    return ", ".join(value) if isinstance(value, list) else value
 
 
 def _quote(value: str | None) -> str:

@@ -10,7 +10,7 @@ from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.charts import format_change, format_count
-from conversations.admin.list.times import format_relative_time
+from conversations.admin.list.times import format_relative_time, format_time
 from conversations.admin.overview.failed_conversations import recent_failures
 from conversations.admin.overview.links import ListLinks
 from conversations.admin.overview.sections import day_chart_of
@@ -22,6 +22,7 @@ from conversations.overview.report import OverviewReport
 DAYS = 7
 
 register = template.Library()
+register.filter("conversations_time", format_time)
 
 
 @register.simple_tag(takes_context=True)
@@ -102,6 +103,8 @@ def conversations_relative_time(conversation: Conversation) -> str:
 @register.filter
 def conversations_counted_at(report: OverviewReport) -> str:
     """Return when the figures were stored, in their time zone: the time of today, or the date and the time."""
+    if report.overview.counted_at is None:
+        return ""
     moment = report.overview.counted_at.astimezone(report.zone)
     clock = f"{moment:%H:%M}"
     return clock if moment.date() == report.today else f"{date_format(moment)}, {clock}"

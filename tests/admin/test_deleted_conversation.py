@@ -1,3 +1,4 @@
+import re
 from datetime import timedelta
 
 import pytest
@@ -292,6 +293,23 @@ def test_trash_is_searched_by_metadata(admin_client, alice, bob, text, numbers):
     assert [rows.index(row) for row in found] == numbers
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("order_id:A-0 refund", "Messages in the trash can't be searched."),
+        ("refund", "Messages in the trash can't be searched."),
+        ("erika@example.com", "Messages in the trash can't be searched."),
+        ("order_id:", "“order_id:” is incomplete: add what is missing at its end."),
+        ("order_id:A-1", ""),
+        ("alice", ""),
+    ],
+)
+def test_search_that_the_trash_cannot_answer_says_why(admin_client, alice, text, message):
+    move_to_trash(create_conversation(alice, order_id="A-0"))
+    shown = [str(each) for each in admin_client.get(LIST_URL, {"q": text}).context["messages"]]
+    assert [each.startswith(message) for each in shown] == ([True] if message else [])
+
+
 def test_name_that_looks_like_a_condition_is_found_too(admin_client, alice):
     deleted = move_to_trash(Conversation.objects.create_with_items(owner=alice, end_user="team:ann"))
     assert admin_client.get(LIST_URL, {"q": "team:ann"}).context["cl"].result_list == [deleted]
@@ -314,7 +332,9 @@ def test_deleted_conversation_is_read_before_it_is_restored(staff_client, delete
     assert not AccessRecord.objects.filter(action=AccessRecord.Action.READ).exists()
     response = client.get(page)
     html = response.content.decode()
-    assert html.count(CONTENT) == 2
+    assert html.partition('<div id="container"')[2].count(CONTENT) == 4  # crumb, title and both messages
+    assert f"<title>{CONTENT}" in html
+    assert "conv_" not in re.sub(r"<[^>]*>", "", html)
     assert "../items/" not in html
     assert "Restore" not in html
     assert response.headers["Content-Security-Policy"] == CONTENT_SECURITY_POLICY

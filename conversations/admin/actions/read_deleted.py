@@ -6,11 +6,12 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
+from django.template.defaultfilters import truncatechars
 from django.utils.translation import gettext
-from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.base import ModelAdminView, page_url
 from conversations.admin.content.deleted import read_deleted_page
+from conversations.admin.list.cells import shorten_id
 from conversations.admin.transcript.entries import group_items
 from conversations.admin.transcript.item import TranscriptItem
 from conversations.admin.transcript.page import Transcript
@@ -18,6 +19,8 @@ from conversations.admin.transcript.page_rendering import render_page
 from conversations.admin.transcript.pairing import pair_page
 from conversations.errors import APIError
 from conversations.models import DeletedConversation, Item
+
+MAX_TITLE = 100  # characters of the first message
 
 
 class ReadDeletedView(ModelAdminView):
@@ -39,7 +42,7 @@ class ReadDeletedView(ModelAdminView):
         text = request.GET.get("after", "")
         after = int(text) if text.isascii() and text.isdecimal() and len(text) < 19 else 0
         try:
-            rows, has_later = read_deleted_page(
+            page = read_deleted_page(
                 self.model_admin,
                 request,
                 self.row,
@@ -51,12 +54,14 @@ class ReadDeletedView(ModelAdminView):
             message = gettext("“%(id)s” can't be read: %(reason)s") % {"id": self.row, "reason": error.message}
             self.model_admin.message_user(request, message, messages.ERROR)
             return HttpResponseRedirect(page_url(self.model_admin, self.row.pk))
+        rows = page.rows
+        title = truncatechars(page.first_message, MAX_TITLE) or shorten_id(self.row.conversation_id)
         context = {
-            "title": _("Read deleted conversation"),
+            "title": title,
             "original": self.row,
-            "entries": list(group_items(_render(rows, is_complete=not (after or has_later)))),
+            "entries": list(group_items(_render(rows, is_complete=not (after or page.has_more)))),
             "has_earlier": bool(after),
-            "last_position": rows[-1].position if has_later else None,
+            "last_position": rows[-1].position if page.has_more else None,
             "has_restore_permission": self.model_admin.has_restore_permission(request, self.row),
         }
         return self.render(self.template, context)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from django.db.models import Case, Count, OuterRef, Subquery, TextField, Value, When
 from django.db.models.fields.json import KT
@@ -63,6 +64,16 @@ def first_message(items: ItemQuerySet) -> str:
     """Return the preview of the first message of a user among the items of one conversation."""
     texts = first_messages_of_users(items).annotate(beginning=_beginning()).values_list("beginning", flat=True)
     return _shorten(texts.first())
+
+
+def first_message_in(items: Iterable[Item]) -> str:
+    """Return the same preview of items that are not in the database, in order."""
+    for item in islice(items, MAX_ITEMS):
+        match item.data:
+            case {"type": "message", "role": "user", "content": [*parts]}:
+                texts = [part.get("text") for part in parts[:MAX_CONTENT_PARTS] if isinstance(part, dict)]
+                return _shorten(next((text for text in texts if isinstance(text, str)), ""))
+    return ""
 
 
 def _text_beginning(messages: ItemQuerySet) -> Subquery:

@@ -46,6 +46,13 @@ class Problems:
         return problems[: self.max_listed]
 
     @property
+    def cut_note(self) -> str:
+        """The text that says how many problems are listed, if some are not."""
+        if len(self.failed) + len(self.unanswered) <= self.max_listed:
+            return ""
+        return gettext("Only the first %(count)s problems are listed.") % {"count": format_count(self.max_listed)}
+
+    @property
     def failed_text(self) -> str:
         number = len(self.failed)
         if not self.is_complete:

@@ -2,6 +2,7 @@ from django.http import QueryDict
 from django.urls import reverse
 
 from conversations.admin.transcript.page import Transcript
+from conversations.admin.transcript.problems import Problems
 from conversations.models import Conversation
 from tests.schema.test_item_failures import FAILING
 
@@ -61,6 +62,13 @@ def test_problems_of_other_pages_count_and_are_linked(admin_client, alice):
     html = page(admin_client, conversation)
     assert '<a href="?item=x_6#item_x_6">✕ 1 failed</a>' in html
     assert '<a href="?item=x_2#item_x_2">✕ 1 unanswered</a>' in html
+
+
+def test_page_says_how_many_problems_are_listed(admin_client, alice):
+    calls = [call(f"call_{number}") for number in range(Problems.max_listed)]
+    note = "Only the first 200 problems are listed."
+    assert note not in page(admin_client, create_conversation(alice, *calls))
+    assert note in page(admin_client, create_conversation(alice, *calls, call("another")))
 
 
 def test_conversation_without_problems_has_no_line_about_them(admin_client, alice):
