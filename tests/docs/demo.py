@@ -51,9 +51,20 @@ TRANSCRIPT: list[dict[str, Any]] = [
         "arguments": '{"order_id": "A-6735"}',
     },
     {
+        "type": "function_call",
+        "call_id": "call_9bTq3WcV7sKfJm2DzYhR5uNe",
+        "name": "find_driver",
+        "arguments": '{"order_id": "A-6735"}',
+    },
+    {
         "type": "function_call_output",
         "call_id": "call_S2X9KuEJpYvFcF4hgv1XwM0j",
         "output": '{"status": "in_transit", "expected": "2026-11-25"}',
+    },
+    {
+        "type": "function_call_output",
+        "call_id": "call_9bTq3WcV7sKfJm2DzYhR5uNe",
+        "output": '{"error": "The driver of this tour has no telephone number."}',
     },
     {"role": "assistant", "content": ANSWER},
     {"role": "user", "content": "Thank you, that was quick!"},
