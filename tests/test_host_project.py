@@ -1,3 +1,5 @@
+from collections.abc import Iterator
+
 import pytest
 from django.db import connection
 
@@ -5,19 +7,35 @@ from tests.host.run import run_in_host, run_python
 from tests.live.database import ScratchDatabase
 
 
+@pytest.fixture
+def database_url(tmp_path, django_db_blocker) -> Iterator[str]:
+    """The URL of a new database for a project, on the engine that the suite runs on."""
+    database = ScratchDatabase(tmp_path, django_db_blocker)
+    database.create()
+    yield database.url
+    database.drop()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("settings", "module"),
     [
+        ("tests.host.settings", "tests.host.try_chunked"),
         ("tests.host.settings", "tests.host.try_it"),
+        ("tests.host.settings", "tests.host.try_orm"),
         ("tests.host.members_settings", "tests.host.try_members"),
+        ("tests.host.naive_settings", "tests.host.try_naive"),
         ("tests.host.notes_settings", "tests.host.try_notes"),
         ("tests.host.tokens_settings", "tests.host.try_tokens"),
-        ("tests.host.two_aliases_settings", "tests.host.try_two_aliases"),
     ],
 )
-def test_app_works_inside_another_project(settings, module):
-    run_in_host(settings, module)
+def test_app_works_inside_another_project(database_url, settings, module):
+    run_in_host(settings, module, HOST_DATABASE_URL=database_url)
+
+
+@pytest.mark.slow
+def test_app_works_without_a_default_database():
+    run_in_host("tests.host.two_aliases_settings", "tests.host.try_two_aliases")
 
 
 @pytest.mark.slow
@@ -28,13 +46,8 @@ def test_description_of_another_project_includes_the_app_without_warnings(versio
 
 @pytest.mark.slow
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="django-tenants needs PostgreSQL's schemas")
-def test_tenants_do_not_accept_the_keys_of_each_other(tmp_path, django_db_blocker):
-    database = ScratchDatabase(tmp_path, django_db_blocker)
-    database.create()
-    try:
-        run_in_host("tests.host.tenants_settings", "tests.host.try_tenants", DATABASE_URL=database.url)
-    finally:
-        database.drop()
+def test_tenants_do_not_accept_the_keys_of_each_other(database_url):
+    run_in_host("tests.host.tenants_settings", "tests.host.try_tenants", HOST_DATABASE_URL=database_url)
 
 
 @pytest.mark.slow

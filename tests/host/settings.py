@@ -1,12 +1,17 @@
 """Settings of a project that uses the app, with its own user model, DRF settings and URLs."""
 
+import os
+
+import dj_database_url
+
 SECRET_KEY = "host"
 DEBUG = False
 ALLOWED_HOSTS = ["testserver"]
 ROOT_URLCONF = "tests.host.urls"
 AUTH_USER_MODEL = "people.Person"
 USE_TZ = True
-DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:", "ATOMIC_REQUESTS": True}}
+DATABASE_URL = os.environ.get("HOST_DATABASE_URL", "sqlite://:memory:")
+DATABASES = {"default": {**dj_database_url.parse(DATABASE_URL), "ATOMIC_REQUESTS": True}}
 DEFAULT_AUTO_FIELD = "django.db.models.AutoField"
 INSTALLED_APPS = [
     "django.contrib.admin",

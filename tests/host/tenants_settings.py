@@ -1,17 +1,13 @@
 """Settings of a project with django-tenants: each tenant has its users and conversations in its own schema."""
 
-import os
-
-import dj_database_url
-
 from tests.host.settings import *  # noqa: F403
-from tests.host.settings import MIDDLEWARE
+from tests.host.settings import DATABASES, MIDDLEWARE
 
 ALLOWED_HOSTS = [".example.com"]
 AUTH_USER_MODEL = "auth.User"
 DATABASES = {
     "default": {
-        **dj_database_url.parse(os.environ["DATABASE_URL"]),
+        **DATABASES["default"],
         "ENGINE": "django_tenants.postgresql_backend",
         "OPTIONS": {"prepare_threshold": 0},
     }

@@ -15,12 +15,12 @@ from django.test import Client  # noqa: E402
 from django.urls import reverse  # noqa: E402
 
 from conversations.models import Conversation, Item  # noqa: E402
+from conversations.urls import urlpatterns  # noqa: E402
 from tests.host.people.models import Person  # noqa: E402
 
-call_command("makemigrations", "people", dry_run=True, verbosity=0)
 call_command("migrate", run_syncdb=True, verbosity=0)
 call_command("check", fail_level="WARNING")
-call_command("makemigrations", "conversations", check=True, dry_run=True)
+call_command("makemigrations", "conversations", "people", check=True, dry_run=True)
 call_command("create_conversation_groups", verbosity=0)
 
 
@@ -53,24 +53,23 @@ assert Item.objects.count() == 1
 assert api.get("/ai/openai/v1/nowhere").json()["error"]["message"] == "Invalid URL (GET /ai/openai/v1/nowhere)"
 assert Client().post("/ai/openai/v1/conversations").status_code == 401
 
+# Every operation ignores the arguments of a prefix.
+HELLO = {"role": "user", "content": "Hi!", "id": "msg_1"}
+BODIES = {
+    "conversation-list": {"items": [HELLO]},
+    "conversation-detail": {"metadata": {}},
+    "conversation-fork": {},
+    "conversation-rewind": {"after": "msg_1"},
+    "item-list": {"items": [HELLO | {"id": "msg_2"}]},
+}
+QUERIES = {"metadata-value-list": {"key": "topic"}}
+operations = [(each, method) for each in urlpatterns if each.name for method in each.callback.actions]
 for prefix in ("/tenants/acme/v1", "/numbers/1/v1"):
-    url = f"{prefix}/conversations"
-    item = {"role": "user", "content": "Hi!"}
-    conversation = api.post(url, {"items": [item]}, content_type="application/json").json()
-    url_of_items = f"{url}/{conversation['id']}/items"
-    [added] = api.post(url_of_items, {"items": [item]}, content_type="application/json").json()["data"]
-    for method, path, data in (
-        ("get", url, None),
-        ("get", f"{url}/{conversation['id']}", None),
-        ("post", f"{url}/{conversation['id']}", {"metadata": {}}),
-        ("get", url_of_items, None),
-        ("get", f"{url_of_items}/{added['id']}", None),
-        ("delete", f"{url_of_items}/{added['id']}", None),
-        ("delete", f"{url}/{conversation['id']}", None),
-        ("get", f"{prefix}/conversation_metadata/keys", None),
-        ("get", f"{prefix}/conversation_metadata/values?key=topic", None),
-    ):
-        response = getattr(api, method)(path, data, content_type="application/json")
+    for pattern, method in operations:
+        conversation = Conversation.objects.create_with_items(owner=person, items=[HELLO])
+        path = str(pattern.pattern).replace("<str:conversation_id>", conversation.pk).replace("<str:item_id>", "msg_1")
+        data = BODIES[pattern.name] if method == "post" else QUERIES.get(pattern.name)
+        response = getattr(api, method)(f"{prefix}/{path}", data, content_type="application/json")
         assert response.status_code == 200, (method, path, response.content)
     assert api.get(f"{prefix}/responses").status_code == 404
 

@@ -17,6 +17,7 @@ from tests.host.notes.models import Dispute, Note, Quote, Receipt, Ticket  # noq
 from tests.host.people.models import Person  # noqa: E402
 
 call_command("migrate", run_syncdb=True, verbosity=0)
+call_command("makemigrations", "notes", check=True, dry_run=True)
 person = Person.objects.create(email="ann@example.com")
 batching.AdaptiveBatch.seconds = 0  # Each transaction then has the smallest batch.
 
@@ -32,37 +33,37 @@ def get_item(conversation: Conversation, number: int) -> Item:
 
 
 # The API refuses to delete what the project's rows protect, in a way that the official clients do not retry.
-# With ATOMIC_REQUESTS, a database would not check DO_NOTHING's constraint before the end of the request.
-connections["default"].settings_dict["ATOMIC_REQUESTS"] = False
 _, secret = APIKey.create(user=person)
 api = Client(headers={"authorization": f"Bearer {secret}"})
-quoted, disputed, receipted = (create_conversation(2) for _ in range(3))
-protecting = [
-    Quote.objects.create(item=get_item(quoted, 1)),
-    Dispute.objects.create(conversation=disputed),
-    Receipt.objects.create(conversation=receipted),
-]
-quote_path = f"{quoted.pk}/items/{get_item(quoted, 1).item_id}"
-for path in (quote_path, quoted.pk, disputed.pk, receipted.pk):
-    refused = api.delete(f"/ai/openai/v1/conversations/{path}")
-    assert refused.status_code == 409, (path, refused.content)
-    assert refused["x-should-retry"] == "false"
-    name = path.rpartition("/")[2]
-    message = f"'{name}' can't be deleted, because other records on this server refer to it or to a part of it."
-    assert refused.json()["error"]["message"] == message
-later_quote = Quote.objects.create(item=get_item(quoted, 2))
-rewind = f"/ai/openai/v1/conversations/{quoted.pk}/rewind"
-refused = api.post(rewind, {"after": get_item(quoted, 1).item_id}, content_type="application/json")
-assert refused.status_code == 409, refused.content
-later_quote.delete()
-assert Conversation.objects.count() == 3
-assert Item.objects.count() == 6
-for row in protecting:
-    row.delete()
-for path in (quote_path, quoted.pk, disputed.pk, receipted.pk):
-    deleted = api.delete(f"/ai/openai/v1/conversations/{path}")
-    assert deleted.status_code == 200, (path, deleted.content)
-connections["default"].settings_dict["ATOMIC_REQUESTS"] = True
+for is_atomic in (False, True):
+    connections["default"].settings_dict["ATOMIC_REQUESTS"] = is_atomic
+    quoted, disputed, receipted = (create_conversation(2) for _ in range(3))
+    protecting = [Quote.objects.create(item=get_item(quoted, 1)), Dispute.objects.create(conversation=disputed)]
+    paths = [f"{quoted.pk}/items/{get_item(quoted, 1).item_id}", quoted.pk, disputed.pk]
+    if not is_atomic:  # Otherwise, a database would not check DO_NOTHING's constraint before the end of the request.
+        protecting.append(Receipt.objects.create(conversation=receipted))
+        paths.append(receipted.pk)
+    for path in paths:
+        refused = api.delete(f"/ai/openai/v1/conversations/{path}")
+        assert refused.status_code == 409, (path, refused.content)
+        assert refused["x-should-retry"] == "false"
+        name = path.rpartition("/")[2]
+        message = f"'{name}' can't be deleted, because other records on this server refer to it or to a part of it."
+        assert refused.json()["error"]["message"] == message
+    later_quote = Quote.objects.create(item=get_item(quoted, 2))
+    rewind = f"/ai/openai/v1/conversations/{quoted.pk}/rewind"
+    refused = api.post(rewind, {"after": get_item(quoted, 1).item_id}, content_type="application/json")
+    assert refused.status_code == 409, refused.content
+    later_quote.delete()
+    assert Conversation.objects.count() == 3
+    assert Item.objects.count() == 6
+    for row in protecting:
+        row.delete()
+    for path in paths:
+        deleted = api.delete(f"/ai/openai/v1/conversations/{path}")
+        assert deleted.status_code == 200, (path, deleted.content)
+    assert Conversation.objects.count() == is_atomic
+    Conversation.objects.all().delete()
 
 for count in (3, 1_000):
     free, with_note, quoted, disputed, last = (create_conversation(count) for _ in range(5))
