@@ -25,5 +25,11 @@ create = description["paths"]["/{tenant}/v1/conversations"]["post"]
 assert [each["name"] for each in create["parameters"] if each["in"] == "path"] == ["tenant"]
 assert create["operationId"] == "createConversation"
 assert {"conversations.bearer": []} in create["security"]
+for prefix, security in (("second/v1", "conversations.bearer"), ("site/v1", "cookieAuth")):
+    own = {path for path in description["paths"] if path.startswith(f"/{prefix}/")}
+    assert {path.removeprefix(f"/{prefix}") for path in own} == {path.removeprefix("/{tenant}/v1") for path in paths}
+    other = description["paths"][f"/{prefix}/conversations"]["post"]
+    assert other["operationId"] == f"createConversation_{prefix.replace('/', '_')}"
+    assert {security: []} in other["security"]
 [response] = create["responses"]["200"]["content"].values()
 assert response["schema"] == {"$ref": "#/components/schemas/conversations.Conversation"}

@@ -5,6 +5,7 @@ drf-spectacular is an optional package. The app imports this module if `drf_spec
 
 import re
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension, OpenApiViewExtension
 from drf_spectacular.hooks import postprocess_schema_enums
@@ -16,6 +17,9 @@ from rest_framework.views import APIView
 from conversations.api.openapi.components import PREFIX, build_components
 from conversations.api.openapi.dialects import Schema, protect_enums, to_openapi_3_0, transform
 from conversations.api.openapi.operations import operation_of
+
+# The ids of operations in each description that is being made.
+_taken_ids: WeakKeyDictionary[ComponentRegistry, set[str]] = WeakKeyDictionary()
 
 
 class OperationSchema(AutoSchema):
@@ -34,7 +38,21 @@ class OperationSchema(AutoSchema):
         # Your project may include the app's URLs with arguments.
         arguments = set(re.findall(r"{(\w+)}", path)) - {each["name"] for each in parameters}
         parameters = [*self._resolve_path_parameters(sorted(arguments)), *parameters]  # type: ignore[no-untyped-call]
-        return {**description, **({"parameters": parameters} if parameters else {}), "security": self.get_auth()}
+        return {
+            **description,
+            "operationId": self._unique_id(operation.id),
+            **({"parameters": parameters} if parameters else {}),
+            "security": self.get_auth(),
+        }
+
+    def _unique_id(self, operation_id: str) -> str:
+        """Return the id, with the prefix of the URL if your project includes the app's URLs several times."""
+        taken_ids = _taken_ids.setdefault(self.registry, set())
+        if operation_id in taken_ids:
+            prefix = re.sub(r"^(.*)/(?:conversations|conversation_metadata)(?:/.*)?$", r"\1", self.path)
+            operation_id = "_".join([operation_id, *re.findall(r"\w+", prefix)])
+        taken_ids.add(operation_id)
+        return operation_id
 
     def _register_components(self) -> None:
         if _component("Error") in self.registry:
