@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -31,8 +32,9 @@ pytestmark = [
 @pytest.fixture
 def check(pytestconfig):
     """Function that returns the output of mypy for Python files."""
-    pytest.importorskip("mypy")
-    pytest.importorskip("mypy_django_plugin")
+    if not (find_spec("mypy") and find_spec("mypy_django_plugin") and find_spec("mypy_drf_plugin")):
+        stop = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        stop("mypy and the stubs of Django and DRF are not installed")
     cache = pytestconfig.cache.mkdir("mypy")
 
     def check(*files: Path) -> str:
