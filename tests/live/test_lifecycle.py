@@ -17,6 +17,8 @@ from tests.live.service import WORKERS, Service, manage
 from tests.live.staff import Staff
 from tests.waiting import SECONDS, wait_until
 
+FEW_FILES = 256  # the limit of a shell or a container that the service is started from
+
 
 def api_keys(database):
     with database.open() as alias:
@@ -110,11 +112,18 @@ def test_one_thread_that_is_not_the_main_thread_accepts_the_signal_to_stop_a_wor
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="needs Linux's limits of other processes")
-def test_service_raises_its_limit_of_open_files(live_service):
-    for worker in live_service.workers:
+def test_service_raises_its_limit_of_open_files(service):
+    inherited, maximum = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (FEW_FILES, maximum))
+    try:
+        service.start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (inherited, maximum))
+    for worker in service.workers:
         limit, maximum = resource.prlimit(worker, resource.RLIMIT_NOFILE)
         unlimited = maximum == resource.RLIM_INFINITY
         assert limit >= (MAX_CONNECTIONS if unlimited else min(maximum, MAX_CONNECTIONS))
+    service.stop()
 
 
 @pytest.mark.parametrize("stop", [pytest.param(Service.interrupt, marks=pytest.mark.slow), Service.terminate])

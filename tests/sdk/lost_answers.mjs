@@ -1,13 +1,18 @@
-// Lose the first answer to each request, so that the client repeats it, and print the id of what is left.
+// Lose the first answer to each request, so that the client repeats it. Print the id of what is left, how many answers were lost,
+// and how many of their repetitions were answered again.
 import OpenAI from "openai";
 
 const hasKey = process.argv[2] === "true";
 let losesAnswers = hasKey;
+let lost = 0;
+let replayed = 0;
 const client = new OpenAI({
   fetch: async (url, init) => {
     const response = await fetch(url, init);
+    replayed += response.headers.get("idempotency-replayed") === "true";
     if (losesAnswers && new Headers(init.headers).get("x-stainless-retry-count") === "0") {
       await response.text();
+      lost += 1;
       throw new TypeError("The answer was lost.");
     }
     return response;
@@ -30,4 +35,4 @@ losesAnswers = hasKey;
 const other = await client.conversations.create();
 losesAnswers = true;
 await client.conversations.delete(other.id);
-console.log(conversation.id);
+console.log(conversation.id, lost, replayed);
