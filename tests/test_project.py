@@ -9,8 +9,10 @@ from django.db import connection
 from django.http import HttpResponse
 from django.test import Client, RequestFactory
 
+from conversations.api.end_users import AZURE_HEADER, HEADER
 from project.errors import server_error
 from project.secret_key import load_or_create_secret_key
+from tests.docs.pages import DOCS
 
 
 @pytest.mark.parametrize("host", ["elsewhere.example", "not a host"])
@@ -74,7 +76,7 @@ def cors(settings):
     settings.MIDDLEWARE = ["corsheaders.middleware.CorsMiddleware", *settings.MIDDLEWARE]
 
 
-def test_browser_at_an_allowed_origin_may_call_the_api(cors, alice_secret, settings):
+def test_browser_at_an_allowed_origin_may_call_the_api(cors, alice_secret):
     preflight = Client().options(
         "/v1/conversations",
         headers={
@@ -84,12 +86,25 @@ def test_browser_at_an_allowed_origin_may_call_the_api(cors, alice_secret, setti
         },
     )
     assert (preflight.status_code, preflight["Access-Control-Allow-Origin"]) == (200, ORIGIN)
-    assert {"authorization", "content-type", "api-key"} < set(preflight["Access-Control-Allow-Headers"].split(", "))
+    allowed = set(preflight["Access-Control-Allow-Headers"].split(", "))
+    assert {"authorization", "content-type", "api-key", HEADER.lower(), AZURE_HEADER} < allowed
     response = Client(headers={"authorization": f"Bearer {alice_secret}", "origin": ORIGIN}).get("/v1/conversations")
     assert (response.status_code, response["Access-Control-Allow-Origin"]) == (200, ORIGIN)
-    assert {"retry-after", "x-request-id"} < set(response["Access-Control-Expose-Headers"].split(", "))
     refused = Client(headers={"origin": ORIGIN}).get("/v1/conversations")
     assert (refused.status_code, refused["Access-Control-Allow-Origin"]) == (401, ORIGIN)
+
+
+def test_scripts_can_read_every_header_of_an_answer_and_the_documentation_names_them(cors, alice_secret, settings):
+    client = Client(headers={"authorization": f"Bearer {alice_secret}", "origin": ORIGIN, "idempotency-key": "a"})
+    settings.CONVERSATIONS_RATE_LIMIT = "2/hour"
+    answers = [client.post("/v1/conversations", "{}", content_type="application/json") for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [200, 200, 429]
+    exposed = set(answers[0]["Access-Control-Expose-Headers"].split(", "))
+    sent = {name.lower() for answer in answers for name in answer.headers}
+    of_http = {"content-type", "content-length", "x-content-type-options", "vary"}
+    assert {name for name in sent if not name.startswith("access-control-")} - of_http == exposed
+    section = (DOCS / "clients.md").read_text().partition("\n## In a browser\n")[2].partition("\n## ")[0]
+    assert set(re.findall("`([a-z-]+)`", section)) == exposed
 
 
 @pytest.mark.parametrize(("path", "origin"), [("/v1/conversations", "https://evil.example"), ("/admin/login/", ORIGIN)])
