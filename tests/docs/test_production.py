@@ -16,10 +16,13 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import requests
 from django.db import connection
+from django.utils import timezone
 
+from conversations.models import AccessRecord, Conversation, PeriodicTask
 from tests.docs.host_project import environment
-from tests.docs.pages import OPERATING, ROOT, read_blocks
+from tests.docs.pages import OPERATING, ROOT, Block, read_blocks
 from tests.docs.runner import Runner
 from tests.live.database import ScratchDatabase
 from tests.live.nginx import documented_site, running_site
@@ -33,7 +36,9 @@ from conversations.models import Conversation
 from conversations.schema.items import validate_items
 
 items = validate_items([{"role": "user", "content": "Hello!"}] * 3)
-Conversation.objects.create_with_items(owner=User.objects.get(), items=items)
+# An id has the time of the conversation.
+for pk in (None, f"conv_{1_500_000_000:08x}{0:040x}"):
+    Conversation.objects.create_with_items(owner=User.objects.get(), items=items, conversation_id=pk)
 """
 
 pytestmark = [
@@ -112,10 +117,11 @@ def stop(process: subprocess.Popen[bytes]) -> None:
     process.wait(timeout=SECONDS)
 
 
-def test_steps_lead_to_a_service_with_tls_metrics_and_a_backup_that_restores(runner, database, tmp_path):
+@pytest.mark.filterwarnings("ignore::urllib3.exceptions.InsecureRequestWarning")
+def test_steps_lead_to_a_service_with_tls_metrics_a_backup_that_restores_and_retention(runner, database, tmp_path):
     blocks = read_blocks(OPERATING, under="In production")
     install, create, first_start, check, backup = [block for block in blocks if block.language == "sh"]
-    variables, unit = [block for block in blocks if block.language == "ini"]
+    variables, unit, backup_unit, _ = [block for block in blocks if block.language == "ini"]
     environment_file = tmp_path / "etc/conversations.env"
     runner.run(install)
     runner.run(create)
@@ -129,21 +135,27 @@ def test_steps_lead_to_a_service_with_tls_metrics_and_a_backup_that_restores(run
     runner._run_sh(script.rpartition("runuser")[0])  # The shell keeps the variables.
     runner.execute(".venv/bin/python", "manage.py", "shell", "--no-imports", "-c", CREATE_ITEM)
 
-    [command] = re.findall(r"^ExecStart=(.*)$", runner._replace(unit.text), re.MULTILINE)
-    process = start(runner, f"exec {command}", tmp_path / "second.txt", port)
+    write_program(tmp_path / "programs/systemctl", command_of(runner, backup_unit))
+    process = start(runner, f"exec {command_of(runner, unit)}", tmp_path / "second.txt", port)
     try:
         assert "Created" not in (tmp_path / "second.txt").read_text()
         runner.run(check)
         assert '"database": "ok", "migrations": "ok", "disk": "ok"' in runner.output
         assert "conversations_requests_total" in runner.output
-        with running_proxy(tmp_path, port) as tls_port:
-            check_tls(tls_port)
         runner.run(backup)
         first, second = [line for line in runner.output.splitlines() if line.strip()]
         assert first == second
-        assert first.split("|")[0].strip() == "3"
+        assert first.split("|")[0].strip() == "6"
+        with running_proxy(tmp_path, port) as tls_port:
+            check_tls(tls_port)
+            check_retention(tls_port, (tmp_path / "first.txt").read_text(), database)
     finally:
         stop(process)
+
+
+def command_of(runner: Runner, unit: Block) -> str:
+    [command] = re.findall(r"^ExecStart=(.*)$", runner._replace(unit.text), re.MULTILINE)
+    return str(command)
 
 
 @contextmanager
@@ -171,3 +183,49 @@ def check_tls(port: int) -> None:
     assert response.status == 200
     assert response.headers["Strict-Transport-Security"] == "max-age=31536000"
     assert "; Secure" in response.headers["Set-Cookie"]
+
+
+class Browser:
+    """A session at the proxy, whose certificate is not checked."""
+
+    def __init__(self, port: int) -> None:
+        self._site = f"https://127.0.0.1:{port}"
+        self._session = requests.Session()
+        self._session.verify = self._session.trust_env = False
+        self._session.headers.update({"Host": HOST, "Origin": f"https://{HOST}"})
+
+    def get(self, path: str) -> str:
+        return self._text(self._session.get(self._site + path, timeout=SECONDS))
+
+    def post(self, path: str, **form: str) -> str:
+        token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', self.get(path))[1]
+        data = {"csrfmiddlewaretoken": token, **form}
+        return self._text(self._session.post(self._site + path, data=data, timeout=SECONDS))
+
+    def _text(self, response: requests.Response) -> str:
+        assert response.status_code == 200, response.text
+        return response.text
+
+
+def check_retention(port: int, output: str, database: ScratchDatabase) -> None:
+    """Make the rule that the last step describes, and wait until the night's work deletes a conversation by it."""
+    with database.open() as alias:
+        conversations = Conversation.objects.using(alias)
+        old, kept = conversations.order_by("pk").values_list("pk", flat=True)
+        browser = Browser(port)
+        password = re.search(r"with the password (\S+)", output)[1]
+        front_page = browser.post("/admin/login/", username="admin", password=password, next="/admin/")
+        [rules] = set(re.findall(r'<a href="([^"]+)"[^>]*>Retention rules</a>', front_page))
+        rule = {"name": "a year", "query": "", "days": "365", "basis": "created"}
+        page = browser.post(f"{rules}add/", **rule, _continue="1")
+        [dry_run] = re.findall(r'<a href="([^"]+)"[^>]*>Dry run</a>', page)
+        sample = browser.get(dry_run)
+        assert [pk in sample for pk in (old, kept)] == [True, False]
+        browser.post(dry_run.replace("dry-run", "change"), **rule, is_enabled="on")
+        task = PeriodicTask.objects.using(alias).filter(pk="retention", leased_until=None)
+        wait_until(lambda: task.filter(due_at__gt=timezone.now()).update(due_at=timezone.now()) == 1)
+        wait_until(lambda: list(conversations.values_list("pk", flat=True)) == [kept])
+        wait_until(task.filter(due_at__gt=timezone.now()).exists)
+        [entry] = AccessRecord.objects.using(alias).filter(action=AccessRecord.Action.RETENTION)
+        assert (entry.conversation_count, entry.details["rule"]) == (1, "a year")
+        assert "periodic task: retention" in browser.get("/admin/conversations/accessrecord/")

@@ -7,8 +7,8 @@ from conversations.management.periodic import run_due_tasks
 
 class Command(BaseCommand):
     help = (
-        "Refreshes the overview and purges the trash and old records of requests, as far as this is due and no other "
-        "process does it. Run it every few minutes if no service does the periodic work."
+        "Refreshes the overview, applies the retention rules, and purges the trash and old records of requests, as far "
+        "as this is due and no other process does it. Run it every few minutes if no service does the periodic work."
     )
 
     def handle(self, **options: Any) -> None:

@@ -46,7 +46,7 @@ class Command(BaseCommand):
             "--no-periodic",
             action="store_false",
             dest="periodic",
-            help="Don't refresh the overview, and don't purge the trash and old records of requests.",
+            help="Don't refresh the overview, apply retention rules, or purge the trash and old records of requests.",
         )
 
     def handle(
