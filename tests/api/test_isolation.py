@@ -8,6 +8,7 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 
+from conversations.api.base import InvalidURLView, ModelURLView
 from conversations.models import APIKey, Conversation, Item
 from conversations.urls import urlpatterns
 from tests.api.conftest import APIClient
@@ -83,6 +84,20 @@ def test_foreign_id_is_answered_like_one_that_does_not_exist(as_bob, alices, bob
         assert rows() == before
 
 
+@pytest.mark.parametrize("method", ["PUT", "PATCH", "HEAD", "OPTIONS", "TRACE"])
+@pytest.mark.parametrize("name", sorted({name for name, _, _ in OF_CONVERSATIONS}))
+def test_other_methods_answer_a_foreign_id_like_one_that_does_not_exist(as_bob, alices, name, method):
+    before = rows()
+    answers = [send(as_bob, name, method, ids) for ids in (alices, UNKNOWN)]
+    assert [answer.status_code for answer in answers] in ([404, 404], [405, 405])
+    texts = [answer.content.decode() for answer in answers]
+    for argument, value in UNKNOWN.items():
+        texts[0] = texts[0].replace(alices[argument], value)
+    assert texts[0] == texts[1]
+    assert answers[0].headers.keys() == answers[1].headers.keys()
+    assert rows() == before
+
+
 @pytest.mark.parametrize(("name", "method", "arguments"), OPERATIONS)
 def test_no_answer_has_data_of_another_owner(as_bob, alices, name, method, arguments):
     before = rows()
@@ -124,6 +139,10 @@ def test_request_without_a_key_is_refused(alices, name, method, arguments):
     answer = send(client, name, method, alices)
     assert answer.status_code == 401
     assert rows() == before
+
+
+def test_every_url_without_a_name_answers_with_an_error():
+    assert {pattern.callback.cls for pattern in urlpatterns if not pattern.name} == {ModelURLView, InvalidURLView}
 
 
 def test_every_url_with_a_name_is_an_operation():
