@@ -20,7 +20,11 @@ from django.utils import timezone
 from tests.waiting import wait_until
 
 # The last migrations of the last release, or before the first one, of that release.
-LAST_RELEASE = {"conversations": "0005_item_condition_indexes", "project": "0001_initial"}
+LAST_RELEASE = {
+    "conversations": "0005_item_condition_indexes",
+    "conversations_responses": "0001_initial",
+    "project": "0001_initial",
+}
 MAX_SECONDS = 1.0
 CONVERSATIONS, ITEMS_EACH = 100_000, 10
 ROWS_PER_STATEMENT = 50_000

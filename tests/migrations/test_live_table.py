@@ -5,12 +5,18 @@ code works on the new tables.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from django.apps import apps
+from django.conf import settings
 from django.contrib.postgres.operations import AddIndexConcurrently
 from django.db import connection, migrations, models
 from django.db.migrations.executor import MigrationExecutor
+from django.test import override_settings
 
+from conversations.management.periodic import TASKS
+from tests.docs.pages import ROOT
 from tests.live.database import ScratchDatabase
 from tests.migrations.live_table import LAST_RELEASE, LiveTable, new_migrations
 
@@ -21,7 +27,16 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def live_table(tmp_path_factory, django_db_blocker) -> Iterator[LiveTable]:
+def _all_apps() -> Iterator[None]:
+    """Install the optional app, whose migrations are applied to live tables as well."""
+    periodic_tasks = list(TASKS)
+    with override_settings(INSTALLED_APPS=[*settings.INSTALLED_APPS, "conversations.responses"]):
+        yield
+    TASKS[:] = periodic_tasks  # The app has added its own.
+
+
+@pytest.fixture(scope="module")
+def live_table(_all_apps, tmp_path_factory, django_db_blocker) -> Iterator[LiveTable]:
     database = ScratchDatabase(tmp_path_factory.mktemp("live"), django_db_blocker)
     database.create()
     try:
@@ -29,6 +44,14 @@ def live_table(tmp_path_factory, django_db_blocker) -> Iterator[LiveTable]:
             yield LiveTable(alias)
     finally:
         database.drop()
+
+
+@pytest.mark.usefixtures("_all_apps")
+def test_every_app_of_this_project_with_migrations_is_watched():
+    paths = [path.relative_to(ROOT).parent for path in ROOT.glob("[cp]*/**/migrations/0001_initial.py")]
+    labels = {config.label for config in apps.get_app_configs() if Path(config.path, "migrations").is_relative_to(ROOT)}
+    assert len(paths) == len(labels)
+    assert labels == LAST_RELEASE.keys()
 
 
 def sample(*operations: migrations.operations.base.Operation, is_atomic: bool = True) -> migrations.Migration:
