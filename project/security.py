@@ -5,6 +5,7 @@ from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 
 from conversations.admin.csp import add_policy
+from conversations.api_key_secrets import scrub_secrets
 
 
 def content_security_policy(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[..., HttpResponse]:
@@ -32,6 +33,12 @@ def trust_proxy(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable
         return get_response(request)
 
     return middleware
+
+
+def login_name(request: HttpRequest, credentials: dict[str, str] | None) -> str | None:
+    """Return the name for django-axes, which stores it, without the secret of an API key that was typed as a name."""
+    name = (credentials or request.POST).get("username")
+    return None if name is None else scrub_secrets(name)
 
 
 def client_address(request: HttpRequest) -> str | None:

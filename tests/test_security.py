@@ -15,6 +15,7 @@ from django.test import Client, RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
+from conversations.api_key_secrets import visible_prefix
 from conversations.models import APIKey
 from project.security import client_address, trust_proxy
 
@@ -61,6 +62,14 @@ def test_successful_login_forgets_the_failures(ann):
         assert [login("wrong") for _ in range(4)] == [200] * 4
         assert login("right") == 302
     assert not AccessAttempt.objects.exists()
+
+
+def test_secret_that_is_typed_as_a_name_is_not_stored(ann):
+    _, secret = APIKey.create(user=ann)
+    login("planted-password", username=secret)
+    [attempt] = AccessAttempt.objects.values()
+    assert attempt["username"] == f"{visible_prefix(secret)}…"
+    assert secret not in str(attempt)
 
 
 def test_no_password_is_stored_with_a_failure(ann):

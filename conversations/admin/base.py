@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -15,7 +15,7 @@ from django.core.exceptions import FieldDoesNotExist
 from django.db import connections, transaction
 from django.db.models.constants import LOOKUP_SEP
 from django.db.models.options import Options
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect, QueryDict
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.text import capfirst
@@ -39,7 +39,9 @@ class AppChangeList(ChangeList):
 
 
 class AppModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
-    """Model admin with a Content-Security-Policy, and with an allow-list of filters in the URL of its list."""
+    """Model admin with a Content-Security-Policy, without secrets, and with an allow-list of filters of its list."""
+
+    unscrubbed_fields: ClassVar[tuple[str, ...]] = ()  # of forms, which may have the secret of an API key
 
     @property
     def media(self) -> forms.Media:
@@ -50,21 +52,14 @@ class AppModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         patterns = self.get_urls()
         for pattern in patterns:
             if isinstance(pattern, URLPattern):  # a subclass may add an include()
-                pattern.callback = self._with_policy(pattern.callback)
+                pattern.callback = self._without_secrets(self._with_policy(pattern.callback))
         return patterns
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return AppChangeList
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list under the plural name of its model instead of "Select … to change".
-
-        Redirect from a URL with the secret of an API key, as a search for one has, to the same with its prefix: a page
-        records what is searched for, and links to itself.
-        """
-        query = request.META.get("QUERY_STRING", "")
-        if query != (scrubbed := scrub_secrets(query, mark="")):
-            return HttpResponseRedirect(f"{request.path}?{scrubbed}")
+        """Show the list under the plural name of its model instead of "Select … to change"."""
         title = capfirst(self.opts.verbose_name_plural)
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
 
@@ -104,6 +99,30 @@ class AppModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         """Whether it is `limit_choices_to` of a foreign key to this model, which the key's pop-up list filters by."""
         limits = (each() if callable(each) else each for each in self.opts.related_fkey_lookups)
         return any((lookup, value) in url_params_from_lookup_dict(limit).items() for limit in limits)
+
+    def _without_secrets(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+        """Keep the secrets of API keys out of a view, because pages record and store what was typed, and link to it.
+
+        Redirect from a URL with a secret, as a search for one has, to the same with its prefix, and replace secrets in
+        forms likewise, except in `unscrubbed_fields`.
+        """
+
+        @wraps(view)
+        def without_secrets(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            query = request.META.get("QUERY_STRING", "")
+            if query != (scrubbed := scrub_secrets(query, mark="")):
+                if request.method in ("GET", "HEAD"):
+                    return HttpResponseRedirect(f"{request.path}?{scrubbed}")
+                request.META["QUERY_STRING"], request.GET = scrubbed, QueryDict(scrubbed)
+            form = request.POST.copy()
+            for name, values in request.POST.lists():
+                if name not in self.unscrubbed_fields:
+                    form.setlist(name, [scrub_secrets(value, mark="") for value in values])
+            if form != request.POST:
+                request.POST = form  # type: ignore[assignment]
+            return view(request, *args, **kwargs)
+
+        return without_secrets
 
     def _with_policy(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         """Add the policy to the responses of a view, unless the view has set one."""

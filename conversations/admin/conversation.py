@@ -69,6 +69,7 @@ class ConversationAdmin(MetadataChanges, RetentionPermissions, ConversationCells
 
     form = ConversationForm
     actions = ("set_metadata", "delete_selected")
+    unscrubbed_fields = ("metadata_key", "metadata_value")  # Metadata stays as the application wrote it.
     list_display = (FIRST, *DEFAULT)
     list_display_links = None  # The title has the link.
     list_per_page = 50  # half of Django's default halves the time of a page

@@ -4,10 +4,21 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.contrib.admin.models import LogEntry
+from django.contrib.admin.utils import quote
 from django.urls import reverse
 from django.utils import timezone
 
-from conversations.models import AccessRecord, APIKey, Conversation, DeletedConversation, RetentionRule, SavedView
+from conversations.api_key_secrets import visible_prefix
+from conversations.models import (
+    AccessRecord,
+    APIKey,
+    Conversation,
+    DeletedConversation,
+    Item,
+    RetentionRule,
+    SavedView,
+)
 from conversations.trash import move_to_trash
 
 MODELS = ["accessrecord", "apikey", "conversation", "deletedconversation", "retentionrule", "savedview"]
@@ -70,3 +81,32 @@ def test_numbers_have_thousands_separators(admin_client, rows, name):
     for html in (page.content.decode(), single.content.decode()):
         assert "1,234,567" in html
         assert str(COUNT) not in html
+
+
+@pytest.mark.parametrize("name", ["changelist", "export_list", "bulk_deletion", "suggestions", "erase", "change"])
+def test_url_with_the_secret_of_a_key_leads_to_one_with_its_prefix(admin_client, admin_user, name):
+    _, secret = APIKey.create(user=admin_user)
+    row = Conversation.objects.create_with_items(owner=admin_user)
+    url = reverse(f"admin:conversations_conversation_{name}", args=[quote(row.pk)] if name == "change" else [])
+    response = admin_client.get(url, {"q": f"a {secret}"})
+    assert (response.status_code, response["Location"]) == (302, f"{url}?q=a+{visible_prefix(secret)}")
+    response = admin_client.post(f"{url}?q={secret}")
+    assert secret not in f"{response.content.decode()} {response.headers}"
+
+
+@pytest.mark.django_db(transaction=True)
+def test_secret_that_is_typed_into_a_form_is_stored_as_its_prefix(admin_client, admin_user):
+    _, secret = APIKey.create(user=admin_user)
+    prefix = visible_prefix(secret)
+    rule = {"name": f"for {secret}", "query": "", "days": "30", "basis": "created"}
+    admin_client.post(reverse("admin:conversations_retentionrule_add"), rule)
+    assert RetentionRule.objects.get().name == f"for {prefix}"
+    item = {"role": "user", "content": "Hello"}
+    row = Conversation.objects.create_with_items(owner=admin_user, items=[item], metadata={"key": secret})
+    key = row.items.get().item_id
+    url = reverse("admin:conversations_conversation_redact", args=[quote(row.pk), key])
+    admin_client.post(url, {"reason": f"has {secret}"})
+    assert f"[Redacted: has {prefix}]" in str(row.items.get().data)
+    stored = [AccessRecord, Item, LogEntry, RetentionRule]
+    assert secret not in str([list(model.objects.values()) for model in stored])
+    assert Conversation.objects.get().metadata == {"key": secret}
