@@ -47,7 +47,7 @@ class Redaction:
 
 @track_owner_writes
 def redact_item(conversation: Conversation, item_id: str, *, reason: str, redacted_by: Actor) -> Redaction:
-    """Replace the item, and all copies of it that belong to the same owner or to a fork, by a marker.
+    """Replace the item, and all copies of it that belong to the same owner or came from a common origin, by a marker.
 
     A copy has the same id and the same data. The access log gets an entry. Raise `APIError` if there is no such item or
     the conversation is on legal hold; copies in other held conversations stay and are counted.
@@ -59,23 +59,32 @@ def redact_item(conversation: Conversation, item_id: str, *, reason: str, redact
         conversation.lock_for_change()  # Refuse before any copy is redacted.
         original = conversation.items.using(using).get_or_api_error(item_id).data
     redaction = Redaction(_build_marker(original, reason=reason, redacted_by=redacted_by))
-    related = Q(conversation__owner=conversation.owner_id) | Q(conversation__forked_from=conversation.pk)
-    if conversation.forked_from:
-        related |= Q(conversation=conversation.forked_from)
-    copies = Item.objects.using(using).filter(related, item_id=item_id).exclude(conversation=conversation.pk)
+    lineage = _lineage(conversation, using=using)
+    copies = Item.objects.using(using).filter(item_id=item_id).exclude(conversation=conversation.pk)
     for copy in copies.select_related("conversation").order_by("pk"):
-        if copy.data != original:
+        is_own = copy.conversation.owner_id == conversation.owner_id
+        if copy.data != original or not (is_own or lineage & _lineage(copy.conversation, using=using)):
             continue
         try:
             _replace(copy.conversation, original, redaction.marker)
             redaction.copy_count += 1
         except APIError as error:
             redaction.held_count += error.code == "conversation_held"
-    _redact_trash(conversation, original, redaction)
+    _redact_trash(conversation, lineage, original, redaction)
     details = {"item": item_id, "reason": reason, "copies": redaction.copy_count, "on legal hold": redaction.held_count}
     _replace(conversation, original, redaction.marker, redacted_by=redacted_by, details=details)
     ItemText.objects.using(using).purge_deleted_words()
     return redaction
+
+
+def _lineage(conversation: Conversation, *, using: str) -> set[str]:
+    """Return the ids of the conversation and of all that it was forked from, directly or not."""
+    ids, origin = {conversation.pk}, conversation.forked_from
+    while origin and origin not in ids:
+        ids.add(origin)
+        rows = Conversation.objects.using(using).filter(pk=origin)
+        origin = rows.values_list("forked_from", flat=True).first()
+    return ids
 
 
 @retry_on_conflict
@@ -111,11 +120,13 @@ def _replace(
             )
 
 
-def _redact_trash(conversation: Conversation, original: dict[str, Any], redaction: Redaction) -> None:
-    """Rewrite the copies in the trash that have the item: of this conversation and of others of the same owner."""
+def _redact_trash(
+    conversation: Conversation, lineage: set[str], original: dict[str, Any], redaction: Redaction
+) -> None:
+    """Rewrite the copies in the trash that have the item: of this lineage and of other conversations of the owner."""
     using = router.db_for_write(DeletedConversation)
     copies = DeletedConversation.objects.using(using)
-    copies = copies.filter(Q(owner=conversation.owner_id) | Q(conversation_id=conversation.pk)).order_by("pk")
+    copies = copies.filter(Q(owner=conversation.owner_id) | Q(conversation_id__in=lineage)).order_by("pk")
     for copy in copies.iterator():
         with open_gzip_chunks(copy.content(using=using)) as lines:
             is_copy = any(_redact_line(line, original, redaction.marker) is not line for line in lines)

@@ -5,6 +5,7 @@ import io
 
 import pytest
 from django.contrib.admin.utils import quote
+from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import QuerySet
 from django.urls import reverse
@@ -143,6 +144,19 @@ def test_copies_in_forks_and_references_are_redacted(alice, bob):
 def test_redaction_of_a_fork_redacts_its_origin(alice, bob):
     fork = create(alice).fork(owner=bob)
     assert redact(fork).copy_count == 1
+    assert tables_with(PLANTED) == set()
+
+
+def test_copies_in_forks_of_forks_are_redacted_whoever_owns_them(alice, bob):
+    row = create(alice)
+    fork = row.fork(owner=bob)
+    fork.fork(owner=User.objects.create_user("carol"))
+    assert redact(row).copy_count == 2
+    assert tables_with(PLANTED) == set()
+    sibling = create(bob)
+    first, second = sibling.fork(owner=alice), sibling.fork(owner=User.objects.get(username="carol"))
+    assert redact(second).copy_count == 2
+    assert planted_item(first).data == planted_item(second).data
     assert tables_with(PLANTED) == set()
 
 
