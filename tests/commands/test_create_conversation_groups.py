@@ -16,6 +16,17 @@ OPERATORS = {
     "view_accessrecord",
     "view_deletedconversation",
 }
+OFFICERS = {
+    *READERS,
+    "delete_conversation",
+    "view_accessrecord",
+    "view_deletedconversation",
+    "delete_deletedconversation",
+    "hold_conversation",
+    "redact_item",
+    "erase_person",
+    *(f"{verb}_retentionrule" for verb in ("view", "add", "change", "delete")),
+}
 
 
 def codenames(name: str) -> set[str]:
@@ -32,6 +43,7 @@ def test_groups_have_their_permissions(db):
     assert "Conversation readers: read_content, view_conversation\n" in create()
     assert codenames("Conversation readers") == READERS
     assert codenames("Conversation operators") == OPERATORS
+    assert codenames("Conversation privacy officers") == OFFICERS
 
 
 def test_second_run_adds_missing_permissions_and_removes_none(db):
@@ -41,7 +53,7 @@ def test_second_run_adds_missing_permissions_and_removes_none(db):
     readers.permissions.remove(Permission.objects.get(codename="read_content"))
     create()
     assert codenames("Conversation readers") == {*READERS, "view_apikey"}
-    assert Group.objects.count() == 2
+    assert Group.objects.count() == 3
 
 
 def test_verbosity_zero_prints_nothing(db):
@@ -67,3 +79,4 @@ def test_first_start_of_the_service_creates_the_groups(live_service):
     page = Staff(live_service).get("auth/group/")
     assert ">Conversation readers</a>" in page
     assert ">Conversation operators</a>" in page
+    assert ">Conversation privacy officers</a>" in page

@@ -16,13 +16,27 @@ GROUPS = {
         "view_accessrecord",
         "view_deletedconversation",
     },
+    "Conversation privacy officers": READERS
+    | {
+        "delete_conversation",
+        "view_accessrecord",
+        "view_deletedconversation",
+        "delete_deletedconversation",
+        "hold_conversation",
+        "redact_item",
+        "erase_person",
+        "view_retentionrule",
+        "add_retentionrule",
+        "change_retentionrule",
+        "delete_retentionrule",
+    },
 }
 
 
 class Command(BaseCommand):
     help = (
-        "Creates the groups 'Conversation readers' and 'Conversation operators' for staff, or adds missing permissions "
-        "to them. Other permissions of the groups stay."
+        "Creates the groups 'Conversation readers', 'Conversation operators' and 'Conversation privacy officers' for "
+        "staff, or adds missing permissions to them. Other permissions of the groups stay."
     )
 
     def handle(self, *, verbosity: int, **options: Any) -> None:
