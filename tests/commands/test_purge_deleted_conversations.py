@@ -4,6 +4,7 @@ from datetime import timedelta
 from io import StringIO
 
 import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.core.management import CommandError, call_command
 from django.db import connection
 from django.utils import timezone
@@ -95,6 +96,10 @@ def plant_in_view(owner):
     SavedView.objects.create(owner=owner, name=PLANTED)
 
 
+def plant_in_another_app(owner):
+    LogEntry.objects.create(user=owner, object_repr=PLANTED, action_flag=CHANGE)
+
+
 @pytest.mark.parametrize(
     ("plant", "place"),
     [
@@ -103,6 +108,7 @@ def plant_in_view(owner):
         (plant_in_trash, "conversations_deletedpart.content"),
         (plant_in_log, "conversations_accessrecord.query"),
         (plant_in_view, "conversations_savedview.name"),
+        (plant_in_another_app, "django_admin_log.object_repr"),
     ],
 )
 def test_marker_that_is_left_anywhere_is_an_error_with_its_place(expired_conversation, alice, settings, plant, place):
