@@ -66,8 +66,8 @@ def estimate_rows(rows: QuerySet[Any]) -> int:
 def purge_deleted_words(*, using: str) -> None:
     """Remove the words of deleted rows from SQLite's index, which keeps them until its pages are merged.
 
-    This is FTS5's `optimize` in short transactions, so that other connections can write in between. The other engines'
-    indexes lose the words with their rows.
+    This is FTS5's `optimize` in short transactions, so that other connections can write in between. The indexes of
+    other engines keep such words until `rebuild`; searches find nothing by them.
     """
     connection = connections[using]
     if connection.vendor != "sqlite":
@@ -83,3 +83,31 @@ def purge_deleted_words(*, using: str) -> None:
                     [sign * batch.rows],
                 )
             changes, sign = connection.connection.total_changes - before, 1
+
+
+def keeps_deleted_words(*, using: str) -> bool:
+    """Whether the index keeps words of deleted rows until it is rebuilt.
+
+    A GIN index of PostgreSQL never removes the keys of its entry tree, and InnoDB keeps the words in the auxiliary
+    tables of a FULLTEXT index.
+    """
+    return connections[using].vendor in ("postgresql", "mysql")
+
+
+def rebuild(*, using: str) -> None:
+    """Rebuild the index, so that it has no words of deleted rows. Call this outside of a transaction.
+
+    PostgreSQL waits for older transactions, and blocks nobody. MariaDB and MySQL copy the table of words, to which
+    nobody can write meanwhile. Raise RuntimeError if they could not.
+    """
+    connection = connections[using]
+    if connection.vendor == "sqlite":
+        purge_deleted_words(using=using)
+    elif connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute("REINDEX INDEX CONCURRENTLY conversations_itemtext_words")
+    elif connection.vendor == "mysql":
+        with connection.cursor() as cursor:
+            cursor.execute("OPTIMIZE TABLE conversations_itemtext")
+            if errors := [text for *_, kind, text in cursor.fetchall() if kind.lower() == "error"]:
+                raise RuntimeError(f"The index of words was not rebuilt: {' '.join(errors)}")

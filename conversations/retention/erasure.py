@@ -6,16 +6,13 @@ or continued from the position that it has reached.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Generator, Iterable, Iterator
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl
 
 from django.db import router, transaction
-from django.db.models import F, Q
+from django.db.models import F
 from django.utils import timezone
 
 from conversations.db.retry import retry_on_conflict
@@ -31,51 +28,13 @@ from conversations.models import (
     MetadataPair,
     OverviewFigure,
     RequestRecord,
-    SavedView,
 )
+from conversations.retention import mentions
 from conversations.retention.person import Person
+from conversations.retention.receipt import CHECKED, Receipt
 from conversations.retention.traces import find_references
 
 PAGE = 1_000  # rows read by one query
-COUNTED = ("conversations", "items", "deleted conversations", "request records", "saved views", "search texts")
-CHECKED = "checked"
-
-
-@dataclass
-class Receipt:
-    """What was erased, how many of each and when. It names neither the person nor any content."""
-
-    started_at: datetime = field(default_factory=timezone.now)
-    finished_at: datetime | None = None
-    counts: Counter[str] = field(default_factory=Counter)  # by the plural of what was erased
-    protected_count: int = 0  # conversations that stay, because rows of your project refer to them
-    held_count: int = 0  # conversations and copies in the trash that stay, because they are on legal hold
-
-    @property
-    def checked_count(self) -> int:
-        """The number of ids of conversations that no table has any more."""
-        return self.counts[CHECKED]
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return the receipt for the access log, as JSON."""
-        return {
-            "started": self.started_at.isoformat(timespec="seconds"),
-            "finished": self.finished_at.isoformat(timespec="seconds") if self.finished_at else None,
-            **{name: self.counts[name] for name in (*COUNTED, CHECKED)},
-            "protected": self.protected_count,
-            "on legal hold": self.held_count,
-        }
-
-    @classmethod
-    def from_dict(cls, details: dict[str, Any]) -> Receipt:
-        """Return the receipt that the access log has."""
-        return cls(
-            started_at=datetime.fromisoformat(details["started"]),
-            finished_at=datetime.fromisoformat(details["finished"]) if details["finished"] else None,
-            counts=Counter({name: details[name] for name in (*COUNTED, CHECKED)}),
-            protected_count=details["protected"],
-            held_count=details["on legal hold"],
-        )
 
 
 class Position(NamedTuple):
@@ -134,6 +93,7 @@ class Erasure:
             "forks": self._forget_origins,
             "conversations": self._delete_everywhere,
             "searches": self._delete_searches,
+            "history": self._forget_history,
         }
         first, after = self.position
         names = list(phases)
@@ -228,23 +188,20 @@ class Erasure:
 
     def _delete_searches(self, after: int | None) -> Iterator[None]:
         """Delete saved views that name the person, and the texts of such searches in the access log."""
-        views = SavedView.objects.using(router.db_for_write(SavedView))
-        for view in views.all():
-            if any(self.person.is_named_in(value) for _, value in parse_qsl(view.query_string)):
-                self.receipt.counts["saved views"] += views.filter(pk=view.pk).delete()[0]
-                yield
-        records = AccessRecord.objects.using(router.db_for_write(AccessRecord))
-        entries = records.filter(~Q(query="") | Q(details__isnull=False)).order_by("pk")
-        # Receipts name nobody, but a person may be named like one of their words.
-        texts = entries.exclude(action=AccessRecord.Action.ERASURE).values_list("pk", "query", "details")
-        while page := list(texts.filter(pk__gt=after or 0)[:PAGE]):
-            after = page[-1][0]
-            ids = [pk for pk, query, _ in page if self.person.is_named_in(query)]
-            self.receipt.counts["search texts"] += records.filter(pk__in=ids).update(query="")
-            ids = [pk for pk, _, details in page if self.person.is_named_in(json.dumps(details, ensure_ascii=False))]
-            records.filter(pk__in=ids).update(details=None)
-            self.position = self.position._replace(after=after)
+        for count in mentions.delete_views(self.person):
+            self.receipt.counts["saved views"] += count
             yield
+        for last, count in mentions.forget_searches(self.person, after=after or 0):
+            self.receipt.counts["search texts"] += count
+            self.position = self.position._replace(after=last)
+            yield
+
+    def _forget_history(self, after: int | None) -> Iterator[None]:
+        for last, count in mentions.forget_history(self.person, after=after or 0):
+            self.receipt.counts["history texts"] += count
+            self.position = self.position._replace(after=last)
+            yield
+        self.receipt.rules = mentions.matching_rules(self.person)
 
     def _drop_figures(self, pairs: Iterable[tuple[str, str]]) -> None:
         """Delete the overview's figures of values that no conversation has any more."""

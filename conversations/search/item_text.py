@@ -99,6 +99,13 @@ class ItemTextQuerySet(models.QuerySet["ItemText"]):
         """Remove the words of deleted rows from SQLite's index; see `word_index.purge_deleted_words`."""
         word_index.purge_deleted_words(using=self.db)
 
+    def keeps_deleted_words(self) -> bool:
+        return word_index.keeps_deleted_words(using=self.db)
+
+    def rebuild_index(self) -> None:
+        """Rebuild the engine's index, so that it has no words of deleted rows; see `word_index.rebuild`."""
+        word_index.rebuild(using=self.db)
+
     def _with_words(self, phrase: str) -> ItemTextQuerySet:
         distinct_words = tuple(sorted(set(split_words(phrase))))
         return self.filter(HasWords(F("words"), distinct_words)) if distinct_words else self.none()

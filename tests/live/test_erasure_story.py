@@ -16,9 +16,10 @@ from tests.identity_provider import running_provider
 from tests.live.client import Client, user_message
 from tests.live.service import Service, manage
 from tests.waiting import SECONDS
+from tests.word_index import is_in_word_index
 
 CUSTOMER, OTHER = "customer-4711", "customer-9"
-MARKER, EVIDENCE, PASSWORD = "plantedmarker", "plantedevidence", "plantedpassword"
+MARKER, EVIDENCE, PASSWORD = "zqmarker", "plantedevidence", "xkpassword"
 REASON, REDACTION = "Lawsuit 12/26", "A password"
 ERASE = f"/admin/conversations/conversation/erase/?end_user={CUSTOMER}"
 FORMATS = ("jsonl", "csv", "items-csv", "messages", "markdown", "html")
@@ -106,7 +107,7 @@ def test_person_is_erased_but_for_a_held_conversation_and_the_audit_log_tells_it
         provider.claims = {"sub": "1", "preferred_username": "ann", "groups": ["privacy"]}
         service.variables |= {
             **provider.settings,
-            "OIDC_GROUPS": "privacy=superuser",
+            "OIDC_GROUPS": "privacy=Conversation privacy officers",
             "PASSWORD_LOGIN": "false",
             "CACHE_URL": f"file://{tmp_path / 'cache'}",
             "LOG_LEVEL": "INFO",
@@ -134,6 +135,7 @@ def test_person_is_erased_but_for_a_held_conversation_and_the_audit_log_tells_it
             assert {"conversations_item", "conversations_metadatapair"} <= set(tables_with(alias, MARKER))
             assert "conversations_item" in tables_with(alias, PASSWORD)
             assert [text in trash(alias) for text in (MARKER, PASSWORD)] == [True, True]
+            assert [is_in_word_index(word, using=alias) for word in (MARKER, PASSWORD)] == [True, True]
 
         link = re.findall(r'href="([^"]+/redact/)"', staff.get(page(other, "change")))[-1]
         redacted = staff.post(urljoin(page(other, "change"), link), reason=REDACTION)
@@ -152,11 +154,18 @@ def test_person_is_erased_but_for_a_held_conversation_and_the_audit_log_tells_it
         assert "1 conversation stays, because it is on legal hold" in receipt
         assert not [text for text in (MARKER, EVIDENCE, CUSTOMER) if text in receipt]
 
+        with database.open() as alias:
+            is_kept = any(is_in_word_index(word, using=alias) for word in (MARKER, PASSWORD))
+        assert is_kept == ("can keep single words of deleted messages" in receipt)
+        run = manage("purge_deleted_conversations", "--rebuild-index", **service.variables)
+        assert run.returncode == 0, run.stderr
+
         exports = "".join(export(service, tmp_path, name) for name in FORMATS)
         assert [text in exports for text in (MARKER, PASSWORD, EVIDENCE, REDACTION)] == [False, False, True, True]
         with database.open() as alias:
             assert tables_with(alias, MARKER) == tables_with(alias, PASSWORD) == []
             assert not [text for text in (MARKER, PASSWORD) if text in trash(alias)]
+            assert not [word for word in (MARKER, PASSWORD) if is_in_word_index(word, using=alias)]
             assert set(Conversation.objects.using(alias).values_list("pk", flat=True)) == {held, other}
             assert DeletedConversation.objects.using(alias).get().conversation_id == fork
             check_entries(entries(alias), plain=plain, held=held, deleted=deleted, other=other)

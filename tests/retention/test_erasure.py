@@ -4,6 +4,8 @@ import io
 
 import pytest
 from django.apps import apps
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.contenttypes.models import ContentType
 from django.core.management import CommandError, call_command
 from django.db import connection
 
@@ -14,7 +16,9 @@ from conversations.models import (
     Conversation,
     DeletedConversation,
     Item,
+    ItemText,
     RequestRecord,
+    RetentionRule,
     SavedView,
 )
 from conversations.retention.erasure import Erasure
@@ -22,8 +26,10 @@ from conversations.retention.person import Person
 from conversations.transfer.exporter import Export
 from conversations.trash import move_to_trash
 from tests.api.conftest import APIClient
+from tests.word_index import is_in_word_index
 
 MARKER = "marker-7f3a"
+WORD = "zqplanted"
 # Each step is a durable transaction of its own.
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -40,7 +46,7 @@ def create(owner, *, end_user=None, email="other@example.com", text="Hello!", **
 def tables_with(text):
     """Return the tables and columns that contain the text, of all tables of the app and its search index."""
     found = set()
-    for model in apps.get_app_config("conversations").get_models():
+    for model in [*apps.get_app_config("conversations").get_models(), LogEntry]:
         columns = [field.attname for field in model._meta.concrete_fields]
         for row in model._base_manager.values(*columns):
             found |= {(model.__name__, name) for name, value in row.items() if text in str(value)}
@@ -70,6 +76,11 @@ def person(request, alice, bob, alice_secret, settings):
         AccessRecord.objects.record(user=bob, action=AccessRecord.Action.SEARCH, query=text, conversation_count=5)
     rows[0].replace_metadata({"email": MARKER, "status": "open"}, changed_by=bob)
     SavedView.objects.create(owner=bob, name="other", query_string="q=topic:demo")
+    view = SavedView.objects.create(owner=bob, name=f"Alice, {MARKER}", query_string="end_user=other")
+    deleted_rule = RetentionRule(name=f"All of {MARKER} (alice)", query="topic:other", days=30)
+    for row in (view, deleted_rule):
+        model = ContentType.objects.get_for_model(row)
+        LogEntry.objects.create(user=bob, content_type=model, object_repr=str(row), action_flag=CHANGE)
     call_command("refresh_overview", verbosity=0)
     return rows
 
@@ -102,7 +113,7 @@ def test_marker_of_an_erased_person_is_in_no_table(person, others, alice, chosen
     assert receipt.counts["conversations"] == 4
     assert receipt.counts["deleted conversations"] == 1
     assert receipt.counts["items"] == 13
-    assert (receipt.counts["saved views"], receipt.counts["search texts"]) == (1, 1)
+    assert [receipt.counts[name] for name in ("saved views", "search texts", "history texts")] == [2, 1, 2]
     assert receipt.counts["request records"] == 1
     assert receipt.checked_count == 5
     assert receipt.finished_at >= receipt.started_at
@@ -159,6 +170,22 @@ def test_name_is_found_in_searches_as_a_word_only(alice, bob):
     assert sorted(AccessRecord.objects.values_list("query", flat=True)) == ["", "", "", "joanna", "planning"]
 
 
+def test_rule_that_names_an_erased_person_stays_and_is_in_the_receipt_by_its_id(alice, bob):
+    create(alice, end_user="ann")
+    RetentionRule.objects.create(name="other", query="topic:demo", days=30)
+    rules = [
+        RetentionRule.objects.create(name="by query", query="email:ann", days=30),
+        RetentionRule.objects.create(name="Ann's", query="", days=30),
+    ]
+    out = io.StringIO()
+    call_command("erase_person", "--end-user", "ann", "--no-input", stdout=out)
+    ids = [rule.pk for rule in rules]
+    assert AccessRecord.objects.get(action=AccessRecord.Action.ERASURE).details["retention rules"] == ids
+    assert f"Retention rules that name the person stay: {ids[0]}, {ids[1]}." in out.getvalue()
+    assert "ann" not in out.getvalue().lower()
+    assert RetentionRule.objects.count() == 3
+
+
 def test_access_log_keeps_who_read_an_erased_conversation(alice, bob):
     conversation = create(alice, end_user="ann")
     AccessRecord.objects.record(user=bob, action=AccessRecord.Action.READ, conversation_id=conversation.pk)
@@ -175,6 +202,27 @@ def test_command_prints_a_receipt_without_content(person, alice):
     assert "no table refers to the 5 ids of these conversations" in text
     assert MARKER not in text
     assert not Item.objects.filter(conversation__end_user=MARKER).exists()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["erase_person", "--end-user", "ann", "--no-input"], ["purge_deleted_conversations"]],
+    ids=lambda command: command[0],
+)
+def test_words_of_deleted_messages_leave_the_index_and_the_receipt_says_until_when_they_stay(alice, settings, command):
+    settings.CONVERSATIONS_FULL_TEXT, settings.CONVERSATIONS_RESTORE_DAYS = True, 0
+    create(alice, text="hello")
+    row = create(alice, end_user="ann", text=WORD)
+    assert is_in_word_index(WORD)
+    if command[0] == "purge_deleted_conversations":
+        move_to_trash(row)
+    outputs = [io.StringIO(), io.StringIO()]
+    call_command(*command, stdout=outputs[0])
+    assert is_in_word_index(WORD) == ("can keep single words of deleted messages" in outputs[0].getvalue())
+    call_command(*command, "--rebuild-index", stdout=outputs[1])
+    assert not is_in_word_index(WORD)
+    assert "it has no words of deleted messages" in outputs[1].getvalue()
+    assert ItemText.objects.search_phrase("hello").count() == 3
 
 
 def test_command_needs_a_person(alice):

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from conversations.deletion import purge_trash
 from conversations.idempotency import purge_records
+from conversations.management.deleted_words import add_rebuild_option, remove_deleted_words
 from conversations.management.progress import count_of, show_progress
 from conversations.models import DeletedConversation
 from conversations.retention.traces import find_references, find_text
@@ -25,9 +26,10 @@ class Command(BaseCommand):
             metavar="TEXT",
             help="a text that only purged conversations had: search every table for it, which reads all rows",
         )
+        add_rebuild_option(parser)
         parser.add_argument("--dry-run", action="store_true", help="print how many there are, and delete none")
 
-    def handle(self, *, dry_run: bool, marker: str | None, **options: Any) -> None:
+    def handle(self, *, dry_run: bool, marker: str | None, rebuild_index: bool, **options: Any) -> None:
         overdue = DeletedConversation.objects.overdue()
         total = overdue.filter(is_held=False).count()
         if dry_run:
@@ -46,6 +48,7 @@ class Command(BaseCommand):
             self.stdout.write(f"Kept {count_of(held_count, 'deleted conversation')} on legal hold.")
         if record_count := sum(purge_records()):
             self.stdout.write(f"Purged {count_of(record_count, 'request record')}.")
+        remove_deleted_words(self.stdout, rebuild_index=rebuild_index)
         self._print_receipt(ids, marker, started_at)
 
     def _print_receipt(self, ids: set[str], marker: str | None, started_at: datetime) -> None:
