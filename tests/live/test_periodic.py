@@ -7,9 +7,10 @@ import sys
 from datetime import timedelta
 
 import pytest
+from django.contrib.auth import get_user_model
 from django.utils import timezone
 
-from conversations.models import Overview, PeriodicTask
+from conversations.models import AccessRecord, Conversation, Overview, PeriodicTask, RetentionRule
 from conversations.models.periodic_task import LEASE
 from tests.live.service import ROOT, Service, clean_environment, manage
 from tests.waiting import wait_until
@@ -58,6 +59,44 @@ def test_services_that_share_a_database_refresh_the_overview_once(database, tmp_
             service.interrupt()
             assert service.wait() == 0
             assert "ERROR" not in service.stderr
+    finally:
+        for service in services:
+            service.kill()
+
+
+@pytest.mark.slow
+def test_rule_that_is_due_is_run_by_one_of_the_services_and_by_none_without_periodic_work(database, tmp_path):
+    services = [Service(database, tmp_path, LOG_LEVEL="INFO") for _ in range(3)]
+    *periodic, other = services
+    try:
+        other.start("--workers", "1")
+        with database.open() as alias:
+            owner = get_user_model().objects.using(alias).get()
+            old = f"conv_{1_500_000_000:08x}{0:040x}"  # An id has the time of the conversation.
+            for pk in (None, old):
+                Conversation.objects.using(alias).create_with_items(owner=owner, conversation_id=pk)
+            RetentionRule.objects.using(alias).create(name="a year", days=365, is_enabled=True)
+            assert len(other.workers) == 1
+            PeriodicTask.objects.using(alias).create(name="retention")
+            for service in periodic:
+                service.launch("--workers", "1", is_periodic=True)
+            for service in periodic:
+                service.wait_until_started()
+            task = PeriodicTask.objects.using(alias).filter(pk="retention", leased_until=None)
+            entries = AccessRecord.objects.using(alias).filter(action=AccessRecord.Action.RETENTION).order_by("pk")
+            for runs in (1, 2):
+                wait_until(task.filter(due_at__gt=timezone.now()).exists)
+                assert list(entries.values_list("conversation_count", flat=True)) == [1, 0][:runs]
+                task.update(due_at=timezone.now())
+            wait_until(lambda: task.filter(due_at__gt=timezone.now()).exists())
+            assert entries.count() == 3
+            assert not Conversation.objects.using(alias).filter(pk=old).exists()
+            assert Conversation.objects.using(alias).count() == 1
+        for service in services:
+            service.interrupt()
+            assert service.wait() == 0
+        ran = ["The periodic task" in service.stderr for service in services]
+        assert (any(ran[:2]), ran[2]) == (True, False)
     finally:
         for service in services:
             service.kill()
