@@ -221,3 +221,22 @@ def test_metadata_pair_link_adds_its_condition(admin_page: Page, conversations):
     follow(admin_page.get_by_role("link", name="lang = en"))
     expect(admin_page.locator(".conversations-chips li")).to_contain_text(["topic", "lang is “en”", "owner"])
     expect(rows(admin_page)).to_have_count(1)
+
+
+@pytest.mark.parametrize("java_script_enabled", [True, pytest.param(False, marks=WITHOUT_JAVASCRIPT)])
+def test_every_metadata_pair_is_a_link_within_reach_of_the_keyboard(admin_page: Page, alice, java_script_enabled):
+    for n in (1, 2):
+        Conversation.objects.create_with_items(owner=alice, metadata={f"key {m}": f"value {m * n}" for m in range(16)})
+
+    admin_page.goto(LIST)
+    row = rows(admin_page).last
+    row.locator(".conversations-pair").nth(2).focus()
+    admin_page.keyboard.press("Tab")
+    admin_page.keyboard.press("Enter")
+    expect(row.get_by_role("link", name=" = value")).to_have_count(16)
+    for _pair in range(13):
+        admin_page.keyboard.press("Tab")
+    with admin_page.expect_navigation():
+        admin_page.keyboard.press("Enter")
+    expect(admin_page.locator(".conversations-chips")).to_contain_text("key 15 is “value 15”")
+    expect(rows(admin_page)).to_have_count(1)

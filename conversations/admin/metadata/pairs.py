@@ -16,7 +16,7 @@ def render_pairs(
 ) -> SafeString | str:
     """Return the metadata as an HTML list of `key = value`, each linked by `url_of`.
 
-    After `maximum` pairs, the list says how many more there are and names them on hover.
+    After `maximum` pairs, the list says how many more there are, and unfolds to show them.
     """
     if not isinstance(metadata, dict):
         return json.dumps(metadata, ensure_ascii=False)
@@ -24,10 +24,10 @@ def render_pairs(
         return ""
     pairs = list(metadata.items())
     shown, others = (pairs, []) if maximum is None else (pairs[:maximum], pairs[maximum:])
-    entries = format_html_join("", "<li>{}</li>", ((_pair(key, value, url_of),) for key, value in shown))
+    entries = _entries(shown, url_of)
     if others:
-        names = "\n".join(f"{key} = {value}" for key, value in others)
-        entries += format_html('<li class="conversations-more" title="{}">+{}</li>', names, len(others))
+        more = '<li class="conversations-more"><details><summary>+{}</summary><ul>{}</ul></details></li>'
+        entries += format_html(more, len(others), _entries(others, url_of))
     return format_html('<ul class="conversations-pairs">{}</ul>', entries)
 
 
@@ -35,6 +35,10 @@ def pair_link(text: str, key: str, value: str, url_of: Callable[[str, str], str]
     """Return a link to the list with the condition that the key has this value."""
     title = gettext("Only conversations with “%(key)s” = “%(value)s”") % {"key": key, "value": value}
     return format_html('<a class="conversations-pair" href="{}" title="{}">{}</a>', url_of(key, value), title, text)
+
+
+def _entries(pairs: list[tuple[str, Any]], url_of: Callable[[str, str], str] | None) -> SafeString:
+    return format_html_join("", "<li>{}</li>", ((_pair(key, value, url_of),) for key, value in pairs))
 
 
 def _pair(key: str, value: Any, url_of: Callable[[str, str], str] | None) -> SafeString:
