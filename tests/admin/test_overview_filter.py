@@ -165,10 +165,7 @@ def test_other_filters_and_no_filter_do_not_name_a_person(admin_client, tenants)
 def test_list_links_to_the_overview_of_its_filter(admin_client, tenants):
     html = admin_client.get(LIST_URL, {"q": "tenant:other"}).content.decode()
     [url] = re.findall(rf'href="({URL}[^"]*)">Overview', html)
-    assert totals(
-        admin_client.get(unescape(url), {"days": "7"}) if "?" not in url else page(admin_client, q="tenant:other")
-    )
-    assert "q=tenant%3Aother" in url
+    assert totals(admin_client.get(unescape(url))) == ["2", "6", "2"]
 
 
 @pytest.mark.parametrize("bad", [{"metadata_key": "a" * 65, **dict.fromkeys(ACME, "")}, {"q": "a OR"}, {"owner": "no"}])

@@ -66,9 +66,10 @@ def test_text_search_results_are_counted_up_to_their_own_cap(admin_client, alice
 
 def test_negated_text_search_shows_no_snippets(admin_client, alice):
     conversation = create_conversation(alice, "hello")
+    assert 'class="conversations-snippet"' in admin_client.get(LIST_URL, {"q": "hello"}).content.decode()
     page = admin_client.get(LIST_URL, {"q": "-refund"})
     assert rows(page) == [conversation]
-    assert "conversations-snippets" not in page.content.decode()
+    assert "conversations-snippet" not in page.content.decode()
 
 
 @pytest.mark.parametrize(

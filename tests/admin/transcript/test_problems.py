@@ -1,9 +1,13 @@
+import re
+
+import pytest
 from django.http import QueryDict
 from django.urls import reverse
 
 from conversations.admin.transcript.page import Transcript
 from conversations.admin.transcript.problems import Problems
 from conversations.models import Conversation
+from conversations.schema.items import ITEM_TYPES
 from tests.schema.test_item_failures import FAILING
 
 
@@ -41,13 +45,23 @@ def test_every_failing_item_has_a_red_mark_and_counts(admin_client, alice):
     problems = open_page(conversation).problems
     assert [problem.position for problem in problems.failed] == list(range(1, len(items) + 1))
     assert problems.is_complete
-    for item in open_page(conversation, transcript_class=Transcript).items:
+    whole_page = open_page(conversation, transcript_class=Transcript)
+    for item in whole_page.items:
         assert item.problem, item.data
         assert item.problem != "No output recorded for this call"
     html = page(admin_client, conversation)
     assert f"✕ {len(items)} failed</a>" in html
-    for name in ("Failed", "Incomplete", "Error", "Exit code 2", "Timed out", "Refused"):
-        assert f'<span class="conversations-mark">✕ {name}</span>' in html
+    articles = html.split('<article class="conversations-item')[1:]
+    names = {re.search(r'<span class="conversations-mark">✕ ([^<]*)</span>', article)[1] for article in articles}
+    assert len(articles) == sum(len(entry.boxes) for entry in whole_page.entries)
+    assert names == {"Failed", "Incomplete", "Error", "Exit code 2", "Timed out", "Refused"}
+
+
+@pytest.mark.parametrize("item_type", [name for name, item_type in ITEM_TYPES.items() if item_type.output_type])
+def test_call_of_each_type_without_output_has_a_red_mark(admin_client, alice, item_type):
+    html = page(admin_client, create_conversation(alice, call(type=item_type)))
+    assert '<span class="conversations-mark">✕ No output recorded for this call</span>' in html
+    assert "✕ 1 unanswered</a>" in html
 
 
 def test_problems_of_other_pages_count_and_are_linked(admin_client, alice):
