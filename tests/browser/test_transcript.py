@@ -211,6 +211,33 @@ def test_empty_conversation_shows_a_note(admin_page: Page, alice):
     assert watch.problems == []
 
 
+def test_printed_page_shows_everything_that_is_folded_on_the_screen(admin_page: Page, alice):
+    tool = {"type": "function", "name": "find_order", "parameters": {"properties": {"deep": {"enum": ["innermost"]}}}}
+    talk = [
+        *TALK,
+        {"role": "developer", "content": "Internal instructions."},
+        {"type": "mcp_list_tools", "server_label": "shop", "tools": [{"name": "refund", "input_schema": {"a": {}}}]},
+        {"type": "tool_search_output", "call_id": "s", "tools": [tool]},
+        {"type": "function_call", "call_id": "json", "name": "find", "arguments": '{"a": {"b": [{"c": 2}]}}'},
+    ]
+    conversation = Conversation.objects.create_with_items(owner=alice, items=validate_items(talk))
+    hidden = """summaries => summaries
+        .map(summary => summary.nextElementSibling)
+        .filter(element => element && !element.closest(".conversations-menu, .conversations-long > details"))
+        .filter(element => !element.checkVisibility({contentVisibilityAuto: true}))
+        .map(element => element.outerHTML)"""
+    summaries = admin_page.get_by_role("article").locator("summary")
+
+    admin_page.goto(transcript_path(conversation))
+    expect(admin_page.locator("#transcript details:not([open]) img")).to_have_count(1)
+    assert len(summaries.evaluate_all(hidden)) > 5
+    admin_page.emulate_media(media="print")
+    assert summaries.evaluate_all(hidden) == []
+    expect(admin_page.locator("#transcript img")).to_be_visible()
+    expect(admin_page.get_by_text("innermost")).to_be_visible()
+    expect(admin_page.locator(".conversations-live")).to_be_hidden()
+
+
 def test_right_to_left_text_and_emoji_are_displayed(admin_page: Page, talk):
     admin_page.goto(transcript_path(talk))
     direction = "each => getComputedStyle(each).direction"
