@@ -96,6 +96,7 @@ class ConversationAdmin(MetadataChanges, RetentionPermissions, ConversationCells
                 "conversations/admin.css",
                 "conversations/list.css",
                 "conversations/rows.css",
+                "conversations/list_narrow.css",
                 "conversations/completion.css",
                 "conversations/shortcuts.css",
             )

@@ -32,6 +32,7 @@ COLUMNS: dict[str, Any] = {
 }
 TAIL_LENGTH = 6  # characters at the end of an id, which are random, and tell the ids of one day apart
 MAX_PAIRS = 3  # metadata pairs in a row
+MAX_BEFORE = 25  # characters of a passage before what was searched for, which one line of a narrow screen has to show
 
 
 class ConversationCells:
@@ -52,7 +53,9 @@ class ConversationCells:
             text,
         )
         pairs = self.metadata_pairs(conversation) if row.has_pairs else ""
-        return format_html("{}{}{}", _with_failures(link, row), _snippet(row), pairs)
+        if snippet := _snippet(row):
+            pairs = format_html('<div class="conversations-hit">{}{}</div>', snippet, pairs)
+        return format_html("{}{}", _with_failures(link, row), pairs)
 
     @admin.display(description=COLUMNS["created"])
     def created(self, conversation: Conversation) -> str:
@@ -171,8 +174,10 @@ def _snippet(row: Any) -> SafeString | str:
     if not hasattr(row, "snippet"):
         return ""
     snippet = row.snippet
-    before, after = ("…" if is_cut else "" for is_cut in (snippet.is_cut_before, snippet.is_cut_after))
+    before = snippet.before[-MAX_BEFORE:]
+    is_cut_before = snippet.is_cut_before or len(before) < len(snippet.before)
     return format_html(
         '<a class="conversations-snippet" href="{}" dir="auto">{}{}<mark>{}</mark>{}{}</a>',
-        *(row.snippet_url, before, snippet.before, snippet.hit, snippet.after, after),
+        *(row.snippet_url, "…" if is_cut_before else "", before, snippet.hit),
+        *(snippet.after, "…" if snippet.is_cut_after else ""),
     )
