@@ -99,8 +99,8 @@ class ConversationSession:
             return []
         if limit is None:
             return conversation.as_input()
-        last = conversation.items.order_by("-position").values_list("data", flat=True)[: max(limit, 0)]
-        return build_input(reversed(last))
+        items = conversation.items.using(conversation.write_alias).order_by("-position")
+        return build_input(reversed(items.values_list("data", flat=True)[: max(limit, 0)]))
 
     def _add_items(self, items: list[dict[str, Any]]) -> None:
         conversation = self._conversation()

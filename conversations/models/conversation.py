@@ -121,8 +121,9 @@ class Conversation(AsyncVerbs, models.Model):
         """Return the items as the `input` of a model call, in order and with all of their members.
 
         Without `ids`, the items have no ids, and reasoning that only its id leads to is left out (see `build_input`).
+        They come from the database that this instance was read from, because a replica may not have the last ones yet.
         """
-        items = self.items.order_by("position").values_list("data", flat=True)
+        items = self.items.using(self._state.db).order_by("position").values_list("data", flat=True)
         return list(items) if ids else build_input(items)
 
     @track_owner_writes

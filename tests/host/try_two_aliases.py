@@ -3,10 +3,12 @@
 A test runs this in a process of its own.
 """
 
-from io import StringIO
+import json
+from io import BytesIO, StringIO
 
 import django
 import pytest
+from asgiref.sync import async_to_sync
 
 django.setup()
 
@@ -15,7 +17,9 @@ from django.db import IntegrityError  # noqa: E402
 from django.db.models.signals import pre_delete  # noqa: E402
 from django.test import Client  # noqa: E402
 
+from conversations.contrib.agents import ConversationSession  # noqa: E402
 from conversations.deletion import BulkDelete, purge_trash  # noqa: E402
+from conversations.errors import APIError  # noqa: E402
 from conversations.metadata_index import find_differences, repair  # noqa: E402
 from conversations.models import (  # noqa: E402
     APIKey,
@@ -29,8 +33,13 @@ from conversations.models import (  # noqa: E402
     SavedView,
 )
 from conversations.overview.rollup import refresh  # noqa: E402
+from conversations.retention.erasure import Erasure  # noqa: E402
+from conversations.retention.holds import place_hold, release_hold  # noqa: E402
+from conversations.retention.person import Person as ErasedPerson  # noqa: E402
+from conversations.retention.redaction import redact_item  # noqa: E402
 from conversations.schema.items import validate_items  # noqa: E402
 from conversations.schema.query.parser import parse_query  # noqa: E402
+from conversations.transfer.importer import import_conversations  # noqa: E402
 from conversations.trash import move_to_trash, restore  # noqa: E402
 from tests.host.people.models import Person  # noqa: E402
 from tests.host.two_aliases import PrimaryReplicaRouter  # noqa: E402
@@ -77,6 +86,31 @@ conversation.delete_item(item_id=first.item_id)
 other = Conversation.objects.create_with_items(owner=person, items=[{"type": "item_reference", "id": added.item_id}])
 assert [item.data for item in items.filter(conversation=other)] == [added.data]
 assert conversation.item_count == items.filter(conversation=conversation).count() == 2
+
+fork = conversation.fork()
+assert items.filter(conversation=fork).count() == 2
+redact_item(fork, added.item_id, reason="Sent by mistake.", redacted_by=person)
+assert "Hello" not in str(items.get(conversation=fork, item_id=added.item_id).data)
+assert place_hold(fork, reason="A case.", placed_by=person)
+with pytest.raises(APIError, match="legal hold"):
+    fork.rewind(after=None)
+assert release_hold(fork, reason="It is over.", released_by=person)
+fork.rewind(after=None)
+assert fork.item_count == items.filter(conversation=fork).count() == 0
+
+line = {"object": "conversation", "id": "conv_imported", "created_at": "2026-01-01T00:00:00Z", "metadata": {}}
+line |= {"owner": person.email, "item_count": 0, "last_position": 0, "last_item_at": None}
+for _ in range(2):
+    [outcome] = import_conversations(BytesIO(json.dumps(line).encode()), owner=person)
+    assert outcome.reason == "", outcome
+session = ConversationSession(person, metadata={"topic": "run"}, end_user="eve")
+async_to_sync(session.add_items)([{"role": "user", "content": "Hello!"}])
+assert len(async_to_sync(session.get_items)()) == len(async_to_sync(session.get_items)(1)) == 1
+async_to_sync(session.pop_item)()
+assert items.filter(conversation=session.session_id).count() == 0
+[*_] = Erasure(ErasedPerson(end_user="eve"), erased_by=person)
+assert set(conversations.all()) == {conversation, other, fork, Conversation(pk="conv_imported")}
+conversations.filter(pk__in=[fork.pk, "conv_imported"]).delete()
 
 texts.all().delete()
 call_command("fill_full_text", verbosity=0, stdout=StringIO())
