@@ -21,7 +21,7 @@ from conversations.schema.query.nodes import ItemCondition
 QUERY = ItemCondition("status", FAILED)
 QUERY_TEXT = "@status:failed"  # for the access log
 LIMIT = 5
-MAX_SECONDS = 0.2  # for finding them in the order of activity
+MAX_SECONDS = 0.1  # for finding them in the order of activity
 
 
 @dataclass(frozen=True)
