@@ -67,11 +67,12 @@ def _text(value: object) -> str:
 
 def test_planted_text_is_in_no_table_afterwards(expired_conversation):
     assert tables_with(PLANTED) >= {"conversations_deletedconversation", "conversations_deletedpart"}
-    first, times, checked, *rest = run("--marker", PLANTED).splitlines()
+    first, *about_index, times, checked, last = run("--marker", PLANTED).splitlines()
     assert first == "Purged 1 deleted conversation."
+    assert len(about_index) == (connection.vendor != "sqlite")
     assert re.fullmatch(r"Begun \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC, ended \d\d:\d\d:\d\d UTC\.", times)
     assert checked.startswith("Checked: no table refers to the 1 id of these conversations any more.")
-    assert rest == ["Checked: the marker is in no table."]
+    assert last == "Checked: the marker is in no table."
     assert tables_with(PLANTED) == set()
 
 

@@ -48,7 +48,8 @@ class Command(BaseCommand):
             self.stdout.write(f"Kept {count_of(held_count, 'deleted conversation')} on legal hold.")
         if record_count := sum(purge_records()):
             self.stdout.write(f"Purged {count_of(record_count, 'request record')}.")
-        remove_deleted_words(self.stdout, rebuild_index=rebuild_index)
+        if purged or rebuild_index:
+            remove_deleted_words(self.stdout, rebuild_index=rebuild_index)
         self._print_receipt(ids, marker, started_at)
 
     def _print_receipt(self, ids: set[str], marker: str | None, started_at: datetime) -> None:
