@@ -114,15 +114,15 @@ class APIKeyAdmin(AppModelAdmin):
         """Search also for a prefix as the list shows it, with an ellipsis."""
         return super().get_search_results(request, queryset, search_term.replace("…", ""))
 
-    def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list. A search for a secret redirects to the page of its key, which is found by the hash."""
+    def response_to_secret(self, request: HttpRequest, url: str) -> HttpResponse:
+        """Redirect a search for a secret to the page of its key, which is found by the hash."""
         secret = api_key_secrets.find_secret(request.GET.get("q", ""))
-        if secret and self.has_view_or_change_permission(request):
+        if secret and self.admin_site.has_permission(request) and self.has_view_or_change_permission(request):
             key = self.get_queryset(request).filter(hash=api_key_secrets.hash_secret(secret)).first()
             if key:
                 return HttpResponseRedirect(page_url(self, key.pk))
             self.message_user(request, gettext("No API key has this secret."), messages.WARNING)
-        return super().changelist_view(request, extra_context)
+        return super().response_to_secret(request, url)
 
     def get_urls(self) -> list[URLPattern]:
         return [

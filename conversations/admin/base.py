@@ -100,6 +100,10 @@ class AppModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         limits = (each() if callable(each) else each for each in self.opts.related_fkey_lookups)
         return any((lookup, value) in url_params_from_lookup_dict(limit).items() for limit in limits)
 
+    def response_to_secret(self, request: HttpRequest, url: str) -> HttpResponse:
+        """Return the response to a request whose URL has the secret of an API key. `url` has its prefix instead."""
+        return HttpResponseRedirect(url)
+
     def _without_secrets(self, view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
         """Keep the secrets of API keys out of a view, because pages record and store what was typed, and link to it.
 
@@ -112,7 +116,7 @@ class AppModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
             query = request.META.get("QUERY_STRING", "")
             if query != (scrubbed := scrub_secrets(query, mark="")):
                 if request.method in ("GET", "HEAD"):
-                    return HttpResponseRedirect(f"{request.path}?{scrubbed}")
+                    return self.response_to_secret(request, f"{request.path}?{scrubbed}")
                 request.META["QUERY_STRING"], request.GET = scrubbed, QueryDict(scrubbed)
             form = request.POST.copy()
             for name, values in request.POST.lists():

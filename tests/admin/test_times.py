@@ -27,7 +27,7 @@ def pages(admin_user, settings) -> dict[str, str]:
     items = validate_items([{"role": "user", "content": "hello"}])
     conversation = Conversation.objects.create_with_items(owner=admin_user, items=items)
     in_trash = Conversation.objects.create_with_items(owner=admin_user, items=items)
-    in_trash.items.update(created_at=EVENING)
+    QuerySet(Item).update(created_at=EVENING)
     deleted = move_to_trash(in_trash)
     key, _secret = APIKey.create(user=admin_user, expires_at=EVENING)
     key.record_use()
