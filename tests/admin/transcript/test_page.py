@@ -1,9 +1,11 @@
 import json
 import re
+from datetime import datetime
 
 import pytest
 from django.db import connection
 from django.db.models import QuerySet
+from django.utils.formats import date_format
 
 from conversations.admin.transcript.page import Transcript
 from conversations.models import Conversation, Item
@@ -194,7 +196,8 @@ def test_items_are_list_articles_with_heading_position_id_and_time(admin_client,
     time = re.search(r'<time datetime="([^"]+)\+09:00" title="([^"]+) UTC" dir="ltr">([^<]+)</time>', article)
     assert time[2] == f"{conversation.created_at:%Y-%m-%d %H:%M:%S}"
     assert time[3] == time[1][11:19] != time[2][11:]
-    assert f'<p class="conversations-day">{time[1][:10]}</p>' in html
+    day = date_format(datetime.fromisoformat(time[1]))
+    assert f'<p class="conversations-day">{day}</p>' in html
     assert '<details class="conversations-collapsible">' in article
     assert "be brief" in article
 
