@@ -69,7 +69,7 @@ def test_selected_conversations_are_moved_to_the_trash(admin_client, alice):
     keys = {create_conversation(alice).pk for _ in range(3)}
     confirmed = {"action": "delete_selected", "_selected_action": list(keys)}
     page = admin_client.post(CONVERSATIONS_URL, confirmed)
-    assert "can be restored from “Deleted conversations”" in page.content.decode()
+    assert "They disappear now and can be restored until" in page.content.decode()
     initial = page.context["form"].initial
     form = {**confirmed, **initial, "typed": initial["expected"]}
     admin_client.post(reverse("admin:conversations_conversation_bulk_deletion"), form)
