@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.db import router
 from django.utils import timezone
+
+from conversations.models import ItemText
 
 COUNTED = (
     "conversations",
@@ -36,6 +39,11 @@ class Receipt:
     def checked_count(self) -> int:
         """The number of ids of conversations that no table has any more."""
         return self.counts[CHECKED]
+
+    @property
+    def index_keeps_words(self) -> bool:
+        """Whether the full-text index can keep single words of what was erased until it is rebuilt."""
+        return ItemText.objects.using(router.db_for_write(ItemText)).keeps_deleted_words()
 
     def as_dict(self) -> dict[str, Any]:
         """Return the receipt for the access log, as JSON."""

@@ -199,9 +199,9 @@ def test_empty_conversation_shows_a_note(admin_page: Page, alice):
     notes = {
         "": "This conversation has no items.",
         "?view=raw": "This conversation has no items.",
-        "?show=messages": "This conversation has no messages.",
-        "?after=5": "Nothing on this page.",
+        "?after=5": "This conversation has no items.",
         "?item=item_x": "This conversation has no items.",
+        "?show=messages": "This conversation has no messages.",  # The next pages would show messages only, too.
     }
     for query, note in notes.items():
         admin_page.goto(transcript_path(conversation) + query)
@@ -209,6 +209,11 @@ def test_empty_conversation_shows_a_note(admin_page: Page, alice):
         expect(admin_page.get_by_role("article")).to_have_count(0)
         expect(admin_page.locator("#transcript")).to_contain_text(note)
     assert watch.problems == []
+
+
+def test_page_behind_the_last_item_shows_a_note(admin_page: Page, talk):
+    admin_page.goto(transcript_path(talk) + "?after=500")
+    expect(admin_page.locator("#transcript")).to_contain_text("Nothing on this page.")
 
 
 def test_printed_page_shows_everything_that_is_folded_on_the_screen(admin_page: Page, alice):

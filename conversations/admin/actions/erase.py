@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 from django import forms
 from django.core import signing
 from django.core.exceptions import PermissionDenied
-from django.db import router
 from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
@@ -22,7 +21,7 @@ from conversations.admin.filters import FilterForm
 from conversations.admin.keyset import CappedCount
 from conversations.admin.list.change_list import ConversationChangeList
 from conversations.db.timeouts import QueryTimeout, time_limit
-from conversations.models import AccessRecord, Conversation, ItemText
+from conversations.models import AccessRecord, Conversation
 from conversations.retention.erasure import Erasure, Position
 from conversations.retention.person import Person
 from conversations.retention.receipt import Receipt
@@ -184,7 +183,6 @@ class EraseView(ModelAdminView):
             "record": record,
             "receipt": receipt,
             "counts": [(label, format_count(receipt.counts[name])) for name, label in LABELS.items()],
-            "keeps_words": ItemText.objects.using(router.db_for_write(ItemText)).keeps_deleted_words(),
             "may_view_log": self.request.user.has_perm("conversations.view_accessrecord"),
         }
         return self.render(self.receipt_template, context)
