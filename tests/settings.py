@@ -1,4 +1,4 @@
-from project.settings import *  # noqa: F403
+from project.settings import *
 
 if "replica" in DATABASES:  # noqa: F405 - the replica of the test database
     DATABASES["replica"]["TEST"] = {"MIRROR": "default"}  # noqa: F405

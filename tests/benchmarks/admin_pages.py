@@ -22,17 +22,17 @@ import django
 
 django.setup()
 
-from django.contrib.admin.utils import quote  # noqa: E402
-from django.contrib.auth import get_user_model  # noqa: E402
-from django.core.management import call_command  # noqa: E402
-from django.db import connection  # noqa: E402
-from django.test import Client  # noqa: E402
-from django.urls import reverse  # noqa: E402
+from django.contrib.admin.utils import quote
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
 
-from conversations.models import Conversation, Item, OverviewFigure, Preferences, SavedView  # noqa: E402
-from conversations.schema.items import validate_items  # noqa: E402
-from tests.admin_pages import PREVIEWS, add_other_rows, list_pages, other_pages, transcript_pages  # noqa: E402
-from tests.benchmarks.loading import analyze, create_database, load, owner_of_rank  # noqa: E402
+from conversations.models import Conversation, Item, OverviewFigure, Preferences, SavedView
+from conversations.schema.items import validate_items
+from tests.admin_pages import PREVIEWS, add_other_rows, list_pages, other_pages, transcript_pages
+from tests.benchmarks.loading import analyze, create_database, load, owner_of_rank
 
 OTHERS = 100_000
 ITEMS = 5_000

@@ -31,13 +31,13 @@ import django
 
 django.setup()
 
-from django.db import connection  # noqa: E402
+from django.db import connection
 
-from conversations.models import APIKey, Conversation, ConversationQuerySet, MetadataPair  # noqa: E402
-from conversations.schema.query.nodes import EVERYTHING, And, MetadataCondition, Query  # noqa: E402
-from tests.benchmarks.loading import create_database, load, owner_of_rank  # noqa: E402
-from tests.live.service import Service  # noqa: E402
-from tests.plans import capture_statements, plan_steps  # noqa: E402
+from conversations.models import APIKey, Conversation, ConversationQuerySet, MetadataPair
+from conversations.schema.query.nodes import EVERYTHING, And, MetadataCondition, Query
+from tests.benchmarks.loading import create_database, load, owner_of_rank
+from tests.live.service import Service
+from tests.plans import capture_statements, plan_steps
 
 SINGLE: dict[str, Query] = {
     "eq common": MetadataCondition("channel", "eq", ("web",)),

@@ -27,15 +27,15 @@ import orjson
 
 django.setup()
 
-from django.contrib.auth import get_user_model  # noqa: E402
-from django.core.management import call_command  # noqa: E402
-from django.db import connection  # noqa: E402
-from django.utils import timezone  # noqa: E402
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db import connection
+from django.utils import timezone
 
-from conversations.errors import APIError  # noqa: E402
-from conversations.models import Conversation, DeletedConversation, DeletedPart  # noqa: E402
-from conversations.schema.items import validate_items  # noqa: E402
-from conversations.trash import PART_BYTES  # noqa: E402
+from conversations.errors import APIError
+from conversations.models import Conversation, DeletedConversation, DeletedPart
+from conversations.schema.items import validate_items
+from conversations.trash import PART_BYTES
 
 APPENDERS = 16
 SHORT_SIZE = 10  # items

@@ -10,9 +10,9 @@ import django
 
 django.setup()
 
-from conversations.models import APIKey, Conversation  # noqa: E402
-from conversations.schema.items import validate_items  # noqa: E402
-from tests.benchmarks.workloads import EXAMPLE, SEED_ITEM  # noqa: E402
+from conversations.models import APIKey, Conversation
+from conversations.schema.items import validate_items
+from tests.benchmarks.workloads import EXAMPLE, SEED_ITEM
 
 
 def main(count: int, size: int) -> None:

@@ -20,12 +20,12 @@ import orjson
 
 django.setup()
 
-from django.contrib.auth import get_user_model  # noqa: E402
-from django.core.management import call_command  # noqa: E402
-from django.db import connection  # noqa: E402
+from django.contrib.auth import get_user_model
+from django.core.management import call_command
+from django.db import connection
 
-from conversations.models import Conversation, Item, ItemText, MetadataPair  # noqa: E402
-from conversations.schema.items import validate_items  # noqa: E402
+from conversations.models import Conversation, Item, ItemText, MetadataPair
+from conversations.schema.items import validate_items
 
 COMPUTED = 100_000_000
 BATCH = 100_000  # items

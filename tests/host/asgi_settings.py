@@ -1,5 +1,5 @@
 """Settings of the test suite with requests that go through Django's ASGI handler."""
 
-from tests.settings import *  # noqa: F403
+from tests.settings import *
 
 USES_ASGI = True

@@ -1,6 +1,6 @@
 """Settings of a project whose users cannot be created with a name alone."""
 
-from tests.host.settings import *  # noqa: F403
+from tests.host.settings import *
 from tests.host.settings import INSTALLED_APPS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "tests.host.members"]

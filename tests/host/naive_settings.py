@@ -1,5 +1,5 @@
 """Settings of a project without time zones, which the app does not support."""
 
-from tests.host.settings import *  # noqa: F403
+from tests.host.settings import *
 
 USE_TZ = False

@@ -2,7 +2,7 @@
 
 from django.utils.csp import CSP
 
-from tests.host.settings import *  # noqa: F403
+from tests.host.settings import *
 from tests.host.settings import INSTALLED_APPS, MIDDLEWARE, TEMPLATES
 
 INSTALLED_APPS = ["django.contrib.staticfiles", *INSTALLED_APPS]

@@ -1,6 +1,6 @@
 """Settings of the test suite with all tables in another database than the default one, so that this one stays empty."""
 
-from tests.settings import *  # noqa: F403
+from tests.settings import *
 from tests.settings import DATABASES
 
 OTHER_ALIAS = "other"

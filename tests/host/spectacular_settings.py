@@ -2,7 +2,7 @@
 
 import os
 
-from tests.host.settings import *  # noqa: F403
+from tests.host.settings import *
 from tests.host.settings import INSTALLED_APPS, MIDDLEWARE
 
 INSTALLED_APPS = [*INSTALLED_APPS, "drf_spectacular", "tests.host.tickets"]

@@ -1,6 +1,6 @@
 """Settings of a project with django-tenants: each tenant has its users and conversations in its own schema."""
 
-from tests.host.settings import *  # noqa: F403
+from tests.host.settings import *
 from tests.host.settings import DATABASES, MIDDLEWARE
 
 ALLOWED_HOSTS = [".example.com"]

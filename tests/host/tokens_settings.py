@@ -1,6 +1,6 @@
 """Settings of a project whose API accepts other credentials beside API keys: tokens, and names with passwords."""
 
-from tests.host.settings import *  # noqa: F403
+from tests.host.settings import *
 from tests.host.settings import INSTALLED_APPS
 
 INSTALLED_APPS = [*INSTALLED_APPS, "rest_framework.authtoken"]

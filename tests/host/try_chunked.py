@@ -7,15 +7,15 @@ import django
 
 django.setup()
 
-import httpx2  # noqa: E402
-import uvicorn  # noqa: E402
-from django.core.asgi import get_asgi_application  # noqa: E402
-from django.core.management import call_command  # noqa: E402
+import httpx2
+import uvicorn
+from django.core.asgi import get_asgi_application
+from django.core.management import call_command
 
-from conversations.models import APIKey  # noqa: E402
-from tests.host.people.models import Person  # noqa: E402
-from tests.live.service import free_port  # noqa: E402
-from tests.waiting import SECONDS, wait_until  # noqa: E402
+from conversations.models import APIKey
+from tests.host.people.models import Person
+from tests.live.service import free_port
+from tests.waiting import SECONDS, wait_until
 
 call_command("migrate", run_syncdb=True, verbosity=0)
 _, secret = APIKey.create(user=Person.objects.create(email="ann@example.com"))

@@ -9,14 +9,14 @@ import pytest
 sys.modules["drf_spectacular"] = None  # An import of this optional package fails.
 django.setup()
 
-from django.contrib.admin.utils import quote  # noqa: E402
-from django.core.management import CommandError, call_command  # noqa: E402
-from django.test import Client  # noqa: E402
-from django.urls import reverse  # noqa: E402
+from django.contrib.admin.utils import quote
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
 
-from conversations.models import Conversation, Item  # noqa: E402
-from conversations.urls import urlpatterns  # noqa: E402
-from tests.host.people.models import Person  # noqa: E402
+from conversations.models import Conversation, Item
+from conversations.urls import urlpatterns
+from tests.host.people.models import Person
 
 call_command("migrate", run_syncdb=True, verbosity=0)
 call_command("check", fail_level="WARNING")

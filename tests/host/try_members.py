@@ -7,11 +7,11 @@ import pytest
 
 django.setup()
 
-from django.core.management import CommandError, call_command  # noqa: E402
+from django.core.management import CommandError, call_command
 
-from conversations.models import Conversation  # noqa: E402
-from conversations.transfer.importer import import_conversations  # noqa: E402
-from tests.host.members.models import Member  # noqa: E402
+from conversations.models import Conversation
+from conversations.transfer.importer import import_conversations
+from tests.host.members.models import Member
 
 call_command("migrate", run_syncdb=True, verbosity=0)
 for name, reason in (

@@ -5,8 +5,8 @@ import pytest
 
 django.setup()
 
-from django.core.management import call_command  # noqa: E402
-from django.core.management.base import SystemCheckError  # noqa: E402
+from django.core.management import call_command
+from django.core.management.base import SystemCheckError
 
 with pytest.raises(SystemCheckError) as refused:
     call_command("check")

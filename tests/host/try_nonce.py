@@ -6,10 +6,10 @@ import django
 
 django.setup()
 
-from django.core.management import call_command  # noqa: E402
-from playwright.sync_api import expect  # noqa: E402
+from django.core.management import call_command
+from playwright.sync_api import expect
 
-from tests.host.admin_browser import browse_as, create_rows, find_pages  # noqa: E402
+from tests.host.admin_browser import browse_as, create_rows, find_pages
 
 call_command("migrate", run_syncdb=True, verbosity=0)
 call_command("check", fail_level="WARNING")

@@ -6,15 +6,15 @@ import django
 
 django.setup()
 
-from django.core.management import call_command  # noqa: E402
-from django.db import connections  # noqa: E402
-from django.test import Client  # noqa: E402
+from django.core.management import call_command
+from django.db import connections
+from django.test import Client
 
-from conversations.db import batching  # noqa: E402
-from conversations.models import APIKey, Conversation, Item  # noqa: E402
-from conversations.schema.items import validate_items  # noqa: E402
-from tests.host.notes.models import Dispute, Note, Quote, Receipt, Ticket  # noqa: E402
-from tests.host.people.models import Person  # noqa: E402
+from conversations.db import batching
+from conversations.models import APIKey, Conversation, Item
+from conversations.schema.items import validate_items
+from tests.host.notes.models import Dispute, Note, Quote, Receipt, Ticket
+from tests.host.people.models import Person
 
 call_command("migrate", run_syncdb=True, verbosity=0)
 call_command("makemigrations", "notes", check=True, dry_run=True)

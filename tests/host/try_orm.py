@@ -7,16 +7,16 @@ import pytest
 
 django.setup()
 
-from django.contrib import admin  # noqa: E402
-from django.core.management import call_command  # noqa: E402
-from django.db.models import ProtectedError  # noqa: E402
-from django.test import Client  # noqa: E402
-from django.urls import reverse  # noqa: E402
+from django.contrib import admin
+from django.core.management import call_command
+from django.db.models import ProtectedError
+from django.test import Client
+from django.urls import reverse
 
-from conversations.metadata_index import find_differences  # noqa: E402
-from conversations.models import APIKey, Conversation, DeletedConversation, Item  # noqa: E402
-from conversations.trash import restore  # noqa: E402
-from tests.host.people.models import Person  # noqa: E402
+from conversations.metadata_index import find_differences
+from conversations.models import APIKey, Conversation, DeletedConversation, Item
+from conversations.trash import restore
+from tests.host.people.models import Person
 
 admin.site.register(Person)
 call_command("migrate", run_syncdb=True, verbosity=0)

@@ -7,7 +7,7 @@ import django
 
 django.setup()
 
-from django.core.management import call_command  # noqa: E402
+from django.core.management import call_command
 
 call_command("check", deploy=True, fail_level="WARNING")
 out = StringIO()

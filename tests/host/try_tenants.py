@@ -7,15 +7,15 @@ import django
 
 django.setup()
 
-from django.contrib.auth.models import User  # noqa: E402
-from django.core.management import call_command  # noqa: E402
-from django.db import connection  # noqa: E402
-from django.test import Client  # noqa: E402
-from django_tenants.utils import schema_context  # noqa: E402
+from django.contrib.auth.models import User
+from django.core.management import call_command
+from django.db import connection
+from django.test import Client
+from django_tenants.utils import schema_context
 
-from conversations import api_key_secrets  # noqa: E402
-from conversations.models import APIKey, Conversation  # noqa: E402
-from tests.host.tenants.models import Domain, Tenant  # noqa: E402
+from conversations import api_key_secrets
+from conversations.models import APIKey, Conversation
+from tests.host.tenants.models import Domain, Tenant
 
 TENANTS = ("acme", "zen")
 URL = "/ai/openai/v1/conversations"

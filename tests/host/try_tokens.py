@@ -6,12 +6,12 @@ import django
 
 django.setup()
 
-from django.core.management import call_command  # noqa: E402
-from django.test import Client  # noqa: E402
-from rest_framework.authtoken.models import Token  # noqa: E402
+from django.core.management import call_command
+from django.test import Client
+from rest_framework.authtoken.models import Token
 
-from conversations.models import APIKey, Conversation  # noqa: E402
-from tests.host.people.models import Person  # noqa: E402
+from conversations.models import APIKey, Conversation
+from tests.host.people.models import Person
 
 call_command("migrate", run_syncdb=True, verbosity=0)
 ann = Person(email="ann@example.com")

@@ -12,16 +12,16 @@ from asgiref.sync import async_to_sync
 
 django.setup()
 
-from django.core.management import call_command  # noqa: E402
-from django.db import IntegrityError  # noqa: E402
-from django.db.models.signals import pre_delete  # noqa: E402
-from django.test import Client  # noqa: E402
+from django.core.management import call_command
+from django.db import IntegrityError
+from django.db.models.signals import pre_delete
+from django.test import Client
 
-from conversations.contrib.agents import ConversationSession  # noqa: E402
-from conversations.deletion import BulkDelete, purge_trash  # noqa: E402
-from conversations.errors import APIError  # noqa: E402
-from conversations.metadata_index import find_differences, repair  # noqa: E402
-from conversations.models import (  # noqa: E402
+from conversations.contrib.agents import ConversationSession
+from conversations.deletion import BulkDelete, purge_trash
+from conversations.errors import APIError
+from conversations.metadata_index import find_differences, repair
+from conversations.models import (
     APIKey,
     Conversation,
     DeletedConversation,
@@ -32,17 +32,17 @@ from conversations.models import (  # noqa: E402
     Preferences,
     SavedView,
 )
-from conversations.overview.rollup import refresh  # noqa: E402
-from conversations.retention.erasure import Erasure  # noqa: E402
-from conversations.retention.holds import place_hold, release_hold  # noqa: E402
-from conversations.retention.person import Person as ErasedPerson  # noqa: E402
-from conversations.retention.redaction import redact_item  # noqa: E402
-from conversations.schema.items import validate_items  # noqa: E402
-from conversations.schema.query.parser import parse_query  # noqa: E402
-from conversations.transfer.importer import import_conversations  # noqa: E402
-from conversations.trash import move_to_trash, restore  # noqa: E402
-from tests.host.people.models import Person  # noqa: E402
-from tests.host.two_aliases import PrimaryReplicaRouter  # noqa: E402
+from conversations.overview.rollup import refresh
+from conversations.retention.erasure import Erasure
+from conversations.retention.holds import place_hold, release_hold
+from conversations.retention.person import Person as ErasedPerson
+from conversations.retention.redaction import redact_item
+from conversations.schema.items import validate_items
+from conversations.schema.query.parser import parse_query
+from conversations.transfer.importer import import_conversations
+from conversations.trash import move_to_trash, restore
+from tests.host.people.models import Person
+from tests.host.two_aliases import PrimaryReplicaRouter
 
 call_command("migrate", database="replica", run_syncdb=True, verbosity=0)
 call_command("migrate", database="primary", run_syncdb=True, verbosity=0)

@@ -1,6 +1,6 @@
 """Settings of a project without a default database that reads from another database than it writes to."""
 
-from tests.host.settings import *  # noqa: F403
+from tests.host.settings import *
 
 SQLITE = "django.db.backends.sqlite3"
 DATABASES = {

@@ -1,5 +1,5 @@
 """Settings of a project whose code is checked by mypy."""
 
-from tests.host.settings import *  # noqa: F403
+from tests.host.settings import *
 
 AUTH_USER_MODEL = "auth.User"

@@ -1,6 +1,6 @@
 """Settings of the same project with django-unfold and an admin site of its own."""
 
-from tests.host.settings import *  # noqa: F403
+from tests.host.settings import *
 from tests.host.settings import INSTALLED_APPS
 
 INSTALLED_APPS = ["unfold", "django.contrib.staticfiles", *INSTALLED_APPS]

@@ -1,3 +1,3 @@
-from project.settings import *  # noqa: F403
+from project.settings import *
 
 CONVERSATIONS_REDACTORS = ["tests.redactors.hide_numbers"]

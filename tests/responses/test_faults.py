@@ -1,12 +1,7 @@
 """Faults in the middle of a turn: no turn is half-stored, doubled, or acknowledged and lost."""
 
 import json
-import os
-import shlex
-import shutil
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
@@ -14,19 +9,16 @@ import openai
 import pytest
 from django.db import connection
 
-from tests.docs.pages import TESTING, read_blocks
 from tests.live.database import ScratchDatabase
-from tests.live.service import ROOT, Service, clean_environment
+from tests.live.faults.documented_run import database_name, run_documented
+from tests.live.service import Service
 from tests.responses.conftest import Stage
 from tests.responses.fake_upstream import running_upstream
 from tests.responses.faults import is_answering, kill_model_process
 from tests.responses.items import execute, stored_texts
-from tests.waiting import SECONDS, wait_until
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.slow
-
-NAMES = {"sqlite": "sqlite", "postgresql": "postgresql", "mysql": "mariadb"}
-PROGRAMS = {"postgresql": "pg_ctlcluster", "mariadb": "mariadb-install-db"}
 
 
 @pytest.fixture
@@ -115,21 +107,8 @@ def test_turn_whose_client_never_reads_its_answer_is_stored(client, stage):
 
 
 def test_turns_that_are_broken_off_and_repeated_are_stored_once_as_a_whole():
-    name = NAMES[connection.vendor]
-    if name in PROGRAMS and not shutil.which(PROGRAMS[name]) and os.environ.get("CI") != "true":
-        pytest.skip(f"{PROGRAMS[name]} is not installed")
-    [command] = [block.text for block in read_blocks(TESTING) if "tests.responses.faults" in block.text]
-    _, *arguments = shlex.split(command.replace("--turns 100", "--turns 2"))
-    ledger = subprocess.run(
-        [sys.executable, *arguments, "--database", name],
-        cwd=ROOT,
-        env=clean_environment(),
-        capture_output=True,
-        text=True,
-        timeout=10 * SECONDS,
-    )
-    assert ledger.returncode == 0, ledger.stdout + ledger.stderr
-    _, _, *rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in ledger.stdout.splitlines()]
+    name = database_name()
+    _, rows = run_documented("tests.responses.faults", replace="--turns 100", by="--turns 2")
     cut = [] if name == "sqlite" else [["commit cut", name, "2", "4", "0", "0", "0"]]
     assert rows == [
         ["process killed", name, "2", "2", "0", "0", "0"],
