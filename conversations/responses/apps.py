@@ -1,6 +1,7 @@
 from datetime import timedelta
 
 from django.apps import AppConfig
+from django.core.checks import register
 
 
 class ResponsesConfig(AppConfig):
@@ -11,9 +12,10 @@ class ResponsesConfig(AppConfig):
     def ready(self) -> None:
         from conversations.api.base import ModelURLView
         from conversations.management.periodic import TASKS, Task
-        from conversations.responses import checks  # noqa: F401 - registers the system checks
+        from conversations.responses.checks import check_upstream
         from conversations.responses.purge import purge_turns
 
+        register(check_upstream)
         ModelURLView.advice = (
             "This server answers /v1/responses and /v1/models at another port, which answers the rest of the API too: "
             "with `manage.py serve`, the port after its own. Set it in your client's base URL."

@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.core.checks import CheckMessage, Error, register
+from django.core.checks import CheckMessage, Error
 
 from conversations.responses.conf import upstream_settings
 
 
-@register()
 def check_upstream(**kwargs: Any) -> list[CheckMessage]:
     return [*_check_url(), *_check_limits(), *_check_lists()]
 
