@@ -9,12 +9,11 @@ django.setup()
 from django.core.management import call_command
 from playwright.sync_api import expect
 
-from tests.host.admin_browser import browse_as, create_rows, find_pages
+from tests.host.admin_browser import browse_as, create_rows
 
 call_command("migrate", run_syncdb=True, verbosity=0)
 call_command("check", fail_level="WARNING")
-person, conversation = create_rows()
-pages = find_pages(conversation)
+person, pages = create_rows()
 
 with browse_as(person) as (page, watch):
     for name, url in pages.items():
@@ -25,7 +24,7 @@ with browse_as(person) as (page, watch):
         )
         assert watch.problems == [], (name, watch.problems)
 
-    page.goto(pages["conversations"])
+    page.goto(pages["conversation_changelist"])
     page.locator("summary", has_text="Filter").click()
     page.get_by_role("combobox", name="Key:").fill("to")
     page.get_by_role("option", name="topic").click()

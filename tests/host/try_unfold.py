@@ -7,12 +7,11 @@ django.setup()
 from django.core.management import call_command
 from playwright.sync_api import expect
 
-from tests.host.admin_browser import browse_as, create_rows, find_pages
+from tests.host.admin_browser import browse_as, create_rows
 
 call_command("migrate", run_syncdb=True, verbosity=0)
 call_command("check", fail_level="WARNING")
-person, conversation = create_rows()
-pages = find_pages(conversation)
+person, pages = create_rows()
 
 with browse_as(person) as (page, watch):
     for name, url in pages.items():
@@ -22,7 +21,7 @@ with browse_as(person) as (page, watch):
         assert watch.problems == [], (name, watch.problems)
         expect(page.get_by_role("link", name="Deleted conversations").first).to_be_visible()
 
-    page.goto(pages["conversations"])
+    page.goto(pages["conversation_changelist"])
     page.locator("summary", has_text="Filter").click()
     page.get_by_role("combobox", name="Key:").fill("topic")
     page.get_by_role("combobox", name="Value:").fill("other")
