@@ -1,9 +1,12 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
-from django.db import IntegrityError
+from django.db import IntegrityError, connection, connections
 from django.db.models import ProtectedError, QuerySet
 
 from conversations.deletion import delete_conversation
 from conversations.errors import APIError
+from conversations.metadata_index import find_differences
 from conversations.models import Conversation, Item, MetadataPair
 from conversations.schema.items import validate_items
 
@@ -119,3 +122,21 @@ def test_absolute_url_of_a_conversation_is_its_page_in_the_admin(alice, admin_cl
 @pytest.mark.urls("conversations.urls")
 def test_conversation_has_no_absolute_url_in_a_project_without_an_admin(alice):
     assert Conversation.objects.create_with_items(owner=alice).get_absolute_url() == ""
+
+
+@pytest.mark.skipif(connection.vendor == "sqlite", reason="no second connection can write to a database in memory")
+@pytest.mark.django_db(transaction=True)
+def test_parallel_replacements_of_metadata_keep_the_index_in_sync(alice):
+    conversation = Conversation.objects.create_with_items(owner=alice, metadata={"topic": "first"})
+
+    def replace(number: int) -> None:
+        try:
+            for step in range(20):
+                keys = ("topic", "tenant", "channel")[step % 3 :]
+                conversation.replace_metadata(dict.fromkeys(keys, f"{number}.{step}"))
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor() as executor:
+        list(executor.map(replace, range(4)))
+    assert find_differences([conversation.pk]) == {}
