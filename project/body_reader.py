@@ -70,6 +70,24 @@ class FailedBody:
         """Do nothing; the counterpart of `BytesIO.close`."""
 
 
+def announce_close(application: Callable[..., Any]) -> Callable[..., Any]:
+    """Wrap a WSGI application so that a response to a request whose body was not read says `Connection: close`.
+
+    Granian closes the connection after such a response. A client that does not know sends its next request in vain.
+    """
+
+    def respond(environ: Scope, start_response: Callable[..., Any]) -> Any:
+        if not isinstance(environ["wsgi.input"], UnreadBody | FailedBody):
+            return application(environ, start_response)
+
+        def start_last_response(status: str, headers: list[tuple[str, str]], *arguments: Any) -> Any:
+            return start_response(status, [*headers, ("Connection", "close")], *arguments)
+
+        return application(environ, start_last_response)
+
+    return respond
+
+
 class Reading:
     """A body that a thread is reading, and the error that answers its request if the body is not complete in time."""
 

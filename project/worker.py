@@ -38,7 +38,7 @@ def load_application(path: str, *, threads: int, core: int | None, ready: Connec
     # These modules use Django, which `path` sets up.
     from django.conf import settings
 
-    from project.body_reader import BodyReader
+    from project.body_reader import BodyReader, announce_close
     from project.memory import configure_malloc
 
     build_callback = mp._wsgi_call_wrap  # type: ignore[attr-defined]
@@ -58,7 +58,7 @@ def load_application(path: str, *, threads: int, core: int | None, ready: Connec
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD, 1, 1)
     ready.send_bytes(b"1")
-    return application
+    return announce_close(application)
 
 
 def _handle_sigterm() -> None:

@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from conversations.models import Conversation
-from tests.admin.walk import FORM, METADATA, TEXT, create_rows, read, requests, snapshot, undone
+from tests.admin.walk import FORM, METADATA, TEXT, create_rows, requests, snapshot, undone
 
 CONVERSATION_TABLES = ("Conversation", "Item", "ItemText", "MetadataPair")
 PLANTED = (TEXT, METADATA["topic"])

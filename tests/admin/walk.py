@@ -99,5 +99,3 @@ def undone() -> Iterator[None]:
     with block:
         yield
         transaction.set_rollback(True)
-
-

@@ -17,11 +17,33 @@ from pathlib import Path
 from tests.benchmarks import machine, results
 from tests.benchmarks.pgbench import PgBench
 from tests.benchmarks.results import Results
-from tests.benchmarks.services import BareDRF, ConversationService, FullTextService, OtherCheckout, SQLiteService
+from tests.benchmarks.services import (
+    BareDRF,
+    ConversationService,
+    FullTextService,
+    KeyedMariaDBService,
+    KeyedService,
+    KeyedSQLiteService,
+    MariaDBService,
+    OtherCheckout,
+    SQLiteService,
+)
 from tests.benchmarks.target import Target, WrongResponse
 from tests.benchmarks.workloads import WORKLOADS, Workload
 
-COMPARISONS = {cls.name: cls for cls in (PgBench, BareDRF, SQLiteService, FullTextService)}
+COMPARISONS = {
+    target.name: target
+    for target in (
+        PgBench,
+        BareDRF,
+        FullTextService,
+        KeyedService,
+        SQLiteService,
+        KeyedSQLiteService,
+        MariaDBService,
+        KeyedMariaDBService,
+    )
+}
 
 
 def main() -> None:

@@ -21,6 +21,10 @@ class ConversationService(Target):
     name = "service"
     root = ROOT
     variables = {"CONVERSATIONS_FULL_TEXT": "False"}
+    has_keys = False  # whether each request has an Idempotency-Key
+
+    def supports(self, workload: Workload) -> bool:
+        return workload.is_write or not self.has_keys
 
     def start(self) -> None:
         self._directory = tempfile.TemporaryDirectory()
@@ -72,7 +76,7 @@ class ConversationService(Target):
             self.database.checkpoint()
         requests = self._requests(workload)
         with self.measure_usage() as usage:
-            timing = wrk.run(self.port, requests, secret=self.secret, seconds=seconds)
+            timing = wrk.run(self.port, requests, secret=self.secret, seconds=seconds, has_keys=self.has_keys)
         self.record_growth(workload, timing.requests)
         return Run.build(timing, usage)
 
@@ -108,6 +112,43 @@ class SQLiteService(ConversationService):
 
     def _create_database(self) -> str:
         return f"sqlite:///{self._directory.name}/conversations.sqlite3"
+
+
+class MariaDBService(ConversationService):
+    """This service on the MariaDB that runs on this machine, whose root user may connect without a password."""
+
+    name = "mariadb"
+
+    def stop(self) -> None:
+        super().stop()
+        self._execute(f"DROP DATABASE IF EXISTS {self._schema}")
+
+    def _create_database(self) -> str:
+        for statement in ("DROP DATABASE IF EXISTS", "CREATE DATABASE"):
+            self._execute(f"{statement} {self._schema}")
+        return f"mysql://root@localhost/{self._schema}"
+
+    @property
+    def _schema(self) -> str:
+        return f"conversations_benchmarks_{self.name.replace('-', '_')}"
+
+    def _execute(self, statement: str) -> None:
+        subprocess.run(["mariadb", "-u", "root", "-e", statement], check=True)
+
+
+class KeyedService(ConversationService):
+    name = "keys"
+    has_keys = True
+
+
+class KeyedSQLiteService(SQLiteService):
+    name = "sqlite-keys"
+    has_keys = True
+
+
+class KeyedMariaDBService(MariaDBService):
+    name = "mariadb-keys"
+    has_keys = True
 
 
 class BareDRF(ConversationService):

@@ -10,12 +10,15 @@ import argparse
 import asyncio
 import contextlib
 import multiprocessing
+import tempfile
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from tests.benchmarks import wrk
 from tests.benchmarks.services import ConversationService
 from tests.benchmarks.workloads import WORKLOADS
+from tests.live.nginx import running_nginx
 
 NAMES = ("create, 1 item", "retrieve", "list 20 of 20")
 SECONDS_TO_CONNECT = 5
@@ -26,25 +29,29 @@ def main() -> None:
     parser.add_argument("--slow", type=int, default=500)
     parser.add_argument("--silent", type=int, default=500)
     parser.add_argument("--seconds", type=float, default=10, help="per run")
+    parser.add_argument("--nginx", action="store_true", help="connect through nginx with the documented site")
     arguments = parser.parse_args()
     service = ConversationService()
     service.start()
-    try:
+    with contextlib.ExitStack() as stack:
+        stack.callback(service.stop)
+        port = service.port
+        if arguments.nginx:
+            directory = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            port = stack.enter_context(running_nginx(directory, service_port=port))
         for slow, silent in ((0, 0), (arguments.slow, arguments.silent)):
             print(f"{slow} slow and {silent} silent clients")
-            with connected(service.port, service.secret, slow=slow, silent=silent):
-                measure(service, arguments.seconds)
-    finally:
-        service.stop()
+            with connected(port, service.secret, slow=slow, silent=silent):
+                measure(service, port, arguments.seconds)
 
 
-def measure(service: ConversationService, seconds: float) -> None:
+def measure(service: ConversationService, port: int, seconds: float) -> None:
     for workload in WORKLOADS:
         if workload.name in NAMES:
             service.prepare(workload)
             ids = service.group(workload).ids if workload.size else [""]
             requests = [workload.request(conversation_id) for conversation_id in ids]
-            timing = wrk.run(service.port, requests, secret=service.secret, seconds=seconds)
+            timing = wrk.run(port, requests, secret=service.secret, seconds=seconds)
             latency = f"p50 {timing.p50:6.1f} ms, p99 {timing.p99:6.1f} ms"
             print(f"{workload.name:16} {timing.rate:6.0f} per second, {latency}, {timing.failed} failed", flush=True)
 

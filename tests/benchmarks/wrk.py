@@ -3,6 +3,7 @@
 import json
 import subprocess
 import tempfile
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 SCRIPT = Path(__file__).with_name("requests.lua")
 CONNECTIONS = 16
 PREFIX = "/v1"
+KEY_PLACEHOLDER = "key_of_this_request"
 
 
 @dataclass(frozen=True)
@@ -35,10 +37,14 @@ def run(
     secret: str,
     seconds: float,
     rate: float | None = None,
+    has_keys: bool = False,
 ) -> Timing:
-    """Send the requests in turn, again and again, as fast as possible or at `rate` requests per second."""
+    """Send the requests in turn, again and again, as fast as possible or at `rate` requests per second.
+
+    With `has_keys`, each request has an Idempotency-Key of its own.
+    """
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as data:
-        data.write(_lua(requests, rate, secret))
+        data.write(_lua(requests, rate, secret, has_keys))
         data.flush()
         command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--timeout", "30s", "-s", SCRIPT]
         command += [f"http://127.0.0.1:{port}", "--", data.name]
@@ -53,7 +59,7 @@ def run(
     )
 
 
-def _lua(requests: Sequence[Request], rate: float | None, secret: str) -> str:
+def _lua(requests: Sequence[Request], rate: float | None, secret: str, has_keys: bool) -> str:
     bodies = list(dict.fromkeys(request.body for request in requests if request.body is not None))
 
     def table(request: Request) -> str:
@@ -61,6 +67,8 @@ def _lua(requests: Sequence[Request], rate: float | None, secret: str) -> str:
         return f"{{{_quote(request.method)}, {_quote(PREFIX + request.path)}, {body}}}"
 
     headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
+    if has_keys:
+        headers["Idempotency-Key"] = KEY_PLACEHOLDER
     fields = {
         "headers": ", ".join(f"[ {_quote(name)} ] = {_quote(value)}" for name, value in headers.items()),
         "bodies": ", ".join(map(_quote, bodies)),
@@ -68,6 +76,7 @@ def _lua(requests: Sequence[Request], rate: float | None, secret: str) -> str:
     }
     text = ", ".join(f"{name} = {{{value}}}" for name, value in fields.items())
     text += f", rate = {rate}" if rate else ""
+    text += f", placeholder = {_quote(KEY_PLACEHOLDER)}, run = {time.time_ns()}" if has_keys else ""
     return f"return {{{text}}}"
 
 

@@ -9,6 +9,7 @@ class Client:
     def __init__(self, port: int, secret: str) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=300)
         self.headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
+        self.answer_headers = http.client.HTTPMessage()  # those of the last answer
 
     def get(self, path: str) -> tuple[int, Any]:
         return self.send("GET", path)
@@ -22,6 +23,7 @@ class Client:
     def send(self, method: str, path: str, body: str | None = None) -> tuple[int, Any]:
         self._connection.request(method, f"/v1{path}", body, self.headers)
         response = self._connection.getresponse()
+        self.answer_headers = response.headers
         return response.status, json.loads(response.read())
 
     def close(self) -> None:

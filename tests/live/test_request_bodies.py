@@ -225,6 +225,19 @@ def test_connection_closes_soon_after_a_refused_body_did_not_come(live_service):
     assert response.startswith(b"HTTP/1.1 404")
 
 
+def test_client_whose_body_is_not_read_is_told_that_the_connection_closes(live_service):
+    """It would send its next request in vain otherwise."""
+    client = Client(live_service.port, "sk-conv-unknown")
+    for _ in range(20):
+        assert client.post("/conversations")[0] == 401
+        assert client.answer_headers["Connection"] == "close"
+    client.headers["Authorization"] = f"Bearer {live_service.secret}"
+    for _ in range(2):
+        assert client.post("/conversations", metadata={"topic": "kept alive"})[0] == 200
+        assert client.answer_headers["Connection"] is None
+    client.close()
+
+
 def test_too_large_body_that_comes_slowly_is_refused_before_its_end(live_service):
     head = "POST /v1/conversations HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100000000\r\n"
     with socket.create_connection(("127.0.0.1", live_service.port), timeout=0.1) as client:
