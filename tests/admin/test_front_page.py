@@ -67,7 +67,7 @@ def test_front_page_takes_a_constant_number_of_queries(admin_client, alice):
     few = queries()
     for _ in range(30):
         Conversation.objects.create_with_items(owner=alice, metadata={"topic": "demo"}, items=ITEMS)
-    assert queries() == few <= 18
+    assert queries() == few <= 21  # five of which limit the time of a sixth on PostgreSQL
 
 
 @pytest.mark.parametrize(
