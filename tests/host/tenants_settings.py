@@ -9,6 +9,7 @@ DATABASES = {
     "default": {
         **DATABASES["default"],
         "ENGINE": "django_tenants.postgresql_backend",
+        "ATOMIC_REQUESTS": False,  # With the transaction of a refused request, the driver forgets prepared statements.
         "OPTIONS": {"prepare_threshold": 0},
     }
 }
