@@ -91,6 +91,7 @@ async def reconnect(port: int, secret: str, part: bytes) -> None:
                 writer.write(part)
                 await asyncio.wait([response], timeout=1)
             writer.close()
+            response.result()
         await asyncio.sleep(1)
 
 

@@ -20,7 +20,8 @@ CONFIGURATION = """
 daemon off;
 pid {directory}/nginx.pid;
 error_log {directory}/error.log;
-events {{}}
+worker_rlimit_nofile 16384;
+events {{ worker_connections 8192; }}  # more than Debian's, as the documentation says
 http {{
     access_log off;
     client_body_temp_path {directory}/body;
