@@ -20,14 +20,7 @@ from conversations.db.retry import retry_on_conflict
 from conversations.models.item_queryset import USE_ADD_ITEMS, USE_DELETE_ITEM, GuardedItemQuerySet
 from conversations.models.request_record import RequestRecord, write_recorded
 from conversations.schema.call_balance import CALL_TYPES, call_balance
-from conversations.schema.item_failures import (
-    FAILED,
-    FAILURE_MARKERS,
-    STATUS_MARKERS,
-    TYPES_WITHOUT_TOOL_TEXT,
-    Failure,
-    find_failure,
-)
+from conversations.schema.item_failures import FAILED, Failure, find_failure
 from conversations.schema.items import MAX_TOOL_LENGTH, find_call_id, find_tool
 
 
@@ -97,20 +90,12 @@ class ItemQuerySet(GuardedItemQuerySet["Item"]):
         return [TypeStatistics(**row) for row in rows.order_by("-count", "type")]
 
     def failures(self, *, max_characters: int) -> tuple[list[FailedItem], bool]:
-        """Return the items that report a failure, in order of position, and whether all items could be examined.
+        """Return the items that report a failure, in order of position, and whether all of them were read.
 
-        Examining stops after `max_characters` of JSON in items that might report one. Filter by conversation first.
+        Reading stops after `max_characters` of their JSON. Filter by conversation first.
         """
-        text = StoredText("data")
-        may_fail, has_status = Q(), Q()
-        for marker in FAILURE_MARKERS:
-            may_fail |= Q(text__contains=marker)
-        for marker in STATUS_MARKERS:
-            has_status |= Q(text__contains=marker)
-        candidates = self.annotate(text=text).filter(
-            has_status | (~Q(type__in=TYPES_WITHOUT_TOOL_TEXT) & may_fail),
-        )
-        rows = candidates.order_by("position").values_list("position", "item_id", "data", Length(text))
+        failed = self.filter(status=FAILED).order_by("position")
+        rows = failed.values_list("position", "item_id", "data", Length(StoredText("data")))
         failures: list[FailedItem] = []
         for position, item_id, data, length in rows.iterator(chunk_size=100):
             if failure := find_failure(data):

@@ -26,14 +26,6 @@ ERROR_TEXT = re.compile(
     r"\A\s*(?:[A-Za-z_.]*(?:Error|Exception)\b:?|error:|ERROR:|An error occurred while running the tool\b)"
     r"|(?:^|\n)Traceback \(most recent call last\):"
 )
-# The JSON of every failed item has one of these texts, so that a database can preselect items. `rror` is in "error".
-FAILURE_MARKERS = (
-    *("failed", "failure", "incomplete", "rror", "Exception", "Traceback", "approve", "success", "timed_out"),
-    *("exit_code", "exitCode", "returncode", "timeout", '\\"ok'),
-)
-# The other types have much text and a `status`, which the compact JSON has in this form.
-STATUS_MARKERS = ('"status":"incomplete"', '"status":"failed"')
-TYPES_WITHOUT_TOOL_TEXT = ("message", "reasoning", "compaction")
 
 
 @dataclass(frozen=True)

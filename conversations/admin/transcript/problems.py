@@ -28,7 +28,7 @@ class Problems:
 
     failed: list[Problem] = field(default_factory=list)
     unanswered: list[Problem] = field(default_factory=list)
-    is_complete: bool = True  # False if the conversation is too long to examine
+    is_complete: bool = True  # False if the conversation has too many failures to read
     max_listed: ClassVar[int] = 200
 
     @classmethod

@@ -112,7 +112,7 @@ def test_unanswered_calls_are_those_that_the_pages_mark(alice):
     assert unanswered(alice, {"type": "mcp_approval_request", "id": "mcpr_1"}) == [1]
 
 
-def test_examining_stops_at_the_limit_and_says_so(admin_client, alice):
+def test_reading_failures_stops_at_the_limit_and_says_so(admin_client, alice):
     conversation = create_conversation(alice, *[output(str(n), '{"error": "' + "x" * 100 + '"}') for n in range(10)])
     failures, is_complete = conversation.items.failures(max_characters=500)
     assert 0 < len(failures) < 10
