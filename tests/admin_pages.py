@@ -10,7 +10,16 @@ from django.urls import reverse
 from django.utils import timezone
 
 from conversations import ids
-from conversations.models import AccessRecord, APIKey, Conversation, DeletedConversation, DeletedPart, Item, SavedView
+from conversations.models import (
+    AccessRecord,
+    APIKey,
+    Conversation,
+    DeletedConversation,
+    DeletedPart,
+    Item,
+    RetentionRule,
+    SavedView,
+)
 from conversations.schema.items import validate_items
 
 CONTENT_SECURITY_POLICY = (
@@ -33,10 +42,11 @@ PREVIEWS = urlencode(
 def add_other_rows(user: Any, owner: Any, *, count: int) -> None:
     """Add `count` keys, deleted conversations and access log entries each, and saved views up to `MAX_VIEWS`.
 
-    Also add a conversation with a rare word.
+    Also add a conversation with a rare word, and a retention rule.
     """
     [item] = validate_items([{"role": "user", "content": f"Is a {RARE_WORD} a mammal?"}])
     conversation = Conversation.objects.create_with_items(owner=owner, metadata={"topic": RARE_WORD}, items=[item])
+    RetentionRule.objects.get_or_create(name="old demos", defaults={"query": "plan:legacy", "days": 3650})
     now = timezone.now()
     actions = AccessRecord.Action.values
     for start in range(0, count, BATCH):
@@ -190,11 +200,17 @@ def other_pages() -> dict[str, str]:
     views = reverse("admin:conversations_savedview_changelist")
     conversations = reverse("admin:conversations_conversation_changelist")
     web = urlencode(_condition("channel", "eq", "web"))
+    overview = reverse("admin:conversations_overview")
+    rules = reverse("admin:conversations_retentionrule_changelist")
+    rule = RetentionRule.objects.latest("pk")
     return {
         "front page": reverse("admin:index"),
         "index of the app": reverse("admin:app_list", args=["conversations"]),
-        "overview": reverse("admin:conversations_overview"),
-        "overview, 90 days": f"{reverse('admin:conversations_overview')}?days=90",
+        "overview": overview,
+        "overview, 90 days": f"{overview}?days=90",
+        "overview of an owner": f"{overview}?owner={largest}",
+        "overview of a value": f"{overview}?{web}",
+        "overview of a search": f"{overview}?q=plan:legacy",
         **lists,
         **deep,
         **last,
@@ -214,6 +230,10 @@ def other_pages() -> dict[str, str]:
         "saved views, by name": f"{views}?q=view+9",
         "saved view": f"{views}{view.pk}/change/",
         "new saved view": f"{views}add/",
+        "retention rules": rules,
+        "retention rule": f"{rules}{rule.pk}/change/",
+        "new retention rule": f"{rules}add/",
+        "dry run of a retention rule": reverse("admin:conversations_retentionrule_dry_run", args=[rule.pk]),
         "export of all": f"{conversations}export/",
         "export of a filter": f"{conversations}export/?{web}",
         "export of a search": f"{conversations}export/?q=order",
