@@ -73,7 +73,7 @@ def query_beyond_limit(problem: str, *, expected: str) -> APIError:
 
 
 def full_text_off() -> APIError:
-    message = "Invalid 'query': full-text search is off here, so that only metadata and times can be asked for."
+    message = "Invalid 'query': full-text search is off here, so that the words of items can't be searched."
     return APIError(message, param="query", code="full_text_off")
 
 

@@ -50,6 +50,12 @@ def clean_end_user(end_user: Any) -> str | None:
     return None if end_user is None else validate_end_user(end_user, path="end_user")
 
 
+def clean_row(conversation: Any) -> None:
+    """Set the metadata and end user of a new row as the API would store them, or raise an `APIError`."""
+    conversation.metadata = clean_metadata(conversation.metadata)
+    conversation.end_user = clean_end_user(conversation.end_user)
+
+
 def clean_owner(owner: Any) -> Any:
     """Return the primary key of a user, or raise an `APIError` if the user is anonymous or was never saved."""
     if owner.pk is None:

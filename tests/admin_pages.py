@@ -158,7 +158,6 @@ def list_pages() -> dict[str, str]:
         "many items": [("q", "items>=100")],
         "few items": [("q", "items<2")],
         "read as words": [("q", "(tenant:acme")],
-        "id of an item": [("q", Item.objects.latest("pk").item_id)],
         "wrong": [("created_from", "x")],
         "newest": [("created_from", newest.created_at.date().isoformat())],
     }

@@ -20,18 +20,13 @@ from conversations.db.request_keys.pending_record import PendingRecord
 from conversations.db.retry import retry_on_conflict
 from conversations.models import writer
 from conversations.models.access_record import AccessRecord, Actor
-from conversations.models.conversation_queryset import (
-    USE_VERBS,
-    AsyncVerbs,
-    WritableQuerySet,
-    items_visible_to,
-)
+from conversations.models.conversation_queryset import USE_VERBS, AsyncVerbs, WritableQuerySet, items_visible_to
 from conversations.models.item import Item, delete_items
 from conversations.models.request_record import write_recorded
 from conversations.schema.end_user import MAX_END_USER_LENGTH
 from conversations.schema.model_input import build_input
 from conversations.search.metadata_pair import MetadataPair
-from conversations.validation import clean_items, clean_metadata, clean_owner
+from conversations.validation import clean_items, clean_metadata, clean_owner, clean_row
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -97,9 +92,13 @@ class Conversation(AsyncVerbs, models.Model):
         return str(self.id)
 
     def save(self, *args: Any, using: str | None = None, **kwargs: Any) -> None:
-        """Insert a new conversation with its metadata index. Raise `TypeError` for a stored one."""
+        """Insert a new conversation with its metadata index. Raise `TypeError` for a stored one.
+
+        Raise `APIError` if the metadata or the end user is not valid.
+        """
         if not self._state.adding:
             raise TypeError(USE_VERBS)
+        clean_row(self)
         using = using or self.write_alias
         with transaction.atomic(using=using, savepoint=False):
             self.insert(*args, using=using, **kwargs)

@@ -18,7 +18,7 @@ from conversations.models.access_record import AccessRecord, Actor
 from conversations.models.item import Item
 from conversations.search.item_text import ItemText
 from conversations.search.queryset import SearchableQuerySet
-from conversations.validation import clean_end_user, clean_items, clean_metadata, clean_owner
+from conversations.validation import clean_end_user, clean_items, clean_metadata, clean_owner, clean_row
 
 if TYPE_CHECKING:
     from django.contrib.auth.models import AbstractBaseUser, AnonymousUser
@@ -105,10 +105,15 @@ class WritableQuerySet(SearchableQuerySet[ConversationType]):
     def bulk_create(  # type: ignore[override]
         self, objs: Iterable[ConversationType], batch_size: int | None = None, **options: Any
     ) -> list[ConversationType]:
-        """Insert conversations with their metadata index. Options for rows that exist already are not supported."""
+        """Insert conversations with their metadata index. Options for rows that exist already are not supported.
+
+        Raise `APIError` if the metadata or the end user of one is not valid.
+        """
         if any(options.values()):
             raise TypeError("Conversations that may exist already have to be stored with import_conversations().")
         conversations = list(objs)
+        for conversation in conversations:
+            clean_row(conversation)
         using = write_alias(self)
         with transaction.atomic(using=using, savepoint=False):
             writer.insert_conversations(conversations, using=using, batch_size=batch_size)

@@ -17,7 +17,7 @@ class ResponsesConfig(AppConfig):
 
         register(check_upstream)
         ModelURLView.advice = (
-            "This server answers /v1/responses and /v1/models at another port, which answers the rest of the API too: "
-            "with `manage.py serve`, the port after its own. Set it in your client's base URL."
+            "Of the URLs that call models, this server answers /v1/responses and /v1/models, at a port that answers "
+            "the rest of the API too: with `manage.py serve`, the port after its own. Set it in your client's base URL."
         )
         TASKS.append(Task("purge_turns", purge_turns, timedelta(hours=1)))

@@ -62,7 +62,7 @@ def test_text_search_is_refused_if_full_text_search_is_off(as_alice, assert_erro
     assert_error(
         as_alice.get("/conversations", query=query),
         400,
-        "Invalid 'query': full-text search is off here, so that only metadata and times can be asked for.",
+        "Invalid 'query': full-text search is off here, so that the words of items can't be searched.",
         param="query",
         code="full_text_off",
     )

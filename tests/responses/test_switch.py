@@ -61,7 +61,7 @@ def test_main_port_names_the_port_of_model_calls_only_if_there_is_one():
     assert "Invalid URL (POST /v1/responses). This server stores conversations and runs no models." in run(POST)
     message = run(POST, CONVERSATIONS_UPSTREAM_URL=URL)
     assert (
-        "Invalid URL (POST /v1/responses). This server answers /v1/responses and /v1/models at another port" in message
+        "Invalid URL (POST /v1/responses). Of the URLs that call models, this server answers /v1/responses" in message
     )
     assert "with `manage.py serve`, the port after its own" in message
 

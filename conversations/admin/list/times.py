@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from django.contrib import admin
 from django.db.models import Model
 from django.utils import timezone
 from django.utils.formats import date_format, localize
@@ -34,7 +35,8 @@ def time_column(model: type[Model], name: str, *, is_relative: bool = False) -> 
     format_value = format_relative_time if is_relative else format_time
 
     def time(row: Model) -> str:
-        return format_value(getattr(row, name))
+        # Lists show an empty value in this way, forms do not.
+        return format_value(getattr(row, name)) or admin.site.empty_value_display
 
     time.__name__ = name
     field: Any = model._meta.get_field(name)
