@@ -46,7 +46,7 @@ def add_other_rows(user: Any, owner: Any, *, count: int) -> None:
     """
     [item] = validate_items([{"role": "user", "content": f"Is a {RARE_WORD} a mammal?"}])
     conversation = Conversation.objects.create_with_items(owner=owner, metadata={"topic": RARE_WORD}, items=[item])
-    RetentionRule.objects.get_or_create(name="old demos", defaults={"query": "plan:legacy", "days": 3650})
+    RetentionRule.objects.get_or_create(name="plan legacy", defaults={"query": "plan:legacy", "days": 3650})
     now = timezone.now()
     actions = AccessRecord.Action.values
     for start in range(0, count, BATCH):

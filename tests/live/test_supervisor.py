@@ -48,10 +48,9 @@ class Project:
     def write_death(self) -> None:
         """Write code whose first worker is killed while it loads. The main process loads it for the system checks."""
         flag = self._middleware.with_name("killed")
-        code = f"import os, signal, pathlib\nfrom multiprocessing import parent_process\nflag = pathlib.Path({str(flag)!r})\n"
-        code += (
-            "if parent_process() and not flag.exists():\n    flag.touch()\n    os.kill(os.getpid(), signal.SIGKILL)\n"
-        )
+        code = "import os, signal, pathlib\nfrom multiprocessing import parent_process\n"
+        code += f"flag = pathlib.Path({str(flag)!r})\nif parent_process() and not flag.exists():\n"
+        code += "    flag.touch()\n    os.kill(os.getpid(), signal.SIGKILL)\n"
         self._middleware.write_text(code + MIDDLEWARE.format(version="1"))
 
     def write_error(self) -> None:
