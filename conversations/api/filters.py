@@ -42,6 +42,8 @@ _METADATA = re.compile(r"metadata\[([^\[\]]*)\](?:\[([^\[\]]*)\])?(\[\])?")
 _METADATA_ELEMENT = re.compile(r"(metadata\[[^\[\]]*\]\[[^\[\]]*\])\[[0-9]+\]")
 _COMPARISON = re.compile(r"([a-z_]+)\[([^\[\]]*)\]")
 _NUMBER = re.compile(r"-?[0-9]{1,12}")
+_DIGITS = re.compile("[0-9]+")
+MAX_NUMBER = 10**12 - 1
 
 
 def metadata_conditions(parameters: Parameters) -> Query:
@@ -128,6 +130,8 @@ def _parse_comparison(name: str, values: list[str]) -> tuple[Comparison, int]:
     if len(values) > 1:
         raise errors.duplicate_parameter(name)
     if not _NUMBER.fullmatch(values[0]):
+        if _DIGITS.fullmatch(values[0]):  # such as a time in milliseconds
+            raise errors.integer_above_maximum(name, values[0], maximum=MAX_NUMBER)
         raise errors.invalid_type(name, expected="an integer", got=values[0])
     return cast(Comparison, match[2]), int(values[0])
 

@@ -295,6 +295,12 @@ REFUSED = {
         "created_at[gt]",
         "invalid_type",
     ),
+    "created_at[gte]=1796055141000": (
+        "Invalid 'created_at[gte]': integer above maximum value. Expected a value <= 999999999999, "
+        "but got 1796055141000 instead.",
+        "created_at[gte]",
+        "integer_above_max_value",
+    ),
     "query[a]=x": ("Unknown parameter: 'query[a]'.", "query[a]", "unknown_parameter"),
     "query=a:b&query[a]=x": ("Unknown parameter: 'query[a]'.", "query[a]", "unknown_parameter"),
     "after=msg_1": ("Invalid 'after': 'msg_1'. Expected the ID of a conversation.", "after", "invalid_cursor"),
