@@ -62,11 +62,11 @@ def main() -> None:
     try:
         seconds = max(int((arguments.seconds - SECONDS_TO_CONNECT) / RUNS) - 1, 1)
         print("Without streams")
-        measure(service, seconds)
+        measure(service, service.port, seconds)
         before = memory_of(service)
         print(f"{arguments.streams} streams of {arguments.seconds:g} seconds")
         with streaming(service, arguments.streams):
-            measure(service, seconds)
+            measure(service, service.port, seconds)
             memory = memory_of(service) - before
             print(f"memory of a stream: {memory / arguments.streams / 1024:.0f} KiB")
     finally:
