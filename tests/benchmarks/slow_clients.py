@@ -91,7 +91,7 @@ async def reconnect(port: int, secret: str, part: bytes) -> None:
                 writer.write(part)
                 await asyncio.wait([response], timeout=1)
             writer.close()
-            response.result()
+            response.result()  # raises the error of a connection that the server closed
         await asyncio.sleep(1)
 
 

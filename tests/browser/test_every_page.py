@@ -92,7 +92,7 @@ def test_every_admin_page_is_accessible_fits_a_narrow_screen_and_obeys_the_csp(i
 
 
 @pytest.mark.slow
-def test_so_is_every_answer_to_a_form_and_every_page_without_rows(inspection, admin_user, live_server, alice):
+def test_answers_to_forms_and_pages_without_rows_are_accessible_too(inspection, admin_user, live_server, alice):
     """Serve what Django's test client gets, so that each form is answered with the same rows."""
     for model in ("conversation", "deletedconversation", "accessrecord", "apikey", "savedview", "retentionrule"):
         inspection.visit(f"empty list: {model}", reverse(f"admin:conversations_{model}_changelist"))
@@ -124,7 +124,7 @@ def test_so_is_every_answer_to_a_form_and_every_page_without_rows(inspection, ad
 
 
 @pytest.mark.slow
-def test_so_is_the_login(page: Page, live_server):
+def test_login_is_accessible_and_fits_a_narrow_screen(page: Page, live_server):
     inspection = Inspection(page, live_server.url)
     inspection.visit("login", "/admin/login/")
     inspection.page.get_by_label("Username").fill("nobody")

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.db import transaction
+from django.db import IntegrityError, connections, transaction
 from django.utils import timezone
 
 from conversations import ids
@@ -83,6 +83,21 @@ def test_plain_method_refuses_what_the_api_refuses(alice, values):
     for method in (invalid.save, lambda: Conversation.objects.bulk_create([Conversation(owner=alice), invalid])):
         with pytest.raises(APIError):
             method()
+    assert not Conversation.objects.exists()
+
+
+def refuse_metadata_pairs(execute, sql, *arguments):
+    if sql.startswith("INSERT") and "conversations_metadatapair" in sql:
+        raise IntegrityError("refused")
+    return execute(sql, *arguments)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("method", [create, save, bulk_create])
+def test_conversation_whose_index_cannot_be_stored_is_not_created(alice, method):
+    database = connections[Conversation().write_alias]
+    with database.execute_wrapper(refuse_metadata_pairs), pytest.raises(IntegrityError):
+        method(alice)
     assert not Conversation.objects.exists()
 
 

@@ -35,7 +35,7 @@ def time_column(model: type[Model], name: str, *, is_relative: bool = False) -> 
     format_value = format_relative_time if is_relative else format_time
 
     def time(row: Model) -> str:
-        # Lists show an empty value in this way, forms do not.
+        # Django's lists show this in place of an empty value, but its forms do not.
         return format_value(getattr(row, name)) or admin.site.empty_value_display
 
     time.__name__ = name
