@@ -90,24 +90,28 @@ _INSERT_PAIRS = """, pair AS (
 # Call ids and names of tools may have one, because a client chooses them freely, so they are an array in JSON.
 
 _INSERT_ITEMS = """, item AS (
-    INSERT INTO conversations_item (conversation_id, position, item_id, type, call_id, data, created_at{columns})
+    INSERT INTO conversations_item (conversation_id, position, item_id, type, data, created_at, call_id{columns})
     SELECT
-        %(id)s, conversation.last_position - %(count)s + new.number, new.id, new.type, new.call_id, new.data::json,
-        %(now)s{columns}
-    FROM conversation, ROWS FROM (
-        unnest(
-            string_to_array(%(item_ids)s, E'\\n'), string_to_array(%(types)s, E'\\n'), string_to_array(%(data)s, E'\\n')
-        ),
-        json_array_elements_text(%(call_ids)s::json){arrays}
-    ) WITH ORDINALITY AS new (id, type, data, call_id{columns}, number)
+        %(id)s, conversation.last_position - %(count)s + new.number, new.id, new.type, new.data::json,
+        %(now)s, {values}
+    FROM conversation, {rows} WITH ORDINALITY AS new (id, type, data{names}, number)
     RETURNING id, position
 )"""
-_INSERT_PLAIN_ITEMS = _INSERT_ITEMS.format(columns="", arrays="")  # without tools and failures, as messages are
-_INSERT_ITEMS_WITH_TOOLS = _INSERT_ITEMS.format(
+_LINES = """unnest(
+        string_to_array(%(item_ids)s, E'\\n'), string_to_array(%(types)s, E'\\n'), string_to_array(%(data)s, E'\\n')
+    )"""
+# Messages and other items that neither are nor answer calls, and report no failure.
+_INSERT_PLAIN_ITEMS = _INSERT_ITEMS.format(columns="", values="''", rows=_LINES, names="")
+_INSERT_CALLS = _INSERT_ITEMS.format(
     columns=", tool, status",
-    arrays="""
-        , json_array_elements_text(%(tools)s::json)
-        , json_array_elements_text(%(statuses)s::json)""",
+    values="new.call_id, new.tool, new.status",
+    rows=f"""ROWS FROM (
+        {_LINES},
+        json_array_elements_text(%(call_ids)s::json),
+        json_array_elements_text(%(tools)s::json),
+        json_array_elements_text(%(statuses)s::json)
+    )""",
+    names=", call_id, tool, status",
 )
 
 _INSERT_TEXTS = """, text AS (
@@ -128,10 +132,10 @@ _INSERT_RECORD = """, record AS (
 
 _SELECT_ITEMS = "\nSELECT item.id, item.position FROM item ORDER BY item.position"
 
-# Only the last row has the time, which takes the driver longer to read than the other values.
+# The time is NULL if it is the one of these items, because the driver takes longer to read it than the other values.
 _SELECT_ITEMS_AND_COUNTERS = """
 SELECT item.id, item.position, conversation.item_count, conversation.call_balance,
-    CASE WHEN item.position = conversation.last_position THEN conversation.last_item_at END
+    NULLIF(conversation.last_item_at, %(now)s)
 FROM conversation, item ORDER BY item.position"""
 
 _SELECT_ONE_ROW = "\nSELECT 1 FROM conversation"
@@ -225,7 +229,8 @@ def append(
     if not rows:
         return False
     _, conversation.last_position, *counters = rows[-1]
-    conversation.item_count, conversation.call_balance, conversation.last_item_at = counters
+    conversation.item_count, conversation.call_balance, later = counters
+    conversation.last_item_at = later or items[0].created_at
     return True
 
 
@@ -271,17 +276,19 @@ def _store(
             "words": "\n".join(text.words for text in texts),
         }
     if items:
-        has_tools = any(item.tool or item.status for item in items)
-        sql += _INSERT_ITEMS_WITH_TOOLS if has_tools else _INSERT_PLAIN_ITEMS
+        are_plain = not any(item.call_id or item.tool or item.status for item in items)
+        sql += _INSERT_PLAIN_ITEMS if are_plain else _INSERT_CALLS
         parameters |= {
             "item_ids": "\n".join(item.item_id for item in items),
             "types": "\n".join(item.type for item in items),
-            "call_ids": orjson.dumps([item.call_id for item in items]).decode(),
             "data": b"\n".join(orjson.dumps(item.data) for item in items).decode(),
         }
-        if has_tools:
-            parameters["tools"] = orjson.dumps([item.tool for item in items]).decode()
-            parameters["statuses"] = orjson.dumps([item.status for item in items]).decode()
+        if not are_plain:
+            parameters |= {
+                "call_ids": orjson.dumps([item.call_id for item in items]).decode(),
+                "tools": orjson.dumps([item.tool for item in items]).decode(),
+                "statuses": orjson.dumps([item.status for item in items]).decode(),
+            }
     sql += select
     connection = connections[using]
     # Within a transaction the statement gets a savepoint, so that the caller can go on after a failure. Outside of one

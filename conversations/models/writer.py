@@ -264,9 +264,12 @@ def _build_items(
             raise errors.referenced_item_not_found(item["id"])
     if sent_ids and (len(set(sent_ids)) < len(sent_ids) or conversation.items.using(using).has_any(sent_ids)):
         raise errors.item_already_in_conversation()
+    contents = [_build_data(item, originals) for item in stored]
+    if app_settings.redactors:
+        contents = list(map(redact, contents))
     return [
-        Item.build(conversation, position=position, data=_build_data(item, originals), created_at=now)
-        for position, item in enumerate(stored, start=first_position)
+        Item.build(conversation, position=position, data=data, created_at=now)
+        for position, data in enumerate(contents, start=first_position)
     ]
 
 
@@ -289,7 +292,8 @@ def _build_data(item: Mapping[str, Any], originals: Mapping[str, Item]) -> dict[
     """Return the JSON to store, with the id as its first member."""
     item_id = item.get("id") or ids.new_id(item_id_prefix(item["type"]))
     if (original := originals.get(item_id)) and _is_same_item(item, original):
-        data: dict[str, Any] = original.data
-    else:
-        data = {"id": item_id, **{name: value for name, value in item.items() if name != "id"}}
-    return redact(data) if app_settings.redactors else data
+        stored: dict[str, Any] = original.data
+        return stored
+    data = {"id": item_id, **item}
+    data["id"] = item_id  # The item may have a null id.
+    return data

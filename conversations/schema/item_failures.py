@@ -22,6 +22,13 @@ TEXT_OUTPUT_TYPES = {
     "mcp_call",
     "program_output",
 }
+# Types of which other members than `status` report a failure.
+REPORTING_TYPES = TEXT_OUTPUT_TYPES | {
+    "code_interpreter_call",
+    "mcp_approval_response",
+    "mcp_list_tools",
+    "shell_call_output",
+}
 ERROR_TEXT = re.compile(
     r"\A\s*(?:[A-Za-z_.]*(?:Error|Exception)\b:?|error:|ERROR:|An error occurred while running the tool\b)"
     r"|(?:^|\n)Traceback \(most recent call last\):"
@@ -40,11 +47,16 @@ def find_failure(data: Any) -> Failure | None:
     """Return the most specific failure that the item's JSON reports, or None. Any JSON value is accepted."""
     if not isinstance(data, dict):
         return None
-    return next((failure for failure in _failures(data) if failure), None)
+    # Most items are of a type that reports a failure by its status alone, and each append comes here.
+    if isinstance(item_type := data.get("type"), str) and item_type in REPORTING_TYPES:
+        for failure in _failures(data, item_type):
+            if failure:
+                return failure
+    status = data.get("status")
+    return Failure(status) if status in ("failed", "incomplete") else None
 
 
-def _failures(data: dict[str, Any]) -> Iterator[Failure | None]:
-    item_type = data["type"] if isinstance(data.get("type"), str) else ""
+def _failures(data: dict[str, Any], item_type: str) -> Iterator[Failure | None]:
     if item_type == "mcp_approval_response" and data.get("approve") is False:
         yield Failure("refused")
     if item_type in ("mcp_call", "mcp_list_tools") and data.get("error"):
@@ -57,8 +69,6 @@ def _failures(data: dict[str, Any]) -> Iterator[Failure | None]:
         output = data.get("result" if item_type == "program_output" else "output")
         yield _text(output)
         yield from (_text(part.get("text")) for part in _dicts(output))
-    if (status := data.get("status")) in ("failed", "incomplete"):
-        yield Failure(status)
 
 
 def _dicts(value: Any) -> list[dict[str, Any]]:
