@@ -7,7 +7,7 @@ from functools import wraps
 from typing import Any, ClassVar
 
 from django import forms
-from django.contrib import admin
+from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.utils import get_fields_from_path, quote, unquote
 from django.contrib.admin.views.main import ChangeList
@@ -29,6 +29,8 @@ from conversations.admin.filters import FormFilter
 from conversations.api_key_secrets import scrub_secrets
 from conversations.schema.json_limits import UNSTORABLE_CHARACTER
 
+EMPTY = "\N{EN DASH}"  # for a value that there is none of
+
 # Lookups that Django's list filters and date hierarchies put into a URL.
 FILTER_LOOKUPS = {"exact", "isnull", "isempty", "gte", "lt", "year", "month", "day"}
 
@@ -46,6 +48,7 @@ class AppChangeList(ChangeList):
 class AppModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     """Model admin with a Content-Security-Policy, without secrets, and with an allow-list of filters of its list."""
 
+    empty_value_display = EMPTY
     unscrubbed_fields: ClassVar[tuple[str, ...]] = ()  # of forms, which may have the secret of an API key
 
     @property
@@ -64,7 +67,15 @@ class AppModelAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         return AppChangeList
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Show the list under the plural name of its model instead of "Select … to change"."""
+        """Show the list under the plural name of its model instead of "Select … to change".
+
+        An action without rows gets a message that says what to do. Django's is about "items".
+        """
+        is_action = request.method == "POST" and "index" in request.POST
+        if is_action and not request.POST.getlist(ACTION_CHECKBOX_NAME) and self.has_view_or_change_permission(request):
+            text = gettext("Select at least one row, then start the action again. Nothing was changed.")
+            self.message_user(request, text, messages.WARNING)
+            return HttpResponseRedirect(request.get_full_path())
         title = capfirst(self.opts.verbose_name_plural)
         return super().changelist_view(request, {"title": title, **(extra_context or {})})
 

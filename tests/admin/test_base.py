@@ -110,3 +110,17 @@ def test_secret_that_is_typed_into_a_form_is_stored_as_its_prefix(admin_client, 
     stored = [AccessRecord, Item, LogEntry, RetentionRule]
     assert secret not in str([list(model.objects.values()) for model in stored])
     assert Conversation.objects.get().metadata == {"key": secret}
+
+
+@pytest.mark.parametrize("model", ["conversation", "deletedconversation", "apikey", "savedview", "retentionrule"])
+def test_action_without_rows_says_what_to_do(admin_client, model):
+    url = reverse(f"admin:conversations_{model}_changelist")
+    response = admin_client.post(url, {"action": "delete_selected", "index": "0"}, follow=True)
+    [message] = response.context["messages"]
+    assert str(message) == "Select at least one row, then start the action again. Nothing was changed."
+    assert response.redirect_chain[0] == (url, 302)
+
+
+def test_action_without_rows_requires_the_permission_to_view(staff_client):
+    url = reverse("admin:conversations_conversation_changelist")
+    assert staff_client("view_apikey").post(url, {"action": "delete_selected", "index": "0"}).status_code == 403
