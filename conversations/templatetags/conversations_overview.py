@@ -6,11 +6,10 @@ from django import template
 from django.contrib.admin.sites import all_sites
 from django.template.defaultfilters import filesizeformat
 from django.urls import NoReverseMatch, reverse
-from django.utils.formats import date_format
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.charts import format_change, format_count
-from conversations.admin.list.times import format_relative_time, format_time
+from conversations.admin.list.times import format_date_and_time, format_relative_time, format_time
 from conversations.admin.overview.failed_conversations import recent_failures
 from conversations.admin.overview.links import ListLinks
 from conversations.admin.overview.sections import day_chart_of
@@ -106,8 +105,7 @@ def conversations_counted_at(report: OverviewReport) -> str:
     if report.overview.counted_at is None:
         return ""
     moment = report.overview.counted_at.astimezone(report.zone)
-    clock = f"{moment:%H:%M}"
-    return clock if moment.date() == report.today else f"{date_format(moment)}, {clock}"
+    return f"{moment:%H:%M}" if moment.date() == report.today else format_date_and_time(moment)
 
 
 def _find_model_admin(context: template.Context) -> Any:

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from html import unescape
 
 import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.utils import quote
+from django.contrib.contenttypes.models import ContentType
 from django.db.models import QuerySet
 from django.urls import reverse
 from django.utils import timezone
@@ -39,6 +41,13 @@ def pages(admin_user, settings) -> dict[str, str]:
         action=AccessRecord.Action.ERASURE,
         details=Receipt(started_at=EVENING, finished_at=EVENING).as_dict(),
     )
+    LogEntry.objects.create(
+        user=admin_user,
+        content_type=ContentType.objects.get_for_model(Conversation),
+        object_id=conversation.pk,
+        action_flag=CHANGE,
+        action_time=EVENING,
+    )
     Conversation.objects.update(created_at=EVENING, last_item_at=EVENING)
     QuerySet(Item).update(created_at=EVENING)
     DeletedConversation.objects.update(created_at=EVENING, deleted_at=EVENING)
@@ -51,6 +60,7 @@ def pages(admin_user, settings) -> dict[str, str]:
     return {
         **lists,
         **single,
+        "history": single["conversation"].replace("/change/", "/history/"),
         "deletion": single["conversation"].replace("/change/", "/delete/"),
         "reading": single["deletedconversation"].replace("/change/", "/read/"),
         "receipt": f"{reverse('admin:conversations_conversation_erase')}?receipt={receipt.pk}",
@@ -63,7 +73,7 @@ def test_every_time_is_shown_in_the_project_time_zone_with_utc_in_its_title(admi
         times = TIME.findall(html)
         evening = [shown for utc, shown in times if utc == "2026-03-04 18:30:15 UTC"]
         assert evening or name == "deletion", name
-        assert all(re.search(r"^5\. März 2026( 03:30)?$|^03:30:15$", shown) for shown in evening), (
+        assert all(re.search(r"^5\. März 2026(, 03:30)?$|^03:30:15$", shown) for shown in evening), (
             name,
             times,
         )

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from django.contrib import admin
 from django.db.models import Model
 from django.utils import timezone
-from django.utils.formats import date_format, localize
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
+
+from conversations.admin.base import EMPTY
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 MAX_RELATIVE = 7 * DAY  # A time further away is shown as a date.
@@ -20,9 +21,12 @@ MAX_RELATIVE = 7 * DAY  # A time further away is shown as a date.
 
 def format_time(moment: datetime | None) -> SafeString | str:
     """Return HTML for a time in the current time zone, with the time in UTC on hover."""
-    if moment is None:
-        return ""
-    return _time_element(moment, localize(timezone.template_localtime(moment)))  # type: ignore[attr-defined]
+    return "" if moment is None else _time_element(moment, format_date_and_time(timezone.localtime(moment)))
+
+
+def format_date_and_time(moment: datetime) -> str:
+    """Return the date as the language writes it, and a clock of 24 hours, as every page of the admin has it."""
+    return f"{date_format(moment)}, {moment:%H:%M}"
 
 
 def format_relative_time(moment: datetime | None) -> SafeString | str:
@@ -35,8 +39,7 @@ def time_column(model: type[Model], name: str, *, is_relative: bool = False) -> 
     format_value = format_relative_time if is_relative else format_time
 
     def time(row: Model) -> str:
-        # Django's lists show this in place of an empty value, but its forms do not.
-        return format_value(getattr(row, name)) or admin.site.empty_value_display
+        return format_value(getattr(row, name)) or EMPTY
 
     time.__name__ = name
     field: Any = model._meta.get_field(name)

@@ -4,7 +4,7 @@ from html import unescape
 import pytest
 from django.utils import timezone, translation
 
-from conversations.admin.list.times import format_relative_time
+from conversations.admin.list.times import format_relative_time, format_time
 
 NOW = datetime(2026, 3, 4, 18, 30, 15, tzinfo=UTC)
 
@@ -37,4 +37,12 @@ def test_relative_time_has_the_exact_time_on_hover(monkeypatch, distance, text):
 
 
 def test_missing_time_is_empty():
-    assert format_relative_time(None) == ""
+    assert format_relative_time(None) == format_time(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("language", "text"), [("en", "March 4, 2026, 18:30"), ("de", "4. März 2026, 18:30"), ("ar", "4 مارس، 2026, 18:30")]
+)
+def test_exact_time_has_a_clock_of_24_hours_in_every_language(language, text):
+    with translation.override(language):
+        assert f">{text}</time>" in format_time(NOW)
