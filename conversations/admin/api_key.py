@@ -4,6 +4,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import AdminTextInputWidget
 from django.contrib.auth import get_permission_codename, get_user_model
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -22,17 +23,33 @@ from conversations.admin.base import AppModelAdmin, page_url
 from conversations.admin.keyset import CappedPaginator, KeysetChangeList
 from conversations.admin.list.times import format_time, time_column
 from conversations.models import APIKey
+from conversations.models.access_record import MAX_USERNAME_LENGTH
+from conversations.users import find_user
 
 TIMES = tuple(time_column(APIKey, name) for name in ("created_at", "last_used_at", "expires_at", "revoked_at"))
 CREATED, LAST_USED, EXPIRES = (
     time_column(APIKey, name, is_relative=True) for name in ("created_at", "last_used_at", "expires_at")
 )
+ACTS_AS = _("The key acts as this user.")
 CHANGEABLE = ("name", "end_user_required")
+
+
+class UsernameField(forms.CharField):
+    """The name of a user. Django's fields for a foreign key show its number, or every user in a list."""
+
+    widget = AdminTextInputWidget
+
+    def clean(self, value: Any) -> Any:
+        name = super().clean(value)
+        user = find_user(name) if name else None
+        if name and user is None:
+            raise forms.ValidationError(_("No such user."))
+        return user
 
 
 class APIKeyForm(forms.ModelForm):  # type: ignore[type-arg]
     class Meta:
-        help_texts = {"user": _("The key acts as this user.")}
+        help_texts = {"user": ACTS_AS}  # on the page of a key
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -68,7 +85,6 @@ class APIKeyAdmin(AppModelAdmin):
     list_select_related = ("user",)
     ordering = ("-id",)
     paginator = CappedPaginator
-    raw_id_fields = ("user",)
     show_full_result_count = False
     sortable_by = ()
     search_help_text = _("Name, username, prefix or secret. A secret opens the page of its key.")
@@ -101,6 +117,11 @@ class APIKeyAdmin(AppModelAdmin):
             self.log_change(request, key, gettext("Revoked."))
         text = ngettext("Revoked %(count)s API key.", "Revoked %(count)s API keys.", len(keys))
         self.message_user(request, text % {"count": len(keys)}, messages.SUCCESS)
+
+    def formfield_for_dbfield(self, db_field: Any, request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "user":
+            return UsernameField(label=_("Username"), help_text=ACTS_AS, max_length=MAX_USERNAME_LENGTH)
+        return super().formfield_for_dbfield(db_field, request, **kwargs)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
         return KeysetChangeList

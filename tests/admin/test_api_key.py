@@ -25,7 +25,7 @@ def secret_in(html: str) -> str | None:
 
 
 def test_a_new_key_shows_its_secret_once(admin_client, alice):
-    response = admin_client.post(ADD_URL, {**SCOPES, "user": alice.pk, "name": "laptop"})
+    response = admin_client.post(ADD_URL, {**SCOPES, "user": "alice", "name": "laptop"})
     secret = secret_in(response.content.decode())
     key = APIKey.objects.get()
     assert APIKey.authenticate(secret) == key
@@ -49,7 +49,7 @@ def assert_nowhere_but_in(response: HttpResponse, secret: str, client: Client) -
 
 
 def test_secret_of_a_new_key_is_only_in_the_response_to_the_form(admin_client, alice):
-    response = admin_client.post(ADD_URL, {**SCOPES, "user": alice.pk, "name": "laptop"})
+    response = admin_client.post(ADD_URL, {**SCOPES, "user": "alice", "name": "laptop"})
     secret = secret_in(response.content.decode())
     assert APIKey.authenticate(secret) == APIKey.objects.get()
     assert_nowhere_but_in(response, secret, admin_client)
@@ -59,36 +59,39 @@ def test_secret_of_a_new_key_is_only_in_the_response_to_the_form(admin_client, a
 
 @pytest.mark.parametrize("scope", ["can_read", "can_write"])
 def test_a_new_key_has_the_chosen_scopes(admin_client, alice, scope):
-    admin_client.post(ADD_URL, {"user": alice.pk, scope: "on"})
+    admin_client.post(ADD_URL, {"user": "alice", scope: "on"})
     key = APIKey.objects.get()
     assert [name for name in SCOPES if getattr(key, name)] == [scope]
     assert f'<td class="field-scopes">{scope[4:]}</td>' in admin_client.get(LIST_URL).content.decode()
 
 
 def test_a_new_key_needs_a_scope(admin_client, alice):
-    response = admin_client.post(ADD_URL, {"user": alice.pk})
+    response = admin_client.post(ADD_URL, {"user": "alice"})
     assert "Let the key read or write, or both." in response.content.decode()
     assert not APIKey.objects.exists()
 
 
 def test_a_new_key_can_be_given_an_expiry(admin_client, alice):
-    form = {**SCOPES, "user": alice.pk, "name": "", "expires_at_0": "2199-01-31", "expires_at_1": "12:00:00"}
+    form = {**SCOPES, "user": "alice", "name": "", "expires_at_0": "2199-01-31", "expires_at_1": "12:00:00"}
     admin_client.post(ADD_URL, form)
     assert APIKey.objects.get().expires_at.year == 2199
 
 
-def test_user_of_a_new_key_is_entered_as_a_raw_id(admin_client, alice):
+@pytest.mark.parametrize(("name", "error"), [("nobody", "No such user."), ("1", "No such user."), ("", "required")])
+def test_user_of_a_new_key_is_entered_by_name(admin_client, alice, name, error):
     html = admin_client.get(ADD_URL).content.decode()
-    assert "vForeignKeyRawIdAdminField" in html
+    assert '<input type="text" name="user"' in html
     assert "alice" not in html
-    assert admin_client.post(ADD_URL, {**SCOPES, "user": "0", "name": "x"}).status_code == 200
+    refused = admin_client.post(ADD_URL, {**SCOPES, "user": name, "name": "x"}).content.decode()
+    assert error in refused
+    assert f'name="user" value="{name}"' in refused or not name
     assert not APIKey.objects.exists()
 
 
 def test_only_the_name_and_the_requirement_of_an_end_user_can_be_changed(admin_client, alice, bob):
     key, secret = APIKey.create(user=alice, name="old")
     before = APIKey.objects.values().get()
-    form = {"name": "new", "user": bob.pk, "prefix": "x", "hash": "x", "can_read": "", "revoked_at_0": "2020-01-01"}
+    form = {"name": "new", "user": "bob", "prefix": "x", "hash": "x", "can_read": "", "revoked_at_0": "2020-01-01"}
     response = admin_client.post(change_url(key), form, follow=True)
     assert secret_in(response.content.decode()) is None
     assert APIKey.objects.values().get() == {**before, "name": "new"}
@@ -96,7 +99,7 @@ def test_only_the_name_and_the_requirement_of_an_end_user_can_be_changed(admin_c
 
 
 def test_key_can_require_an_end_user(admin_client, alice):
-    form = {"user": alice.pk, "name": "chat", "can_read": "on", "can_write": "on", "end_user_required": "on"}
+    form = {"user": "alice", "name": "chat", "can_read": "on", "can_write": "on", "end_user_required": "on"}
     admin_client.post(ADD_URL, form)
     key = APIKey.objects.get()
     assert key.end_user_required
@@ -157,7 +160,7 @@ def test_view_permission_allows_neither_revoking_nor_creating_keys(staff_client,
     key, _secret = APIKey.create(user=alice)
     client.post(LIST_URL, {"action": "revoke", "_selected_action": [key.pk]})
     assert APIKey.objects.get().revoked_at is None
-    assert client.post(ADD_URL, {**SCOPES, "user": alice.pk}).status_code == 403
+    assert client.post(ADD_URL, {**SCOPES, "user": "alice"}).status_code == 403
     assert client.get(change_url(key)).status_code == 200
 
 
@@ -165,11 +168,11 @@ def test_creating_a_key_for_another_user_requires_the_change_user_permission(sta
     client = staff_client("add_apikey", "view_apikey")
     staff = User.objects.get(username="staff")
     assert 'name="user"' not in client.get(ADD_URL).content.decode()
-    client.post(ADD_URL, {**SCOPES, "user": alice.pk, "name": "mine"})
+    client.post(ADD_URL, {**SCOPES, "user": "alice", "name": "mine"})
     assert APIKey.objects.get().user == staff
     staff.user_permissions.add(Permission.objects.get(codename="change_user"))
     assert 'name="user"' in client.get(ADD_URL).content.decode()
-    client.post(ADD_URL, {**SCOPES, "user": alice.pk, "name": "hers"})
+    client.post(ADD_URL, {**SCOPES, "user": "alice", "name": "hers"})
     assert APIKey.objects.get(name="hers").user == alice
 
 

@@ -29,7 +29,7 @@ def test_admin_works_in_a_custom_admin_site(admin_client, alice):
     assert admin_client.post(f"{base}{quoted}/delete/", {"post": "yes"}).status_code == 302
     assert not Conversation.objects.exists()
     response = admin_client.post(
-        "/desk/conversations/apikey/add/", {"user": alice.pk, "name": "x", "can_read": "on"}, follow=True
+        "/desk/conversations/apikey/add/", {"user": "alice", "name": "x", "can_read": "on"}, follow=True
     )
     assert "conversations-secret" in response.content.decode()
 
