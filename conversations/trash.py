@@ -80,13 +80,15 @@ def move_to_trash(
     return copy
 
 
-def read_deleted_items(deleted: DeletedConversation, *, after: int = 0) -> Iterator[tuple[int, Item]]:
+def read_deleted_items(
+    deleted: DeletedConversation, *, after: int = 0, content: Iterator[bytes] | None = None
+) -> Iterator[tuple[int, Item]]:
     """Yield the unsaved items of the copy after a position, each after its length in bytes.
 
-    Raise an `APIError` if the copy can't be read.
+    `content` is the beginning of the copy, if a part of it is enough. Raise an `APIError` where it can't be read.
     """
     conversation = Conversation(pk=deleted.conversation_id)
-    for line in read_lines(open_gzip_chunks(deleted.content())):
+    for line in read_lines(open_gzip_chunks(content or deleted.content())):
         if line.error:
             raise APIError(line.error)
         if line.is_item and line.value["position"] > after:

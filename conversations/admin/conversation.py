@@ -4,13 +4,13 @@ from collections.abc import Iterable
 from typing import Any, ClassVar, cast
 
 from django.contrib import admin, messages
-from django.contrib.admin.utils import quote, unquote
+from django.contrib.admin.utils import unquote
 from django.db import router, transaction
 from django.db.models import QuerySet
 from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.defaultfilters import truncatechars
-from django.urls import URLPattern, reverse
+from django.urls import URLPattern
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin import permissions
@@ -23,7 +23,7 @@ from conversations.admin.actions.metadata_changes import MetadataChanges
 from conversations.admin.actions.redact import RedactView
 from conversations.admin.actions.retention_permissions import RetentionPermissions
 from conversations.admin.actions.set_metadata import SetMetadataView
-from conversations.admin.base import AppModelAdmin
+from conversations.admin.base import AppModelAdmin, page_url
 from conversations.admin.content.access import read_items
 from conversations.admin.content.previews import first_message
 from conversations.admin.content.search import RecordedSearch
@@ -34,7 +34,7 @@ from conversations.admin.display_preferences import (
     transcript_preferences,
 )
 from conversations.admin.keyset import CappedPaginator
-from conversations.admin.list.cells import FIRST, LAST_ITEM, ConversationCells, shorten_id
+from conversations.admin.list.cells import FIRST, LAST_ITEM, ConversationCells
 from conversations.admin.list.change_list import ConversationChangeList, url_without_choices
 from conversations.admin.list.columns import DEFAULT, Columns, save_columns
 from conversations.admin.list.displays import ConversationDisplays
@@ -49,6 +49,7 @@ from conversations.admin.metadata.pairs import render_pairs
 from conversations.admin.overview.view import OverviewView
 from conversations.admin.panels import render_panels
 from conversations.admin.saved_view import default_view_url, view_bar_context
+from conversations.admin.titles import MAX_TITLE, RowTitles, build_title
 from conversations.admin.transcript.downloads import ItemDownloadView, StoredFileView
 from conversations.admin.transcript.page import Transcript
 from conversations.conf import app_settings
@@ -57,11 +58,11 @@ from conversations.models import Conversation, ConversationQuerySet
 from conversations.schema.query.parser import parse_query
 from conversations.trash import move_to_trash
 
-MAX_TITLE = 100  # characters
-
 
 @admin.register(Conversation)
-class ConversationAdmin(MetadataChanges, RetentionPermissions, ConversationCells, ConversationDisplays, AppModelAdmin):
+class ConversationAdmin(
+    MetadataChanges, RowTitles, RetentionPermissions, ConversationCells, ConversationDisplays, AppModelAdmin
+):
     """The list of conversations, their transcripts, and the actions on one, on some or on all of a search.
 
     A project may subclass it: the class attributes and the `has_…_permission` methods are its settings.
@@ -122,9 +123,7 @@ class ConversationAdmin(MetadataChanges, RetentionPermissions, ConversationCells
         if conversation and conversation.forked_from:
             origin = self.get_queryset(request).filter(pk=conversation.forked_from).first()
             if origin and self.has_view_or_change_permission(request, origin):
-                args = [quote(origin.pk)]
-                name = "admin:conversations_conversation_change"
-                conversation.origin_url = reverse(name, args=args, current_app=self.admin_site.name)  # type: ignore[attr-defined]
+                conversation.origin_url = page_url(self, origin.pk)  # type: ignore[attr-defined]
         return conversation
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -282,12 +281,12 @@ class ConversationAdmin(MetadataChanges, RetentionPermissions, ConversationCells
         context["metadata_pairs"] = render_pairs(obj.metadata, url_of=neighbours.condition_url)
         context["transcript"] = context["subtitle"] = None
         context["panels"] = render_panels(request, obj)
-        context["title"] = shorten_id(obj.pk)
+        context["title"] = build_title(obj)
         if self.has_read_content_permission(request, obj):
             items = read_items(self, request, obj)
             save_transcript_preferences(request)
             preferences = transcript_preferences(request)
-            context["title"] = truncatechars(first_message(items), MAX_TITLE) or context["title"]
+            context["title"] = build_title(obj, first_message(items))
             context["transcript"] = self.transcript_class(
                 obj, items=items, parameters=request.GET, preferences=preferences
             )

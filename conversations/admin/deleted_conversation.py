@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
@@ -9,6 +9,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
@@ -16,19 +17,22 @@ from conversations.admin.actions.delete_confirmation import DeletionSummary
 from conversations.admin.actions.hold import HoldView, refuse_if_held, warn_about_held
 from conversations.admin.actions.read_deleted import ReadDeletedView
 from conversations.admin.actions.retention_permissions import RetentionPermissions
-from conversations.admin.base import AppModelAdmin
+from conversations.admin.base import EMPTY, AppModelAdmin
 from conversations.admin.charts import format_count
+from conversations.admin.content.titles import read_deleted_first_messages
 from conversations.admin.keyset import CappedPaginator
+from conversations.admin.list.cells import held_mark
 from conversations.admin.list.times import format_relative_time, format_time, time_column
 from conversations.admin.list.trash_list import TrashChangeList, search_trash
 from conversations.admin.metadata.pairs import render_pairs
 from conversations.admin.permissions import may_read_content, sees_all_conversations
+from conversations.admin.titles import RowTitles, build_title
 from conversations.models import DeletedConversation
 from conversations.trash import RestoreError, restore
 
 
 @admin.register(DeletedConversation)
-class DeletedConversationAdmin(RetentionPermissions, AppModelAdmin):
+class DeletedConversationAdmin(RowTitles, RetentionPermissions, AppModelAdmin):
     """The trash: metadata and times of deleted conversations, and their messages for those who may read content."""
 
     max_restored_items: ClassVar[int] = 20_000  # per request; restoring them takes some seconds
@@ -41,7 +45,7 @@ class DeletedConversationAdmin(RetentionPermissions, AppModelAdmin):
         *("by", "until", "is_held"),
     )
     list_display: Any = (
-        *("conversation_id", "owner_name", "end_user", "metadata_pairs", "formatted_item_count"),
+        *("title", "owner_name", "end_user", "metadata_pairs", "formatted_item_count"),
         time_column(DeletedConversation, "deleted_at", is_relative=True),
         *("by", "time_left"),
     )
@@ -56,6 +60,12 @@ class DeletedConversationAdmin(RetentionPermissions, AppModelAdmin):
 
     class Media:
         css: ClassVar = {"all": ("conversations/admin.css", "conversations/trash.css")}
+
+    @admin.display(description=_("conversation"))
+    def title(self, deleted: DeletedConversation) -> str:
+        text = getattr(deleted, "title", None) or build_title(deleted)  # The list has set it.
+        mark = held_mark() if deleted.is_held else ""
+        return format_html('<bdi title="{}">{}</bdi> {}', deleted.conversation_id, text, mark)
 
     @admin.display(description=_("owner"))
     def owner_name(self, deleted: DeletedConversation) -> str:
@@ -73,7 +83,7 @@ class DeletedConversationAdmin(RetentionPermissions, AppModelAdmin):
 
     @admin.display(description=_("deleted by"))
     def by(self, deleted: DeletedConversation) -> str:
-        return str(deleted.deleted_by_username)
+        return deleted.deleted_by_username or EMPTY
 
     @admin.display(description=_("can be restored until"))
     def until(self, deleted: DeletedConversation) -> str:
@@ -103,6 +113,11 @@ class DeletedConversationAdmin(RetentionPermissions, AppModelAdmin):
         """Whether the user may see deleted conversations and delete others: restoring undoes a deletion."""
         return self.has_view_permission(request, obj) and request.user.has_perm("conversations.delete_conversation")
 
+    def read_first_messages(
+        self, request: HttpRequest, rows: Sequence[DeletedConversation], *, query: str = ""
+    ) -> dict[int, str]:
+        return read_deleted_first_messages(self, request, rows, query=query)
+
     def has_read_content_permission(self, request: HttpRequest, obj: DeletedConversation | None = None) -> bool:
         """Whether the user may read messages in the trash, whose rows CONVERSATIONS_VISIBLE_TO does not narrow."""
         return may_read_content(request) and sees_all_conversations(request)
@@ -130,7 +145,8 @@ class DeletedConversationAdmin(RetentionPermissions, AppModelAdmin):
     def delete_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        return refuse_if_held(self, request, object_id) or super().delete_view(request, object_id, extra_context)
+        refusal = refuse_if_held(self, request, object_id)
+        return refusal or super().delete_view(request, object_id, extra_context)
 
     def restore_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         deleted = self.get_object(request, object_id)
@@ -149,8 +165,8 @@ class DeletedConversationAdmin(RetentionPermissions, AppModelAdmin):
         restored_count = remaining_count = item_count = 0
         for deleted in rows:
             if deleted.item_count > self.max_restored_items:
-                text = gettext("“%(id)s” is too long to restore here; an operator can restore it.")
-                self.message_user(request, text % {"id": deleted}, messages.WARNING)
+                text = gettext("“%(title)s” is too long to restore here; an operator can restore it.")
+                self.message_user(request, text % {"title": self.title_of(request, deleted)}, messages.WARNING)
                 continue
             item_count += deleted.item_count
             if item_count > self.max_restored_items:
@@ -176,15 +192,18 @@ class DeletedConversationAdmin(RetentionPermissions, AppModelAdmin):
     def render_change_form(
         self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
     ) -> HttpResponse:
+        context["title"], context["subtitle"] = self.title_of(request, context["original"]), None
         context["may_read"] = self.has_read_content_permission(request, context["original"])
         context["may_hold"] = self.has_hold_permission(request)
         context["has_restore_permission"] = self.has_restore_permission(request, context["original"])
         return super().render_change_form(request, context, *args, **kwargs)
 
     def get_deleted_objects(self, objs: Iterable[Any], request: HttpRequest) -> DeletionSummary:
-        """Return the ids only. Django's implementation would load the stored content."""
-        rows = [str(deleted) for deleted in objs]
-        return rows, {str(self.opts.verbose_name_plural): len(rows)}, set(), []
+        """Return the titles. Django's implementation would load the stored content."""
+        is_confirmed = bool(request.POST.get("post"))  # Then no page shows the titles.
+        rows = list(objs)
+        titles = [""] * len(rows) if is_confirmed else [title for _row, title in self.with_titles(request, rows)]
+        return titles, {str(self.opts.verbose_name_plural): len(rows)}, set(), []
 
     def delete_model(self, request: HttpRequest, obj: DeletedConversation) -> None:
         DeletedConversation.objects.filter(pk=obj.pk).delete_with_parts(deleted_by=request.user)

@@ -49,6 +49,7 @@ class DryRunView(ModelAdminView):
         try:
             with time_limit(SECONDS, using=conversations.db):
                 context |= self._try_rule(search, conversations.filter(is_held=True))
+            context["sample"] = model_admin.with_titles(request, context["sample"])
         except QueryTimeout:
             context["is_slow"] = True
         return self.render(self.template, context)

@@ -154,17 +154,19 @@ def test_conversation_page_requires_the_view_permission(staff_client, conversati
     assert staff_client("delete_conversation").get(url(conversation)).status_code == 403
 
 
-@pytest.mark.parametrize("view_name", ["change", "delete"])
-def test_conversation_deleted_meanwhile_is_reported_as_missing(admin_client, conversation, monkeypatch, view_name):
+@pytest.mark.parametrize(("view_name", "method"), [("change", "get_object"), ("delete", "get_deleted_objects")])
+def test_conversation_deleted_meanwhile_is_reported_as_missing(
+    admin_client, conversation, monkeypatch, view_name, method
+):
     url = reverse(f"admin:conversations_conversation_{view_name}", args=[quote(conversation.pk)])
-    get_object = ConversationAdmin.get_object
+    read = getattr(ConversationAdmin, method)
 
     def deleted_after_it_was_found(self, *args, **kwargs):
-        row = get_object(self, *args, **kwargs)
-        delete_conversation(Conversation.objects.get(pk=row.pk))
-        return row
+        result = read(self, *args, **kwargs)
+        delete_conversation(Conversation.objects.get())
+        return result
 
-    monkeypatch.setattr(ConversationAdmin, "get_object", deleted_after_it_was_found)
+    monkeypatch.setattr(ConversationAdmin, method, deleted_after_it_was_found)
     response = admin_client.post(url, {**rows(conversation, ("topic", "new")), "post": "yes"}, follow=True)
     assert response.status_code == 200
     assert "Perhaps it was deleted?" in response.content.decode()

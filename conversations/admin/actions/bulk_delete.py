@@ -128,10 +128,20 @@ class BulkDeleteView(ModelAdminView):
             "deleted_count": format_count(progress.deleted_count) if progress else "",
             "form_url": self._form_url(request),
             "selected_ids": request.POST.getlist(ACTION_CHECKBOX_NAME),
+            "selected": [] if progress else self._titles(request, form),
             "checkbox_name": ACTION_CHECKBOX_NAME,
             "list_url": list_url(self.model_admin, request),
         }
         return self.render(self.model_admin.bulk_deletion_template, context)
+
+    def _titles(self, request: HttpRequest, form: ConfirmationForm) -> list[tuple[Conversation, str]]:
+        """Return the selected conversations with their titles, in the order of the list."""
+        if form["scope"].value() != SELECTED:
+            return []
+        ids = request.POST.getlist(ACTION_CHECKBOX_NAME)
+        rows = self.model_admin.get_queryset(request).filter(pk__in=ids).order_by("-pk")
+        titles: list[tuple[Conversation, str]] = self.model_admin.with_titles(request, rows)
+        return titles
 
     def _delete_in_time(
         self, request: HttpRequest, selection: Selection, confirmed: dict[str, Any]

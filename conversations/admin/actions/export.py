@@ -123,6 +123,7 @@ class ExportView(ModelAdminView):
         context = {
             "title": _("Export conversations") if self.conversation is None else _("Export conversation"),
             "original": self.conversation,
+            "row_title": self.model_admin.title_of(request, self.conversation) if self.conversation else "",
             "item_count": format_count(self.conversation.item_count) if self.conversation else "",
             "selection": selection,
             "form": form,

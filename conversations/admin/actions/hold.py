@@ -52,22 +52,23 @@ class HoldView(ModelAdminView):
         form = ReasonForm(request.POST)
         if not form.is_valid():
             return self._page(form)
-        reason, name = form.cleaned_data["reason"], {"id": str(self.row)}
+        reason = form.cleaned_data["reason"]
         try:
             if request.POST.get("release"):
                 release_hold(self.row, reason=reason, released_by=request.user)
-                text = gettext("Released the legal hold on “%(id)s”.")
+                text = gettext("Released the legal hold.")
             else:
                 place_hold(self.row, reason=reason, placed_by=request.user)
-                text = gettext("“%(id)s” is on legal hold now.")
+                text = gettext("This conversation is on legal hold now.")
         except APIError as error:  # Another request has just deleted or restored it.
             raise Http404 from error
-        self.model_admin.message_user(request, text % name, messages.SUCCESS)
+        self.model_admin.message_user(request, text, messages.SUCCESS)
         return HttpResponseRedirect(page_url(self.model_admin, self.row.pk))
 
     def _page(self, form: ReasonForm) -> HttpResponse:
         title = _("Release legal hold") if self.row.is_held else _("Place on legal hold")
-        context: dict[str, Any] = {"title": title, "original": self.row, "form": form}
+        row_title = self.model_admin.title_of(self.request, self.row)
+        context: dict[str, Any] = {"title": title, "original": self.row, "row_title": row_title, "form": form}
         return self.render(self.template, context)
 
 

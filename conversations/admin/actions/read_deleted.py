@@ -6,12 +6,11 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
-from django.template.defaultfilters import truncatechars
 from django.utils.translation import gettext
 
 from conversations.admin.base import ModelAdminView, page_url
 from conversations.admin.content.deleted import read_deleted_page
-from conversations.admin.list.cells import shorten_id
+from conversations.admin.titles import build_title
 from conversations.admin.transcript.entries import group_items
 from conversations.admin.transcript.item import TranscriptItem
 from conversations.admin.transcript.page import Transcript
@@ -19,8 +18,6 @@ from conversations.admin.transcript.page_rendering import render_page
 from conversations.admin.transcript.pairing import pair_page
 from conversations.errors import APIError
 from conversations.models import DeletedConversation, Item
-
-MAX_TITLE = 100  # characters of the first message
 
 
 class ReadDeletedView(ModelAdminView):
@@ -51,13 +48,15 @@ class ReadDeletedView(ModelAdminView):
                 max_bytes=Transcript.max_loaded_characters,
             )
         except APIError as error:
-            message = gettext("“%(id)s” can't be read: %(reason)s") % {"id": self.row, "reason": error.message}
+            message = gettext("“%(title)s” can't be read: %(reason)s") % {
+                "title": build_title(self.row),
+                "reason": error.message,
+            }
             self.model_admin.message_user(request, message, messages.ERROR)
             return HttpResponseRedirect(page_url(self.model_admin, self.row.pk))
         rows = page.rows
-        title = truncatechars(page.first_message, MAX_TITLE) or shorten_id(self.row.conversation_id)
         context = {
-            "title": title,
+            "title": build_title(self.row, page.first_message),
             "original": self.row,
             "entries": list(group_items(_render(rows, is_complete=not (after or page.has_more)))),
             "has_earlier": bool(after),

@@ -59,5 +59,11 @@ class RedactView(ModelAdminView):
         return HttpResponseRedirect(page_url(self.model_admin, self.row.pk))
 
     def _page(self, form: ReasonForm) -> HttpResponse:
-        context = {"title": _("Redact item"), "original": self.row, "item_id": self.item_id, "form": form}
+        context = {
+            "title": _("Redact item"),
+            "original": self.row,
+            "row_title": self.model_admin.title_of(self.request, self.row),
+            "item_id": self.item_id,
+            "form": form,
+        }
         return self.render(self.template, context)

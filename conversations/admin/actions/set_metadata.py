@@ -109,6 +109,7 @@ class SetMetadataView(ModelAdminView):
         context = {
             "title": _("Set metadata"),
             "rows": rows,
+            "selected": self.model_admin.with_titles(request, rows),
             "form": form,
             "form_url": f"{url}?{request.GET.urlencode()}" if request.GET else url,
             "checkbox_name": ACTION_CHECKBOX_NAME,
@@ -118,8 +119,8 @@ class SetMetadataView(ModelAdminView):
 
     def _set(self, request: HttpRequest, rows: list[Conversation], key: str, value: str) -> None:
         changed = same = 0
-        held: list[tuple[str, str]] = []
-        refused: list[tuple[str, str]] = []
+        held: list[Conversation] = []
+        refused: list[tuple[Conversation, str]] = []
         for conversation in rows:
             try:
                 if set_pair(conversation, key, value, changed_by=request.user):
@@ -128,13 +129,19 @@ class SetMetadataView(ModelAdminView):
                 else:
                     same += 1
             except APIError as error:
-                (held if error.code == "conversation_held" else refused).append((conversation.pk, error.message))
+                if error.code == "conversation_held":
+                    held.append(conversation)
+                else:
+                    refused.append((conversation, error.message))
         self._report(request, key, changed, same)
         if held:
-            text = gettext("On legal hold and not changed: %(ids)s")
-            self._warn(request, text % {"ids": ", ".join(pk for pk, _message in held)})
-        for pk, message in refused:
-            self._warn(request, gettext("%(id)s was not changed: %(reason)s") % {"id": pk, "reason": message})
+            titles = (f"“{title}”" for _row, title in self.model_admin.with_titles(request, held))
+            text = gettext("On legal hold and not changed: %(titles)s")
+            self._warn(request, text % {"titles": ", ".join(titles)})
+        for conversation, message in refused:
+            title = self.model_admin.title_of(request, conversation)
+            text = gettext("“%(title)s” was not changed: %(reason)s")
+            self._warn(request, text % {"title": title, "reason": message})
 
     def _report(self, request: HttpRequest, key: str, changed: int, same: int) -> None:
         text = ngettext(

@@ -55,6 +55,14 @@ def load_previews(conversations: Iterable[Conversation], *, has_last: bool) -> d
     }
 
 
+def first_messages(conversations: Iterable[Conversation]) -> dict[str, str]:
+    """Return the previews of first messages of users by conversation id, in one query."""
+    messages = Item.objects.filter(conversation=OuterRef("pk"), type="message")
+    rows = Conversation.objects.filter(pk__in=[conversation.pk for conversation in conversations])
+    first = _text_beginning(first_messages_of_users(messages))
+    return {pk: _shorten(start) for pk, start in rows.values_list("pk", first)}
+
+
 def first_messages_of_users(items: ItemQuerySet) -> ItemQuerySet:
     """Return the messages of users among the first `MAX_ITEMS` items of a conversation, in order."""
     return items.filter(type="message", position__lte=MAX_ITEMS, data__role="user").order_by("position")

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from conversations.admin.charts import format_count
 from conversations.admin.list.times import format_relative_time
 from conversations.admin.metadata.pairs import pair_link, render_pairs
+from conversations.admin.titles import build_title, split_id
 from conversations.models import Conversation
 
 PAIRS = "metadata_pairs"  # shown below the title
@@ -30,7 +31,6 @@ COLUMNS: dict[str, Any] = {
     "last_message": _("last message"),
     "id": _("id"),
 }
-TAIL_LENGTH = 6  # characters at the end of an id, which are random, and tell the ids of one day apart
 MAX_PAIRS = 3  # metadata pairs in a row
 MAX_BEFORE = 25  # characters of a passage before what was searched for, which one line of a narrow screen has to show
 
@@ -55,7 +55,7 @@ class ConversationCells:
         pairs = self.metadata_pairs(conversation) if row.has_pairs else ""
         if snippet := _snippet(row):
             pairs = format_html('<div class="conversations-hit">{}{}</div>', snippet, pairs)
-        return format_html("{}{}", _with_failures(link, row), pairs)
+        return format_html("{}{}", _with_marks(link, row), pairs)
 
     @admin.display(description=COLUMNS["created"])
     def created(self, conversation: Conversation) -> str:
@@ -123,28 +123,18 @@ def metadata_cell(key: str) -> Callable[[Conversation], str]:
 
 
 def title_of(conversation: Conversation) -> str:
-    """Return the first message of a user if the list has read it, or else the short id."""
+    """Return the title with the first message of a user, if the list has read it."""
     preview = getattr(conversation, "preview", None)
-    return preview.first_message if preview and preview.first_message else shorten_id(conversation.pk)
-
-
-def shorten_id(conversation_id: str) -> str:
-    prefix, middle, tail = _split_id(conversation_id)
-    return f"{prefix}…{tail}" if middle else conversation_id
+    return preview.first_message if preview and preview.first_message else build_title(conversation)
 
 
 def render_short_id(conversation_id: str) -> SafeString:
     """Return HTML that shows an ellipsis for the middle of the id, which is selected and copied with the rest."""
-    prefix, middle, tail = _split_id(conversation_id)
+    prefix, middle, tail = split_id(conversation_id)
     return format_html(
         '<code class="conversations-id" data-copy-id="{}" title="{}">{}<span>{}</span>{}</code>',
         *(conversation_id, conversation_id, prefix, middle, tail),
     )
-
-
-def _split_id(conversation_id: str) -> tuple[str, str, str]:
-    prefix, separator, rest = conversation_id.partition("_")
-    return f"{prefix}{separator}", rest[:-TAIL_LENGTH], rest[-TAIL_LENGTH:]
 
 
 def _filter_link(conversation: Any, name: str, value: str, *, text: str, title: str) -> str:
@@ -156,17 +146,21 @@ def _filter_link(conversation: Any, name: str, value: str, *, text: str, title: 
     return format_html('<a class="conversations-pair" href="{}" title="{}">{}</a>', url, title, text)
 
 
-def _with_failures(link: SafeString, row: Any) -> SafeString:
-    """Return the link with marks for failed items and calls without output, if the list has read them."""
+def held_mark() -> SafeString:
+    return format_html('<span class="conversations-held">{}</span>', gettext("Held"))
+
+
+def _with_marks(link: SafeString, row: Any) -> SafeString:
+    """Return the link with marks for a legal hold, and for failed items and calls without output, if they were read."""
     texts = []
     if row.preview and (number := row.preview.failed_count):
         texts.append(ngettext("%(count)s failed", "%(count)s failed", number) % {"count": format_count(number)})
     if row.preview and row.preview.is_unanswered:
         texts.append(gettext("unanswered call"))
-    if not texts:
-        return link
     marks = format_html_join(" ", '<span class="conversations-mark">✕ {}</span>', ((text,) for text in texts))
-    return format_html('<div class="conversations-headline">{} {}</div>', link, marks)
+    if row.is_held:
+        marks = format_html("{} {}", held_mark(), marks)
+    return format_html('<div class="conversations-headline">{} {}</div>', link, marks) if marks else link
 
 
 def _snippet(row: Any) -> SafeString | str:

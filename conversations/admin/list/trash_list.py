@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, nullcontext
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from django.contrib import messages
 from django.db.models import Q
@@ -13,6 +13,7 @@ from django.utils.translation import gettext
 from conversations import ids
 from conversations.admin.keyset import CappedCount, KeysetChangeList, ListPage
 from conversations.admin.list.change_list import TOO_SLOW
+from conversations.admin.titles import build_title
 from conversations.db.timeouts import QueryTimeout, time_limit
 from conversations.errors import APIError
 from conversations.models import DeletedConversationQuerySet
@@ -34,6 +35,7 @@ class TrashChangeList(KeysetChangeList):
     """Deleted conversations. A search reads every row of the trash in the worst case, and has a time limit."""
 
     max_seconds: ClassVar[float] = 5
+    model_admin: Any  # a DeletedConversationAdmin; this module cannot import the class
 
     def get_results(self, request: HttpRequest) -> None:
         """Read the page at once, because the message about a search that is too slow stands above the list."""
@@ -45,6 +47,9 @@ class TrashChangeList(KeysetChangeList):
             self.model_admin.message_user(request, TOO_SLOW, messages.WARNING)
             self.page = ListPage([], has_earlier=False, has_later=False)
             return
+        messages_by_key = self.model_admin.read_first_messages(request, self.page.rows, query=self.query)
+        for row in self.page.rows:
+            row.title = build_title(row, messages_by_key.get(row.pk, ""))
         if self.query and not self.page.rows and (reason := refusal_reason(self.query.strip())):
             self.model_admin.message_user(request, reason, messages.WARNING)
 

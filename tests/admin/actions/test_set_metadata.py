@@ -85,8 +85,8 @@ def test_held_and_full_conversations_are_named_and_stay(admin_client, rows, alic
     response = send(admin_client, [*rows, full])
     success, held, refused = messages(response)
     assert success == "Set “tenant” in 2 conversations."
-    assert held == f"On legal hold and not changed: {rows[0].pk}"
-    assert refused.startswith(f"{full.pk} was not changed: ")
+    assert held == "On legal hold and not changed: “Empty conversation”"
+    assert refused.startswith("“Empty conversation” was not changed: ")
     assert "16" in refused
     assert Conversation.objects.get(pk=rows[0].pk).metadata == {"a": "1"}
     assert Conversation.objects.get(pk=full.pk).metadata == FULL

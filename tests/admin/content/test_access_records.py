@@ -54,6 +54,10 @@ def delete_matches(client: Client, conversation: Conversation) -> None:
     assert not Conversation.objects.exists()
 
 
+def select(action: str) -> dict[str, object]:
+    return {"action": action, "_selected_action": list(Conversation.objects.values_list("pk", flat=True))}
+
+
 def trash_row(conversation: Conversation) -> DeletedConversation:
     row = move_to_trash(conversation)
     assert row is not None
@@ -91,7 +95,7 @@ PAGES: dict[str, tuple[Page, list[tuple[str, int | None]]]] = {
     ),
     "export page": (lambda client, row: client.get(EXPORT_URL), []),
     "export page of a text search": (lambda client, row: client.get(f"{EXPORT_URL}?{WORD}"), [("search", 3)]),
-    "export page of one conversation": (lambda client, row: client.get(url_of(row, "export")), []),
+    "export page of one conversation": (lambda client, row: client.get(url_of(row, "export")), [READ]),
     "export": (lambda client, row: export(client, EXPORT_URL), [("export", 3)]),
     "export without content": (lambda client, row: export(client, EXPORT_URL, "csv"), [("export", 3)]),
     "export of a text search": (lambda client, row: export(client, f"{EXPORT_URL}?{WORD}"), [("export", 3)]),
@@ -99,18 +103,35 @@ PAGES: dict[str, tuple[Page, list[tuple[str, int | None]]]] = {
     "confirmation of a deletion": (lambda client, row: client.get(DELETE_URL), []),
     "confirmation of a deletion by text": (lambda client, row: client.get(f"{DELETE_URL}?{WORD}"), [("search", 3)]),
     "deletion by text": (delete_matches, [("search", 3), DELETE, ("delete", 3), DELETE, DELETE]),
-    "confirmation of one deletion": (lambda client, row: client.get(url_of(row, "delete")), []),
+    "confirmation of one deletion": (lambda client, row: client.get(url_of(row, "delete")), [READ]),
+    "deletion": (lambda client, row: client.post(url_of(row, "delete"), {"post": "yes"}), [READ, DELETE]),
+    "confirmation of the deletion of some": (
+        lambda client, row: client.post(LIST_URL, select("delete_selected")),
+        [("read", 3)],
+    ),
+    "confirmation of a change of some": (
+        lambda client, row: client.post(LIST_URL, select("set_metadata")),
+        [("read", 3)],
+    ),
+    "legal hold": (lambda client, row: client.get(url_of(row, "hold")), [READ]),
+    "redaction": (lambda client, row: client.get(url_of(row, "redact", row.items.get().item_id)), [READ]),
     "new items of a transcript": (lambda client, row: client.get(url_of(row, "new_items", 0)), []),
     "new conversations": (lambda client, row: client.get(url_of(row, "new")), []),
     "new conversations of a text search": (lambda client, row: client.get(f"{url_of(row, 'new')}?{WORD}"), []),
-    "history": (lambda client, row: client.get(url_of(row, "history")), []),
+    "history": (lambda client, row: client.get(url_of(row, "history")), [READ]),
     "overview": (lambda client, row: client.get(reverse("admin:conversations_overview")), []),
-    "trash": (lambda client, row: client.get(trash_url("changelist")), []),
-    "deleted conversation": (lambda client, row: client.get(trash_url("change", trash_row(row).pk)), []),
+    "empty trash": (lambda client, row: client.get(trash_url("changelist")), []),
+    "trash": (lambda client, row: (trash_row(row), client.get(trash_url("changelist"))), [READ]),
+    "deleted conversation": (lambda client, row: client.get(trash_url("change", trash_row(row).pk)), [READ]),
+    "history of a deleted conversation": (
+        lambda client, row: client.get(trash_url("history", trash_row(row).pk)),
+        [READ],
+    ),
+    "access log": (lambda client, row: client.get(reverse("admin:conversations_accessrecord_changelist")), []),
     "restoring": (lambda client, row: client.post(trash_url("restore", trash_row(row).pk)), [("restore", None)]),
     "deletion for good": (
         lambda client, row: client.post(trash_url("delete", trash_row(row).pk), {"post": "yes"}),
-        [("purge", 1)],
+        [READ, ("purge", 1)],
     ),
 }
 

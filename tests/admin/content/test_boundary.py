@@ -11,7 +11,7 @@ import conversations.admin
 ADMIN = Path(conversations.admin.__file__).parent
 # Functions and classes that record the access themselves, and names that give no access.
 PUBLIC_NAMES = {"RecordedSearch", "read_item", "read_items", "first_message", "PREVIEW_COLUMNS"}
-PUBLIC_NAMES |= {"read_deleted_page"}
+PUBLIC_NAMES |= {"read_deleted_page", "read_first_messages", "read_deleted_first_messages"}
 PUBLIC_NAMES |= {"conversations_of_call", "conversations_of_item", "conversations_of_items", "count_failed_items"}
 CONTENT_NAMES = {"DeletedPart", "Export", "read_deleted_items", "ItemText", "build_q", "planner"}
 CONTENT_ATTRIBUTES = {"capped_count", "data_of", "data_page", "items_page", "matching"}

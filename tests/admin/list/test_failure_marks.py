@@ -10,8 +10,10 @@ from django.test import Client
 from conversations.admin.content.previews import load_previews
 from conversations.admin.transcript.problems import Problems
 from conversations.models import AccessRecord, Conversation
+from conversations.retention.holds import place_hold
 from tests.admin.list.filtered_list import URL
 from tests.plans import analyze, capture_statements, plan_steps
+from tests.queries import CapturedQueries
 
 CALL = {"type": "function_call", "call_id": "1", "name": "find_order", "arguments": "{}"}
 OUTPUT = {"type": "function_call_output", "call_id": "1"}
@@ -71,3 +73,21 @@ def test_marks_are_for_staff_who_may_read_content_and_are_recorded(staff_client,
     User.objects.get(username="staff").user_permissions.add(Permission.objects.get(codename="read_content"))
     assert marks(client) == ["✕ 1 failed", "✕ unanswered call"]
     assert AccessRecord.objects.get().conversation_count == 1
+
+
+def test_mark_of_a_legal_hold_takes_no_permission_to_read_and_no_query(admin_client, staff_client, alice):
+    held, _other = (Conversation.objects.create_with_items(owner=alice, items=[CALL]) for _ in range(2))
+
+    def read_list(client: Client) -> tuple[str, int]:
+        with CapturedQueries(connection) as captured:
+            html = client.get(URL).content.decode()
+        return html, len(captured)
+
+    read_list(admin_client)
+    before, count = read_list(admin_client)
+    assert "conversations-held" not in before
+    place_hold(held, reason="case", placed_by=alice)
+    html, count_with_hold = read_list(admin_client)
+    assert html.count('<span class="conversations-held">Held</span>') == 1
+    assert count_with_hold == count
+    assert staff_client("view_conversation").get(URL).content.decode().count("conversations-held") == 1
