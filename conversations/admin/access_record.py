@@ -1,25 +1,27 @@
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from functools import cached_property
 from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
 from django.db.models import QuerySet
 from django.http import HttpRequest
-from django.utils.html import format_html, format_html_join
-from django.utils.translation import gettext
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
-from conversations.admin.base import AppModelAdmin
+from conversations.admin.actions.record_details import render_details
+from conversations.admin.base import EMPTY, AppModelAdmin, page_url
 from conversations.admin.charts import format_count
 from conversations.admin.filters import FilterForm, FormFilter
 from conversations.admin.keyset import CappedPaginator, KeysetChangeList
-from conversations.admin.list.times import format_time, time_column
-from conversations.models import AccessRecord
+from conversations.admin.list.times import time_column
+from conversations.admin.titles import shorten_id
+from conversations.models import AccessRecord, Conversation
 
-FIELDS = ("username", "action", "conversation_id", "query", "count", "detail_list")
-ERASURE_TIMES = ("started", "finished")  # in the details of an erasure
+CREATED = time_column(AccessRecord, "created_at", is_relative=True)
+DETAILS = ("query", "count", "detail_list")
 
 
 class UserForm(FilterForm):
@@ -38,40 +40,47 @@ class UserFilter(FormFilter):
         return queryset.filter(username=self.form.cleaned_data["user"]) if self.form.is_valid() else queryset.none()
 
 
-def render_details(record: AccessRecord) -> str:
-    """Return the details as an HTML list, and of a change of metadata the pairs that differ."""
-    details = record.details or {}
-    if record.action == AccessRecord.Action.METADATA and details:
-        old, new = details["old"], details["new"]
-        changed = [key for key in {**old, **new} if old.get(key) != new.get(key)]
-        lines = [(key, _quote(old.get(key)), _quote(new.get(key))) for key in changed]
-        rows = format_html_join("", "<li><b>{}</b>: {} → {}</li>", lines)
-    else:
-        values = ((key, value) for key, value in details.items() if value is not None)
-        times = ERASURE_TIMES if record.action == AccessRecord.Action.ERASURE else ()
-        texts = ((key, _format_time(value) if key in times else _join(value)) for key, value in values)
-        rows = format_html_join("", "<li><b>{}</b>: {}</li>", texts)
-    return format_html('<ul class="conversations-pairs">{}</ul>', rows) if rows else ""
+class AccessRecordChangeList(KeysetChangeList):
+    """The access log, whose ids of conversations are links if the user may see these conversations."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.request = request
+
+    @cached_property
+    def result_list(self) -> list[Any]:
+        rows = super().result_list
+        add_conversation_urls(rows, site=self.model_admin.admin_site, request=self.request)
+        return rows
 
 
-def _format_time(text: str) -> str:
-    return format_time(datetime.fromisoformat(text))
+def add_conversation_urls(records: Iterable[Any], *, site: admin.AdminSite, request: HttpRequest) -> None:
+    """Set `conversation_url` of records whose conversation exists and may be seen by the user, in one query."""
+    ids = {record.conversation_id for record in records} - {""}
+    model_admin: Any = site.get_model_admin(Conversation) if site.is_registered(Conversation) else None
+    if not ids or not model_admin or not model_admin.has_view_or_change_permission(request):
+        return
+    found = set(model_admin.get_queryset(request).filter(pk__in=ids).order_by().values_list("pk", flat=True))
+    for record in records:
+        if record.conversation_id in found:
+            record.conversation_url = page_url(model_admin, record.conversation_id)
 
 
-def _join(value: Any) -> Any:
-    return ", ".join(value) if isinstance(value, list) else value
-
-
-def _quote(value: str | None) -> str:
-    return gettext("not set") if value is None else f"“{value}”"
+def _link(record: Any, text: str) -> str:
+    """Return the text, linked to the conversation and with its whole id on hover."""
+    if not text:
+        return EMPTY
+    if url := getattr(record, "conversation_url", ""):
+        return format_html('<a href="{}" title="{}">{}</a>', url, record.conversation_id, text)
+    return format_html('<span title="{}">{}</span>', record.conversation_id, text)
 
 
 @admin.register(AccessRecord)
 class AccessRecordAdmin(AppModelAdmin):
     """The access log. It is read-only: not even a superuser may add, change or delete an entry."""
 
-    list_display: Any = (time_column(AccessRecord, "created_at", is_relative=True), *FIELDS)
-    fields: ClassVar[Any] = (time_column(AccessRecord, "created_at"), *FIELDS)
+    list_display: Any = (CREATED, "username", "action", "conversation", *DETAILS)
+    fields: ClassVar[Any] = (time_column(AccessRecord, "created_at"), "username", "action", "whole_id", *DETAILS)
     readonly_fields: ClassVar[Any] = fields
     list_filter = (UserFilter, "action")
     ordering = ("-id",)
@@ -87,14 +96,28 @@ class AccessRecordAdmin(AppModelAdmin):
 
     @admin.display(description=AccessRecord._meta.get_field("conversation_count").verbose_name)
     def count(self, record: AccessRecord) -> str:
-        return "-" if record.conversation_count is None else format_count(record.conversation_count)
+        return EMPTY if record.conversation_count is None else format_count(record.conversation_count)
+
+    @admin.display(description=AccessRecord._meta.get_field("conversation_id").verbose_name)
+    def conversation(self, record: AccessRecord) -> str:
+        return _link(record, shorten_id(record.conversation_id))
+
+    @admin.display(description=AccessRecord._meta.get_field("conversation_id").verbose_name)
+    def whole_id(self, record: AccessRecord) -> str:
+        return _link(record, record.conversation_id)
 
     @admin.display(description=_("details"))
     def detail_list(self, record: AccessRecord) -> str:
         return render_details(record)
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[KeysetChangeList]:
-        return KeysetChangeList
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> AccessRecord | None:
+        record: AccessRecord | None = super().get_object(request, object_id, from_field)
+        if record:
+            add_conversation_urls([record], site=self.admin_site, request=request)
+        return record
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[AccessRecordChangeList]:
+        return AccessRecordChangeList
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -1,11 +1,22 @@
+from collections import Counter
+from datetime import timedelta
+
 import pytest
 from django.contrib.admin.utils import quote
 from django.contrib.auth.models import User
 from django.db import DatabaseError, connection
 from django.urls import reverse
+from django.utils import timezone
 
+from conversations.admin.actions.record_details import LABELS, render_details
+from conversations.admin.base import EMPTY
+from conversations.admin.titles import shorten_id
 from conversations.deletion import delete_conversation
-from conversations.models import AccessRecord, Conversation
+from conversations.models import AccessRecord, APIKey, Conversation, RetentionRule
+from conversations.retention.holds import place_hold
+from conversations.retention.receipt import Receipt
+from conversations.retention.redaction import redact_item
+from conversations.retention.rules import run_rules
 from conversations.schema.items import validate_items
 from tests.queries import CapturedQueries
 
@@ -52,10 +63,8 @@ def test_each_item_view_is_recorded_once(staff_client, conversation):
 
 
 def test_pages_without_content_are_not_recorded(admin_client, conversation):
-    quoted = quote(conversation.pk)
-    for page, arguments in {"history": [quoted], "delete": [quoted]}.items():
-        admin_client.get(reverse(f"admin:conversations_conversation_{page}", args=arguments))
-    admin_client.post(transcript_url(conversation), {"metadata_key": ""})
+    admin_client.get(LIST_URL)
+    admin_client.get(reverse("admin:conversations_conversation_new_items", args=[quote(conversation.pk), 0]))
     assert not AccessRecord.objects.exists()
 
 
@@ -166,10 +175,53 @@ def test_access_log_shows_the_filter_and_number_of_an_export(admin_client, alice
 def test_access_log_takes_a_constant_number_of_queries(admin_client, alice, bob, django_assert_num_queries):
     for user in (alice, bob) * 60:
         AccessRecord.objects.record(user=user, action=READ, conversation_id="conv_1")
-    with django_assert_num_queries(4):  # session, user, count, rows
+    with django_assert_num_queries(5):  # session, user, count, rows, conversations that exist
         html = admin_client.get(LIST_URL).content.decode()
     assert "120 entries" in html
 
 
 def test_lookups_across_the_user_relation_are_refused(admin_client):
     assert admin_client.get(LIST_URL, {"user__password__startswith": "m"}).status_code == 400
+
+
+def test_access_log_links_short_ids_of_conversations_that_the_user_may_view(admin_client, staff_client, conversation):
+    for pk in (conversation.pk, "conv_0123456789"):
+        AccessRecord.objects.record(user=conversation.owner, action=READ, conversation_id=pk)
+    link = f'<a href="{transcript_url(conversation)}" title="{conversation.pk}">{shorten_id(conversation.pk)}</a>'
+    html = admin_client.get(LIST_URL).content.decode()
+    assert link in html
+    assert '<span title="conv_0123456789">conv_…456789</span>' in html
+    page = admin_client.get(record_url("change", AccessRecord.objects.earliest("pk"))).content.decode()
+    assert f'<a href="{transcript_url(conversation)}" title="{conversation.pk}">{conversation.pk}</a>' in page
+    assert "hello" not in html + page
+    assert transcript_url(conversation) not in staff_client("view_accessrecord").get(LIST_URL).content.decode()
+
+
+def test_access_log_shows_an_erasure_in_the_words_of_its_receipt(admin_client, alice):
+    receipt = Receipt(counts=Counter({"deleted conversations": 1_234, "checked": 2}), finished_at=timezone.now())
+    details = {"chosen by": ["end user", "metadata value"], **receipt.as_dict()}
+    record = AccessRecord.objects.record(user=alice, action="erasure", details=details)
+    html = render_details(record)
+    assert "<b>Chosen by</b>: end user, metadata value" in html
+    assert "<b>Deleted conversations</b>: 1,234" in html
+    assert "<b>Saved views</b>" not in html  # There were none.
+    assert [key for key in details if f"<b>{key}</b>" in html] == []
+
+
+def test_every_detail_that_the_app_records_has_a_label(alice, conversation):
+    key, _secret = APIKey.create(user=alice, created_by=alice)
+    key.rotate(overlap=timedelta(hours=1), rotated_by=alice)
+    redact_item(conversation, conversation.items.first().item_id, reason="name", redacted_by=alice)
+    place_hold(conversation, reason="case", placed_by=alice)
+    RetentionRule.objects.create(name="old", days=30, is_enabled=True)
+    list(run_rules())
+    keys = {key for record in AccessRecord.objects.all() for key in record.details or {}}
+    assert keys > {"key", "copies", "reason", "rule"}
+    assert keys | set(Receipt().as_dict()) <= set(LABELS)
+
+
+def test_missing_values_of_the_access_log_are_dashes(admin_client, alice):
+    record = AccessRecord.objects.record(user=alice, action=SEARCH)
+    for url in (LIST_URL, record_url("change", record)):
+        html = admin_client.get(url).content.decode()
+        assert html.count(f">{EMPTY}<") == 4  # conversation, filter, results, details

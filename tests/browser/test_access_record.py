@@ -1,9 +1,13 @@
+from collections import Counter
+
 import pytest
 from django.urls import reverse
+from django.utils import timezone
 from playwright.sync_api import Page
 
 from conversations import ids
 from conversations.models import AccessRecord
+from conversations.retention.receipt import Receipt
 
 URL = reverse("admin:conversations_accessrecord_changelist")
 
@@ -17,6 +21,8 @@ def records(admin_user):
     AccessRecord.objects.record(
         user=admin_user, action=AccessRecord.Action.EXPORT, query=query.strip(), conversation_count=120_034
     )
+    erased = Receipt(finished_at=timezone.now(), counts=Counter({"conversations": 1_234, "checked": 1_234}))
+    AccessRecord.objects.record(user=admin_user, action=AccessRecord.Action.ERASURE, details=erased.as_dict())
 
 
 def test_all_columns_are_visible_at_1280_pixels(admin_page: Page, records):

@@ -15,6 +15,7 @@ from django.utils.decorators import method_decorator
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.actions.delete_confirmation import TypedForm
+from conversations.admin.actions.record_details import RECEIPT_LABELS
 from conversations.admin.base import ModelAdminView, non_atomic
 from conversations.admin.charts import format_count
 from conversations.admin.filters import FilterForm
@@ -32,17 +33,6 @@ from conversations.users import find_user
 MAX_COUNT = ConversationChangeList.max_count
 MAX_LISTED = 20  # conversations on legal hold
 SECONDS = 10  # for the numbers of the preview
-
-# The numbers of a receipt, in the order of the page.
-LABELS = {
-    "conversations": _("Conversations"),
-    "items": _("Items"),
-    "deleted conversations": _("Deleted conversations"),
-    "request records": _("Records of repeated requests"),
-    "saved views": _("Saved views"),
-    "search texts": _("Search texts in the access log"),
-    "history texts": _("Names in the history of the admin"),
-}
 
 
 class PersonForm(FilterForm):
@@ -182,7 +172,7 @@ class EraseView(ModelAdminView):
             "title": _("Erasure"),
             "record": record,
             "receipt": receipt,
-            "counts": [(label, format_count(receipt.counts[name])) for name, label in LABELS.items()],
+            "counts": [(label, format_count(receipt.counts[name])) for name, label in RECEIPT_LABELS.items()],
             "may_view_log": self.request.user.has_perm("conversations.view_accessrecord"),
         }
         return self.render(self.receipt_template, context)
@@ -199,8 +189,10 @@ class EraseView(ModelAdminView):
 
     def _page(self, person: Person, form: ErasureForm, **context: Any) -> HttpResponse:
         criteria = {"owner": person.owner, "end_user": person.end_user, "metadata": person.metadata}
+        held = context["selection"].held if "selection" in context else []
         context |= {
             "title": _("Erase person"),
+            "held": self.model_admin.with_titles(self.request, held),
             "verb": _("Erase"),
             "criteria": criteria,
             "form": form,

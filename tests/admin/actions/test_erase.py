@@ -12,6 +12,7 @@ from conversations import deletion
 from conversations.admin import ConversationAdmin
 from conversations.admin.access_record import render_details
 from conversations.admin.actions import erase
+from conversations.admin.titles import shorten_id
 from conversations.models import AccessRecord, Conversation, DeletedConversation, Item, SavedView
 from conversations.retention import erasure
 from conversations.retention.holds import place_hold
@@ -97,7 +98,7 @@ def test_held_conversations_stay_and_are_shown(client, alice):
     html = client.get(erase_url(ANN)).content.decode()
     assert "<strong>1 conversation</strong>" in html
     assert "<strong>2 conversations</strong> stay, because they are on legal hold" in html
-    assert f">{held.pk}</a>" in html
+    assert f"<bdi>{shorten_id(held.pk)}</bdi></a>" in html
     assert erased.pk not in html
     response = confirm(client, ANN, "1")
     assert "2 conversations stay, because they are on legal hold" in response.content.decode()
@@ -208,7 +209,7 @@ def test_erasure_that_was_stopped_has_a_receipt_of_what_it_erased(client, long_e
     response = client.get(URL, {"receipt": record.pk})
     assert "This erasure was not finished." in response.content.decode()
     assert Receipt.from_dict(record.details).finished_at is None
-    assert "<b>started</b>" in render_details(record)
+    assert "<b>Started</b>" in render_details(record)
     assert "finished" not in render_details(record)
 
 
