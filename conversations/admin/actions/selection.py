@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -33,6 +33,7 @@ class Selection:
     search: RecordedSearch
     error: str = ""  # why the filters are invalid, so that they select nothing
     note: str = ""  # why words of the filters are not looked up in messages
+    conditions: Sequence[str] = ()  # the filters as the list shows them
 
     @classmethod
     def from_list(cls, model_admin: admin.ModelAdmin[Any], request: HttpRequest) -> Selection:
@@ -46,14 +47,15 @@ class Selection:
             change_list: Any = model_admin.get_changelist_instance(list_request)
         except IncorrectLookupParameters:  # The list would drop its filters: select nothing rather than everything.
             return cls(RecordedSearch(model_admin, request, model_admin.get_queryset(request).none()))  # type: ignore[arg-type]
-        other_filters = (f"{name}={value}" for name, value in change_list.form.others if name not in NOT_FILTERS)
+        other_filters = [f"{name}={value}" for name, value in change_list.form.others if name not in NOT_FILTERS]
         filters = " ".join(filter(None, [change_list.form.text, *other_filters]))
         messages = chain(
             *change_list.form.errors.values(),
             *(errors for condition in change_list.form.conditions for errors in condition.errors.values()),
         )
         search = replace(change_list.search, text=filters)
-        return cls(search, error=" ".join(messages), note=change_list.words_note)
+        conditions = [*(chip.label for chip in change_list.form.chips), *other_filters]
+        return cls(search, error=" ".join(messages), note=change_list.words_note, conditions=conditions)
 
     @property
     def filters(self) -> str:

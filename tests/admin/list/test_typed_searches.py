@@ -110,7 +110,7 @@ def test_action_on_a_search_shows_the_reading_and_the_number_first(admin_client,
     assert parse_qs(urlsplit(link).query) == {"q": ['"erika@example.com"']}
     page = html(admin_client.get(link))
     assert "<strong>1 conversation</strong>" in page
-    assert '<code>"erika@example.com"</code>' in page
+    assert '<li dir="auto">"erika@example.com"</li>' in page
 
 
 @pytest.mark.parametrize("action_url", [DELETE_URL, EXPORT_URL])
