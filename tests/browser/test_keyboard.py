@@ -56,10 +56,10 @@ def test_conversation_can_be_read_exported_deleted_and_restored_by_keyboard(admi
     follow("Back")
     follow(title)
     follow("Delete")
-    follow("Yes, I\u2019m sure")
+    follow("Delete")
     expect(admin_page.get_by_text("was deleted successfully")).to_be_visible()
     admin_page.goto("/admin/conversations/deletedconversation/")
-    follow(conversation.pk)
+    follow(title)
     follow("Restore")
     expect(admin_page.get_by_text("Restored 1 conversation.")).to_be_visible()
     assert Conversation.objects.get() == conversation

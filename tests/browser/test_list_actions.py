@@ -3,9 +3,10 @@
 import json
 
 import pytest
+from django.contrib.admin.utils import quote
 from playwright.sync_api import Page, expect
 
-from conversations.models import Conversation, SavedView
+from conversations.models import APIKey, Conversation, SavedView
 from conversations.schema.items import validate_items
 from tests.browser.axe import serious_violations
 from tests.browser.list_page import title_link
@@ -13,6 +14,9 @@ from tests.browser.pages import WITHOUT_JAVASCRIPT, follow, scrolls_sideways
 from tests.browser.watch import Watch
 
 LIST = "/admin/conversations/conversation/"
+LOOK = """buttons => buttons.map(button => [
+    `${Math.round(button.offsetHeight)} ${getComputedStyle(button).font}`, getComputedStyle(button).backgroundColor
+])"""
 DEMO = "metadata_key=topic&metadata_operator=eq&metadata_value=demo"
 PAGES = [
     f"{LIST}?{DEMO}",
@@ -67,7 +71,7 @@ def test_view_can_be_saved_opened_made_default_and_deleted(admin_page: Page, con
     expect(rows(admin_page)).to_have_count(2)
     expect(views.get_by_role("link", name="Renamed")).to_be_visible()
     follow(views.get_by_role("link", name="Delete"))
-    follow(admin_page.get_by_role("button", name="Yes, I\u2019m sure"))
+    follow(admin_page.get_by_role("button", name="Delete"))
     admin_page.goto(LIST)
     expect(rows(admin_page)).to_have_count(3)
     assert watch.problems == []
@@ -133,3 +137,22 @@ def test_pages_are_accessible_and_fit_a_narrow_screen(admin_page: Page, conversa
         results[url] = (violations, serious_violations(admin_page), wide)
         watch.problems.clear()  # caused by axe itself
     assert results == {url: ([], [], False) for url in PAGES}
+
+
+def test_buttons_of_every_confirmation_look_alike(admin_page: Page, conversations, views, alice):
+    key, _secret = APIKey.create(user=alice)
+    pages = [
+        f"{LIST}delete/?{DEMO}",
+        f"{LIST}{quote(conversations[0].pk)}/delete/",
+        f"{LIST}erase/?owner=alice",
+        f"/admin/conversations/savedview/{SavedView.objects.earliest('pk').pk}/delete/",
+        f"/admin/conversations/apikey/{key.pk}/revoke/",
+    ]
+    looks = set()
+    for url in pages:
+        admin_page.goto(url)
+        buttons = admin_page.locator(".conversations-confirm > *")
+        looks.add(tuple(map(tuple, buttons.evaluate_all(LOOK))))
+    [(confirm, cancel)] = looks
+    assert confirm[0] == cancel[0]
+    assert confirm[1] != cancel[1]

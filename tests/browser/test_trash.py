@@ -39,9 +39,9 @@ def test_deleted_conversation_can_be_restored_by_mouse(admin_page: Page, convers
 
     watch = Watch(admin_page)
     admin_page.goto(confirmation)
-    follow(admin_page.get_by_role("button", name="Yes, I\u2019m sure"))
+    follow(admin_page.get_by_role("button", name="Delete"))
     admin_page.goto(LIST_URL)
-    follow(admin_page.locator(".field-conversation_id a").first)
+    follow(admin_page.locator(".field-title a").first)
     follow(admin_page.get_by_role("button", name="Restore"))
     assert admin_page.locator(".messagelist").inner_text() == "Restored 1 conversation."
     assert Conversation.objects.get().pk == conversation.pk

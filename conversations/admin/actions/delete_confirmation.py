@@ -7,26 +7,23 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin
-from django.contrib.admin.utils import quote
 from django.db import router
 from django.db.models import Model, ProtectedError, RestrictedError
 from django.db.models.deletion import Collector
 from django.http import HttpRequest
-from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
 from django.utils.text import capfirst
-from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from conversations.admin.charts import format_count
 from conversations.admin.keyset import CappedCount
 from conversations.admin.list.times import format_time
+from conversations.admin.titles import shorten_id
 from conversations.conf import app_settings
 from conversations.models import Conversation, Item
 from conversations.models.deleted_conversation import restorable_until
 
-# Links to the conversations, numbers of rows by model, missing permissions, and rows that prevent the deletion.
+# Names of the conversations, numbers of rows by model, missing permissions, and rows that prevent the deletion.
 DeletionSummary = tuple[list[str], dict[str, int], set[str], list[str]]
 
 
@@ -84,14 +81,7 @@ def summarize_deletion(
         # Models of your project that cascade from a conversation. Items and metadata have no admin.
         if site.is_registered(model) and not site.get_model_admin(model).has_delete_permission(request):
             perms_needed.add(str(model._meta.verbose_name))
-    return [_link(conversation, site) for conversation in conversations], counts, perms_needed, []
-
-
-def _link(conversation: Conversation, site: admin.AdminSite) -> str:
-    url = reverse("admin:conversations_conversation_change", args=[quote(conversation.pk)], current_app=site.name)
-    items = ngettext("%(count)s item", "%(count)s items", conversation.item_count)
-    items %= {"count": format_count(conversation.item_count)}
-    return format_html('<a href="{}">{}</a>, {}', url, conversation, items)
+    return [shorten_id(conversation.pk) for conversation in conversations], counts, perms_needed, []
 
 
 def _labels(rows: Iterable[Model]) -> list[str]:

@@ -4,6 +4,7 @@ from django.contrib.admin.utils import quote
 from django.db import connection
 from django.urls import reverse
 
+from conversations.admin.titles import shorten_id
 from conversations.models import Conversation, Item, MetadataPair
 from conversations.schema.items import validate_items
 from conversations.transfer.exporter import ITEMS_PER_QUERY
@@ -25,9 +26,7 @@ def create_conversation(owner, count: int) -> Conversation:
 def test_delete_confirmation_shows_the_number_of_items_without_listing_them(admin_client, alice):
     conversation = create_conversation(alice, 3)
     html = admin_client.get(delete_url(conversation)).content.decode()
-    assert f"{conversation.pk}</a>, 3 items" in html
-    assert "<li>Conversations: 1</li>" in html
-    assert "<li>Items: 3</li>" in html
+    assert "<p>Delete “hi” with 3 items?</p>" in html
     assert conversation.items.first().item_id not in html
     assert "topic" not in html
 
@@ -35,7 +34,9 @@ def test_delete_confirmation_shows_the_number_of_items_without_listing_them(admi
 def test_delete_conversation_permission_is_sufficient(staff_client, alice):
     client = staff_client("view_conversation", "delete_conversation")
     conversation = create_conversation(alice, 2)
-    assert "Yes, I\u2019m sure" in client.get(delete_url(conversation)).content.decode()
+    assert (
+        f"Delete “{shorten_id(conversation.pk)}” with 2 items?" in client.get(delete_url(conversation)).content.decode()
+    )
     assert client.post(delete_url(conversation), {"post": "yes"}).status_code == 302
     assert not Conversation.objects.exists()
     assert not Item.objects.exists()
