@@ -7,9 +7,11 @@ from html import unescape
 import pytest
 from django.urls import reverse
 
+from conversations.models import SavedView
 from tests.admin_pages import add_other_rows, list_pages, other_pages, transcript_pages
 from tests.seed import seed_conversations
 
+LIST_URL = reverse("admin:conversations_conversation_changelist")
 INDEX_OF_THE_APP = 'href="/admin/conversations/"'
 
 
@@ -38,3 +40,13 @@ def test_breadcrumbs_name_the_list_but_not_the_app_of_the_same_name(admin_client
     assert crumbs["history"][-1] == "History"
     assert crumbs["new API key"][:2] == ["Home", "API keys"]
     assert len(crumbs["API key"]) == 3
+
+
+def test_breadcrumb_of_a_filtered_list_leads_to_all_conversations(admin_client, admin_user, alice):
+    SavedView.objects.create(owner=admin_user, name="hers", query_string="owner=alice", is_default=True)
+    html = admin_client.get(LIST_URL, {"owner": "alice"}).content.decode()
+    crumbs = html.partition('class="breadcrumbs"')[2].partition("</div>")[0]
+    [link] = re.findall(r'<a href="([^"]*)">Conversations</a>', crumbs)
+    everything = admin_client.get(f"{LIST_URL}{link}")
+    assert everything.status_code == 200  # no redirect to the default view
+    assert everything.context["cl"].form.chips == []
