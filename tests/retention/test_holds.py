@@ -304,7 +304,7 @@ def test_admin_places_and_releases_a_hold_with_a_reason_in_the_log(admin_client,
     url = admin_url("hold", row)
     assert "Place on legal hold" in admin_client.get(url).content.decode()
     response = admin_client.post(url, {"reason": REASON}, follow=True)
-    assert message_texts(response) == [f"“{row.pk}” is on legal hold now."]
+    assert message_texts(response) == ["This conversation is on legal hold now."]
     assert Conversation.objects.get().is_held
     assert "Release legal hold" in admin_client.get(url).content.decode()
     admin_client.post(url, {"reason": "closed", "release": "yes"})
