@@ -11,6 +11,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext
 
 DAY_WIDTH = 10  # in the units of the view box, whose height is 100
+MAX_BARS = 10  # rows of a table; one with more is folded after the first `FIRST_BARS`
+FIRST_BARS = 8
 
 
 def format_count(count: int) -> str:
@@ -28,6 +30,7 @@ class Bar:
     x: str
     y: str
     url: str = ""
+    title: str = ""  # of the label, shown on hover
     is_unfinished: bool = False  # a day that is not over
 
 
@@ -40,6 +43,19 @@ class Chart:
     summary: str = ""
     comparison: str = ""  # with the previous period
     counts: tuple[str, ...] = ()  # labels of the axis, from the top
+
+    @property
+    def first_bars(self) -> list[Bar]:
+        """The rows of the table that are always in view."""
+        return self.bars if len(self.bars) <= MAX_BARS else self.bars[:FIRST_BARS]
+
+    @property
+    def other_bars(self) -> list[Bar]:
+        return self.bars[len(self.first_bars) :]
+
+    @property
+    def other_count(self) -> str:
+        return format_count(len(self.other_bars))
 
     @property
     def is_linked(self) -> bool:
@@ -87,10 +103,10 @@ def day_chart(
 
 
 def format_change(percent: float) -> str:
-    """Return the difference with its sign, such as "+9 %"."""
+    """Return the difference with its sign, such as "+9 %". A minus sign is as wide as a plus sign, a hyphen is not."""
     decimals = 0 if abs(percent) >= 10 else 1
     number = number_format(round(abs(percent), decimals), decimals, force_grouping=True)
-    sign = "+" if percent > 0 else "-" if percent < 0 else ""
+    sign = "+" if percent > 0 else "\u2212" if percent < 0 else ""
     return gettext("%(percent)s %%") % {"percent": f"{sign}{number}"}
 
 

@@ -16,6 +16,7 @@ from conversations.deletion import delete_conversation
 from conversations.models import AccessRecord, APIKey, Conversation, Item, Overview
 from conversations.overview.report import MAX_NEW_CONVERSATIONS
 from conversations.schema.items import validate_items
+from tests.browser.transcripts import create_all_item_types
 from tests.queries import CapturedQueries
 from tests.seed import seed_conversations
 
@@ -133,6 +134,19 @@ def test_each_chart_has_a_table_with_the_same_figures(admin_client, seeded_datab
     counts = [number(count) for count in re.findall(r"</th><td>([\d,]+)</td>", items)]
     assert len(counts) == 30
     assert sum(counts) == Item.objects.filter(created_at__date__gte=first).count() > 0
+
+
+def test_item_types_have_the_names_of_the_transcript_and_the_rare_ones_are_folded(admin_client, alice):
+    create_all_item_types(alice, examples=1)
+    types = admin_client.get(URL).context["types"]
+    assert [(bar.label, bar.title) for bar in types.bars][0] == ("Message", "message")
+    assert "Function call" in {bar.label for bar in types.bars}
+    html = admin_client.get(URL).content.decode()
+    html = html[html.index("Item types") : html.index("Busiest tools")]
+    first, others = html.split("<details>")
+    assert f"<summary>{len(types.bars) - 8} more<" in others
+    assert '<th scope="row" title="message">Message</th>' in first
+    assert (first.count('<th scope="row'), others.count('<th scope="row')) == (8, len(types.bars) - 8)
 
 
 def test_overview_takes_a_constant_number_of_queries(admin_client, seeded_database, alice):

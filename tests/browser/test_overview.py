@@ -57,6 +57,18 @@ def test_overview_fits_a_narrow_screen(admin_page: Page, store, url):
     assert admin_page.evaluate("document.documentElement.scrollWidth") == 320
 
 
+@pytest.mark.parametrize("width", [1280, 1440])
+def test_bar_of_a_failure_rate_stands_beside_its_figure(admin_page: Page, store, width):
+    admin_page.set_viewport_size({"width": width, "height": 800})
+    admin_page.goto(OVERVIEW)
+    cell = admin_page.locator(".conversations-rate").first
+    bar, figure = cell.locator("svg").bounding_box(), cell.locator("span").bounding_box()
+    assert bar is not None
+    assert figure is not None
+    assert bar["x"] >= figure["x"] + figure["width"]
+    assert bar["y"] < figure["y"] + figure["height"]
+
+
 def test_bar_can_be_reached_by_keyboard_and_links_to_its_day(admin_page: Page, store):
     today = timezone.localdate()
 

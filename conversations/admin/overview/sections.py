@@ -16,6 +16,7 @@ from conversations.admin.charts import Chart, bar_chart, day_chart, format_chang
 from conversations.admin.keyset import CappedCount
 from conversations.admin.list.times import format_time
 from conversations.admin.overview.links import ListLinks
+from conversations.admin.transcript.item_types import type_label
 from conversations.models import FigureKind
 from conversations.overview.filtered import MAX_TOTAL, FilteredReport
 from conversations.overview.period import Comparison, Period
@@ -106,13 +107,16 @@ def facts_of(report: FilteredReport) -> list[tuple[str, str]]:
 
 def type_chart(report: DailyReport, period: Period) -> Chart:
     types = report.item_types(period)
-    return bar_chart(
-        ((name, count, "") for name, count in types),
+    chart = bar_chart(
+        ((type_label(name), count, "") for name, count in types),
         title=_("Item types"),
         label=_("Type"),
         unit=_("Items"),
         total=sum(count for _name, count in types),
     )
+    # The API's name, which the query language takes, is shown on hover.
+    bars = [replace(bar, title=name) for bar, (name, _count) in zip(chart.bars, types, strict=True)]
+    return replace(chart, bars=bars)
 
 
 def tool_rows(report: DailyReport, period: Period, links: ListLinks) -> list[ToolRow]:

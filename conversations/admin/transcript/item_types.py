@@ -146,3 +146,8 @@ ITEM_DISPLAYS: Mapping[str, ItemDisplay] = {
         {"action": (_("Action"), as_web_action), "results": (_("Source"), as_sources)},
     ),
 }
+
+
+def type_label(item_type: str) -> str:
+    """Return the name of an item type for people, or the type itself if it is not known."""
+    return str(ITEM_DISPLAYS[item_type].label) if item_type in ITEM_DISPLAYS else item_type

@@ -12,7 +12,7 @@ from conversations.admin.charts import format_count
 from conversations.admin.transcript.durations import format_duration
 from conversations.admin.transcript.entries import Entry, group_items
 from conversations.admin.transcript.item import TranscriptItem
-from conversations.admin.transcript.item_types import ITEM_DISPLAYS
+from conversations.admin.transcript.item_types import type_label
 from conversations.admin.transcript.page_rendering import render_page
 from conversations.admin.transcript.page_urls import FIND_PARAMETER, TOGGLED_PARAMETER, PageURLs
 from conversations.admin.transcript.pairing import pair
@@ -114,7 +114,7 @@ class Transcript:
 
     @property
     def counts(self) -> list[tuple[str, str]]:
-        return [(_type_label(row.type), format_count(row.count)) for row in self.statistics]
+        return [(type_label(row.type), format_count(row.count)) for row in self.statistics]
 
     @property
     def item_count(self) -> int:
@@ -256,10 +256,6 @@ class Transcript:
         elif self.after is not None:
             items = items.filter(position__gt=self.after)
         return items.page(limit=self._limit, order="asc").rows
-
-
-def _type_label(item_type: str) -> str:
-    return str(ITEM_DISPLAYS[item_type].label) if item_type in ITEM_DISPLAYS else item_type
 
 
 def _position(parameters: QueryDict, name: str) -> int | None:
