@@ -162,11 +162,16 @@ def _redact_line(line: bytes, original: dict[str, Any], marker: dict[str, Any]) 
     return json.dumps({**value, "data": marker}, ensure_ascii=False).encode() + b"\n"
 
 
+def marker_text(reason: str) -> str:
+    """Return the text that clients and models read in place of the content."""
+    return f"[Redacted: {reason}]"
+
+
 def _build_marker(original: dict[str, Any], *, reason: str, redacted_by: Actor) -> dict[str, Any]:
     """Return a message that clients can read and models can be given, whatever the type of the item was."""
     role = original.get("role") if original["type"] == "message" else None
     role = role if role in ("user", "system", "developer") else "assistant"
-    text = {"type": "input_text", "text": f"[Redacted: {reason}]"}
+    text = {"type": "input_text", "text": marker_text(reason)}
     if role == "assistant":
         text = {"type": "output_text", "text": text["text"], "annotations": [], "logprobs": []}  # type: ignore[dict-item]
     return {

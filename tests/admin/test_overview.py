@@ -139,7 +139,7 @@ def test_each_chart_has_a_table_with_the_same_figures(admin_client, seeded_datab
 def test_item_types_have_the_names_of_the_transcript_and_the_rare_ones_are_folded(admin_client, alice):
     create_all_item_types(alice, examples=1)
     types = admin_client.get(URL).context["types"]
-    assert [(bar.label, bar.title) for bar in types.bars][0] == ("Message", "message")
+    assert (types.bars[0].label, types.bars[0].title) == ("Message", "message")
     assert "Function call" in {bar.label for bar in types.bars}
     html = admin_client.get(URL).content.decode()
     html = html[html.index("Item types") : html.index("Busiest tools")]

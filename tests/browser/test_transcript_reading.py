@@ -10,7 +10,7 @@ from conversations.models import Conversation
 from conversations.schema.items import validate_items
 from tests.browser.axe import serious_violations
 from tests.browser.pages import WITHOUT_JAVASCRIPT, follow, scrolls_sideways
-from tests.browser.transcripts import PIXEL, transcript_path
+from tests.browser.transcripts import PIXEL, create_all_item_types, transcript_path
 from tests.browser.watch import Watch
 
 ORDER = {
@@ -36,6 +36,31 @@ def conversation(live_server, alice) -> Conversation:
     for start in range(0, len(items), 20):
         conversation.add_items(items=validate_items(items[start : start + 20]))
     return conversation
+
+
+def test_time_and_menu_stand_beside_the_title_on_a_phone(admin_page: Page, alice, live_server):
+    admin_page.set_viewport_size({"width": 375, "height": 800})
+    admin_page.goto(transcript_path(create_all_item_types(alice, examples=1)))
+    headers = admin_page.locator(".conversations-item > header")
+    assert headers.filter(has=admin_page.locator(".conversations-mark")).count() > 3
+    for header in headers.all():
+        title, menu = header.locator("h3").bounding_box(), header.locator(".conversations-menu").bounding_box()
+        assert title is not None
+        assert menu is not None
+        assert abs(menu["y"] - title["y"]) < 8, header.text_content()
+        assert menu["x"] > title["x"] + title["width"]
+
+
+def test_buttons_for_downloads_look_like_the_others(admin_page: Page, conversation):
+    admin_page.goto(transcript_path(conversation))
+    looks = {
+        name: admin_page.get_by_role("button", name=name, exact=True).evaluate(
+            "(button, names) => names.map(name => getComputedStyle(button)[name])",
+            ["backgroundColor", "borderColor", "color", "borderRadius"],
+        )
+        for name in ("Download as HTML", "Download as Markdown", "Download", "Find")
+    }
+    assert len({tuple(look) for look in looks.values()}) == 1
 
 
 @WITHOUT_JAVASCRIPT

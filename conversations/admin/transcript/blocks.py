@@ -16,7 +16,6 @@ from typing import Any, Literal
 
 from django.utils.functional import Promise
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from conversations.admin.charts import format_count
@@ -31,7 +30,6 @@ BlockKind = BlockText | Literal["field", "file", "link", "remote_image", "image"
 MAX_CHARACTERS = 150_000  # per block
 MAX_BLOCKS = 2_000  # per page; the templates of a thousand take a fifth of a second
 MAX_LEVELS = 100  # A JSON text with deeper nesting is not indented: its lines would begin with more than 200 spaces.
-MAX_SHORT_CHARACTERS = 80  # A longer member does not get a line of its own.
 MAX_OPAQUE_CHARACTERS = 1_000  # Longer encoded data, such as Base64, is truncated.
 OPAQUE_PREVIEW_CHARACTERS = 60  # length of truncated encoded data
 LONG_LINES = 20  # The page shows about 15 lines of a longer text, and a button for the others.
@@ -62,6 +60,7 @@ class Block:
     limit: int = MAX_CHARACTERS
     html: SafeString | None = None  # of Markdown, JSON or code, or None to show the plain text
     note: Label = ""
+    name: str = ""  # of the member, as the API has it
     marker: Marker | None = None  # for what the reader searched for
     has_match: bool = False  # whether the block, or one inside it, has what the reader searched for
 
@@ -141,7 +140,7 @@ def render_each(render: Callable[[Label, Any], Iterable[Block]], label: Label, m
 
 
 def as_json(label: Label, value: Any) -> list[Block]:
-    shown = _truncate_opaque_members(value)
+    shown = truncate_opaque_members(value)
     return [Block("json", label, pretty_json(shown), value=shown)]
 
 
@@ -189,20 +188,6 @@ def as_lines(label: Label, value: Any) -> list[Block]:
     return as_json(label, value)
 
 
-def remaining_fields(members: dict[Any, Any]) -> list[Block]:
-    """Show short members on a line each, and the others together as JSON. Leave out null, [] and {}."""
-    filled = {name: value for name, value in members.items() if value not in (None, [], {})}
-    if not filled:
-        return []
-    lines = {
-        name: value if isinstance(value, str) else pretty_json(value, indented=False) for name, value in filled.items()
-    }
-    short = {name: line for name, line in lines.items() if len(line) <= MAX_SHORT_CHARACTERS}
-    long = {name: value for name, value in filled.items() if name not in short}
-    blocks = [Block("field", name, escape_bidi_controls(line)) for name, line in short.items()]
-    return blocks + (as_json(_("Other fields"), long) if long else [])
-
-
 def pretty_json(value: Any, *, indented: bool = True) -> str:
     """Return the value as JSON. Stop soon after `MAX_CHARACTERS`, because a block shows no more.
 
@@ -243,12 +228,12 @@ def _is_deep(value: Any, level: int = 1) -> bool:
     return level > MAX_LEVELS or any(_is_deep(member, level + 1) for member in members)
 
 
-def _truncate_opaque_members(value: Any) -> Any:
+def truncate_opaque_members(value: Any) -> Any:
     """Truncate each string in a JSON value that looks like encoded data: long, without a space or a line break."""
     if isinstance(value, dict):
-        return {name: _truncate_opaque_members(member) for name, member in value.items()}
+        return {name: truncate_opaque_members(member) for name, member in value.items()}
     if isinstance(value, list):
-        return [_truncate_opaque_members(member) for member in value]
+        return [truncate_opaque_members(member) for member in value]
     if isinstance(value, str) and len(value) > MAX_OPAQUE_CHARACTERS and " " not in value and "\n" not in value:
         return truncate_opaque(value)
     return value

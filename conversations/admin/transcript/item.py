@@ -8,25 +8,31 @@ from functools import cached_property
 from typing import Any, ClassVar
 from urllib.parse import quote
 
+from django.utils import timezone
+from django.utils.formats import localize
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.charts import format_count
 from conversations.admin.transcript.blocks import (
     Block,
+    Label,
     as_json,
     first_blocks,
     flatten,
     pretty_json,
-    remaining_fields,
 )
-from conversations.admin.transcript.item_types import ITEM_DISPLAYS, ROLE_NAMES, ItemDisplay
+from conversations.admin.transcript.fields import field_label, remaining_fields
+from conversations.admin.transcript.item_types import ITEM_DISPLAYS, ROLE_NAMES, ItemDisplay, type_label
 from conversations.admin.transcript.problems import failure_name
 from conversations.models import Item
 from conversations.rendering.marks import Marker
 from conversations.rendering.safe_urls import escape_bidi_controls
+from conversations.retention.redaction import marker_text
 from conversations.schema.item_failures import find_failure
 from conversations.schema.items import ITEM_TYPES
 from conversations.schema.json_limits import replace_nul
+from conversations.schema.model_input import REDACTION
 
 MAX_FACT_CHARACTERS = 200
 # Short members in the header of an item. They are not repeated in its body.
@@ -136,10 +142,10 @@ class TranscriptItem:
         return self.marker.mark_text(name) if self.marker else name
 
     @property
-    def header_facts(self) -> list[tuple[str, str, str]]:
-        """Name, text and URL, or "", of each fact but the name, which is in the title, and the usual status."""
+    def header_facts(self) -> list[tuple[str, Label, str, str]]:
+        """Name, label, text and URL, or "", of each fact but the name, which is in the title, and the usual status."""
         facts = {name: text for name, text in self.facts.items() if name != "name" and text != "completed"}
-        return [(name, text, self.fact_urls.get(name, "")) for name, text in facts.items()]
+        return [(name, field_label(name), text, self.fact_urls.get(name, "")) for name, text in facts.items()]
 
     @cached_property
     def blocks(self) -> list[Block]:
@@ -147,6 +153,8 @@ class TranscriptItem:
             return [Block("code", "", pretty_json(self._stored_data), language="json")]
         if not isinstance(self.data, dict) or self.display is None or not self.display.renderers:
             return as_json(gettext("JSON"), self.data)
+        if redaction := _redaction_blocks(self.data):
+            return redaction
         renderers = self.display.renderers
         blocks = [
             block
@@ -179,3 +187,32 @@ class TranscriptItem:
         self.is_truncated = self.block_count > maximum
         if self.is_truncated:
             self.blocks = first_blocks(self.blocks, maximum)
+
+
+def _redaction_blocks(data: dict[str, Any]) -> list[Block]:
+    """Return the blocks of an item that stands for a redacted one, or none for any other item.
+
+    Clients may send a member of this name too, but it can't hide other content that they send with it.
+    """
+    match data.get("content"), data.get(REDACTION):
+        case (
+            [{"text": str(text)}],
+            {"item_type": str(item_type), "reason": str(reason), "redacted_by": str(user), "redacted_at": str(time)},
+        ) if text == marker_text(reason):
+            facts = {"user": user, "time": _local_time(time)}
+            sentence = gettext("On %(time)s, %(user)s redacted this item.") % facts
+            return [
+                Block("field", "", escape_bidi_controls(sentence)),
+                Block("field", _("Reason"), escape_bidi_controls(reason)),
+                Block("field", _("Original item"), escape_bidi_controls(type_label(item_type))),
+            ]
+    return []
+
+
+def _local_time(text: str) -> str:
+    """Return the time in the current time zone and language, or the text if it is none."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return str(localize(timezone.template_localtime(moment)))  # type: ignore[attr-defined]

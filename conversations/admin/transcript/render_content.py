@@ -15,10 +15,10 @@ from conversations.admin.transcript.blocks import (
     BlockKind,
     Label,
     as_json,
-    remaining_fields,
     render_each,
     truncate_opaque,
 )
+from conversations.admin.transcript.fields import field_label, remaining_fields
 from conversations.admin.transcript.stored_files import StoredFile, decode_file
 from conversations.rendering.safe_urls import escape_bidi_controls, web_host
 
@@ -117,8 +117,8 @@ def _annotations(value: Any) -> Iterable[Block]:
                     {name: rest[name] for name in rest if name not in ("start_index", "end_index")}
                 )
             case {"type": str(kind), **members} if all(isinstance(member, str | int) for member in members.values()):
-                text = " · ".join(f"{name}: {member}" for name, member in members.items())
-                yield Block("field", kind, escape_bidi_controls(text))
+                text = " · ".join(f"{field_label(str(name))}: {member}" for name, member in members.items())
+                yield Block("field", field_label(kind), escape_bidi_controls(text), name=kind)
             case _:
                 yield from as_json(_("Annotation"), annotation)
 

@@ -17,9 +17,9 @@ from conversations.admin.transcript.blocks import (
     as_lines,
     as_terminal,
     pretty_json,
-    remaining_fields,
     render_each,
 )
+from conversations.admin.transcript.fields import field_label, remaining_fields
 from conversations.admin.transcript.render_content import as_content_part, as_image, as_link
 from conversations.rendering.safe_urls import escape_bidi_controls
 
@@ -39,7 +39,7 @@ def as_patch(label: Label, value: Any) -> list[Block]:
     match value:
         case {"type": str(operation), "path": str(path), **rest}:
             diff = rest.pop("diff", None)
-            file = Block("field", operation, escape_bidi_controls(path))
+            file = Block("field", field_label(operation), escape_bidi_controls(path), name=operation)
             if isinstance(diff, str):
                 return [file, Block("diff", _("Diff"), diff), *remaining_fields(rest)]
             return [file, *remaining_fields({"diff": diff, **rest})]
@@ -79,7 +79,7 @@ def as_web_action(label: Label, value: Any) -> list[Block]:
                 *remaining_fields(rest),
             ]
         case {"type": str(kind), **rest}:
-            return [Block("field", label, kind), *remaining_fields(rest)]
+            return [Block("field", label, str(field_label(kind)), name=kind), *remaining_fields(rest)]
     return as_json(label, value)
 
 

@@ -166,7 +166,7 @@ def test_files_refusals_and_citations_are_rendered():
         {"type": "input_file", "filename": "a\u202efdp.exe", "file_id": "file-2", "file_data": "B" * 2000},
     )
     assert '<bdi>E</bdi> · <a href="https://e.org" target="_blank" rel="noopener noreferrer nofollow">' in html
-    assert "<b>file_citation:</b> <bdi>file_id: file-3 · filename: b.pdf · index: 1</bdi>" in html
+    assert "File citation:</b> <bdi>File id: file-3 · File name: b.pdf · Position: 1</bdi>" in html
     assert ">Refusal</p>" in html
     assert "<bdi>a\\u202efdp.exe</bdi>" in html
     assert "<bdi>file-2</bdi>" in html
@@ -247,7 +247,7 @@ def test_patch_is_rendered_as_a_diff():
     html = render_item(
         {"type": "apply_patch_call", "operation": {"type": "update_file", "path": "a.py", "diff": "-a\n+<b>"}}
     )
-    assert "<b>update_file:</b> <bdi>a.py</bdi>" in html
+    assert '<b title="update_file">Update file:</b> <bdi>a.py</bdi>' in html
     assert "<del>-a</del>" in html
     assert "<ins>+&lt;b&gt;</ins>" in html
 
@@ -266,7 +266,7 @@ def test_searches_show_queries_and_sources():
     html = render_item({"type": "file_search_call", "queries": ["x"], "results": results})
     assert "<summary>Result: <bdi>a.pdf</bdi></summary>" in html
     assert "found" in html
-    assert "<b>score:</b> <bdi>0.5</bdi>" in html
+    assert ">Score:</b> <bdi>0.5</bdi>" in html
 
 
 def test_tools_are_listed_with_their_descriptions():
@@ -274,7 +274,7 @@ def test_tools_are_listed_with_their_descriptions():
     html = render_item({"type": "mcp_list_tools", "server_label": "dice", "tools": tools})
     assert "<summary>Tool: <bdi>roll</bdi></summary>" in html
     assert "Rolls dice" in html
-    assert "<b>input_schema:</b>" in html
+    assert ">Input schema:</b>" in html
 
 
 def test_computer_actions_are_rendered_as_steps():

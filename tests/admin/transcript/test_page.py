@@ -263,6 +263,6 @@ def test_pages_have_a_form_to_go_to_an_item(admin_client, alice):
 @pytest.mark.parametrize("file_format", ["html", "markdown"])
 def test_readable_export_is_one_button_of_the_transcript(admin_client, tools, file_format):
     html = admin_client.get(url(tools)).content.decode()
-    assert f'<button type="submit" name="file_format" value="{file_format}">' in html
+    assert f'<button type="submit" class="conversations-button" name="file_format" value="{file_format}">' in html
     response = admin_client.post(url(tools).replace("/change/", "/export/"), {"file_format": file_format})
     assert b"hi" in b"".join(response.streaming_content)

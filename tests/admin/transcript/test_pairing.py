@@ -150,4 +150,5 @@ def test_local_shell_output_on_another_page_is_linked_to_its_call(alice):
 def test_call_links_to_its_approval_request(alice):
     approved = {"type": "mcp_call", "name": "roll", "approval_request_id": "mcpr_1"}
     item = open_transcript(create_conversation(alice, approved)).items[0]
-    assert item.header_facts == [("approval_request_id", "mcpr_1", "?item=mcpr_1#item_mcpr_1")]
+    url = "?item=mcpr_1#item_mcpr_1"
+    assert item.header_facts == [("approval_request_id", "Approval request", "mcpr_1", url)]
