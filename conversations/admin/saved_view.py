@@ -37,6 +37,7 @@ CREATED = time_column(SavedView, "created_at", is_relative=True)
 ALL_CONVERSATIONS = "all"  # in place of the id of a view: keeps the default view from opening
 REPLACED_COLUMN = ("columns", "first_message")  # The title of each row is the first message.
 MAX_VIEWS = 100  # links above the list
+FIRST_VIEWS = 5  # links that are not folded
 
 
 def saveable_query_string(query_string: str) -> str:
@@ -137,6 +138,7 @@ class SavedViewAdmin(AppModelAdmin):
     list_select_related = ("owner",)
     ordering = ("name", "id")
     paginator = CappedPaginator
+    readonly_fields = ("filters",)
     search_fields = ("name",)
     show_full_result_count = False
 
@@ -146,7 +148,7 @@ class SavedViewAdmin(AppModelAdmin):
     @admin.display(description=_("filter"))
     def filters(self, view: SavedView) -> str:
         try:
-            text = ListForm(QueryDict(view.query_string)).text
+            text = ListForm(QueryDict(view.query_string)).title
         except SuspiciousOperation:
             text = view.query_string  # too many parameters for the form
         return format_html('<a href="{}">{}</a>', self._open_url(view), text or gettext("All conversations"))
@@ -155,9 +157,13 @@ class SavedViewAdmin(AppModelAdmin):
         views = super().get_queryset(request)
         return views if request.user.is_superuser else views.filter(owner=request.user.pk)
 
-    def get_fields(self, request: HttpRequest, obj: SavedView | None = None) -> Any:
+    def get_fieldsets(self, request: HttpRequest, obj: SavedView | None = None) -> Any:
         may_share = request.user.has_perm("conversations.share_savedview")
-        return ("name", *(("is_shared",) if may_share else ()), "is_default", "query_string")
+        fields = ("name", *(("is_shared",) if may_share else ()), "is_default")
+        if obj is None:
+            return [(None, {"fields": (*fields, "query_string")})]
+        parameters = {"classes": ("collapse",), "fields": ("query_string",)}
+        return [(None, {"fields": (*fields, "filters")}), (_("URL parameters"), parameters)]
 
     def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         form: Any = super().get_form(request, obj, change, **kwargs)
@@ -256,16 +262,19 @@ def view_bar_context(model_admin: admin.ModelAdmin[Any], request: HttpRequest) -
         return {}
     query_string = without_columns(saveable_query_string(request.GET.urlencode()))
     views = SavedView.objects.visible_to(request.user).select_related("owner").order_by("name", "pk")[:MAX_VIEWS]
+    links = [
+        ViewLink(
+            view,
+            is_own=view.owner_id == request.user.pk,
+            is_current=request.GET.get(VIEW_PARAMETER) == str(view.pk)
+            and without_columns(view.query_string) == query_string,
+        )
+        for view in views
+    ]
+    in_view = [link for number, link in enumerate(links) if number < FIRST_VIEWS or link.is_current]
     return {
-        "saved_views": [
-            ViewLink(
-                view,
-                is_own=view.owner_id == request.user.pk,
-                is_current=request.GET.get(VIEW_PARAMETER) == str(view.pk)
-                and without_columns(view.query_string) == query_string,
-            )
-            for view in views
-        ],
+        "saved_views": in_view,
+        "folded_views": [link for link in links if link not in in_view],
         "all_conversations_url": f"?{urlencode({VIEW_PARAMETER: ALL_CONVERSATIONS})}",
         "shows_all_conversations": not query_string,
         "may_share_views": request.user.has_perm("conversations.share_savedview"),

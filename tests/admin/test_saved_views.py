@@ -1,3 +1,4 @@
+import re
 from urllib.parse import parse_qsl, urlsplit
 
 import pytest
@@ -164,7 +165,7 @@ def test_superusers_see_and_change_all_views(admin_client, alice):
     view = SavedView.objects.create(owner=alice, name="of alice", query_string="owner=alice")
     html = admin_client.get(VIEWS_URL).content.decode()
     assert ">of alice</a>" in html
-    assert "owner=alice" in html
+    assert ">owner: alice</a>" in html
     admin_client.post(view_url("change", view), {"name": "renamed", "query_string": "", "is_shared": "on"})
     view.refresh_from_db()
     assert (view.owner, view.name, view.is_shared) == (alice, "renamed", True)
@@ -177,6 +178,32 @@ def test_view_can_be_renamed_made_default_and_deleted(staff, user):
     assert (view.name, view.is_default, view.query_string) == ("new", True, "owner=alice")
     staff.post(view_url("delete", view), {"post": "yes"})
     assert not SavedView.objects.exists()
+
+
+def test_filter_of_a_view_is_shown_as_the_list_shows_it(staff, user):
+    view = SavedView.objects.create(owner=user, name="x", query_string=f"{urlencode(TOPIC)}&type=function_call")
+    link = f'<a href="{view_url("open", view)}">topic is “demo”, item type: Function call</a>'
+    assert link in staff.get(VIEWS_URL).content.decode()
+    html = staff.get(view_url("change", view)).content.decode()
+    assert link in html
+    assert html.index(link) < html.index("URL parameters</h2>") < html.index('name="query_string"')
+    assert "<details" not in staff.get(ADD_URL).content.decode()
+
+
+def test_many_views_are_folded_after_five_and_the_current_one(staff, user, conversations):
+    views = [SavedView.objects.create(owner=user, name=f"view {n}", query_string="q=a") for n in range(9)]
+
+    def names(html: str) -> list[str]:
+        return re.findall(r"/open/\"[^>]*>(view \d)", html)
+
+    shown, folded = staff.get(LIST_URL).content.decode().split("<summary>4 more</summary>")
+    assert names(shown) == [f"view {n}" for n in range(5)]
+    assert names(folded) == [f"view {n}" for n in range(5, 9)]
+    shown, folded = staff.get(view_url("open", views[7]), follow=True).content.decode().split("<summary>3 more<")
+    assert names(shown)[5:] == ["view 7"]
+    assert names(folded) == ["view 5", "view 6", "view 8"]
+    overview = staff.get(reverse("admin:conversations_overview")).content.decode()
+    assert len(re.findall(r"\?view=\d+", overview.split("<summary>4 more</summary>")[1])) == 4
 
 
 def test_default_view_applies_to_the_list_without_parameters(staff, user, conversations):

@@ -43,6 +43,17 @@ def views(admin_user, alice) -> None:
     SavedView.objects.create(owner=alice, name="w" * 100, query_string="", is_shared=True)
 
 
+def test_actions_stand_in_one_line_on_a_small_desktop(admin_page: Page, conversations):
+    admin_page.set_viewport_size({"width": 1280, "height": 800})
+    admin_page.goto(f"{LIST}?owner=alice")
+    counter = admin_page.locator(".action-counter").bounding_box()
+    assert counter is not None
+    for name in ("Export results", "Delete results…", "Erase person", "Overview"):
+        link = admin_page.get_by_role("link", name=name).bounding_box()
+        assert link is not None
+        assert abs(link["y"] - counter["y"]) < counter["height"] / 2
+
+
 def rows(page: Page):
     return page.locator("#result_list tbody tr")
 

@@ -37,6 +37,18 @@ def test_snippet_links_to_its_item(admin_page: Page, conversations, live_server)
     assert watch.foreign_requests(live_server.url) == []
 
 
+@pytest.mark.parametrize("width", [1280, 1440])
+def test_metadata_of_a_match_is_not_cut(admin_page: Page, alice, live_server, width):
+    metadata = {"tenant": "tenant-0001", "channel": "email", "plan": "enterprise"}
+    items = validate_items([{"role": "user", "content": "a refund of 100 % " + "x " * 300}])
+    Conversation.objects.create_with_items(owner=alice, metadata=metadata, items=items)
+    admin_page.set_viewport_size({"width": width, "height": 800})
+    admin_page.goto(f"{LIST_PATH}?q=refund")
+    pairs = admin_page.locator(".conversations-hit .conversations-pairs > li")
+    expect(pairs).to_have_count(3)
+    assert pairs.evaluate_all("pairs => pairs.filter(pair => pair.scrollWidth > pair.clientWidth).length") == 0
+
+
 @pytest.mark.parametrize("width", [320, 1280])
 def test_snippets_are_accessible_and_fit_the_screen(admin_page: Page, conversations, width):
     admin_page.set_viewport_size({"width": width, "height": 800})

@@ -32,6 +32,7 @@ COLUMNS: dict[str, Any] = {
     "id": _("id"),
 }
 MAX_PAIRS = 3  # metadata pairs in a row
+MAX_PAIRS_OF_MATCH = 2  # in a row with a passage that matches the search, which needs the room
 MAX_BEFORE = 25  # characters of a passage before what was searched for, which one line of a narrow screen has to show
 
 
@@ -68,7 +69,8 @@ class ConversationCells:
     @admin.display(description=COLUMNS["metadata_pairs"])
     def metadata_pairs(self, conversation: Conversation) -> str:
         url_of = getattr(conversation, "condition_url", None)
-        return render_pairs(conversation.metadata, url_of=url_of, maximum=MAX_PAIRS if url_of else None)
+        maximum = MAX_PAIRS_OF_MATCH if hasattr(conversation, "snippet") else MAX_PAIRS
+        return render_pairs(conversation.metadata, url_of=url_of, maximum=maximum if url_of else None)
 
     @admin.display(description=COLUMNS["last_message"])
     def last_message(self, conversation: Conversation) -> str:

@@ -56,6 +56,16 @@ def test_chosen_columns_are_saved_and_removed_from_the_url(admin_client, talk):
     assert columns(admin_client.get(URL)) == ["title"]
 
 
+def test_row_without_any_chosen_column_still_has_its_title(admin_client, staff_client, talk):
+    admin_client.get(URL, {"columns": ""})
+    assert titles(admin_client.get(URL)) == ["What is the &lt;b&gt;weather&lt;/b&gt;?"]
+    viewer = staff_client("view_conversation")
+    viewer.get(URL, {"columns": ""})
+    response = viewer.get(URL)
+    assert columns(response) == ["title"]
+    assert titles(response) == [f"conv_…{talk.pk[-6:]}"]
+
+
 def test_unknown_columns_are_ignored(admin_client, talk):
     admin_client.get(
         URL, {"columns": ["password", "__class__", "owner"], "column_key": ["k" * 65, *map(str, range(20))]}
