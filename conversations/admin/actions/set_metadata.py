@@ -47,12 +47,12 @@ class PairForm(forms.Form):
     value = forms.CharField(
         label=_("Value"), max_length=MAX_VALUE_LENGTH, strip=False, required=False, widget=AdminTextInputWidget
     )
-    typed = forms.CharField(required=False)
+    typed = forms.CharField(label=_("Number of conversations"), required=False, widget=AdminTextInputWidget)
 
     def __init__(self, data: Any = None, *, expected: str) -> None:
         super().__init__(data)
         self.expected = expected
-        self.fields["typed"].label = gettext("Type the number %(number)s to confirm:") % {"number": expected}
+        self.fields["typed"].help_text = gettext("Type %(number)s to confirm.") % {"number": expected}
 
     def clean_typed(self) -> str:
         typed: str = self.cleaned_data["typed"].strip()

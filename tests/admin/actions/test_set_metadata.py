@@ -41,6 +41,8 @@ def test_selected_conversations_get_the_pair_and_keep_the_others(admin_client, r
     )
     html = page.content.decode()
     assert "<strong>3 conversations</strong>" in html
+    assert re.findall(r'<div class="form-row field-(\w+)">', html) == ["key", "value", "typed"]
+    assert ">Type 3 to confirm.<" in html
     [action] = re.findall(r'<form method="post" action="([^"]*)"', html[html.index('id="content"') :])
     response = send(admin_client, rows, url=unescape(action))
     assert response.redirect_chain[-1][0] == f"{LIST_URL}?owner=alice"
