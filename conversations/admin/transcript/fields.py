@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -23,76 +22,101 @@ MAX_SHORT_CHARACTERS = 80  # A longer member does not get a line of its own.
 
 # Members of items and of what they hold, operations of patches, actions of a web search, and types of annotations.
 FIELD_LABELS: Mapping[str, Label] = {
+    "acknowledged_safety_checks": _("Acknowledged safety checks"),
+    "action": _("Action"),
     "allowed_callers": _("Allowed callers"),
     "allowed_tools": _("Allowed tools"),
+    "annotations": _("Annotations"),
     "approval_request_id": _("Approval request"),
     "async": _("Asynchronous"),
+    "attributes": _("Attributes"),
+    "authorization": _("Authorization"),
+    "background": _("Background"),
     "call_id": _("Call id"),
     "caller": _("Caller"),
     "caller_id": _("Caller id"),
     "code": _("Code"),
     "connector_id": _("Connector id"),
+    "container": _("Container"),
     "container_file_citation": _("File citation"),
     "container_id": _("Container id"),
     "create_file": _("Create file"),
     "created_by": _("Created by"),
+    "defer_loading": _("Loaded on demand"),
     "delete_file": _("Delete file"),
     "detail": _("Detail"),
+    "display_height": _("Display height"),
+    "display_width": _("Display width"),
     "end_index": _("End"),
     "env": _("Environment variables"),
     "environment": _("Environment"),
     "error": _("Error"),
     "execution": _("Execution"),
+    "external_web_access": _("Access to the web"),
     "file_citation": _("File citation"),
     "file_id": _("File id"),
     "file_path": _("File path"),
     "filename": _("File name"),
+    "filters": _("Filters"),
     "find_in_page": _("Find in page"),
     "format": _("Format"),
+    "headers": _("Headers"),
     "index": _("Position"),
+    "input_fidelity": _("Input fidelity"),
+    "input_image_mask": _("Image mask"),
     "input_schema": _("Input schema"),
+    "logprobs": _("Log probabilities"),
+    "max_num_results": _("Maximum number of results"),
     "max_output_length": _("Maximum output length"),
     "message": _("Message"),
     "mode": _("Mode"),
     "model": _("Model"),
+    "moderation": _("Moderation"),
     "move_file": _("Move file"),
     "namespace": _("Namespace"),
     "open_page": _("Open page"),
     "outcome": _("Outcome"),
+    "output_compression": _("Output compression"),
     "output_format": _("Output format"),
     "output_schema": _("Output schema"),
     "parameters": _("Parameters"),
+    "partial_images": _("Partial images"),
     "pattern": _("Pattern"),
+    "pending_safety_checks": _("Pending safety checks"),
     "phase": _("Phase"),
     "prompt_cache_breakpoint": _("Prompt cache breakpoint"),
     "quality": _("Quality"),
     "query": _("Query"),
+    "ranking_options": _("Ranking options"),
     "require_approval": _("Approval required"),
     "role": _("Role"),
     "score": _("Score"),
+    "search_content_types": _("Content types searched"),
+    "search_context_size": _("Search context size"),
     "server_description": _("Server description"),
     "server_label": _("Server"),
     "server_url": _("Server URL"),
     "size": _("Size"),
     "start_index": _("Start"),
     "status": _("Status"),
+    "strict": _("Strict"),
+    "svg_usage": _("SVG usage"),
     "timeout_ms": _("Time-out (ms)"),
     "title": _("Title"),
     "ttl": _("Lifetime"),
+    "tunnel_id": _("Tunnel id"),
     "update_file": _("Update file"),
     "url": _("URL"),
     "user": _("User"),
     "user_location": _("User location"),
+    "vector_store_ids": _("Vector stores"),
     "working_directory": _("Working directory"),
 }
-_API_NAME = re.compile(r"[a-z][a-z0-9]*(_[a-z0-9]+)*")
 
 
 def field_label(name: str) -> Label:
-    """Return the label of a member. The name of an unknown one in snake case becomes words; any other one stays."""
-    if name in FIELD_LABELS:
-        return FIELD_LABELS[name]
-    return name.replace("_", " ").capitalize() if _API_NAME.fullmatch(name) else name
+    """Return the label of a member, or the name of one that is not known."""
+    return FIELD_LABELS.get(name, name)
 
 
 def remaining_fields(members: dict[Any, Any]) -> list[Block]:

@@ -13,6 +13,7 @@ from tests.admin.transcript.pages import url
 from tests.admin.transcript.test_item import GOLDEN, STORED_TYPES, plain_text, render_item
 
 CALL = {"type": "function_call", "call_id": "call_1", "name": "f", "arguments": "{}"}
+UNKNOWN = {"frame_count", "frame_duration_ms", "x_trace"}  # members of golden items that the API does not have
 LABEL = re.compile(r"<b[^>]*>([^<]*):</b>|<p class=\"conversations-label\">([^<]*)</p>")
 
 
@@ -21,10 +22,10 @@ def labels(html: str) -> set[str]:
 
 
 @pytest.mark.parametrize("item_type", STORED_TYPES)
-def test_labels_are_words_and_no_names_of_members(item_type):
+def test_labels_of_known_members_are_words(item_type):
     for example in json.loads((GOLDEN / f"{item_type}.json").read_text())["accepted"]:
         [data] = validate_items([example["sent"]])
-        assert [label for label in labels(render_item(data)) if "_" in label] == []
+        assert {label for label in labels(render_item(data)) if "_" in label} <= UNKNOWN
 
 
 def test_label_names_the_member_on_hover():
@@ -35,8 +36,7 @@ def test_label_names_the_member_on_hover():
 @pytest.mark.parametrize(
     ("member", "line"),
     [
-        ({"made_up_2": True}, "Made up 2: yes"),
-        ({"X-Team": "a"}, "X-Team: a"),
+        ({"made_up": True}, "made_up: yes"),
         ({"allowed_callers": ["direct", "programmatic"]}, "Allowed callers: direct, programmatic"),
         ({"allowed_callers": ["a, b", "c"]}, 'Allowed callers: ["a, b", "c"]'),
         ({"caller": {"type": "direct"}}, "Caller: direct"),
