@@ -48,6 +48,13 @@ def test_overview_is_accessible_and_obeys_the_csp(admin_page: Page, store, live_
     assert serious_violations(admin_page) == []
 
 
+def test_offer_to_keep_counting_is_accessible(admin_page: Page, store, monkeypatch):
+    monkeypatch.setattr(OverviewView, "max_seconds", 0)
+    admin_page.goto(FILTERED)
+    expect(admin_page.get_by_role("link", name="Keep counting")).to_be_visible()
+    assert serious_violations(admin_page) == []
+
+
 @pytest.mark.parametrize("url", [OVERVIEW, FILTERED, FRONT_PAGE])
 def test_overview_fits_a_narrow_screen(admin_page: Page, store, url):
     admin_page.set_viewport_size(NARROW)
