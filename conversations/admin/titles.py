@@ -15,7 +15,7 @@ from conversations.admin.content.titles import read_first_messages
 from conversations.models import Conversation, DeletedConversation
 
 MAX_TITLE = 100  # characters of the first message
-TAIL_LENGTH = 6  # characters at the end of an id, which are random, and tell the ids of one day apart
+TAIL_LENGTH = 6  # characters at the end of an id, which are random and tell the ids of one day apart
 ROW_TITLE = "row_title"  # attribute of a request that deletes a row
 
 Row = TypeVar("Row", Conversation, DeletedConversation)

@@ -87,7 +87,7 @@ _INSERT_PAIRS = """, pair AS (
 #
 # A parameter with a value per row is one text, with a line for each row. That is quicker to write and to parse than an
 # array, and safe because no value has a line break: ids, item types and words never do, and orjson escapes it in JSON.
-# Call ids and names of tools may have one, because a client chooses them freely, so they are an array in JSON.
+# Call ids and names of tools may have one, because a client chooses them freely, so they are JSON.
 
 _INSERT_ITEMS = """, item AS (
     INSERT INTO conversations_item (conversation_id, position, item_id, type, data, created_at, call_id{columns})
@@ -100,17 +100,12 @@ _INSERT_ITEMS = """, item AS (
 _LINES = """unnest(
         string_to_array(%(item_ids)s, E'\\n'), string_to_array(%(types)s, E'\\n'), string_to_array(%(data)s, E'\\n')
     )"""
-# Messages and other items that neither are nor answer calls, and report no failure.
+# For messages and other items that are no calls, answer none and report no failure.
 _INSERT_PLAIN_ITEMS = _INSERT_ITEMS.format(columns="", values="''", rows=_LINES, names="")
 _INSERT_CALLS = _INSERT_ITEMS.format(
     columns=", tool, status",
     values="new.call_id, new.tool, new.status",
-    rows=f"""ROWS FROM (
-        {_LINES},
-        json_array_elements_text(%(call_ids)s::json),
-        json_array_elements_text(%(tools)s::json),
-        json_array_elements_text(%(statuses)s::json)
-    )""",
+    rows=f"ROWS FROM ({_LINES}, json_to_recordset(%(calls)s::json) AS (call_id text, tool text, status text))",
     names=", call_id, tool, status",
 )
 
@@ -284,11 +279,8 @@ def _store(
             "data": b"\n".join(orjson.dumps(item.data) for item in items).decode(),
         }
         if not are_plain:
-            parameters |= {
-                "call_ids": orjson.dumps([item.call_id for item in items]).decode(),
-                "tools": orjson.dumps([item.tool for item in items]).decode(),
-                "statuses": orjson.dumps([item.status for item in items]).decode(),
-            }
+            calls = [{"call_id": item.call_id, "tool": item.tool, "status": item.status} for item in items]
+            parameters["calls"] = orjson.dumps(calls).decode()
     sql += select
     connection = connections[using]
     # Within a transaction the statement gets a savepoint, so that the caller can go on after a failure. Outside of one

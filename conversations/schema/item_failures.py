@@ -22,7 +22,7 @@ TEXT_OUTPUT_TYPES = {
     "mcp_call",
     "program_output",
 }
-# Types of which other members than `status` report a failure.
+# Types that report a failure by other members than `status`.
 REPORTING_TYPES = TEXT_OUTPUT_TYPES | {
     "code_interpreter_call",
     "mcp_approval_response",

@@ -1,4 +1,4 @@
-"""Reading the first messages of conversations, which are their titles, with an access record of the reading."""
+"""Reading the first messages of conversations for their titles, with an access record of the reading."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from conversations.errors import APIError
 from conversations.models import AccessRecord, Conversation, DeletedConversation, DeletedPart
 from conversations.trash import read_deleted_items
 
-DELETED_BYTES = 16 * 1024  # of a compressed copy, in which the first message is looked for
+DELETED_BYTES = 16 * 1024  # of a compressed copy, searched for the first message
 
 
 def read_first_messages(

@@ -32,7 +32,7 @@ COLUMNS: dict[str, Any] = {
     "id": _("id"),
 }
 MAX_PAIRS = 3  # metadata pairs in a row
-MAX_PAIRS_OF_MATCH = 2  # in a row with a passage that matches the search, which needs the room
+MAX_PAIRS_OF_MATCH = 2  # in a row that needs room for a passage that matches the search
 MAX_BEFORE = 25  # characters of a passage before what was searched for, which one line of a narrow screen has to show
 
 
