@@ -25,7 +25,7 @@ try:
     METRICS_TOKEN = env.str("METRICS_TOKEN", "")
     SECRET_KEY = env.str("SECRET_KEY", "")
     DATABASE: Any = env.dj_db_url("DATABASE_URL", f"sqlite:///{BASE_DIR / 'conversations.sqlite3'}")
-    DATABASE_LOCK_TIMEOUT = env.float("DATABASE_LOCK_TIMEOUT", 10)
+    DATABASE_LOCK_TIMEOUT = env.float("DATABASE_LOCK_TIMEOUT", 5)
     DATABASE_POOLER = env.str("DATABASE_POOLER", "", validate=validate.OneOf(["", "transaction"]))
     DATABASE_STATEMENT_TIMEOUT = env.float("DATABASE_STATEMENT_TIMEOUT", 30)
     DATABASE_REPLICA: Any = env.dj_db_url("DATABASE_REPLICA_URL", "") if env.str("DATABASE_REPLICA_URL", "") else {}

@@ -11,10 +11,12 @@ from django.db.backends.signals import connection_created
 
 NO_LOCK_LIMIT = 1_000_000  # seconds; MariaDB and MySQL have no value for "wait forever"
 ANSWER_SECONDS = 5  # that an answer may take beyond the time-outs of the database itself
-IDLE_SECONDS = 8  # that a transaction may wait for its next statement on MariaDB
-# The kernel closes a connection whose other side has not confirmed data, or a sign of life after five idle seconds, for
-# five seconds. The server gets the same options, so that a lost connection soon releases the locks of its transaction.
-TCP_OPTIONS = {"tcp_user_timeout": 5_000, "keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 3}
+# The kernel closes a connection whose other side has confirmed no data, or has given no sign of life, for four seconds.
+# The server gets the same options, so that a lost connection soon releases the locks of its transaction. One that waits
+# for a lock may still get it within DATABASE_LOCK_TIMEOUT, and then keeps it for four seconds: nine in all by default,
+# however many lost connections wait in a row.
+TCP_OPTIONS = {"tcp_user_timeout": 4_000, "keepalives_idle": 3, "keepalives_interval": 1, "keepalives_count": 3}
+IDLE_SECONDS = 4  # that a transaction may wait for its next statement on MariaDB, whose server has no such options
 SERVER_NAMES = {name: f"tcp_{name}" for name in TCP_OPTIONS if name.startswith("keepalives")}
 
 

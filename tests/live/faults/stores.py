@@ -14,7 +14,7 @@ from typing import Any
 import dj_database_url
 from django.db import OperationalError, connections
 
-from project.time_limits import time_out_options
+from project.time_limits import set_tcp_options, time_out_options
 from tests.live.service import free_port
 from tests.live.silent_proxy import SilentProxy
 from tests.waiting import wait_until
@@ -45,6 +45,8 @@ class Store:
 
     def stop(self) -> None:
         connections[self.name].close()
+        del connections[self.name]
+        del connections.databases[self.name]
 
 
 class SQLite(Store):
@@ -78,17 +80,20 @@ class Server(Store):
         self.launch()
 
     def stop(self) -> None:
-        super().stop()
         self.proxy.close()
         if self._process is not None:
             self.resume()
             self.kill()
+        super().stop()
 
     def connect_through_proxy(self) -> Any:
-        """Return a connection of Django's like those of the service, with its time-outs."""
+        """Return an open connection of Django's like those of the service, with its time-outs, for any thread."""
         connection = connections[self.name].copy()
         connection.settings_dict |= {"PORT": self.proxy.port}
         connection.settings_dict["OPTIONS"] = time_out_options(connection.vendor, {})
+        connection.inc_thread_sharing()
+        connection.ensure_connection()
+        set_tcp_options(connection=connection)
         return connection
 
     def launch(self) -> None:
