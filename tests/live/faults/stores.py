@@ -7,7 +7,7 @@ import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -131,7 +131,8 @@ class Server(Store):
         pid = self._process.pid
         os.kill(pid, number)
         for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-            os.kill(int(child), number)
+            with suppress(ProcessLookupError):  # It has ended since it was listed.
+                os.kill(int(child), number)
 
     def _is_accepting(self) -> bool:
         assert self._process.poll() is None, (self.directory / "log").read_text()
