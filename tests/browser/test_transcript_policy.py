@@ -21,7 +21,7 @@ def test_all_item_types_obey_the_csp(admin_page: Page, alice, live_server):
     admin_page.get_by_label("Key 1", exact=True).fill("topic")
     admin_page.get_by_label("Value 1", exact=True).fill("other")
     admin_page.get_by_role("button", name="Save", exact=True).click()
-    expect(admin_page.get_by_text("was changed successfully")).to_be_visible()
+    expect(admin_page.get_by_text("Saved the metadata of")).to_be_visible()
     assert watch.problems == []
     assert watch.foreign_requests(live_server.url) == []
 
@@ -36,10 +36,6 @@ def test_built_in_admin_pages_work_under_the_csp(admin_page: Page, alice, live_s
     admin_page.get_by_role("button", name="Toggle theme").click()
     admin_page.get_by_label("Toggle navigation").click()
     admin_page.goto("/admin/conversations/apikey/add/")
-    with admin_page.expect_popup() as popup:
-        admin_page.locator(".related-lookup").click()
-    popup.value.get_by_role("link", name="alice").click()
-    expect(admin_page.get_by_label("User:")).to_have_value(str(alice.pk))
     admin_page.get_by_text("Today").first.click()
     expect(admin_page.locator("#id_expires_at_0")).not_to_have_value("")
     admin_page.locator(".date-icon").first.click()
