@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 from urllib.parse import quote
 
 from django.utils import timezone
-from django.utils.formats import localize
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.charts import format_count
+from conversations.admin.list.times import format_date_and_time
 from conversations.admin.transcript.blocks import (
     Block,
     Label,
@@ -215,4 +215,4 @@ def _local_time(text: str) -> str:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return text
-    return str(localize(timezone.template_localtime(moment)))  # type: ignore[attr-defined]
+    return format_date_and_time(timezone.localtime(moment))

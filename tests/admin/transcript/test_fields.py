@@ -4,7 +4,7 @@ from datetime import datetime
 
 import pytest
 from django.utils import timezone
-from django.utils.formats import localize
+from django.utils.formats import date_format
 
 from conversations.models import Conversation
 from conversations.retention.redaction import marker_text, redact_item
@@ -63,7 +63,8 @@ def test_redacted_item_says_who_redacted_it_when_and_why(admin_client, admin_use
     row = conversation.items.get()
     redaction = redact_item(conversation, row.item_id, reason="a card <number>", redacted_by=admin_user)
     page = plain_text(admin_client.get(url(conversation)).content.decode())
-    time = localize(timezone.localtime(datetime.fromisoformat(redaction.marker["redaction"]["redacted_at"])))
+    moment = timezone.localtime(datetime.fromisoformat(redaction.marker["redaction"]["redacted_at"]))
+    time = f"{date_format(moment)}, {moment:%H:%M}"
     name = "Function call" if item is CALL else "Message"
     assert f"On {time}, admin redacted this item. Reason: a card <number> Original item: {name}" in page
     assert "redacted_by" not in page
