@@ -16,8 +16,8 @@ from conversations.admin.base import EMPTY, AppModelAdmin, page_url
 from conversations.admin.charts import format_count
 from conversations.admin.filters import FilterForm, FormFilter
 from conversations.admin.keyset import CappedPaginator, KeysetChangeList
-from conversations.admin.list.times import time_column
-from conversations.admin.titles import shorten_id
+from conversations.admin.list.titles import shorten_id
+from conversations.admin.times import time_column
 from conversations.models import AccessRecord, Conversation
 
 CREATED = time_column(AccessRecord, "created_at", is_relative=True)

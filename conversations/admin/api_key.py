@@ -21,7 +21,7 @@ from conversations.admin.actions.revoke import RevokeView
 from conversations.admin.actions.rotate import RotateView
 from conversations.admin.base import AppModelAdmin, page_url
 from conversations.admin.keyset import CappedPaginator, KeysetChangeList
-from conversations.admin.list.times import format_time, time_column
+from conversations.admin.times import format_time, time_column
 from conversations.models import APIKey
 from conversations.models.access_record import MAX_USERNAME_LENGTH
 from conversations.users import find_user

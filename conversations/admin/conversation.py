@@ -43,13 +43,13 @@ from conversations.admin.list.parameters import REPLACED_PARAMETERS
 from conversations.admin.list.prev_next import PrevNextLinks
 from conversations.admin.list.snippets import searched_item_url
 from conversations.admin.list.suggestions import SuggestionsView
+from conversations.admin.list.titles import MAX_TITLE, RowTitles, build_title
 from conversations.admin.live import NewConversationsView, NewItemsView, new_items_url
 from conversations.admin.metadata.form import ConversationForm
 from conversations.admin.metadata.pairs import render_pairs
 from conversations.admin.overview.view import OverviewView
 from conversations.admin.panels import render_panels
 from conversations.admin.saved_view import default_view_url, view_bar_context
-from conversations.admin.titles import MAX_TITLE, RowTitles, build_title
 from conversations.admin.transcript.downloads import ItemDownloadView, StoredFileView
 from conversations.admin.transcript.page import Transcript
 from conversations.conf import app_settings

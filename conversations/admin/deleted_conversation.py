@@ -22,11 +22,11 @@ from conversations.admin.charts import format_count
 from conversations.admin.content.titles import read_deleted_first_messages
 from conversations.admin.keyset import CappedPaginator
 from conversations.admin.list.cells import held_mark
-from conversations.admin.list.times import format_relative_time, format_time, time_column
+from conversations.admin.list.titles import RowTitles, build_title
 from conversations.admin.list.trash_list import TrashChangeList, search_trash
 from conversations.admin.metadata.pairs import render_pairs
 from conversations.admin.permissions import may_read_content, sees_all_conversations
-from conversations.admin.titles import RowTitles, build_title
+from conversations.admin.times import format_relative_time, format_time, time_column
 from conversations.models import DeletedConversation
 from conversations.trash import RestoreError, restore
 

@@ -30,7 +30,7 @@ from conversations.admin.list.parameters import (
     UNSAVED_PARAMETERS,
     VIEW_PARAMETER,
 )
-from conversations.admin.list.times import time_column
+from conversations.admin.times import time_column
 from conversations.models import Conversation, SavedView
 
 CREATED = time_column(SavedView, "created_at", is_relative=True)

@@ -9,11 +9,11 @@ from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.charts import format_change, format_count
-from conversations.admin.list.times import format_date_and_time, format_relative_time, format_time
 from conversations.admin.overview.failed_conversations import recent_failures
 from conversations.admin.overview.links import ListLinks
 from conversations.admin.overview.sections import day_chart_of
 from conversations.admin.permissions import sees_all_conversations
+from conversations.admin.times import format_date_and_time, format_relative_time, format_time
 from conversations.models import Conversation, FigureKind
 from conversations.overview.period import Comparison, Period
 from conversations.overview.report import OverviewReport

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from conversations.admin.actions.record_details import LABELS, render_details
 from conversations.admin.base import EMPTY
-from conversations.admin.titles import shorten_id
+from conversations.admin.list.titles import shorten_id
 from conversations.deletion import delete_conversation
 from conversations.models import AccessRecord, APIKey, Conversation, RetentionRule
 from conversations.retention.holds import place_hold

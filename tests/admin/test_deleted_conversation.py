@@ -12,8 +12,8 @@ from django.utils import timezone
 from conversations.admin import DeletedConversationAdmin
 from conversations.admin.actions.delete_confirmation import restore_context
 from conversations.admin.base import EMPTY
+from conversations.admin.list.titles import shorten_id
 from conversations.admin.list.trash_list import TrashChangeList
-from conversations.admin.titles import shorten_id
 from conversations.models import AccessRecord, Conversation, DeletedConversation, DeletedPart, Item
 from conversations.retention.holds import place_hold
 from conversations.schema.items import validate_items

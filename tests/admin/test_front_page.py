@@ -9,8 +9,8 @@ from django.test import RequestFactory
 from django.urls import reverse
 from django.utils import timezone
 
+from conversations.admin.list.titles import shorten_id
 from conversations.admin.overview import failed_conversations
-from conversations.admin.titles import shorten_id
 from conversations.models import AccessRecord, Conversation
 from conversations.overview.report import MAX_NEW_CONVERSATIONS
 from conversations.schema.items import validate_items

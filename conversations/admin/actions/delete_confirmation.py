@@ -17,8 +17,8 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.keyset import CappedCount
-from conversations.admin.list.times import format_time
-from conversations.admin.titles import shorten_id
+from conversations.admin.list.titles import shorten_id
+from conversations.admin.times import format_time
 from conversations.conf import app_settings
 from conversations.models import Conversation, Item
 from conversations.models.deleted_conversation import restorable_until

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.actions.record_details import render_details
 from conversations.admin.actions.set_metadata import SetMetadataView
-from conversations.admin.list.times import format_time
+from conversations.admin.times import format_time
 from conversations.models import AccessRecord, Conversation
 
 MAX_CHANGES = 100

@@ -10,7 +10,7 @@ from django.utils.translation import gettext
 
 from conversations.admin.base import ModelAdminView, page_url
 from conversations.admin.content.deleted import read_deleted_page
-from conversations.admin.titles import build_title
+from conversations.admin.list.titles import build_title
 from conversations.admin.transcript.entries import group_items
 from conversations.admin.transcript.item import TranscriptItem
 from conversations.admin.transcript.page import Transcript

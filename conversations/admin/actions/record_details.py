@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.base import EMPTY
 from conversations.admin.charts import format_count
-from conversations.admin.list.times import format_time
+from conversations.admin.times import format_time
 from conversations.models import AccessRecord, RetentionRule
 
 # The numbers of the receipt of an erasure, in the order of its page.

@@ -6,7 +6,7 @@ from django.http.response import HttpResponseBase
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.base import ModelAdminView, page_url
-from conversations.admin.list.times import format_relative_time
+from conversations.admin.times import format_relative_time
 from conversations.models import APIKey
 
 

@@ -13,9 +13,9 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.charts import format_count
-from conversations.admin.list.times import format_relative_time
+from conversations.admin.list.titles import build_title, split_id
 from conversations.admin.metadata.pairs import pair_link, render_pairs
-from conversations.admin.titles import build_title, split_id
+from conversations.admin.times import format_relative_time
 from conversations.models import Conversation
 
 PAIRS = "metadata_pairs"  # shown below the title

@@ -4,7 +4,7 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.admin import permissions
 from conversations.admin.charts import format_count
-from conversations.admin.list.times import format_time
+from conversations.admin.times import format_time
 from conversations.models import Conversation
 
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from conversations import ids
 from conversations.admin.keyset import CappedCount, KeysetChangeList, ListPage
 from conversations.admin.list.change_list import TOO_SLOW
-from conversations.admin.titles import build_title
+from conversations.admin.list.titles import build_title
 from conversations.db.timeouts import QueryTimeout, time_limit
 from conversations.errors import APIError
 from conversations.models import DeletedConversationQuerySet

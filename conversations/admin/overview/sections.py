@@ -14,8 +14,8 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.charts import Chart, bar_chart, day_chart, format_change, format_count
 from conversations.admin.keyset import CappedCount
-from conversations.admin.list.times import format_time
 from conversations.admin.overview.links import ListLinks
+from conversations.admin.times import format_time
 from conversations.admin.transcript.item_types import type_label
 from conversations.models import FigureKind
 from conversations.overview.filtered import MAX_TOTAL, FilteredReport

@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.charts import format_count
-from conversations.admin.list.times import format_date_and_time
+from conversations.admin.times import format_date_and_time
 from conversations.admin.transcript.blocks import (
     Block,
     Label,

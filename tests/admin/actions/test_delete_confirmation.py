@@ -4,7 +4,7 @@ from django.contrib.admin.utils import quote
 from django.db import connection
 from django.urls import reverse
 
-from conversations.admin.titles import shorten_id
+from conversations.admin.list.titles import shorten_id
 from conversations.models import Conversation, Item, MetadataPair
 from conversations.schema.items import validate_items
 from conversations.transfer.exporter import ITEMS_PER_QUERY

@@ -12,7 +12,7 @@ from conversations import deletion
 from conversations.admin import ConversationAdmin
 from conversations.admin.access_record import render_details
 from conversations.admin.actions import erase
-from conversations.admin.titles import shorten_id
+from conversations.admin.list.titles import shorten_id
 from conversations.models import AccessRecord, Conversation, DeletedConversation, Item, SavedView
 from conversations.retention import erasure
 from conversations.retention.holds import place_hold

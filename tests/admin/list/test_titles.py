@@ -10,8 +10,8 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.urls import reverse
 
+from conversations.admin.list.titles import shorten_id
 from conversations.admin.metadata.form import metadata_digest
-from conversations.admin.titles import shorten_id
 from conversations.models import AccessRecord, Conversation, DeletedConversation, DeletedPart
 from conversations.retention.holds import place_hold
 from conversations.schema.items import validate_items

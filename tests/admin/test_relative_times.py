@@ -4,7 +4,7 @@ from html import unescape
 import pytest
 from django.utils import timezone, translation
 
-from conversations.admin.list.times import format_relative_time, format_time
+from conversations.admin.times import format_relative_time, format_time
 
 NOW = datetime(2026, 3, 4, 18, 30, 15, tzinfo=UTC)
 
