@@ -108,7 +108,7 @@ def test_change_is_not_made_if_its_entry_cannot_be_stored(admin_client, alice):
 
 
 def test_key_made_rotated_and_revoked_in_the_admin_has_an_entry_without_its_secret(admin_client, admin_user, alice):
-    form = {"user": alice.pk, "name": "bot", "can_read": "on", "can_write": "on"}
+    form = {"user": "alice", "name": "bot", "can_read": "on", "can_write": "on"}
     admin_client.post(admin_url("apikey", "add"), form)
     key = APIKey.objects.get()
     admin_client.post(reverse("admin:conversations_apikey_rotate", args=[key.pk]), {"overlap": 1})

@@ -31,7 +31,7 @@ def test_panel_has_the_sums_of_all_turns_and_a_line_for_each(client, stage, page
     execute(stage, times, [conversation.id])
     text = page(conversation.id)
     assert "Model calls 3 Tokens in 40 Tokens out 10 Failed 1" in text
-    started = "Jan. 2, 2026, 3:04 a.m."
+    started = "Jan. 2, 2026, 03:04"
     incomplete = f"{started} Incomplete incomplete 19 s 30 5"
     failed = f"{started} ✕ Failed model_error - 19 s - -"
     completed = f"{started} Completed echo 19 s 10 5"
