@@ -177,7 +177,7 @@ class Conversation(AsyncVerbs, models.Model):
         The access log gets an entry with the old and the new pairs if `changed_by` is given.
         Raise `APIError` if the metadata is not valid; `validate=False` skips its validation.
         """
-        self.metadata = clean_metadata(metadata) if validate else dict(metadata)
+        new = self.metadata = clean_metadata(metadata) if validate else dict(metadata)
         using = self.write_alias
 
         def write() -> None:
@@ -188,15 +188,16 @@ class Conversation(AsyncVerbs, models.Model):
                     user=changed_by,
                     action=AccessRecord.Action.METADATA,
                     conversation_id=self.pk,
-                    details={"old": old, "new": self.metadata},
+                    details={"old": old, "new": new},
                 )
-            self._update(UNHELD, metadata=self.metadata)
+            # Another thread may replace the attribute of this instance between the two statements.
+            self._update(UNHELD, metadata=new)
             pairs = MetadataPair.objects.using(using)
-            pairs.replace(self.metadata, conversation_id=self.pk, owner_id=self.owner_id)
+            pairs.replace(new, conversation_id=self.pk, owner_id=self.owner_id)
 
         def is_written() -> bool:
             stored = Conversation.objects.using(using).filter(pk=self.pk).values_list("metadata", flat=True)
-            return bool(stored.first() == self.metadata)
+            return bool(stored.first() == new)
 
         write_recorded(write, is_written, record=record, shows=self.pk, using=using)
         self.send_on_commit(signals.metadata_replaced, conversation=self)

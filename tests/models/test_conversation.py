@@ -140,3 +140,18 @@ def test_parallel_replacements_of_metadata_keep_the_index_in_sync(alice):
     with ThreadPoolExecutor() as executor:
         list(executor.map(replace, range(4)))
     assert find_differences([conversation.pk]) == {}
+
+
+def test_index_has_the_stored_metadata_if_another_thread_changes_the_instance_meanwhile(alice):
+    conversation = Conversation.objects.create_with_items(owner=alice, metadata={"topic": "first"})
+
+    def change_after_update(execute, sql, *arguments):
+        result = execute(sql, *arguments)
+        if sql.startswith("UPDATE"):
+            conversation.metadata = {"topic": "of the other thread"}
+        return result
+
+    with connection.execute_wrapper(change_after_update):
+        conversation.replace_metadata({"topic": "second"})
+    assert find_differences([conversation.pk]) == {}
+    assert Conversation.objects.get().metadata == {"topic": "second"}
