@@ -14,7 +14,9 @@ def is_in_word_index(word: str, *, using: str = "default") -> bool:
             cursor.execute("SELECT block FROM conversations_itemtext_words_data")
             return any(word.encode() in bytes(block) for (block,) in cursor.fetchall())
         if connection.vendor == "postgresql":
+            cursor.execute("SET statement_timeout = 0")  # A checkpoint writes what other databases have changed, too.
             cursor.execute("CHECKPOINT")
+            cursor.execute("RESET statement_timeout")
             cursor.execute("SELECT pg_read_binary_file(pg_relation_filepath('conversations_itemtext_words'))")
             return word.encode() in bytes(cursor.fetchone()[0])
         return _is_in_innodb(encode_word(word), connection.settings_dict["NAME"], cursor)
