@@ -83,6 +83,7 @@ def count_lock_waits(database):
         return cursor.fetchone()[0]
 
 
+@pytest.mark.slow
 def test_silent_database_gives_503_on_every_thread_until_new_connections_work(service_behind_proxy, proxy):
     service_behind_proxy.start()
     while set(send_at_once(service_behind_proxy, CLIENTS)) != {200}:
