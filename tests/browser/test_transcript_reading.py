@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from conversations.models import Conversation
 from conversations.schema.items import validate_items
+from conversations.trash import move_to_trash
 from tests.browser.axe import serious_violations
 from tests.browser.pages import WITHOUT_JAVASCRIPT, follow, scrolls_sideways
 from tests.browser.transcripts import PIXEL, create_all_item_types, transcript_path
@@ -49,6 +50,21 @@ def test_time_and_menu_stand_beside_the_title_on_a_phone(admin_page: Page, alice
         assert menu is not None
         assert abs(menu["y"] - title["y"]) < 8, header.text_content()
         assert menu["x"] > title["x"] + title["width"]
+
+
+@pytest.mark.parametrize("place", ["transcript", "trash"])
+@pytest.mark.parametrize("width", [375, 1280])
+def test_long_title_leaves_room_for_the_object_tools(admin_page: Page, live_server, alice, place, width):
+    items = validate_items([{"role": "user", "content": "I cancelled this invoice in writing. " * 4}])
+    conversation = Conversation.objects.create_with_items(owner=alice, items=items)
+    path = transcript_path(conversation)
+    if place == "trash":
+        path = f"/admin/conversations/deletedconversation/{move_to_trash(conversation).pk}/change/"
+    admin_page.set_viewport_size({"width": width, "height": 800})
+    admin_page.goto(path)
+    title = admin_page.locator("h1").filter(has_text="invoice").bounding_box()
+    tools = admin_page.locator(".object-tools").bounding_box()
+    assert title["x"] + title["width"] <= tools["x"] or title["y"] + title["height"] <= tools["y"]
 
 
 def test_buttons_for_downloads_look_like_the_others(admin_page: Page, conversation):
