@@ -3,6 +3,7 @@ from django.contrib.auth.models import Permission, User
 from playwright.sync_api import Page, expect
 
 from conversations.models import Conversation
+from conversations.schema.items import validate_items
 from tests.browser.list_page import LIST, OPTIONS, create_conversations, open_filter, rows, title_link
 from tests.browser.pages import WITHOUT_JAVASCRIPT, follow
 from tests.browser.watch import Watch
@@ -240,3 +241,19 @@ def test_every_metadata_pair_is_a_link_within_reach_of_the_keyboard(admin_page: 
         admin_page.keyboard.press("Enter")
     expect(admin_page.locator(".conversations-chips")).to_contain_text("key 15 is “value 15”")
     expect(rows(admin_page)).to_have_count(1)
+
+
+@pytest.mark.browser_context_args(locale="de")
+@pytest.mark.parametrize("width", [375, 1280])
+def test_marks_leave_room_for_the_title(admin_page: Page, live_server, alice, width):
+    items = [
+        {"role": "user", "content": "Where is my order? " * 9},
+        {"type": "function_call", "call_id": "1", "name": "find_order", "arguments": "{}"},
+        {"type": "function_call_output", "call_id": "1", "output": "Error: not found"},
+        {"type": "function_call", "call_id": "2", "name": "find_order", "arguments": "{}"},
+    ]
+    conversation = Conversation.objects.create_with_items(owner=alice, items=validate_items(items))
+    admin_page.set_viewport_size({"width": width, "height": 800})
+    admin_page.goto(LIST)
+    assert admin_page.locator(".conversations-mark").count() == 2
+    assert title_link(admin_page, conversation).bounding_box()["width"] > 100
