@@ -215,4 +215,4 @@ def _local_time(text: str) -> str:
         moment = datetime.fromisoformat(text)
     except ValueError:
         return text
-    return format_date_and_time(timezone.localtime(moment))
+    return format_date_and_time(timezone.localtime(moment) if timezone.is_aware(moment) else moment)
