@@ -12,6 +12,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.actions.record_details import render_details
+from conversations.admin.actions.record_filter import describe_filter
 from conversations.admin.base import EMPTY, AppModelAdmin, page_url
 from conversations.admin.charts import format_count
 from conversations.admin.filters import FilterForm, FormFilter
@@ -21,7 +22,7 @@ from conversations.admin.times import time_column
 from conversations.models import AccessRecord, Conversation
 
 CREATED = time_column(AccessRecord, "created_at", is_relative=True)
-DETAILS = ("query", "count", "detail_list")
+DETAILS = ("count", "detail_list")
 
 
 class UserForm(FilterForm):
@@ -79,8 +80,15 @@ def _link(record: Any, text: str) -> str:
 class AccessRecordAdmin(AppModelAdmin):
     """The access log. It is read-only: not even a superuser may add, change or delete an entry."""
 
-    list_display: Any = (CREATED, "username", "action", "conversation", *DETAILS)
-    fields: ClassVar[Any] = (time_column(AccessRecord, "created_at"), "username", "action", "whole_id", *DETAILS)
+    list_display: Any = (CREATED, "username", "action", "conversation", "filter_text", *DETAILS)
+    fields: ClassVar[Any] = (
+        time_column(AccessRecord, "created_at"),
+        "username",
+        "action",
+        "whole_id",
+        "query",
+        *DETAILS,
+    )
     readonly_fields: ClassVar[Any] = fields
     list_filter = (UserFilter, "action")
     ordering = ("-id",)
@@ -105,6 +113,12 @@ class AccessRecordAdmin(AppModelAdmin):
     @admin.display(description=AccessRecord._meta.get_field("conversation_id").verbose_name)
     def whole_id(self, record: AccessRecord) -> str:
         return _link(record, record.conversation_id)
+
+    @admin.display(description=AccessRecord._meta.get_field("query").verbose_name)
+    def filter_text(self, record: AccessRecord) -> str:
+        """Return the filter in words. The page of the entry has it as it is stored."""
+        text = describe_filter(record.query)
+        return format_html('<span title="{}">{}</span>', record.query, text) if text else EMPTY
 
     @admin.display(description=_("details"))
     def detail_list(self, record: AccessRecord) -> str:

@@ -9,6 +9,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from conversations.admin.actions.record_details import LABELS, render_details
+from conversations.admin.actions.record_filter import describe_filter
 from conversations.admin.base import EMPTY
 from conversations.admin.list.titles import shorten_id
 from conversations.deletion import delete_conversation
@@ -168,8 +169,30 @@ def test_access_records_are_filtered_by_user_action_and_conversation(admin_clien
 def test_access_log_shows_the_filter_and_number_of_an_export(admin_client, alice):
     AccessRecord.objects.record(user=alice, action=EXPORT, query="topic:demo <b>", conversation_count=12)
     html = admin_client.get(LIST_URL).content.decode()
-    assert '<td class="field-query">topic:demo &lt;b&gt;</td>' in html
+    assert '<td class="field-filter_text"><span title="topic:demo &lt;b&gt;">topic:demo &lt;b&gt;</span></td>' in html
     assert '<td class="field-count">12</td>' in html
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ""),
+        ("refund policy", "refund policy"),
+        ("from=here", "from=here"),
+        ('metadata["tenant"] eq "acme"', "tenant is “acme”"),
+        ('refund metadata["say \\"a\\""] exists "" from=2026-10-01', 'refund, say "a" is set, from Oct. 1, 2026'),
+        ('metadata["a"] in "b, c" metadata["d"] absent ""', "a is any of “b”, “c”, d is not set"),
+        ('metadata["\\x"] eq "b"', 'metadata["\\x"] eq "b"'),
+    ],
+)
+def test_access_log_words_the_conditions_of_a_filter_as_the_list(text, words):
+    assert describe_filter(text) == words
+
+
+def test_entry_of_the_access_log_has_the_filter_as_it_is_stored(admin_client, alice):
+    AccessRecord.objects.record(user=alice, action=EXPORT, query='metadata["tenant"] eq "acme"')
+    html = admin_client.get(record_url("change", AccessRecord.objects.get())).content.decode()
+    assert "metadata[&quot;tenant&quot;] eq &quot;acme&quot;" in html
 
 
 def test_access_log_takes_a_constant_number_of_queries(admin_client, alice, bob, django_assert_num_queries):
