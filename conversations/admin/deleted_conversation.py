@@ -135,6 +135,9 @@ class DeletedConversationAdmin(RowTitles, RetentionPermissions, AppModelAdmin):
                 return None
         return delete_selected(self, request, queryset)
 
+    def get_fields(self, request: HttpRequest, obj: DeletedConversation | None = None) -> Any:
+        return [name for name in self.fields if name != "is_held" or (obj and obj.is_held)]
+
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.restore_view)
         url = path("<path:object_id>/restore/", view, name="conversations_deletedconversation_restore")
@@ -146,7 +149,9 @@ class DeletedConversationAdmin(RowTitles, RetentionPermissions, AppModelAdmin):
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
         refusal = refuse_if_held(self, request, object_id)
-        return refusal or super().delete_view(request, object_id, extra_context)
+        verb = gettext("Delete for good")
+        context = {"title": verb, "verb": verb, **(extra_context or {})}
+        return refusal or super().delete_view(request, object_id, context)
 
     def restore_view(self, request: HttpRequest, object_id: str) -> HttpResponse:
         deleted = self.get_object(request, object_id)

@@ -7,7 +7,9 @@ from html import unescape
 import pytest
 from django.urls import reverse
 
-from conversations.models import SavedView
+from conversations.models import Conversation, SavedView
+from conversations.schema.items import validate_items
+from conversations.trash import move_to_trash
 from tests.admin_pages import add_other_rows, list_pages, other_pages, transcript_pages
 from tests.seed import seed_conversations
 
@@ -40,6 +42,14 @@ def test_breadcrumbs_name_the_list_but_not_the_app_of_the_same_name(admin_client
     assert crumbs["history"][-1] == "History"
     assert crumbs["new API key"][:2] == ["Home", "API keys"]
     assert len(crumbs["API key"]) == 3
+
+
+def test_breadcrumbs_of_a_page_that_reads_the_trash(admin_client, alice):
+    items = validate_items([{"role": "user", "content": "Hello?"}])
+    deleted = move_to_trash(Conversation.objects.create_with_items(owner=alice, items=items))
+    html = admin_client.get(reverse("admin:conversations_deletedconversation_read", args=[deleted.pk])).content.decode()
+    crumbs = html.partition('class="breadcrumbs"')[2].partition("</div>")[0]
+    assert re.findall(r">([^<>]+)</", crumbs) == ["Home", "Deleted conversations", "Hello?"]
 
 
 def test_breadcrumb_of_a_filtered_list_leads_to_all_conversations(admin_client, admin_user, alice):

@@ -121,6 +121,24 @@ def test_held_conversation_has_a_mark_in_the_trash(admin_client, deleted_convers
     assert admin_client.get(LIST_URL).content.decode().count("conversations-held") == 1
 
 
+def test_page_in_the_trash_does_not_offer_to_delete_a_held_conversation(admin_client, deleted_conversation, bob):
+    page_url = url("deletedconversation_change", deleted_conversation.pk)
+    page = admin_client.get(page_url).content.decode()
+    assert "Delete for good" in page
+    assert "On legal hold:" not in page
+    place_hold(deleted_conversation, reason="case", placed_by=bob)
+    page = admin_client.get(page_url).content.decode()
+    assert "Delete for good" not in page
+    assert "On legal hold:" in page
+    assert "This conversation is on legal hold" in page
+
+
+def test_confirmation_of_a_deletion_from_the_trash_says_that_it_is_for_good(admin_client, deleted_conversation):
+    page = admin_client.get(url("deletedconversation_delete", deleted_conversation.pk)).content.decode()
+    assert "<h1>Delete for good</h1>" in page
+    assert '<input type="submit" value="Delete for good">' in page
+
+
 def test_missing_name_of_who_deleted_a_conversation_is_a_dash(admin_client, alice):
     deleted = move_to_trash(create_conversation(alice))
     assert f'<td class="field-by">{EMPTY}</td>' in admin_client.get(LIST_URL).content.decode()
