@@ -51,7 +51,7 @@ def pages(admin_user, conversation) -> dict[str, str]:
 def test_list_and_transcript_are_in_german(admin_page: Page, conversation):
     admin_page.goto(f"{LIST}?metadata_key=topic&metadata_operator=eq&metadata_value=demo")
     expect(admin_page.locator("html")).to_have_attribute("lang", "de")
-    expect(admin_page.get_by_role("heading", name="topic ist “demo”")).to_be_visible()
+    expect(admin_page.get_by_role("heading", name="topic ist „demo“")).to_be_visible()
     expect(admin_page.get_by_text("1 Konversation", exact=True)).to_be_visible()
     admin_page.get_by_text("Filter", exact=True).click()
     admin_page.get_by_role("button", name="Bedingung hinzufügen").click()

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.base import EMPTY
 from conversations.admin.charts import format_count
+from conversations.admin.list.conditions import in_quotes
 from conversations.admin.times import format_time
 from conversations.models import AccessRecord, RetentionRule
 
@@ -78,4 +79,4 @@ def _format_value(key: str, value: Any) -> Any:
 
 
 def _quote(value: str | None) -> str:
-    return gettext("not set") if value is None else f"“{value}”"
+    return gettext("not set") if value is None else in_quotes(value)

@@ -17,6 +17,7 @@ from django.utils.translation import gettext_lazy as _
 
 from conversations.admin.actions.selection import list_url
 from conversations.admin.base import ModelAdminView, non_atomic
+from conversations.admin.list.conditions import in_quotes
 from conversations.db.retry import retry_on_conflict
 from conversations.errors import APIError
 from conversations.models import Actor, Conversation
@@ -135,7 +136,7 @@ class SetMetadataView(ModelAdminView):
                     refused.append((conversation, error.message))
         self._report(request, key, changed, same)
         if held:
-            titles = (f"“{title}”" for _row, title in self.model_admin.with_titles(request, held))
+            titles = (in_quotes(title) for _row, title in self.model_admin.with_titles(request, held))
             text = gettext("On legal hold and not changed: %(titles)s")
             self._warn(request, text % {"titles": ", ".join(titles)})
         for conversation, message in refused:

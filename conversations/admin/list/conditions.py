@@ -114,7 +114,7 @@ class ConditionForm(forms.Form):
         """The condition as a phrase, even if it is invalid."""
         key, operator, value = self.raw_values
         operator_label = ABSENT_LABEL if operator == ABSENT else OPERATOR_LABELS.get(self._operator_name, operator)
-        quoted_value = f"“{value}”"
+        quoted_value = in_quotes(value)
         if self._arity is Arity.NO_VALUE:
             quoted_value = ""
         elif self._arity is Arity.MANY_VALUES:
@@ -159,10 +159,15 @@ def parse_list(text: str) -> tuple[str, ...]:
             return tuple(values)
 
 
+def in_quotes(value: str) -> str:
+    """Return the text in the quotation marks of the language."""
+    return gettext("“%(value)s”") % {"value": value}
+
+
 def _quote_list(text: str) -> str:
     """Return the values in quotation marks, or the text itself if it can't be parsed."""
     try:
-        return ", ".join(f"“{value}”" for value in parse_list(text))
+        return ", ".join(map(in_quotes, parse_list(text)))
     except forms.ValidationError:
         return text
 
