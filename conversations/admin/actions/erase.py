@@ -79,6 +79,7 @@ class Preview:
     count: CappedCount | None = None
     trash_count: int = 0  # of `count`
     held_count: int = 0  # of those that stay, up to a maximum
+    held_trash_count: int = 0  # of `held_count`
     held: list[Conversation] = field(default_factory=list)
 
     @classmethod
@@ -90,9 +91,10 @@ class Preview:
                 number = erasure.count(MAX_COUNT + 1, is_held=False)
                 for page in erasure.pages_of_copies():
                     preview.trash_count += sum(not copy.is_held for copy in page)
-                    preview.held_count += sum(copy.is_held for copy in page)
+                    preview.held_trash_count += sum(copy.is_held for copy in page)
         except QueryTimeout:
             return cls()
+        preview.held_count += preview.held_trash_count
         preview.count = CappedCount.cut(number + preview.trash_count, MAX_COUNT)
         return preview
 

@@ -99,6 +99,7 @@ def test_held_conversations_stay_and_are_shown(client, alice):
     assert "<strong>1 conversation</strong>" in html
     assert "<strong>2 conversations</strong> stay, because they are on legal hold" in html
     assert f"<bdi>{shorten_id(held.pk)}</bdi></a>" in html
+    assert "1 of them is in the trash." in html
     assert erased.pk not in html
     response = confirm(client, ANN, "1")
     assert "2 conversations stay, because they are on legal hold" in response.content.decode()
