@@ -26,7 +26,9 @@ from conversations.models import APIKey
 from conversations.models.access_record import MAX_USERNAME_LENGTH
 from conversations.users import find_user
 
-TIMES = tuple(time_column(APIKey, name) for name in ("created_at", "last_used_at", "expires_at", "revoked_at"))
+CREATED_AT, LAST_USED_AT, EXPIRES_AT, REVOKED_AT = (
+    time_column(APIKey, name) for name in ("created_at", "last_used_at", "expires_at", "revoked_at")
+)
 CREATED, LAST_USED, EXPIRES = (
     time_column(APIKey, name, is_relative=True) for name in ("created_at", "last_used_at", "expires_at")
 )
@@ -158,7 +160,7 @@ class APIKeyAdmin(AppModelAdmin):
             return (*user, "name", "can_read", "can_write", "end_user_required", "expires_at")
         return (
             *("name", "truncated_prefix", "user", "scopes", "end_user_required"),
-            *(*TIMES, "last_used_from", "state"),
+            *(CREATED_AT, LAST_USED_AT, "last_used_from", EXPIRES_AT, REVOKED_AT, "state"),
         )
 
     def get_readonly_fields(self, request: HttpRequest, obj: APIKey | None = None) -> Any:

@@ -3,6 +3,7 @@ from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from conversations.admin import permissions
+from conversations.admin.base import EMPTY
 from conversations.admin.charts import format_count
 from conversations.admin.times import format_time
 from conversations.models import Conversation
@@ -21,7 +22,7 @@ class ConversationDisplays:
 
     @admin.display(description=_("last activity"))
     def last_item_time(self, conversation: Conversation) -> str:
-        return format_time(conversation.last_item_at)
+        return format_time(conversation.last_item_at) or EMPTY
 
     @admin.display(description=_("forked from"))
     def origin(self, conversation: Conversation) -> str:
