@@ -312,6 +312,10 @@ def test_admin_places_and_releases_a_hold_with_a_reason_in_the_log(admin_client,
     entries = AccessRecord.objects.filter(action__in=["hold", "release"]).order_by("pk")
     values = [(entry.user, entry.action, entry.conversation_id, entry.details["reason"]) for entry in entries]
     assert values == [(admin_user, "hold", row.pk, REASON), (admin_user, "release", row.pk, "closed")]
+    admin_client.post(url, {"reason": "again", "release": "yes"})  # There is nothing to release.
+    history = admin_client.get(admin_url("history", row)).content.decode().partition('id="change-history"')[2]
+    assert [history.count(text) for text in ("Placed on legal hold.", "Released the legal hold.")] == [1, 1]
+    assert "closed" not in history  # The access log, which has the reasons, takes a permission.
 
 
 @pytest.mark.parametrize("reason", ["", " ", "x" * 501])

@@ -253,6 +253,8 @@ def test_admin_redacts_an_item_with_an_entry_in_the_log(admin_client, admin_user
     entry = AccessRecord.objects.get(action="redact")
     assert (entry.user, entry.conversation_id) == (admin_user, row.pk)
     assert (entry.details["item"], entry.details["reason"]) == (item_id, REASON)
+    history = admin_client.get(page_url(row).replace("/change/", "/history/")).content.decode()
+    assert "Redacted an item." in history
 
 
 def test_admin_answers_404_for_an_unknown_item(admin_client, alice):

@@ -55,13 +55,16 @@ class HoldView(ModelAdminView):
         reason = form.cleaned_data["reason"]
         try:
             if request.POST.get("release"):
-                release_hold(self.row, reason=reason, released_by=request.user)
-                text = gettext("Released the legal hold.")
+                is_changed = release_hold(self.row, reason=reason, released_by=request.user)
+                text = change = gettext("Released the legal hold.")
             else:
-                place_hold(self.row, reason=reason, placed_by=request.user)
+                is_changed = place_hold(self.row, reason=reason, placed_by=request.user)
                 text = gettext("This conversation is on legal hold now.")
+                change = gettext("Placed on legal hold.")
         except APIError as error:  # Another request has just deleted or restored it.
             raise Http404 from error
+        if is_changed:
+            self.model_admin.log_change(request, self.row, change)
         self.model_admin.message_user(request, text, messages.SUCCESS)
         return HttpResponseRedirect(page_url(self.model_admin, self.row.pk))
 

@@ -50,6 +50,7 @@ class RedactView(ModelAdminView):
             if error.code == "conversation_held":
                 return refuse_held(self.model_admin, request, self.row.pk)
             raise Http404 from error
+        self.model_admin.log_change(request, self.row, gettext("Redacted an item."))
         text = gettext("Redacted the item. Copies that were redacted too: %(count)s.") % {
             "count": format_count(redaction.copy_count)
         }
