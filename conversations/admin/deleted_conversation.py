@@ -8,6 +8,7 @@ from django.contrib.admin.actions import delete_selected
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
+from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext, ngettext
@@ -133,7 +134,11 @@ class DeletedConversationAdmin(RowTitles, RetentionPermissions, AppModelAdmin):
             queryset = queryset.filter(is_held=False)
             if not queryset.exists():
                 return None
-        return delete_selected(self, request, queryset)
+        response = delete_selected(self, request, queryset)
+        if isinstance(response, TemplateResponse):  # the confirmation
+            verb = gettext("Delete for good")
+            response.context_data = {**(response.context_data or {}), "title": verb, "verb": verb}
+        return response
 
     def get_fields(self, request: HttpRequest, obj: DeletedConversation | None = None) -> Any:
         return [name for name in self.fields if name != "is_held" or (obj and obj.is_held)]

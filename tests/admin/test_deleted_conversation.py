@@ -137,6 +137,9 @@ def test_confirmation_of_a_deletion_from_the_trash_says_that_it_is_for_good(admi
     page = admin_client.get(url("deletedconversation_delete", deleted_conversation.pk)).content.decode()
     assert "<h1>Delete for good</h1>" in page
     assert '<input type="submit" value="Delete for good">' in page
+    page = admin_client.post(LIST_URL, action("delete_selected", deleted_conversation)).content.decode()
+    assert "<h1>Delete for good</h1>" in page
+    assert '<input type="submit" value="Delete for good">' in page
 
 
 def test_missing_name_of_who_deleted_a_conversation_is_a_dash(admin_client, alice):
