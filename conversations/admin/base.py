@@ -30,7 +30,7 @@ from conversations.admin.filters import FormFilter
 from conversations.api_key_secrets import scrub_secrets
 from conversations.schema.json_limits import UNSTORABLE_CHARACTER
 
-EMPTY = "\N{EN DASH}"  # for a value that there is none of
+EMPTY = "\N{EN DASH}"  # shown in place of a missing value
 
 # Lookups that Django's list filters and date hierarchies put into a URL.
 FILTER_LOOKUPS = {"exact", "isnull", "isempty", "gte", "lt", "year", "month", "day"}

@@ -119,12 +119,12 @@ class ConversationAdmin(
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Conversation | None:
         """Return the conversation, with a link to its origin if the user may see that."""
-        conversation: Conversation | None = super().get_object(request, object_id, from_field)
+        conversation: Any = super().get_object(request, object_id, from_field)
         if conversation and conversation.forked_from:
             origin = self.get_queryset(request).filter(pk=conversation.forked_from).first()
             if origin and self.has_view_or_change_permission(request, origin):
-                conversation.origin_url = page_url(self, origin.pk)  # type: ignore[attr-defined]
-        return conversation
+                conversation.origin_url = page_url(self, origin.pk)
+        return cast(Conversation | None, conversation)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         conversations: Any = super().get_queryset(request).select_related("owner")

@@ -22,6 +22,7 @@ pytestmark = pytest.mark.skipif(
     connection.vendor == "sqlite" or not {"DATABASE_POOLER", "DATABASE_REPLICA_URL"}.isdisjoint(os.environ),
     reason="only with one server, and without another proxy",
 )
+needs_user_timeout = pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux has the option")
 CLIENTS = 8 * WORKERS  # more than there are threads
 LOCK = "UPDATE counter SET value = value"
 LOCK_WAITS = {
@@ -94,7 +95,7 @@ def test_silent_database_gives_503_on_every_thread_until_new_connections_work(se
     wait_until(lambda: set(send_at_once(service_behind_proxy, CLIENTS)) == {200})
 
 
-@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux has the option")
+@needs_user_timeout
 def test_kernel_closes_connections_to_a_machine_that_does_not_confirm_data(proxy):
     with closing(connection.copy()) as remote:
         remote.settings_dict |= {"HOST": "127.0.0.1", "PORT": str(proxy.port)}
@@ -108,7 +109,7 @@ def test_kernel_closes_connections_to_a_machine_that_does_not_confirm_data(proxy
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not hasattr(socket, "TCP_USER_TIMEOUT"), reason="Linux has the option")
+@needs_user_timeout
 def test_lost_connections_that_wait_for_a_lock_release_it_within_ten_seconds(django_db_blocker):
     with django_db_blocker.unblock(), running_store(database_name()) as store, ExitStack() as stack:
         direct = connections[store.name]

@@ -33,7 +33,7 @@ def read_deleted_first_messages(
 ) -> dict[int, str]:
     """Return the first messages by primary key, in one query that reads the beginnings of the copies.
 
-    A message is missing if the user may not read it, if it is further in the copy, or if the copy can't be read.
+    A message is missing if the user may not read it, if it stands further on in the copy, or if the copy can't be read.
     """
     may_read = model_admin.has_read_content_permission
     rows = {row.pk: row for row in deleted if row.item_count and may_read(request, row)}
