@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 
 from django.db import connections
@@ -11,6 +13,8 @@ from django.db.models import BooleanField, F, QuerySet
 from django.db.models.expressions import RawSQL
 from django.db.models.sql.compiler import SQLCompiler
 from django.db.models.sql.datastructures import BaseTable
+
+MAX_INTEGER = 2**31 - 1  # the greatest value of an integer column
 
 QuerySetType = TypeVar("QuerySetType", bound=QuerySet[Any, Any])
 
@@ -55,6 +59,16 @@ def disable_sequential_scans(*, using: str) -> None:
             cursor.execute("SET LOCAL enable_seqscan = off")
 
 
+def start_of_hour(moment: datetime) -> datetime:
+    """Return what PostgreSQL's column `active_hour` has for a `last_item_at`."""
+    return moment.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+def item_count_step(count: int) -> int:
+    """Return what PostgreSQL's column `item_count_step` has for an `item_count`: the rounded cube root."""
+    return round(math.cbrt(min(count, MAX_INTEGER)))
+
+
 def activity_ordering(*, is_ascending: bool, using: str) -> list[Any]:
     """Return the ordering of conversations by their last item and id, as an index has it.
 
@@ -70,8 +84,8 @@ class IndexCondition(RawSQL):
     """A redundant condition by which PostgreSQL and SQLite recognize an index that models can't express.
 
     On PostgreSQL it compares a generated column of conversations: an index on `last_item_at` or `item_count` would
-    change with each append, and end HOT updates. The generated columns change once an hour, and when the number of
-    items doubles.
+    change with each append, and end HOT updates. The generated columns change once an hour, and when the rounded cube
+    root of the number of items does.
     """
 
     def __init__(self, sql: str, parameters: Sequence[Any], *, sqlite: str = "1 = 1") -> None:

@@ -3,7 +3,6 @@
 import random
 import time
 from collections.abc import Callable
-from copy import copy
 from functools import wraps
 from itertools import count
 from typing import Any, ParamSpec, TypeVar
@@ -30,7 +29,7 @@ def retry_on_conflict(verb: Callable[P, T]) -> Callable[P, T]:
     @wraps(verb)
     def run(*args: P.args, **kwargs: P.kwargs) -> T:
         instance = args[0] if args and isinstance(args[0], models.Model) else None
-        values = {**vars(instance), "_state": copy(instance._state)} if instance else {}
+        values = _values(instance) if instance else ({}, {})
         started_at = time.monotonic()
         for attempt in count(1):
             try:
@@ -47,11 +46,17 @@ def retry_on_conflict(verb: Callable[P, T]) -> Callable[P, T]:
     return run
 
 
-def _restore(instance: models.Model, values: dict[str, Any]) -> None:
+def _values(instance: models.Model) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the values of an instance and of its state. `copy.copy` takes five times as long."""
+    return vars(instance).copy(), vars(instance._state).copy()
+
+
+def _restore(instance: models.Model, values: tuple[dict[str, Any], dict[str, Any]]) -> None:
     """Restore the values without clearing them first, because another thread may be using the instance."""
-    vars(instance).update(values)
-    for name in vars(instance).keys() - values.keys():
-        del vars(instance)[name]
+    for current, previous in zip((vars(instance), vars(instance._state)), values, strict=True):
+        current.update(previous)
+        for name in current.keys() - previous.keys():
+            del current[name]
 
 
 def _is_in_transaction() -> bool:

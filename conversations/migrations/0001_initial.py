@@ -524,9 +524,9 @@ class Migration(migrations.Migration):
                 ("key", conversations.db.fields.BytewiseCharField(max_length=32)),
                 ("number", models.BigIntegerField()),
                 ("fingerprint", conversations.db.fields.BytewiseCharField(blank=True, max_length=32)),
-                ("last_position", models.PositiveIntegerField(default=0)),
-                ("item_count", models.PositiveIntegerField(default=0)),
-                ("retry_count", models.PositiveIntegerField(default=0)),
+                ("last_position", models.IntegerField(default=0)),
+                ("item_count", models.IntegerField(default=0)),
+                ("retry_count", models.IntegerField(default=0)),
                 ("created_at", models.DateTimeField(default=django.utils.timezone.now)),
                 (
                     "conversation",

@@ -65,9 +65,10 @@ class RequestRecord(models.Model):
         db_index=False,
         db_constraint=False,
     )
-    last_position = models.PositiveIntegerField(default=0)
-    item_count = models.PositiveIntegerField(default=0)  # The answer shows this many items, up to `last_position`.
-    retry_count = models.PositiveIntegerField(default=0)  # the highest that was answered
+    # Plain integers, because the database would check that the numbers are positive with each write.
+    last_position = models.IntegerField(default=0)
+    item_count = models.IntegerField(default=0)  # The answer shows this many items, up to `last_position`.
+    retry_count = models.IntegerField(default=0)  # the highest that was answered
     created_at = models.DateTimeField(default=timezone.now)
 
     objects = RequestRecordQuerySet.as_manager()

@@ -13,7 +13,7 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from django.db.models import Model, Q, QuerySet
 
 from conversations import errors
-from conversations.db.hints import IndexCondition, activity_ordering, with_index_hint
+from conversations.db.hints import IndexCondition, activity_ordering, start_of_hour, with_index_hint
 
 ConversationType = TypeVar("ConversationType", bound=Model)
 OrderBy = Literal["created_at", "last_item_at"]
@@ -94,10 +94,9 @@ def _parts(
         empty = empty.filter(beyond_id)
         return [empty, active] if is_ascending else [empty]
     moment = after.last_item_at
-    hour = int(moment.timestamp() // 3600)
     # The first two conditions bound the range of the index, which the alternatives of the third one do not.
     active = active.filter(
-        IndexCondition(f"active_hour {'>=' if is_ascending else '<='} %s", [hour]),
+        IndexCondition(f"active_hour {'>=' if is_ascending else '<='} %s", [start_of_hour(moment)]),
         Q((f"last_item_at__{comparison}e", moment)),
         Q((f"last_item_at__{comparison}", moment)) | (Q(last_item_at=moment) & beyond_id),
     )

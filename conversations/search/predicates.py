@@ -16,7 +16,7 @@ from django.db.models.functions import Right, StrIndex
 from django.db.models.lookups import Exact, GreaterThan, GreaterThanOrEqual, In, IsNull, LessThan
 
 from conversations import ids
-from conversations.db.hints import IndexCondition
+from conversations.db.hints import IndexCondition, item_count_step, start_of_hour
 from conversations.schema.query.nodes import (
     ActiveCondition,
     And,
@@ -42,7 +42,7 @@ from conversations.search.unanswered_calls import has_unanswered_call
 # Times that every database can compare: from the year 2 to the year 9998, in Unix seconds.
 MIN_SECONDS, MAX_SECONDS = (int(datetime(year, 1, 1, tzinfo=UTC).timestamp()) for year in (2, 9999))
 MIN_INDEXED_COUNT = 16  # the least number of items from which conversations are indexed by it
-MIN_INDEXED_BITS = MIN_INDEXED_COUNT.bit_length()
+MIN_INDEXED_STEP = item_count_step(MIN_INDEXED_COUNT)
 
 # Indexes of items by a column and the conversation, and the items that are in them on PostgreSQL and SQLite.
 ITEM_INDEXES: dict[ItemColumn, tuple[str, str]] = {
@@ -181,9 +181,9 @@ def created_range(condition: CreatedCondition, *, id_name: str) -> Q:
 def active_range(condition: ActiveCondition) -> Q:
     """Match a range of seconds. Conversations that never had an item are in none, and in every negated one."""
     first = max(MIN_SECONDS, min(condition.seconds + (condition.operator in ("gt", "lte")), MAX_SECONDS))
-    moment, hour = datetime.fromtimestamp(first, tz=UTC), first // 3600
+    moment = datetime.fromtimestamp(first, tz=UTC)
     is_lower_bound = condition.operator in ("gt", "gte")
-    in_hours = IndexCondition(f"active_hour {'>=' if is_lower_bound else '<='} %s", [hour])
+    in_hours = IndexCondition(f"active_hour {'>=' if is_lower_bound else '<='} %s", [start_of_hour(moment)])
     bound = ("last_item_at__gte" if is_lower_bound else "last_item_at__lt", moment)
     return Q(("last_item_at__isnull", False), bound, in_hours)
 
@@ -194,8 +194,8 @@ def item_count_range(condition: ItemCountCondition) -> Q:
     if condition.operator in ("lt", "lte") or number < MIN_INDEXED_COUNT:
         return bound
     # The constants let the databases recognize the partial index.
-    in_index = f"item_count_bits >= {MIN_INDEXED_BITS} AND item_count_bits >= %s"
-    return bound & Q(IndexCondition(in_index, [number.bit_length()], sqlite=f"item_count >= {MIN_INDEXED_COUNT}"))
+    in_index = f"item_count_step >= {MIN_INDEXED_STEP} AND item_count_step >= %s"
+    return bound & Q(IndexCondition(in_index, [item_count_step(number)], sqlite=f"item_count >= {MIN_INDEXED_COUNT}"))
 
 
 def value_condition(condition: MetadataCondition, value: Combinable) -> Q:

@@ -10,25 +10,21 @@ Both locks belong to the transaction, so that the database releases them when it
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from hashlib import blake2b
 from typing import Any
 
 from django.db import OperationalError, connections
 
-from conversations.db.aliases import database_key
 from conversations.db.errors import is_lock_timeout
+
+# Whether the transaction now holds PostgreSQL's lock of a key, whose place is the one parameter. All schemas of a
+# database share its advisory locks, hence the name of the schema.
+TRY_LOCK = "pg_try_advisory_xact_lock(hashtextextended(current_schema() || ' ' || {place}, 0))"
 
 
 def has_key_lock(*, using: str) -> bool:
     """Whether `insert` can refuse instead of waiting."""
     connection: Any = connections[using]
     return connection.vendor == "postgresql" or bool(connection.vendor == "mysql" and connection.mysql_is_mariadb)
-
-
-def lock_number(key: str, *, using: str) -> int:
-    """Return the number of the key's advisory lock, for `pg_try_advisory_xact_lock`."""
-    _, schema = database_key(using)  # Schemas of one database share its advisory locks.
-    return int.from_bytes(blake2b(f"{schema}\n{key}".encode(), digest_size=8).digest(), "big", signed=True)
 
 
 def insert(table: str, values: Mapping[str, Any], *, unique: Sequence[str], locked_key: str | None, using: str) -> bool:
@@ -45,8 +41,8 @@ def insert(table: str, values: Mapping[str, Any], *, unique: Sequence[str], lock
     if locked_key is None or not has_key_lock(using=using):
         sql += f"VALUES ({places})"
     elif connection.vendor == "postgresql":
-        sql += f"SELECT {places} WHERE pg_try_advisory_xact_lock(%s)"
-        parameters.append(lock_number(locked_key, using=using))
+        sql += f"SELECT {places} WHERE {TRY_LOCK.format(place='%s')}"
+        parameters.append(locked_key)
     else:
         sql = f"SET STATEMENT innodb_lock_wait_timeout = 0 FOR {sql} VALUES ({places})"
     with connection.cursor() as cursor:

@@ -42,10 +42,6 @@ class PendingRecord:
     def has_key(self) -> bool:
         return self.number == 0
 
-    def lock_number(self, *, using: str) -> int | None:
-        """Return the number of PostgreSQL's advisory lock for the Idempotency-Key, or None without one."""
-        return key_lock.lock_number(self.key, using=using) if self.has_key else None
-
     def reserve(self, conversation_id: str | None, *, using: str) -> None:
         """Store the record before the verb waits for the lock of a conversation; `store` completes it then.
 

@@ -17,6 +17,7 @@ from django.db.models.signals import post_save, pre_save
 
 from conversations.db.prepared_cursor import fetch_rows
 from conversations.db.request_keys.pending_record import PendingRecord
+from conversations.db.single_statement import sql_parts
 
 
 class ConversationRow(Protocol):
@@ -52,92 +53,6 @@ class ItemTextRow(Protocol):
 
     position: int
     words: str
-
-
-# A statement is the concatenation of these: one of the first two, then the INSERTs that it needs, then a SELECT.
-# PostgreSQL executes every INSERT of a WITH clause, even if the SELECT does not read from it.
-
-_INSERT_CONVERSATION = """
-WITH conversation AS (
-    INSERT INTO conversations_conversation
-        (id, owner_id, created_at, metadata, end_user, item_count, last_position, last_item_at, call_balance)
-    SELECT %(id)s, %(owner)s, %(now)s, %(metadata)s, %(end_user)s, %(count)s, %(count)s, %(last_item_at)s,
-        %(balance)s
-    WHERE {condition}
-    RETURNING item_count, last_position, last_item_at, call_balance
-)"""
-
-_UPDATE_COUNTERS = """
-WITH conversation AS (
-    UPDATE conversations_conversation
-    SET item_count = item_count + %(count)s, last_position = last_position + %(count)s,
-        last_item_at = GREATEST(last_item_at, %(now)s), call_balance = call_balance + %(balance)s
-    WHERE id = %(id)s AND owner_id = %(owner)s AND {condition}
-    RETURNING item_count, last_position, last_item_at, call_balance
-)"""
-
-_INSERT_PAIRS = """, pair AS (
-    INSERT INTO conversations_metadatapair (conversation_id, owner_id, key, value)
-    SELECT %(id)s, %(owner)s, new.key, new.value
-    FROM conversation, json_each_text(%(metadata)s::json) AS new (key, value)
-)"""
-
-# In the next two, `conversation.last_position` already counts the new items, so `conversation.last_position - count` is
-# the position that the first of them follows.
-#
-# A parameter with a value per row is one text, with a line for each row. That is quicker to write and to parse than an
-# array, and safe because no value has a line break: ids, item types and words never do, and orjson escapes it in JSON.
-# Call ids and names of tools may have one, because a client chooses them freely, so they are JSON.
-
-_INSERT_ITEMS = """, item AS (
-    INSERT INTO conversations_item (conversation_id, position, item_id, type, data, created_at, call_id{columns})
-    SELECT
-        %(id)s, conversation.last_position - %(count)s + new.number, new.id, new.type, new.data::json,
-        %(now)s, {values}
-    FROM conversation, {rows} WITH ORDINALITY AS new (id, type, data{names}, number)
-    RETURNING id, position
-)"""
-_LINES = """unnest(
-        string_to_array(%(item_ids)s, E'\\n'), string_to_array(%(types)s, E'\\n'), string_to_array(%(data)s, E'\\n')
-    )"""
-# For messages and other items that are no calls, answer none and report no failure.
-_INSERT_PLAIN_ITEMS = _INSERT_ITEMS.format(columns="", values="''", rows=_LINES, names="")
-_INSERT_CALLS = _INSERT_ITEMS.format(
-    columns=", tool, status",
-    values="new.call_id, new.tool, new.status",
-    rows=f"ROWS FROM ({_LINES}, json_to_recordset(%(calls)s::json) AS (call_id text, tool text, status text))",
-    names=", call_id, tool, status",
-)
-
-_INSERT_TEXTS = """, text AS (
-    INSERT INTO conversations_itemtext (conversation_id, position, words)
-    SELECT %(id)s, conversation.last_position - %(count)s + new.number, new.words
-    FROM conversation, unnest(
-        string_to_array(%(numbers)s, E'\\n')::int[], string_to_array(%(words)s, E'\\n')
-    ) AS new (number, words)
-)"""
-
-_INSERT_RECORD = """, record AS (
-    INSERT INTO conversations_requestrecord
-        (key, number, fingerprint, retry_count, created_at, conversation_id, last_position, item_count)
-    SELECT %(record_key)s, %(record_number)s, %(record_fingerprint)s, %(record_retry_count)s, %(record_created_at)s,
-        %(id)s, conversation.last_position, %(record_item_count)s
-    FROM conversation
-)"""
-
-_SELECT_ITEMS = "\nSELECT item.id, item.position FROM item ORDER BY item.position"
-
-# The time is NULL if it is the one of these items, because the driver takes longer to read it than the other values.
-_SELECT_ITEMS_AND_COUNTERS = """
-SELECT item.id, item.position, conversation.item_count, conversation.call_balance,
-    NULLIF(conversation.last_item_at, %(now)s)
-FROM conversation, item ORDER BY item.position"""
-
-_SELECT_ONE_ROW = "\nSELECT 1 FROM conversation"
-
-# Nothing is stored while a parallel transaction holds the lock of the same Idempotency-Key. A row of a conversation is
-# locked after its conditions were checked, so that the statement does not wait for it (see `db.request_keys.key_lock`).
-_HAS_KEY_LOCK = "pg_try_advisory_xact_lock(%(record_lock)s)"
 
 
 def can_create(model: type[Any], items: Sequence[Mapping[str, Any]], *, using: str) -> bool:
@@ -179,21 +94,20 @@ def create(
 
     The conversation has its final counters already. Return False if the key of the record is locked.
     """
-    sql, lock = _lock_key(_INSERT_CONVERSATION, record, using=using)
+    sql = _with_condition(sql_parts.INSERT_CONVERSATION, record)
     parameters = {
         "now": conversation.created_at,
         "metadata": orjson.dumps(conversation.metadata).decode(),
         "end_user": conversation.end_user,
         "last_item_at": conversation.last_item_at,
         "balance": conversation.call_balance,
-        **lock,
     }
     if conversation.metadata:
-        sql += _INSERT_PAIRS
+        sql += sql_parts.INSERT_PAIRS
     if record:
-        sql += _INSERT_RECORD
+        sql += sql_parts.INSERT_RECORD
         parameters |= _record_parameters(record, item_count=0)
-    select = _SELECT_ITEMS if items else _SELECT_ONE_ROW
+    select = sql_parts.SELECT_ITEMS if items else sql_parts.SELECT_ONE_ROW
     rows = _store(sql, parameters, conversation, items, texts, select=select, using=using)
     if rows:
         _mark_saved(conversation, using)
@@ -215,12 +129,12 @@ def append(
     The positions of `items` and `texts` count from 1; the stored ones are set on `items`. All items have the same time.
     Return False if the owner has no such conversation, or the key of the record is locked.
     """
-    sql, lock = _lock_key(_UPDATE_COUNTERS, record, using=using)
-    parameters: dict[str, Any] = {"now": items[0].created_at, "balance": balance, **lock}
+    sql = _with_condition(sql_parts.UPDATE_COUNTERS, record)
+    parameters: dict[str, Any] = {"now": items[0].created_at, "balance": balance}
     if record:
-        sql += _INSERT_RECORD
+        sql += sql_parts.INSERT_RECORD
         parameters |= _record_parameters(record, item_count=len(items))
-    rows = _store(sql, parameters, conversation, items, texts, select=_SELECT_ITEMS_AND_COUNTERS, using=using)
+    rows = _store(sql, parameters, conversation, items, texts, select=sql_parts.SELECT_ITEMS_AND_COUNTERS, using=using)
     if not rows:
         return False
     _, conversation.last_position, *counters = rows[-1]
@@ -229,12 +143,9 @@ def append(
     return True
 
 
-def _lock_key(sql: str, record: PendingRecord | None, *, using: str) -> tuple[str, dict[str, Any]]:
-    """Return the statement that stores nothing while the key of the record is locked, and its parameter."""
-    number = record.lock_number(using=using) if record else None
-    if number is None:
-        return sql.format(condition="true"), {}
-    return sql.format(condition=_HAS_KEY_LOCK), {"record_lock": number}
+def _with_condition(sql: str, record: PendingRecord | None) -> str:
+    """Complete the first part of a statement, which stores nothing while the key of the record is locked."""
+    return sql.format(condition=sql_parts.HAS_KEY_LOCK if record and record.has_key else "true")
 
 
 def _record_parameters(record: PendingRecord, *, item_count: int) -> dict[str, Any]:
@@ -244,7 +155,6 @@ def _record_parameters(record: PendingRecord, *, item_count: int) -> dict[str, A
         "record_number": record.number,
         "record_fingerprint": record.fingerprint,
         "record_retry_count": record.retry_count,
-        "record_created_at": record.created_at,
         "record_item_count": item_count,
     }
 
@@ -264,23 +174,10 @@ def _store(
     Return its rows, of which there are none if nothing was stored.
     """
     parameters |= {"id": conversation.pk, "owner": conversation.owner_id, "count": len(items)}
-    if texts:
-        sql += _INSERT_TEXTS
-        parameters |= {
-            "numbers": "\n".join(str(text.position) for text in texts),
-            "words": "\n".join(text.words for text in texts),
-        }
-    if items:
-        are_plain = not any(item.call_id or item.tool or item.status for item in items)
-        sql += _INSERT_PLAIN_ITEMS if are_plain else _INSERT_CALLS
-        parameters |= {
-            "item_ids": "\n".join(item.item_id for item in items),
-            "types": "\n".join(item.type for item in items),
-            "data": b"\n".join(orjson.dumps(item.data) for item in items).decode(),
-        }
-        if not are_plain:
-            calls = [{"call_id": item.call_id, "tool": item.tool, "status": item.status} for item in items]
-            parameters["calls"] = orjson.dumps(calls).decode()
+    if len(items) == 1:
+        sql += _add_item(items[0], texts, parameters)
+    elif items:
+        sql += _add_items(items, texts, parameters)
     sql += select
     connection = connections[using]
     # Within a transaction the statement gets a savepoint, so that the caller can go on after a failure. Outside of one
@@ -291,6 +188,43 @@ def _store(
         item.pk, item.position = pk, position
         _mark_saved(item, using)
     return rows
+
+
+def _add_item(item: ItemRow, texts: Sequence[ItemTextRow], parameters: dict[str, Any]) -> str:
+    """Add the parameters of a single item, and return the parts of the statement that insert it."""
+    parameters |= {
+        "item_id": item.item_id,
+        "type": item.type,
+        "data": orjson.dumps(item.data).decode(),
+        "call_id": item.call_id,
+        "tool": item.tool,
+        "status": item.status,
+    }
+    if not texts:
+        return sql_parts.INSERT_ITEM
+    parameters["words"] = texts[0].words
+    return sql_parts.INSERT_TEXT + sql_parts.INSERT_ITEM
+
+
+def _add_items(items: Sequence[ItemRow], texts: Sequence[ItemTextRow], parameters: dict[str, Any]) -> str:
+    """Do what `_add_item` does for several items."""
+    parameters |= {
+        "item_ids": "\n".join(item.item_id for item in items),
+        "types": "\n".join(item.type for item in items),
+        "data": b"\n".join(orjson.dumps(item.data) for item in items).decode(),
+    }
+    sql = sql_parts.INSERT_PLAIN_ITEMS
+    if any(item.call_id or item.tool or item.status for item in items):
+        calls = [{"call_id": item.call_id, "tool": item.tool, "status": item.status} for item in items]
+        parameters["calls"] = orjson.dumps(calls).decode()
+        sql = sql_parts.INSERT_CALLS
+    if not texts:
+        return sql
+    parameters |= {
+        "numbers": "\n".join(str(text.position) for text in texts),
+        "words": "\n".join(text.words for text in texts),
+    }
+    return sql_parts.INSERT_TEXTS + sql
 
 
 def _mark_saved(instance: Any, using: str) -> None:
