@@ -21,10 +21,10 @@ class ConversationService(Target):
     name = "service"
     root = ROOT
     variables = {"CONVERSATIONS_FULL_TEXT": "False"}
-    has_keys = False  # whether each request has an Idempotency-Key
+    key_header: str | None = None  # the header with a key of its own that each write has
 
     def supports(self, workload: Workload) -> bool:
-        return workload.is_write or not self.has_keys
+        return workload.is_write or self.key_header != wrk.KEY_HEADER
 
     def start(self) -> None:
         self._directory = tempfile.TemporaryDirectory()
@@ -75,8 +75,9 @@ class ConversationService(Target):
         if self.database:
             self.database.checkpoint()
         requests = self._requests(workload)
+        key_header = self.key_header if workload.is_write else None
         with self.measure_usage() as usage:
-            timing = wrk.run(self.port, requests, secret=self.secret, seconds=seconds, has_keys=self.has_keys)
+            timing = wrk.run(self.port, requests, secret=self.secret, seconds=seconds, key_header=key_header)
         self.record_growth(workload, timing.requests)
         return Run.build(timing, usage)
 
@@ -138,17 +139,17 @@ class MariaDBService(ConversationService):
 
 class KeyedService(ConversationService):
     name = "keys"
-    has_keys = True
+    key_header = wrk.KEY_HEADER
 
 
 class KeyedSQLiteService(SQLiteService):
     name = "sqlite-keys"
-    has_keys = True
+    key_header = wrk.KEY_HEADER
 
 
 class KeyedMariaDBService(MariaDBService):
     name = "mariadb-keys"
-    has_keys = True
+    key_header = wrk.KEY_HEADER
 
 
 class BareDRF(ConversationService):

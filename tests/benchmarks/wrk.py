@@ -12,6 +12,7 @@ SCRIPT = Path(__file__).with_name("requests.lua")
 CONNECTIONS = 16
 PREFIX = "/v1"
 KEY_PLACEHOLDER = "key_of_this_request"
+KEY_HEADER, UNUSED_HEADER = "Idempotency-Key", "Unused-Test-Key"
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,14 @@ def run(
     secret: str,
     seconds: float,
     rate: float | None = None,
-    has_keys: bool = False,
+    key_header: str | None = None,
 ) -> Timing:
     """Send the requests in turn, again and again, as fast as possible or at `rate` requests per second.
 
-    With `has_keys`, each request has an Idempotency-Key of its own.
+    With `key_header`, each request has a key of its own in a header of this name.
     """
     with tempfile.NamedTemporaryFile("w", suffix=".lua") as data:
-        data.write(_lua(requests, rate, secret, has_keys))
+        data.write(_lua(requests, rate, secret, key_header))
         data.flush()
         command = ["wrk", "-t1", f"-c{CONNECTIONS}", f"-d{seconds:g}s", "--timeout", "30s", "-s", SCRIPT]
         command += [f"http://127.0.0.1:{port}", "--", data.name]
@@ -59,7 +60,7 @@ def run(
     )
 
 
-def _lua(requests: Sequence[Request], rate: float | None, secret: str, has_keys: bool) -> str:
+def _lua(requests: Sequence[Request], rate: float | None, secret: str, key_header: str | None) -> str:
     bodies = list(dict.fromkeys(request.body for request in requests if request.body is not None))
 
     def table(request: Request) -> str:
@@ -67,8 +68,8 @@ def _lua(requests: Sequence[Request], rate: float | None, secret: str, has_keys:
         return f"{{{_quote(request.method)}, {_quote(PREFIX + request.path)}, {body}}}"
 
     headers = {"Authorization": f"Bearer {secret}", "Content-Type": "application/json"}
-    if has_keys:
-        headers["Idempotency-Key"] = KEY_PLACEHOLDER
+    if key_header:
+        headers[key_header] = KEY_PLACEHOLDER
     fields = {
         "headers": ", ".join(f"[ {_quote(name)} ] = {_quote(value)}" for name, value in headers.items()),
         "bodies": ", ".join(map(_quote, bodies)),
@@ -76,7 +77,7 @@ def _lua(requests: Sequence[Request], rate: float | None, secret: str, has_keys:
     }
     text = ", ".join(f"{name} = {{{value}}}" for name, value in fields.items())
     text += f", rate = {rate}" if rate else ""
-    text += f", placeholder = {_quote(KEY_PLACEHOLDER)}, run = {time.time_ns()}" if has_keys else ""
+    text += f", placeholder = {_quote(KEY_PLACEHOLDER)}, run = {time.time_ns()}" if key_header else ""
     return f"return {{{text}}}"
 
 
