@@ -14,6 +14,7 @@ from django.db.models import Model, Q, QuerySet
 
 from conversations import errors
 from conversations.db.hints import IndexCondition, activity_ordering, start_of_hour, with_index_hint
+from conversations.schema.query.nodes import ActiveCondition, And, Query
 
 ConversationType = TypeVar("ConversationType", bound=Model)
 OrderBy = Literal["created_at", "last_item_at"]
@@ -30,6 +31,17 @@ class Activity(NamedTuple):
     @property
     def sort_key(self) -> tuple[datetime, str]:
         return self.last_item_at or _NEVER, self.pk
+
+
+def order_of_index(query: Query, *, using: str) -> list[Any]:
+    """Return the order in which to enumerate the matches of a query that bounds the last activity, [] for any other.
+
+    In any other order a database may read all conversations that are not in the range first: new ones have a high id
+    and are stored last.
+    """
+    parts = query.parts if isinstance(query, And) else (query,)
+    is_bounded = any(isinstance(part, ActiveCondition) for part in parts)
+    return activity_ordering(is_ascending=True, using=using) if is_bounded else []
 
 
 def find_activity(conversations: QuerySet[Any], *, after: str | None, before: str | None) -> Activity | None:

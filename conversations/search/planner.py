@@ -26,7 +26,14 @@ from conversations.schema.query.nodes import (
     iter_conditions,
     searches_text,
 )
-from conversations.search.activity_order import Activity, OrderBy, find_activity, read_by_activity, read_sorted
+from conversations.search.activity_order import (
+    Activity,
+    OrderBy,
+    find_activity,
+    order_of_index,
+    read_by_activity,
+    read_sorted,
+)
 from conversations.search.item_text import full_text_enabled
 from conversations.search.metadata_pair import MetadataPair
 from conversations.search.metadata_scan import MetadataScan
@@ -93,8 +100,8 @@ def capped_count(conversations: QuerySet[ConversationType], maximum: int, *, que
     if candidates is not None or (searches_text(query) and not scan.index_scans):
         return count_matches(conversations, maximum, query=query, ids=candidates)
     if not scan.index_scans:
-        by_id = build_indexed_q(query)
-        return conversations.filter(by_id).order_by("-pk")[:maximum].count()
+        ordering = order_of_index(query, using=using) or ["-pk"]
+        return conversations.filter(build_indexed_q(query)).order_by(*ordering)[:maximum].count()
     matches = scan.ids(after=None, batch=maximum)
     if not has_other_filters:
         return sum(1 for _ in islice(matches, maximum))

@@ -37,6 +37,7 @@ from conversations.schema.query.nodes import (
     iter_conditions,
 )
 from conversations.schema.query.operators import IndexUse
+from conversations.search.activity_order import order_of_index
 from conversations.search.item_text import ItemText
 from conversations.search.metadata_pair import MetadataPair
 from conversations.search.predicates import (
@@ -112,7 +113,7 @@ def _is_beside_metadata(condition: Query) -> bool:
 def _enumerate_conversations(condition: RowCondition, *, using: str) -> set[str] | None:
     model: Any = MetadataPair._meta.get_field("conversation").related_model
     conversations = model._base_manager.using(using).filter(row_condition(condition, id_name="pk"))
-    return _enumerate(conversations.values_list("pk", flat=True))
+    return _enumerate(conversations.order_by(*order_of_index(condition, using=using)).values_list("pk", flat=True))
 
 
 def _enumerate(ids: QuerySet[Any, Any]) -> set[str] | None:

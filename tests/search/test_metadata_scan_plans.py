@@ -8,7 +8,15 @@ from django.db import connection
 from django.db.models import F
 
 from conversations.models import Conversation, MetadataPair
-from conversations.schema.query.nodes import EVERYTHING, And, CreatedCondition, MetadataCondition, Not, Or
+from conversations.schema.query.nodes import (
+    EVERYTHING,
+    ActiveCondition,
+    And,
+    CreatedCondition,
+    MetadataCondition,
+    Not,
+    Or,
+)
 from tests.plans import analyze, capture_statements, plan_steps
 from tests.seed import seed_conversations
 
@@ -121,3 +129,16 @@ def test_suggestions_are_read_from_an_index(owner, db, is_scoped):
             read = plan_steps(*statement)
             assert not read or read & index, read
             assert not any(step.startswith("scan of") for step in read), read
+
+
+@pytest.mark.parametrize("operator", ["lt", "gte"])
+def test_many_conversations_are_counted_in_the_order_of_last_activity(owner, db, operator, monkeypatch):
+    monkeypatch.setattr("conversations.search.text_scan.MAX_CANDIDATES", 20)
+    middle = Conversation.objects.order_by("last_item_at")[NUMBER // 2]
+    condition = ActiveCondition(operator, int(middle.last_item_at.timestamp()))
+    with capture_statements() as statements:
+        assert Conversation.objects.capped_count(20, matching=condition) == 20
+    for statement in statements:
+        read = plan_steps(*statement)
+        assert "conversations_active" in read, read
+        assert not any(step.startswith("scan of") for step in read), read
