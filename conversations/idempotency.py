@@ -7,9 +7,7 @@ refuses a second write with the same Idempotency-Key, even if both requests arri
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from typing import TypeVar
 
 from django.db import IntegrityError, router, transaction
@@ -26,8 +24,8 @@ MAX_RECORDS = 5_000  # per transaction
 
 T = TypeVar("T")
 
-_keys: set[tuple[DatabaseKey, str]] = set()  # of the requests that threads of this process are executing
-_lock = threading.Lock()
+# The keys of the requests that threads of this process are executing. Each method of a dictionary is atomic.
+_keys: dict[tuple[DatabaseKey, str], PendingRecord] = {}
 
 
 def run_once(
@@ -52,20 +50,13 @@ def run_once(
         if record.retry_count == 0:
             return verb(record), False
         return _run_retry(verb, record=record, replay=replay, conversation_id=conversation_id, using=using)
-    with _executing(record.key, using=using):
-        if record.retry_count and (stored := _find(record, using=using)):
-            return replay(stored), True
-        try:
-            return verb(record), False
-        except (IntegrityError, APIError):
-            # The key exists, or the first request has stored an item that can't be stored twice.
-            stored = _find(record, using=using)
-            if stored is None:
-                raise
-        if stored.is_expired:
-            stored.delete(using=using)
-            return verb(record), False
-        return replay(stored), True
+    entry = database_key(using), record.key
+    if _keys.setdefault(entry, record) is not record:
+        raise key_in_use()
+    try:
+        return _run_with_key(verb, record=record, replay=replay, using=using)
+    finally:
+        del _keys[entry]
 
 
 def purge_records() -> Iterator[int]:
@@ -81,6 +72,28 @@ def purge_records() -> Iterator[int]:
             yield len(keys)
         if len(keys) < len(rows):
             return
+
+
+def _run_with_key(
+    verb: Callable[[PendingRecord | None], T],
+    *,
+    record: PendingRecord,
+    replay: Callable[[RequestRecord], T],
+    using: str,
+) -> tuple[T, bool]:
+    if record.retry_count and (stored := _find(record, using=using)):
+        return replay(stored), True
+    try:
+        return verb(record), False
+    except (IntegrityError, APIError):
+        # The key exists, or the first request has stored an item that can't be stored twice.
+        stored = _find(record, using=using)
+        if stored is None:
+            raise
+    if stored.is_expired:
+        stored.delete(using=using)
+        return verb(record), False
+    return replay(stored), True
 
 
 @retry_on_conflict
@@ -132,20 +145,6 @@ def _find(record: PendingRecord, *, using: str) -> RequestRecord | None:
     if stored and not stored.is_expired and stored.fingerprint != record.fingerprint:
         raise key_reuse()
     return stored
-
-
-@contextmanager
-def _executing(key: str, *, using: str) -> Iterator[None]:
-    entry = database_key(using), key
-    with _lock:
-        if entry in _keys:
-            raise key_in_use()
-        _keys.add(entry)
-    try:
-        yield
-    finally:
-        with _lock:
-            _keys.discard(entry)
 
 
 def key_reuse() -> APIError:

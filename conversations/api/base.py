@@ -35,6 +35,11 @@ T = TypeVar("T")
 class OpenAIRequest(Request):
     """A request whose body may have been sent in chunks. The check of a CSRF token reads the body too."""
 
+    def __init__(self, request: HttpRequest, *args: Any, **kwargs: Any) -> None:
+        super().__init__(request, *args, **kwargs)
+        # They are read ten times. REST framework would find them in Django's request only after an AttributeError.
+        self.META, self.method = request.META, request.method
+
     def _load_stream(self) -> None:
         read_chunked_body(self._request)
         super()._load_stream()  # type: ignore[misc]

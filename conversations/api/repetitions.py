@@ -1,6 +1,7 @@
 """Recognize a repeated request by its headers, its URL and its body."""
 
 import re
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any
 
@@ -29,8 +30,9 @@ def build_record(
 
     Raise `APIError` if the Idempotency-Key is too short or too long.
     """
-    key = request.META.get("HTTP_IDEMPOTENCY_KEY")
-    retry_count = _retry_count(request)
+    headers = request.META
+    key = headers.get("HTTP_IDEMPOTENCY_KEY")
+    retry_count = _retry_count(headers)
     if key is None:
         if retry_count is None or is_create or not app_settings.recognize_retries:
             return None
@@ -48,14 +50,15 @@ def build_record(
     return PendingRecord.with_key(key_digest, fingerprint=fingerprint, retry_count=retry_count or 0)
 
 
-def _facts(request: Request, body_digest: bytes) -> tuple[str | None, str, str]:
-    return request.method, request.get_full_path(), body_digest.hex()
+def _facts(request: Request, body_digest: bytes) -> tuple[str | None, str, str, bytes]:
+    http = request._request
+    return http.method, http.path, http.META.get("QUERY_STRING", ""), body_digest
 
 
-def _retry_count(request: Request) -> int | None:
+def _retry_count(headers: Mapping[str, Any]) -> int | None:
     """Return how many times OpenAI's client has sent the request before, or None if another client sent it."""
-    header = request.META.get("HTTP_X_STAINLESS_RETRY_COUNT", "")
-    return int(header) if _COUNT.fullmatch(header) else None
+    header = headers.get("HTTP_X_STAINLESS_RETRY_COUNT")
+    return int(header) if header and _COUNT.fullmatch(header) else None
 
 
 def _digest(*parts: Any) -> str:
