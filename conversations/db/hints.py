@@ -16,6 +16,13 @@ from django.db.models.sql.datastructures import BaseTable
 
 MAX_INTEGER = 2**31 - 1  # the greatest value of an integer column
 
+# The condition of PostgreSQL's index of the conversations whose ids are later than the hour of their last activity. It
+# compares them with the `ids.lower_bound` of that hour's end.
+IS_BACKDATED = (
+    "active_hour IS NOT NULL AND conversations_conversation.id >= 'conv_' || lpad(to_hex(least(greatest("
+    "date_part('epoch', active_hour AT TIME ZONE 'UTC')::bigint + 3600, 0), 4294967295)), 8, '0')"
+)
+
 QuerySetType = TypeVar("QuerySetType", bound=QuerySet[Any, Any])
 
 
@@ -57,6 +64,11 @@ def disable_sequential_scans(*, using: str) -> None:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute("SET LOCAL enable_seqscan = off")
+
+
+def has_backdated_index(*, using: str) -> bool:
+    """Whether an index has the rows of `IS_BACKDATED`."""
+    return bool(connections[using].vendor == "postgresql")
 
 
 def start_of_hour(moment: datetime) -> datetime:

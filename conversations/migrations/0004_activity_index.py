@@ -7,7 +7,13 @@ from django.db.backends.base.schema import BaseDatabaseSchemaEditor
 # hour and the rounded cube root of the number are generated columns, which seldom change: the root does at 4, 16, 43,
 # 92 and 167 items. Both are cheap to compute, which every write does. Models do not know them, so that no other query
 # reads them.
+# Few ids are later than the hour of the last activity: those of forks, and ones that other programs chose. Their index
+# lets a search for conversations that were last active before a time skip all other later ids.
 # MariaDB and MySQL have no partial indexes. There, a search by the number of items reads the conversations themselves.
+IS_BACKDATED = """
+    active_hour IS NOT NULL AND id >= 'conv_' || lpad(to_hex(least(greatest(
+        date_part('epoch', active_hour AT TIME ZONE 'UTC')::bigint + 3600, 0), 4294967295)), 8, '0')
+"""
 CREATE = {
     "postgresql": [
         """
@@ -17,6 +23,7 @@ CREATE = {
             ADD COLUMN item_count_step integer GENERATED ALWAYS AS (cbrt(item_count)::integer) STORED
         """,
         "CREATE INDEX conversations_active ON conversations_conversation (active_hour, owner_id)",
+        f"CREATE INDEX conversations_backdated ON conversations_conversation (id) WHERE {IS_BACKDATED}",
         "CREATE INDEX conversations_long ON conversations_conversation (item_count_step) WHERE item_count_step >= 3",
         "CREATE INDEX conversations_unpaired ON conversations_conversation (id) WHERE call_balance <> 0",
         "CREATE INDEX conversations_held ON conversations_conversation (id) WHERE is_held",

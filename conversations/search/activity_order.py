@@ -12,8 +12,15 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from django.db.models import Model, Q, QuerySet
 
-from conversations import errors
-from conversations.db.hints import IndexCondition, activity_ordering, start_of_hour, with_index_hint
+from conversations import errors, ids
+from conversations.db.hints import (
+    IS_BACKDATED,
+    IndexCondition,
+    activity_ordering,
+    has_backdated_index,
+    start_of_hour,
+    with_index_hint,
+)
 from conversations.schema.query.nodes import ActiveCondition, And, Query
 
 ConversationType = TypeVar("ConversationType", bound=Model)
@@ -39,9 +46,26 @@ def order_of_index(query: Query, *, using: str) -> list[Any]:
     In any other order a database may read all conversations that are not in the range first: new ones have a high id
     and are stored last.
     """
+    return activity_ordering(is_ascending=True, using=using) if _conditions(query) else []
+
+
+def split_by_activity(conversations: QuerySet[ConversationType], query: Query) -> list[QuerySet[ConversationType]]:
+    """Split matches of a query that are read in the order of their ids, so that few others are read between them.
+
+    Conversations that were last active before a time were created before it, except for those of a small index.
+    """
+    ends = [each.seconds + (each.operator == "lte") for each in _conditions(query) if each.operator in ("lt", "lte")]
+    if not ends or not has_backdated_index(using=conversations.db):
+        return [conversations]
+    hour = min(ends) // 3600
+    first_later_id = ids.lower_bound(ids.CONVERSATION_PREFIX, seconds=(hour + 1) * 3600)
+    return [conversations.filter(pk__lt=first_later_id), conversations.filter(IndexCondition(IS_BACKDATED, ()))]
+
+
+def _conditions(query: Query) -> list[ActiveCondition]:
+    """Return the conditions on the last activity that every match meets."""
     parts = query.parts if isinstance(query, And) else (query,)
-    is_bounded = any(isinstance(part, ActiveCondition) for part in parts)
-    return activity_ordering(is_ascending=True, using=using) if is_bounded else []
+    return [part for part in parts if isinstance(part, ActiveCondition)]
 
 
 def find_activity(conversations: QuerySet[Any], *, after: str | None, before: str | None) -> Activity | None:

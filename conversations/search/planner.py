@@ -5,6 +5,7 @@ The functions take the conversations to filter as a queryset and import no other
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import chain, islice
 from typing import Any, Literal, TypeVar
 
@@ -33,6 +34,7 @@ from conversations.search.activity_order import (
     order_of_index,
     read_by_activity,
     read_sorted,
+    split_by_activity,
 )
 from conversations.search.item_text import full_text_enabled
 from conversations.search.metadata_pair import MetadataPair
@@ -145,10 +147,9 @@ def _first(
     candidates = candidate_ids(query, using=using) if end_user is None else None
     has_index = candidates is not None or scan.index_scans or end_user is not None
     if not has_index and isinstance(query, Or) and is_bounded(query):
-        # Each alternative has an index of its own. The first rows of each include the first rows of all together.
+        # Each alternative has an index of its own.
         parts = (_first(conversations, count, is_ascending=is_ascending, after=after, query=p) for p in query.parts)
-        rows_by_id = {row.pk: row for row in chain.from_iterable(parts)}
-        return [rows_by_id[pk] for pk in sorted(rows_by_id, reverse=not is_ascending)[:count]]
+        return _merge(parts, count, is_ascending=is_ascending)
     if candidates is not None or not scan.index_scans or end_user is not None:
         if after is not None:
             conversations = conversations.filter(**{"pk__gt" if is_ascending else "pk__lt": after})
@@ -160,14 +161,21 @@ def _first(
             conversations = with_index_hint(conversations, "conversations_end_user")
         elif owner_id is not None:
             conversations = with_index_hint(conversations, "conversations_owner_id")
-        by_id = build_indexed_q(query)
-        return list(conversations.filter(by_id)[:count])
+        conversations = conversations.filter(build_indexed_q(query))
+        firsts = (part[:count] for part in split_by_activity(conversations, query))
+        return _merge(firsts, count, is_ascending=is_ascending)
     rows: list[ConversationType] = []
     matches = scan.ids(after=after, batch=count)
     # The queryset may have filters that the index does not know, so that fewer rows than ids remain.
     while batch := list(islice(matches, count - len(rows))):
         rows += conversations.filter(pk__in=batch)
     return rows
+
+
+def _merge(parts: Iterable[Iterable[ConversationType]], count: int, *, is_ascending: bool) -> list[ConversationType]:
+    """Return the first rows of all parts together, of each of which the first `count` rows are given."""
+    rows_by_id = {row.pk: row for row in chain.from_iterable(parts)}
+    return [rows_by_id[pk] for pk in sorted(rows_by_id, reverse=not is_ascending)[:count]]
 
 
 def _first_by_activity(

@@ -1,6 +1,6 @@
 """The indexes that searches by metadata read, in a module of their own: all its tests share a large database."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 from django.core.management import call_command
@@ -142,3 +142,24 @@ def test_many_conversations_are_counted_in_the_order_of_last_activity(owner, db,
         read = plan_steps(*statement)
         assert "conversations_active" in read, read
         assert not any(step.startswith("scan of") for step in read), read
+
+
+if connection.vendor == "postgresql":
+
+    @pytest.mark.parametrize("order", ["desc", "asc"])
+    def test_ids_later_than_the_time_of_last_activity_are_skipped(owner, db, order, monkeypatch):
+        monkeypatch.setattr("conversations.search.text_scan.MAX_CANDIDATES", 20)
+        middle = Conversation.objects.order_by("last_item_at")[NUMBER // 2]
+        newest = Conversation.objects.order_by("pk").last()
+        Conversation.objects.filter(pk=newest.pk).update(last_item_at=middle.last_item_at - timedelta(days=1))
+        condition = ActiveCondition("lt", int(middle.last_item_at.timestamp()))
+        rows = Conversation.objects.page(limit=NUMBER, order=order, matching=condition).rows
+        second = middle.last_item_at.replace(microsecond=0)
+        expected = [row.pk for row in Conversation.objects.order_by("pk") if row.last_item_at < second]
+        assert [row.pk for row in rows] == (expected if order == "asc" else expected[::-1])
+        assert newest.pk in expected
+        with capture_statements() as statements:
+            Conversation.objects.page(limit=20, order=order, matching=condition)
+        earlier, backdated = (plan_steps(*statement) for statement in statements[-2:])
+        assert "pk of Conversation" in earlier, earlier
+        assert "conversations_backdated" in backdated, backdated

@@ -75,9 +75,13 @@ leaves = st.one_of(
 )
 
 
-@pytest.fixture
-def conversations(alice, bob, monkeypatch) -> list[Conversation]:
-    """Alice's conversations, newest first, with random numbers of items and times of the last one; some of bob."""
+@pytest.fixture(params=[1_000, 1], ids=["enumerated", "scanned"])
+def conversations(alice, bob, monkeypatch, request) -> list[Conversation]:
+    """Alice's conversations, newest first, with random numbers of items and times of the last one; some of bob.
+
+    The parameter is the number of matches up to which conditions are enumerated.
+    """
+    monkeypatch.setattr("conversations.search.text_scan.MAX_CANDIDATES", request.param)
     monkeypatch.setattr(ConversationAdmin, "list_per_page", NUMBER)
     random = Random(1)
     rows = []
